@@ -1,0 +1,92 @@
+/** Every error that a client can see: its reason, canonical code, HTTP status and exact text. */
+
+export type Code =
+  | "invalid_argument"
+  | "unauthenticated"
+  | "permission_denied"
+  | "not_found"
+  | "already_exists"
+  | "failed_precondition"
+  | "resource_exhausted"
+  | "unimplemented"
+  | "unavailable"
+  | "internal";
+
+interface Problem {
+  readonly code: Code;
+  readonly status: number;
+  readonly message: string;
+}
+
+export const catalogue = {
+  INVALID_REQUEST_BODY: { code: "invalid_argument", status: 400, message: "Invalid request body" },
+  INVALID_REQUEST: { code: "invalid_argument", status: 400, message: "Invalid request" },
+  WEBSOCKET_DISABLED: {
+    code: "failed_precondition",
+    status: 400,
+    message:
+      "WebSocket is not enabled for this instance. Configure it first using POST /api/events/websocket/{instance}",
+  },
+  INVALID_TOKEN: { code: "unauthenticated", status: 401, message: "Invalid token" },
+  MISSING_TOKEN: {
+    code: "unauthenticated",
+    status: 401,
+    message: "Missing token in header, Authorization header, or query parameter",
+  },
+  INSTANCE_MISMATCH: {
+    code: "permission_denied",
+    status: 403,
+    message: "Instance token does not match requested instance",
+  },
+  ORIGIN_NOT_ALLOWED: { code: "permission_denied", status: 403, message: "Origin not allowed" },
+  QUOTA_EXCEEDED: { code: "permission_denied", status: 403, message: "Account instance quota exceeded" },
+  NOT_FOUND: { code: "not_found", status: 404, message: "Not found" },
+  INSTANCE_NOT_FOUND: { code: "not_found", status: 404, message: "Instance not found" },
+  WEBSOCKET_NOT_CONFIGURED: {
+    code: "not_found",
+    status: 404,
+    message: "WebSocket not configured for this instance",
+  },
+  METHOD_NOT_ALLOWED: { code: "unimplemented", status: 405, message: "Method not allowed" },
+  INSTANCE_EXISTS: { code: "already_exists", status: 409, message: "Instance already exists" },
+  TOKEN_IN_USE: { code: "already_exists", status: 409, message: "Token already in use" },
+  EVENT_TOO_LARGE: { code: "resource_exhausted", status: 413, message: "Event too large" },
+  UPGRADE_REQUIRED: { code: "failed_precondition", status: 426, message: "Upgrade required" },
+  RATE_LIMITED: {
+    code: "resource_exhausted",
+    status: 429,
+    message: "Rate limit exceeded. Try again later.",
+  },
+  GET_INSTANCE_FAILED: { code: "internal", status: 500, message: "Failed to get instance" },
+  GET_WEBSOCKET_FAILED: { code: "internal", status: 500, message: "Failed to get websocket configuration" },
+  SET_WEBSOCKET_FAILED: { code: "internal", status: 500, message: "Failed to update websocket configuration" },
+  CREATE_INSTANCE_FAILED: { code: "internal", status: 500, message: "Failed to create instance" },
+  LIST_INSTANCES_FAILED: { code: "internal", status: 500, message: "Failed to list instances" },
+  DELETE_INSTANCE_FAILED: { code: "internal", status: 500, message: "Failed to delete instance" },
+  INTERNAL: { code: "internal", status: 500, message: "Internal server error" },
+} as const satisfies Record<string, Problem>;
+
+export type Reason = keyof typeof catalogue;
+
+/** The only error whose text leaves the process. Its `cause` is logged and never sent. */
+export class AppError extends Error {
+  readonly reason: Reason;
+  readonly code: Code;
+  readonly status: number;
+
+  constructor(reason: Reason, options?: { cause?: unknown; instance?: string }) {
+    const { code, status, message } = catalogue[reason];
+    super(options?.instance === undefined ? message : message.replace("{instance}", () => options.instance as string), {
+      cause: options?.cause,
+    });
+    this.name = "AppError";
+    this.reason = reason;
+    this.code = code;
+    this.status = status;
+  }
+
+  /** Anything else is an internal error: what a library says can not leak. */
+  static from(error: unknown): AppError {
+    return error instanceof AppError ? error : new AppError("INTERNAL", { cause: error });
+  }
+}

@@ -1,0 +1,20 @@
+/** The six event types, as bits of a filter. */
+
+export const eventTypes = [
+  "message.exchange",
+  "message.status",
+  "call.update",
+  "group.flow",
+  "instance.state",
+  "label.update",
+] as const;
+
+export type EventType = (typeof eventTypes)[number];
+
+/** One bit per type, so that a filter is a number and its question is one `&`. */
+export const eventTypeBit: ReadonlyMap<string, number> = new Map(eventTypes.map((type, i) => [type, 1 << i]));
+
+/** Names are compared exactly: another case is another, unknown type. */
+export function isEventType(name: string): name is EventType {
+  return eventTypeBit.has(name);
+}
