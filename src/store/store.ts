@@ -1,0 +1,55 @@
+/** Where accounts, instances and channel configurations are kept: the port; `postgres-store.ts` implements it. */
+
+import type { Instance } from "../domain/instance.js";
+import type { Websocket } from "../domain/websocket.js";
+
+export interface Account {
+  /** A UUID. */
+  readonly id: string;
+  /** For people; not unique. */
+  readonly name: string;
+  readonly createdAt: Date;
+  readonly revokedAt: Date | undefined;
+}
+
+/** An instance as a list shows it. */
+export interface InstanceListing {
+  readonly instance: Instance;
+  /** `data.state` of its last `instance.state` event; `disconnected` before the first. */
+  readonly status: string;
+  readonly websocket: Websocket | undefined;
+}
+
+/**
+ * Every method rejects with what the driver says when the database is out of reach; the caller names the failure.
+ * Every write commits together with its notification, and resolves only after this node's directory has applied it:
+ * what was answered is in force.
+ */
+export interface Store {
+  /** The token is generated unless given. Rejects with AppError TOKEN_IN_USE. */
+  createAccount(account: { name: string; token?: string | undefined }): Promise<{ account: Account; token: string }>;
+  /** Oldest first, revoked ones included. */
+  listAccounts(): Promise<Account[]>;
+  /** Its token and the tokens of its instances stop working, here and on open sockets. False: no such account. */
+  revokeAccount(id: string): Promise<boolean>;
+
+  findInstance(accountId: string, name: string): Promise<Instance | undefined>;
+  /** Rejects with AppError INSTANCE_EXISTS, TOKEN_IN_USE or QUOTA_EXCEEDED. The token is generated unless given. */
+  createInstance(instance: { accountId: string; name: string; token?: string | undefined }): Promise<Instance>;
+  /** Oldest first; all of the account, or those with these names or this id. */
+  listInstances(accountId: string, only?: { names?: readonly string[]; id?: string }): Promise<InstanceListing[]>;
+  /** Its configuration and token go with it. False: it was gone already. */
+  deleteInstance(id: string): Promise<boolean>;
+  /** The old token stops working; sockets opened with it close with 4001. Undefined: no such instance. */
+  rotateInstanceToken(id: string): Promise<string | undefined>;
+  /** Records states of instances, by id. Unknown ids are skipped. */
+  setStatuses(statuses: ReadonlyMap<string, string>): Promise<void>;
+
+  getWebsocket(instanceId: string): Promise<Websocket | undefined>;
+  /** Replaces the configuration and returns what was persisted. Rejects with AppError INSTANCE_NOT_FOUND when the instance is gone. */
+  setWebsocket(instanceId: string, websocket: Websocket): Promise<Websocket>;
+
+  /** Why the database cannot be used now; undefined when it can. Asked afresh, bounded to 2 s. */
+  trouble(): Promise<"unreachable" | "starting" | undefined>;
+  close(): Promise<void>;
+}
