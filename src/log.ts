@@ -1,0 +1,79 @@
+/** The logger: JSON lines, or readable ones on a terminal; no token ever stands in a line. */
+
+import { type DestinationStream, type Logger, pino } from "pino";
+import pretty from "pino-pretty";
+
+export interface LogOptions {
+  readonly level: string;
+  readonly destination: DestinationStream;
+  /** For people in front of a terminal. */
+  readonly readable: boolean;
+}
+
+const censor = "[redacted]";
+
+/** Names of fields and headers whose value is a secret, whatever it looks like. */
+const secretName = /(?:tokens?|authorization|cookie|password|secret|encryption_?key|database_?url)$/i;
+
+export function createLogger({ level, destination, readable }: LogOptions): Logger {
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      // The formatter below has done it, with its cause and its fields.
+      serializers: { err: (error: unknown) => error },
+      formatters: {
+        level: (label) => ({ level: label }),
+        bindings: (fields) => redact(fields, 0) as Record<string, unknown>,
+        log: (fields) => redact(fields, 0) as Record<string, unknown>,
+      },
+      hooks: { streamWrite: redactText },
+    },
+    readable ? pretty({ destination, colorize: true, translateTime: "SYS:HH:MM:ss.l", sync: true }) : destination,
+  );
+}
+
+/** Deeper than 8 levels is cut rather than searched. */
+function redact(value: unknown, depth: number): unknown {
+  if (typeof value === "bigint") return value.toString();
+  if (typeof value !== "object" || value === null || value instanceof Date) return value;
+  if (depth === 8) return "[deep]";
+  if (value instanceof Error) return redactError(value, depth);
+  if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
+  if (value instanceof URL) return value.href;
+  if (value instanceof Map || value instanceof Headers) return redact(Object.fromEntries(value.entries()), depth);
+  if (Array.isArray(value) || value instanceof Set) return [...value].map((item) => redact(item, depth + 1));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [
+      key,
+      item !== undefined && secretName.test(key) ? censor : redact(item, depth + 1),
+    ]),
+  );
+}
+
+function redactError(error: Error, depth: number): unknown {
+  const { name, message, stack, cause, ...fields } = error;
+  return {
+    type: name,
+    message,
+    stack,
+    ...(redact(fields, depth + 1) as object),
+    ...(cause === undefined ? {} : { cause: redact(cause, depth + 1) }),
+  };
+}
+
+// A secret ends at white space or a bare quote. Escapes of the JSON line belong to it: a token may contain quotes.
+const secret = String.raw`(?:[^&\s"'#\\]|\\.)+`;
+const secretsInText: readonly RegExp[] = [
+  new RegExp(`([?&;]token=)${secret}`, "gi"),
+  new RegExp(String.raw`(\b(?:bearer|basic)\s+)${secret}`, "gi"),
+  new RegExp(String.raw`(\b(?:authorization|token)\\?["']?\s*[:=]\s*\\?["']?)(?!(?:bearer|basic)\b)${secret}`, "gi"),
+  // The password of a database URL.
+  /(:\/\/[^/\s:@"]*:)[^/\s@"]+(?=@)/g,
+];
+
+/** What stands in messages, stacks and URLs of a finished line. */
+function redactText(line: string): string {
+  return secretsInText.reduce((text, pattern) => text.replace(pattern, `$1${censor}`), line);
+}

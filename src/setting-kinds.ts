@@ -1,0 +1,115 @@
+/** What the value of a setting may look like: the words for it, and the parser that holds to them. */
+
+import { accessSync, constants, statSync } from "node:fs";
+import { resolve } from "node:path";
+
+export interface Kind<T> {
+  /** Completes "… must be". */
+  readonly allowed: string;
+  /** Undefined: the text is not one. */
+  parse(text: string): T | undefined;
+}
+
+export const levels = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
+
+export function integer(min: number, max: number): Kind<number> {
+  return {
+    allowed: `a whole number from ${min} to ${max}`,
+    parse(text) {
+      const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+      return value >= min && value <= max ? value : undefined;
+    },
+  };
+}
+
+export function oneOf<T extends string>(values: readonly T[]): Kind<T> {
+  return { allowed: `one of ${values.join(", ")}`, parse: (text) => values.find((value) => value === text) };
+}
+
+export function hostname(): Kind<string> {
+  return {
+    allowed: "an IP address or a host name",
+    parse: (text) => (/^[A-Za-z0-9.-]{1,253}$|^[0-9A-Fa-f:.]{2,45}$/.test(text) ? text : undefined),
+  };
+}
+
+export function path(): Kind<string> {
+  return { allowed: "a path", parse: (text) => (text.includes("\0") ? undefined : resolve(text)) };
+}
+
+export function readableFile(): Kind<string> {
+  return {
+    allowed: "a file that can be read",
+    parse(text) {
+      try {
+        accessSync(text, constants.R_OK);
+        return statSync(text).isFile() ? resolve(text) : undefined;
+      } catch {
+        return undefined;
+      }
+    },
+  };
+}
+
+export function publicUrl(): Kind<string> {
+  return {
+    allowed: "an http or https URL without user, query and fragment",
+    parse(text) {
+      const url = toUrl(text);
+      if (url === undefined || !/^https?:$/.test(url.protocol)) return undefined;
+      if (url.username !== "" || url.password !== "" || /[?#]/.test(text)) return undefined;
+      return url.href.replace(/\/+$/, "");
+    },
+  };
+}
+
+export function postgresUrl(): Kind<string> {
+  return {
+    allowed: "a URL that starts with postgres:// or postgresql://",
+    parse: (text) => (/^postgres(ql)?:$/.test(toUrl(text)?.protocol ?? "") ? text : undefined),
+  };
+}
+
+export function origins(): Kind<readonly string[]> {
+  return {
+    allowed: "a comma-separated list of origins, such as https://app.example.net, or *",
+    parse(text) {
+      const list = text.split(",").map((item) => toOrigin(item.trim()));
+      return list.every((item) => item !== undefined) ? list : undefined;
+    },
+  };
+}
+
+/** The same rule as for the token of an instance in the contract. */
+export function visibleToken(): Kind<string> {
+  return {
+    allowed: "8 to 128 visible ASCII characters",
+    parse: (text) => (/^[\x21-\x7e]{8,128}$/.test(text) ? text : undefined),
+  };
+}
+
+export function encryptionKey(): Kind<Buffer> {
+  return {
+    allowed: "32 bytes as 64 hexadecimal digits or as base64",
+    parse(text) {
+      if (/^[0-9A-Fa-f]{64}$/.test(text)) return Buffer.from(text, "hex");
+      return /^[A-Za-z0-9+/]{43}=?$/.test(text) ? Buffer.from(text, "base64") : undefined;
+    },
+  };
+}
+
+/** As browsers write it in `Origin`: lower case, without a default port. Applications have schemes of their own. */
+function toOrigin(text: string): string | undefined {
+  if (text === "*") return text;
+  const url = toUrl(text);
+  if (url === undefined || !/^[a-z][a-z0-9+.-]*:\/\/[^/?#@]+\/?$/i.test(text)) return undefined;
+  return url.origin === "null" ? `${url.protocol}//${url.host}` : url.origin;
+}
+
+function toUrl(text: string): URL | undefined {
+  try {
+    return new URL(text);
+  } catch {
+    return undefined;
+  }
+}

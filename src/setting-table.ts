@@ -1,0 +1,172 @@
+/** Every setting: its variable, default, unit, bounds and meaning. `docs/SETTINGS.md` is generated from this table. */
+
+import {
+  encryptionKey,
+  hostname,
+  integer,
+  levels,
+  oneOf,
+  origins,
+  path,
+  postgresUrl,
+  publicUrl,
+  readableFile,
+  visibleToken,
+} from "./setting-kinds.js";
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const GiB = 1024 * MiB;
+
+/** In the order of the documentation. `fallback` is what an unset or empty variable means. */
+export const settingTable = {
+  port: {
+    env: "PORT",
+    kind: integer(0, 65535),
+    fallback: 8080,
+    unit: "port",
+    meaning:
+      "Public port: REST, Connect, gRPC-Web, WebSocket upgrades and `/health`. 0 takes a free one; set PUBLIC_URL then.",
+  },
+  grpcPort: {
+    env: "GRPC_PORT",
+    kind: integer(0, 65535),
+    fallback: 9090,
+    unit: "port",
+    meaning:
+      "Service port: gRPC, Connect, gRPC-Web, reflection, gRPC health and `/metrics`. Differs from PORT; 0 takes a free one.",
+  },
+  host: {
+    env: "HOST",
+    kind: hostname(),
+    fallback: "0.0.0.0",
+    meaning: "Address that both ports listen on.",
+  },
+  publicUrl: {
+    env: "PUBLIC_URL",
+    kind: publicUrl(),
+    fallback: undefined,
+    shown: "from HOST and PORT",
+    meaning: "How clients reach the public port; `instanceData.baseUrl` of every frame. A trailing slash is dropped.",
+  },
+  dataDir: {
+    env: "DATA_DIR",
+    kind: path(),
+    fallback: "./data",
+    meaning: "Directory of the embedded database and of the generated key file. Made when it is missing.",
+  },
+  databaseUrl: {
+    env: "DATABASE_URL",
+    kind: postgresUrl(),
+    fallback: undefined,
+    shown: "embedded database",
+    secret: true,
+    meaning: "PostgreSQL to use in place of the embedded one.",
+  },
+  accountToken: {
+    env: "ACCOUNT_TOKEN",
+    kind: visibleToken(),
+    fallback: undefined,
+    shown: "generated, printed once",
+    secret: true,
+    meaning: "TokenAccount of the account that is made when the database has none.",
+  },
+  encryptionKey: {
+    env: "ENCRYPTION_KEY",
+    kind: encryptionKey(),
+    fallback: undefined,
+    shown: "key file in DATA_DIR",
+    secret: true,
+    meaning: "Key that instance tokens are encrypted with in the database. The same for every start on one database.",
+  },
+  allowedOrigins: {
+    env: "ALLOWED_ORIGINS",
+    kind: origins(),
+    fallback: [] as readonly string[],
+    shown: "none",
+    meaning: "Browser origins that may call and connect. Clients without an `Origin` header are always accepted.",
+  },
+  rateLimitGlobal: {
+    env: "RATE_LIMIT_GLOBAL",
+    kind: integer(0, 1_000_000_000),
+    fallback: 100,
+    unit: "calls per minute",
+    meaning: "Calls and upgrades of one token. 0 switches the limit off.",
+  },
+  rateLimitCreate: {
+    env: "RATE_LIMIT_CREATE",
+    kind: integer(0, 1_000_000_000),
+    fallback: 20,
+    unit: "calls per minute",
+    meaning: "Instance creations of one token. 0 switches the limit off.",
+  },
+  rateLimitPublish: {
+    env: "RATE_LIMIT_PUBLISH",
+    kind: integer(0, 1_000_000_000),
+    fallback: 0,
+    unit: "events per minute",
+    meaning: "Events published with one token. 0 switches the limit off.",
+  },
+  accountInstanceQuota: {
+    env: "ACCOUNT_INSTANCE_QUOTA",
+    kind: integer(0, 1_000_000_000),
+    fallback: 0,
+    unit: "instances",
+    meaning: "Instances that one account may have. 0 switches the limit off.",
+  },
+  publishMaxBytes: {
+    env: "PUBLISH_MAX_BYTES",
+    kind: integer(KiB, GiB / 4),
+    fallback: 16 * MiB,
+    unit: "bytes",
+    meaning: "Largest body of one published event; a larger one is answered 413.",
+  },
+  mediaMaxBytes: {
+    env: "MEDIA_MAX_BYTES",
+    kind: integer(0, GiB / 4),
+    fallback: 8 * MiB,
+    unit: "bytes",
+    meaning: "Largest decoded media that a frame carries inline; larger media is left out of the frame.",
+  },
+  socketPendingBytesMax: {
+    env: "SOCKET_PENDING_BYTES_MAX",
+    kind: integer(64 * KiB, 4 * GiB),
+    fallback: 64 * MiB,
+    unit: "bytes",
+    meaning: "Frames that may wait for one slow socket, in bytes; over it the socket is closed with 4008.",
+  },
+  idleTimeoutSeconds: {
+    env: "IDLE_TIMEOUT_SECONDS",
+    kind: integer(8, 56),
+    fallback: 48,
+    unit: "seconds",
+    meaning: "Silence after which a socket counts as dead; pings go out in time, so a healthy one never gets there.",
+  },
+  drainSeconds: {
+    env: "DRAIN_SECONDS",
+    kind: integer(0, 300),
+    fallback: 10,
+    unit: "seconds",
+    meaning: "What calls in flight and open sockets get to end in after SIGTERM.",
+  },
+  tlsCert: {
+    env: "TLS_CERT",
+    kind: readableFile(),
+    fallback: undefined,
+    shown: "no TLS",
+    meaning: "Certificate chain in PEM, for both ports. Only together with TLS_KEY.",
+  },
+  tlsKey: {
+    env: "TLS_KEY",
+    kind: readableFile(),
+    fallback: undefined,
+    shown: "no TLS",
+    meaning: "Private key in PEM, for both ports. Only together with TLS_CERT.",
+  },
+  logLevel: {
+    env: "LOG_LEVEL",
+    kind: oneOf(levels),
+    fallback: "info",
+    meaning: "Least severe log lines that are written. They go to the standard error stream.",
+  },
+} as const;

@@ -1,0 +1,95 @@
+/** Reads the settings out of the environment; anything wrong is one sentence that names the setting. */
+
+import { readFileSync } from "node:fs";
+import { createSecureContext } from "node:tls";
+import type { Kind } from "./setting-kinds.js";
+import { settingTable } from "./setting-table.js";
+
+/** Its message is for the operator: it names the setting and what is allowed, and never shows a secret. */
+export class SettingError extends Error {
+  override readonly name = "SettingError";
+}
+
+type Table = typeof settingTable;
+type Parsed<Row> = Row extends { kind: Kind<infer T> } ? T : never;
+
+type Read = {
+  readonly [Name in keyof Table]: undefined extends Table[Name]["fallback"]
+    ? Parsed<Table[Name]> | undefined
+    : Parsed<Table[Name]>;
+};
+
+export type Settings = Omit<Read, "publicUrl"> & { readonly publicUrl: string };
+
+/** One row as the reader and the documentation see it. */
+export interface SettingRow {
+  readonly env: string;
+  readonly kind: Kind<unknown>;
+  readonly fallback: unknown;
+  readonly meaning: string;
+  readonly unit?: string;
+  /** How the documentation prints the default, when it is not a plain value. */
+  readonly shown?: string;
+  readonly secret?: boolean;
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** An empty variable counts as unset. */
+export function readSettings(env: Environment): Settings {
+  refuseCluster(env);
+  const read = Object.fromEntries(
+    Object.entries<SettingRow>(settingTable).map(([name, row]) => [name, readSetting(row, env[row.env])]),
+  ) as unknown as Read;
+  if (read.port === read.grpcPort && read.port !== 0) {
+    throw new SettingError(`GRPC_PORT is ${read.grpcPort}, but must differ from PORT.`);
+  }
+  checkTls(read);
+  return { ...read, publicUrl: read.publicUrl ?? ownUrl(read) };
+}
+
+function readSetting(row: SettingRow, text: string | undefined): unknown {
+  if (text === undefined || text === "") {
+    // A fallback is written like a value, so a relative path is resolved like one.
+    return typeof row.fallback === "string" ? row.kind.parse(row.fallback) : row.fallback;
+  }
+  const value = row.kind.parse(text);
+  if (value !== undefined) return value;
+  throw new SettingError(
+    row.secret
+      ? `${row.env} must be ${row.kind.allowed}.`
+      : `${row.env} is "${text}", but must be ${row.kind.allowed}.`,
+  );
+}
+
+function checkTls({ tlsCert, tlsKey }: Read): void {
+  if ((tlsCert === undefined) !== (tlsKey === undefined)) {
+    const [given, missing] = tlsCert === undefined ? ["TLS_KEY", "TLS_CERT"] : ["TLS_CERT", "TLS_KEY"];
+    throw new SettingError(`${given} is set without ${missing}, but they must be set together.`);
+  }
+  if (tlsCert === undefined || tlsKey === undefined) return;
+  try {
+    createSecureContext({ cert: readFileSync(tlsCert), key: readFileSync(tlsKey) });
+  } catch {
+    throw new SettingError(`TLS_CERT is "${tlsCert}", but must be a certificate in PEM that belongs to TLS_KEY.`);
+  }
+}
+
+/** A node of this release is alone: starting it as one of several would lose the events of the others silently. */
+function refuseCluster(env: Environment): void {
+  if (env.NATS_URL) {
+    throw new SettingError("NATS_URL is set, but must be unset: this release runs as a single node.");
+  }
+  if (env.WORKERS && env.WORKERS !== "1") {
+    throw new SettingError(
+      `WORKERS is "${env.WORKERS}", but must be unset or 1: this release runs in a single process.`,
+    );
+  }
+}
+
+/** An address that listens everywhere is no address to connect to. */
+function ownUrl({ host, port, tlsCert }: Read): string {
+  const name = host === "0.0.0.0" || host === "::" ? "localhost" : host.includes(":") ? `[${host}]` : host;
+  const url = new URL(`${tlsCert === undefined ? "http" : "https"}://${name}:${port}`);
+  return url.href.replace(/\/$/, "");
+}
