@@ -1,0 +1,93 @@
+/** The sockets of one instance: they share a filter, so they share their frames. */
+
+import type { Event } from "../bus/bus.js";
+import type { Entry } from "../directory/directory.js";
+import { eventTypeBit } from "../domain/event-type.js";
+import { compileFilter, type Filter } from "../domain/filter.js";
+import { type Chunk, splitIntoChunks } from "./chunk.js";
+import { buildFrame, type Frame, frameTail } from "./frame.js";
+import type { Subscriber } from "./subscriber.js";
+
+export interface GroupOptions {
+  /** The public URL in every frame. */
+  readonly baseUrl: string;
+  /** Decoded media above it is left out of the frames, in bytes. */
+  readonly mediaMaxBytes: number;
+  /** More bytes waiting for one socket end it. */
+  readonly pendingBytesMax: number;
+}
+
+export class Group {
+  /** In no order: a removal moves the last one into the gap. */
+  readonly subscribers: Subscriber[] = [];
+  readonly accountId: string;
+  readonly #options: GroupOptions;
+  /** Of the last enabled configuration: a disable never widens what open sockets get. */
+  #filter: Filter | undefined;
+  #tail: Buffer;
+  #pending: Frame[] = [];
+
+  constructor(entry: Entry, options: GroupOptions) {
+    this.#options = options;
+    this.accountId = entry.instance.accountId;
+    this.#tail = frameTail(entry.instance, options.baseUrl);
+    this.configure(entry);
+  }
+
+  /** Takes effect for the next event. */
+  configure({ instance, websocket }: Entry): void {
+    this.#tail = frameTail(instance, this.#options.baseUrl);
+    if (websocket?.enabled) this.#filter = compileFilter(websocket);
+  }
+
+  add(subscriber: Subscriber): void {
+    subscriber.index = this.subscribers.push(subscriber) - 1;
+  }
+
+  /** False: it was gone already. */
+  remove(subscriber: Subscriber): boolean {
+    const { index } = subscriber;
+    if (index === -1) return false;
+    subscriber.index = -1;
+    const last = this.subscribers.pop() as Subscriber;
+    if (last !== subscriber) {
+      this.subscribers[index] = last;
+      last.index = index;
+    }
+    return true;
+  }
+
+  /** No frame waits for the end of the turn. */
+  get idle(): boolean {
+    return this.#pending.length === 0;
+  }
+
+  /** Whether the filter takes it; if so its frame is built, once for all sockets, and waits for the end of the turn. */
+  accept(event: Event): boolean {
+    const filter = this.#filter;
+    if (filter === undefined || (filter.types & (eventTypeBit.get(event.type) as number)) === 0) return false;
+    this.#pending.push(buildFrame(event, this.#tail, filter.mediaBase64, this.#options.mediaMaxBytes));
+    return true;
+  }
+
+  /**
+   * Visits each socket once with the frames of the turn; `onSlow` hears of those that must go. Returns how many frames
+   * were handed over or parked, in all.
+   */
+  flush(onSlow: (subscriber: Subscriber) => void): number {
+    const frames = this.#pending;
+    this.#pending = [];
+    const chunks = splitIntoChunks(frames);
+    const { pendingBytesMax } = this.#options;
+    let delivered = 0;
+    // Backwards: whoever goes is replaced by one that was visited already.
+    for (let i = this.subscribers.length - 1; i >= 0; i--) {
+      const subscriber = this.subscribers[i] as Subscriber;
+      let taken = 0;
+      while (taken < chunks.length && subscriber.deliver(chunks[taken] as Chunk, pendingBytesMax)) taken++;
+      if (taken === chunks.length) delivered += frames.length;
+      else onSlow(subscriber);
+    }
+    return delivered;
+  }
+}

@@ -1,0 +1,184 @@
+/** This node's subscribers by instance: takes events from the bus, gives frames to sockets once per turn. */
+
+import type { Bus, Event } from "../bus/bus.js";
+import type { DirectoryListener, Entry } from "../directory/directory.js";
+import type { Principal } from "../domain/instance.js";
+import { type Close, instanceDeleted, slowConsumer, tokenRevoked } from "./close.js";
+import { Group, type GroupOptions } from "./group.js";
+import type { Socket } from "./socket.js";
+import { Subscriber } from "./subscriber.js";
+
+/** How long a blocked socket has to drain and read why it is closed, before it is cut. */
+export const closeGraceMs = 5_000;
+
+/** Plain numbers, read when metrics are scraped. */
+export interface HubStats {
+  sockets: number;
+  /** Events that came from the bus, that is: somebody is connected to their instance. */
+  events: number;
+  /** Of those, the ones that the filter did not take; nothing was built for them. */
+  filtered: number;
+  framesBuilt: number;
+  /** Frames handed to sockets or parked for them. */
+  framesDelivered: number;
+  /** Sockets that the gateway closed, by close code. */
+  readonly closes: Map<number, number>;
+}
+
+export interface Hub extends DirectoryListener {
+  readonly stats: Readonly<HubStats>;
+  /** The entry must be enabled. Every event published from now on reaches the socket. */
+  add(socket: Socket, entry: Entry, principal: Principal): Subscriber;
+  /** For the socket's close handler. Idempotent. */
+  remove(subscriber: Subscriber): void;
+  /** For the socket's drain handler. */
+  drained(subscriber: Subscriber): void;
+  /** Closes every socket and resolves when all are gone, after `closeGraceMs` at the latest. */
+  close(close: Close): Promise<void>;
+}
+
+interface Membership {
+  readonly group: Group;
+  readonly unsubscribe: () => void;
+}
+
+export function createHub({ bus, ...options }: GroupOptions & { bus: Bus }): Hub {
+  const memberships = new Map<string, Membership>();
+  const stats: HubStats = {
+    sockets: 0,
+    events: 0,
+    filtered: 0,
+    framesBuilt: 0,
+    framesDelivered: 0,
+    closes: new Map(),
+  };
+  /** Groups that got frames in this turn of the event loop, and sockets that drained in it. */
+  let touched: Group[] = [];
+  let drained: Subscriber[] = [];
+  let scheduled = false;
+  /** Blocked sockets that are being closed. */
+  const closing = new Map<Subscriber, { close: Close; cut: NodeJS.Timeout }>();
+  let onEmpty: (() => void) | undefined;
+
+  function receive(group: Group, event: Event): void {
+    stats.events++;
+    const first = group.idle;
+    if (!group.accept(event)) {
+      stats.filtered++;
+      return;
+    }
+    stats.framesBuilt++;
+    if (first) touched.push(group);
+    schedule();
+  }
+
+  function schedule(): void {
+    if (scheduled) return;
+    scheduled = true;
+    setImmediate(flush);
+  }
+
+  /** Older frames first: what a drained socket had parked goes before what this turn brought. */
+  function flush(): void {
+    scheduled = false;
+    const resuming = drained;
+    drained = [];
+    for (const subscriber of resuming) resume(subscriber);
+    const groups = touched;
+    touched = [];
+    for (const group of groups) {
+      stats.framesDelivered += group.flush((subscriber) => closeSubscriber(subscriber, slowConsumer));
+    }
+  }
+
+  function resume(subscriber: Subscriber): void {
+    if (!subscriber.open) return;
+    subscriber.resume();
+    const ending = closing.get(subscriber);
+    if (ending !== undefined && !subscriber.blocked) subscriber.end(ending.close);
+  }
+
+  /** From here on the socket gets nothing but the close frame, and if it does not drain in time not even that. */
+  function closeSubscriber(subscriber: Subscriber, close: Close): void {
+    leave(subscriber);
+    stats.closes.set(close.code, (stats.closes.get(close.code) ?? 0) + 1);
+    if (subscriber.blocked) {
+      subscriber.drop();
+      closing.set(subscriber, { close, cut: setTimeout(() => subscriber.cut(), closeGraceMs) });
+    } else {
+      subscriber.end(close);
+    }
+  }
+
+  function closeGroup(instanceId: string, close: Close, whom: (subscriber: Subscriber) => boolean): void {
+    const subscribers = memberships.get(instanceId)?.group.subscribers ?? [];
+    for (const subscriber of subscribers.filter(whom)) closeSubscriber(subscriber, close);
+  }
+
+  function leave(subscriber: Subscriber): void {
+    const membership = memberships.get(subscriber.instanceId);
+    if (membership === undefined || !membership.group.remove(subscriber)) return;
+    if (membership.group.subscribers.length > 0) return;
+    membership.unsubscribe();
+    memberships.delete(subscriber.instanceId);
+  }
+
+  return {
+    stats,
+
+    add(socket, entry, principal) {
+      const instanceId = entry.instance.id;
+      let membership = memberships.get(instanceId);
+      if (membership === undefined) {
+        const group = new Group(entry, options);
+        membership = { group, unsubscribe: bus.subscribe(instanceId, (event) => receive(group, event)) };
+        memberships.set(instanceId, membership);
+      }
+      const subscriber = new Subscriber(socket, instanceId, principal);
+      membership.group.add(subscriber);
+      stats.sockets++;
+      return subscriber;
+    },
+
+    remove(subscriber) {
+      if (!subscriber.open) return;
+      subscriber.open = false;
+      leave(subscriber);
+      clearTimeout(closing.get(subscriber)?.cut);
+      closing.delete(subscriber);
+      if (--stats.sockets === 0) onEmpty?.();
+    },
+
+    drained(subscriber) {
+      drained.push(subscriber);
+      schedule();
+    },
+
+    instanceChanged(entry) {
+      memberships.get(entry.instance.id)?.group.configure(entry);
+    },
+
+    instanceDeleted(instanceId) {
+      flush();
+      closeGroup(instanceId, instanceDeleted, () => true);
+    },
+
+    principalRevoked(principal) {
+      flush();
+      const ids =
+        principal.kind === "instance"
+          ? [principal.id]
+          : [...memberships].filter(([, { group }]) => group.accountId === principal.accountId).map(([id]) => id);
+      for (const id of ids) closeGroup(id, tokenRevoked, (subscriber) => subscriber.principal === principal);
+    },
+
+    async close(close) {
+      flush();
+      const empty = new Promise<void>((resolve) => {
+        onEmpty = resolve;
+      });
+      for (const id of [...memberships.keys()]) closeGroup(id, close, () => true);
+      if (stats.sockets > 0) await empty;
+    },
+  };
+}

@@ -1,0 +1,33 @@
+/** Checks a JSON object and tells where the values of some of its members stand in the text. */
+
+import { isUtf8 } from "node:buffer";
+import { Cursor, JsonError } from "./cursor.js";
+
+/** Half-open range of bytes. */
+export interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * The values of the named members of the object that `bytes` is, each with its quotes or brackets; absent ones are
+ * missing from the answer. Of a name that stands twice the last counts, as everywhere in JSON. Throws JsonError when the
+ * text is not UTF-8, not JSON, no object, or nested deeper than 256 levels.
+ */
+export function scanMembers<Name extends string>(
+  bytes: Uint8Array,
+  names: readonly Name[],
+): Partial<Record<Name, Range>> {
+  if (!isUtf8(bytes)) throw new JsonError("not UTF-8");
+  const found: Partial<Record<Name, Range>> = {};
+  const cursor = new Cursor(bytes);
+  cursor.space();
+  cursor.object((key) => {
+    const name = names.find((candidate) => key.is(candidate));
+    const start = cursor.at;
+    cursor.value();
+    if (name !== undefined) found[name] = { start, end: cursor.at };
+  });
+  cursor.finish();
+  return found;
+}

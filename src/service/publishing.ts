@@ -1,0 +1,73 @@
+/** Publishes events: everything is checked before the bus hears of it, and nothing is built here. */
+
+import type { Bus, MediaSlot } from "../bus/bus.js";
+import type { Directory, Entry } from "../directory/directory.js";
+import { AppError } from "../domain/errors.js";
+import { type EventType, isEventType } from "../domain/event-type.js";
+import type { Principal } from "../domain/instance.js";
+import { checkEventData } from "./event-data.js";
+import type { InstanceStatus } from "./instance-status.js";
+
+export interface EventInput {
+  /** One of the six event types, else INVALID_REQUEST_BODY. */
+  readonly event: string;
+  /** UTF-8 text of a JSON object, unchecked. */
+  readonly data: Uint8Array;
+  /** Raw media of a `message.exchange` whose data has a media object; anywhere else INVALID_REQUEST_BODY. */
+  readonly media?: Uint8Array | undefined;
+}
+
+export interface PublishingStats {
+  /** Events that were accepted. */
+  published: number;
+  /** Of those, the ones to whose instance nobody was connected. */
+  withoutClient: number;
+}
+
+export interface Publishing {
+  readonly stats: Readonly<PublishingStats>;
+  /** Throws AppError INSTANCE_NOT_FOUND, EVENT_TOO_LARGE or INVALID_REQUEST_BODY; then nothing was published. */
+  publish(principal: Principal, instance: string, input: EventInput): void;
+  /** The same, on an instance that was found already. */
+  publishTo(entry: Entry, input: EventInput): void;
+}
+
+export function createPublishing(options: {
+  directory: Directory;
+  bus: Bus;
+  status: InstanceStatus;
+  /** Data and media together, in bytes. */
+  publishMaxBytes: number;
+}): Publishing {
+  const { directory, bus, status, publishMaxBytes } = options;
+  const stats: PublishingStats = { published: 0, withoutClient: 0 };
+
+  function publishTo({ instance }: Entry, { event: type, data, media }: EventInput): void {
+    if (data.length + (media?.length ?? 0) > publishMaxBytes) throw new AppError("EVENT_TOO_LARGE");
+    if (!isEventType(type)) throw new AppError("INVALID_REQUEST_BODY");
+    const slot = checked(type, data);
+    if (media !== undefined && slot === undefined) throw new AppError("INVALID_REQUEST_BODY");
+    stats.published++;
+    if (type === "instance.state") status.record(instance.id, data);
+    if (bus.hasSubscriber(instance.id)) bus.publish({ instanceId: instance.id, type, data, slot, media });
+    else stats.withoutClient++;
+  }
+
+  return {
+    stats,
+    publishTo,
+    publish(principal, instance, input) {
+      const entry = directory.instance(principal.accountId, instance);
+      if (entry === undefined) throw new AppError("INSTANCE_NOT_FOUND");
+      publishTo(entry, input);
+    },
+  };
+}
+
+function checked(type: EventType, data: Uint8Array): MediaSlot | undefined {
+  try {
+    return checkEventData(type, data);
+  } catch (cause) {
+    throw new AppError("INVALID_REQUEST_BODY", { cause });
+  }
+}
