@@ -213,8 +213,10 @@ export const WebsocketService: GenService<{
   /**
    * Reads the configuration as persisted. A disabled one is an answer, not an error.
    *
-   * Errors: as SetWebsocket, and NOT_FOUND `WebSocket not configured for this instance` when it was never set,
-   * INTERNAL `Failed to get websocket configuration`.
+   * Errors: UNAUTHENTICATED `Invalid token`, PERMISSION_DENIED `Instance token does not match requested instance`,
+   * NOT_FOUND `Instance not found` or, when it was never set, `WebSocket not configured for this instance`,
+   * RESOURCE_EXHAUSTED `Rate limit exceeded. Try again later.`, INTERNAL `Failed to get instance` or
+   * `Failed to get websocket configuration`.
    *
    * @generated from rpc eventwire.v1.WebsocketService.GetWebsocket
    */

@@ -1,0 +1,102 @@
+/** The contract in prose: every service, call, message and field with its comment and its REST binding. */
+
+import { ScalarType } from "@bufbuild/protobuf";
+import { commentOf } from "./contract.mjs";
+import { shortName } from "./json-schema.mjs";
+
+export function apiDocs(contract) {
+  const lines = [
+    "# eventwire.v1",
+    "",
+    "Generated from `proto/`; do not edit. The REST face is also described by `openapi.json`.",
+    "",
+  ];
+  for (const service of contract.services) {
+    lines.push(`## ${service.name}`, "", service.comment, "");
+    for (const method of service.methods) lines.push(...methodDocs(service, method));
+  }
+  lines.push("## Messages", "");
+  for (const message of contract.messages) lines.push(...messageDocs(contract, message));
+  return lines.join("\n").trimEnd();
+}
+
+function methodDocs(service, { desc, name, comment, binding, policy }) {
+  const stream = { client: desc.methodKind === "client_streaming" || desc.methodKind === "bidi_streaming" };
+  stream.server = desc.methodKind === "server_streaming" || desc.methodKind === "bidi_streaming";
+  const callers = {
+    ANYONE: "anyone",
+    ACCOUNT: "TokenAccount",
+    ACCOUNT_OR_INSTANCE: "TokenAccount, or the TokenInstance of the instance",
+  };
+  return [
+    `### ${name}`,
+    "",
+    comment,
+    "",
+    `- RPC: \`/${service.desc.typeName}/${name}\` (${link(desc.input, stream.client)} → ${link(desc.output, stream.server)})`,
+    binding === undefined
+      ? "- REST: none"
+      : `- REST: \`${binding.verb.toUpperCase()} ${binding.path}\`, answered ${policy.successStatus}`,
+    `- Who may: ${callers[policy.caller]}`,
+    `- Rate limit: ${policy.bucket === undefined ? "none" : `\`${policy.bucket}\``}`,
+    "",
+  ];
+}
+
+function messageDocs(contract, message) {
+  const lines = [`### ${shortName(message)}`, "", commentOf(message), ""];
+  if (message.fields.length > 0) {
+    lines.push("| field | JSON | type | rules | meaning |", "| --- | --- | --- | --- | --- |");
+    for (const field of message.fields) {
+      const cells = [`\`${field.name}\` = ${field.number}`, jsonName(contract, field), typeName(field)];
+      cells.push(ruleText(contract, field), commentOf(field).replaceAll("\n\n", " "));
+      lines.push(`| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`);
+    }
+    lines.push("");
+  }
+  return [...lines, ...message.nestedMessages.flatMap((nested) => messageDocs(contract, nested))];
+}
+
+function jsonName(contract, field) {
+  const raw = contract.rawJsonOf(field);
+  return raw === undefined ? `\`${field.jsonName}\`` : `\`${field.jsonName}\`; over REST the source text of \`${raw}\``;
+}
+
+function typeName(field) {
+  if (field.fieldKind === "message") return link(field.message, false);
+  if (field.fieldKind === "list") {
+    return `repeated ${field.listKind === "message" ? link(field.message, false) : ScalarType[field.scalar].toLowerCase()}`;
+  }
+  return ScalarType[field.scalar].toLowerCase();
+}
+
+function link(message, isStream) {
+  const prefix = isStream ? "stream " : "";
+  if (!message.typeName.startsWith("eventwire.")) return `${prefix}\`${message.typeName}\``;
+  const name = shortName(message);
+  return `${prefix}[${name}](#${name.toLowerCase().replaceAll(".", "")})`;
+}
+
+function ruleText(contract, field) {
+  const rules = contract.rules(field);
+  const parts = [];
+  if (field.oneof !== undefined) {
+    parts.push(`one of \`${field.oneof.name}\`${contract.oneofRules(field.oneof)?.required ? ", required" : ""}`);
+  }
+  if (rules?.required) parts.push("required");
+  if (rules?.type.case === "string") parts.push(...stringText(rules.type.value));
+  if (rules?.type.case === "repeated") {
+    const { maxItems, items } = rules.type.value;
+    if (maxItems) parts.push(`at most ${maxItems}`);
+    if (items?.type.case === "string") parts.push(...stringText(items.type.value).map((text) => `each ${text}`));
+  }
+  return parts.join("; ");
+}
+
+function stringText({ minLen, maxLen, pattern, in: values }) {
+  const parts = [];
+  if (minLen || maxLen) parts.push(`${minLen ?? 0} to ${maxLen ?? "any number of"} characters`);
+  if (pattern) parts.push(`matches \`${pattern}\``);
+  if (values.length > 0) parts.push(`one of ${values.map((value) => `\`${value}\``).join(", ")}`);
+  return parts;
+}

@@ -1,0 +1,112 @@
+/** Descriptors and validation rules as JSON Schema: what the JSON form of a message looks like. */
+
+import { ScalarType } from "@bufbuild/protobuf";
+import { commentOf } from "./contract.mjs";
+
+const wellKnown = {
+  "google.protobuf.Struct": () => ({ type: "object", additionalProperties: true }),
+  "google.protobuf.Value": () => ({}),
+  "google.protobuf.Timestamp": () => ({ type: "string", format: "date-time" }),
+};
+
+const ignoreIfZero = 1;
+
+export function createJsonSchema(contract) {
+  const components = {};
+
+  /** Of a message in a request: what must be there is what the rules demand. */
+  function requestSchema(message, leaveOut) {
+    const properties = {};
+    const required = [];
+    for (const field of message.fields) {
+      if (leaveOut.includes(field.name) || contract.rawJsonOf(field) !== undefined) continue;
+      properties[field.jsonName] = described(field);
+      if (isRequired(field)) required.push(field.jsonName);
+    }
+    return { type: "object", properties, ...(required.length > 0 ? { required } : {}) };
+  }
+
+  /** Of a message in an answer: members are never dropped, only messages may be absent. */
+  function answerSchema(message) {
+    const properties = {};
+    const required = [];
+    for (const field of message.fields) {
+      properties[field.jsonName] = described(field);
+      if (field.fieldKind !== "message") required.push(field.jsonName);
+    }
+    return { type: "object", description: commentOf(message), properties, required };
+  }
+
+  function reference(message) {
+    const known = wellKnown[message.typeName];
+    if (known !== undefined) return known();
+    const name = shortName(message);
+    if (!(name in components)) {
+      components[name] = undefined;
+      components[name] = answerSchema(message);
+    }
+    return { $ref: `#/components/schemas/${name}` };
+  }
+
+  function described(field) {
+    const raw = field.oneof?.fields.some((other) => contract.rawJsonOf(other) === field.jsonName);
+    const comment = raw ? `${commentOf(field.oneof)} Its source text stands unchanged in the frame.` : commentOf(field);
+    return { ...schemaOf(field), ...(comment === "" ? {} : { description: comment }) };
+  }
+
+  function schemaOf(field) {
+    const rules = contract.rules(field);
+    if (field.fieldKind === "message") return reference(field.message);
+    if (field.fieldKind === "list") {
+      const list = rules?.type.case === "repeated" ? rules.type.value : undefined;
+      const items = field.listKind === "message" ? reference(field.message) : scalar(field.scalar, list?.items);
+      return { type: "array", items, ...(list?.maxItems ? { maxItems: Number(list.maxItems) } : {}) };
+    }
+    if (field.fieldKind === "scalar") return scalar(field.scalar, rules);
+    throw new Error(`${field.toString()}: a ${field.fieldKind} field has no JSON Schema here yet.`);
+  }
+
+  function isRequired(field) {
+    if (field.oneof !== undefined) return contract.oneofRules(field.oneof)?.required === true;
+    const rules = contract.rules(field);
+    if (rules === undefined || rules.ignore === ignoreIfZero) return false;
+    const text = rules.type.case === "string" ? rules.type.value : undefined;
+    return rules.required || Number(text?.minLen ?? 0) > 0 || (text?.in.length ?? 0) > 0;
+  }
+
+  return { requestSchema, reference, components };
+}
+
+/** `ListInstancesResponse.Instance` of `eventwire.v1.ListInstancesResponse.Instance`. */
+export function shortName(message) {
+  return message.typeName.slice(message.file.proto.package.length + 1);
+}
+
+function scalar(type, rules) {
+  switch (type) {
+    case ScalarType.BOOL:
+      return { type: "boolean" };
+    case ScalarType.STRING:
+      return { type: "string", ...stringRules(rules) };
+    case ScalarType.BYTES:
+      return { type: "string", contentEncoding: "base64" };
+    case ScalarType.INT64:
+    case ScalarType.UINT64:
+      return { type: "string", pattern: "^-?[0-9]+$" };
+    case ScalarType.UINT32:
+      return { type: "integer", minimum: 0, maximum: 2 ** 32 - 1 };
+    default:
+      throw new Error(`Scalar type ${ScalarType[type]} has no JSON Schema here yet.`);
+  }
+}
+
+function stringRules(rules) {
+  if (rules?.type.case !== "string") return {};
+  const { minLen, maxLen, pattern, in: values } = rules.type.value;
+  return {
+    ...(minLen ? { minLength: Number(minLen) } : {}),
+    ...(maxLen ? { maxLength: Number(maxLen) } : {}),
+    ...(pattern ? { pattern } : {}),
+    ...(values.length > 0 ? { enum: values } : {}),
+  };
+}

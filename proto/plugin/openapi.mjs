@@ -1,0 +1,165 @@
+/** OpenAPI 3.1 of the REST face: paths from the HTTP bindings, statuses from the policies, texts from the comments. */
+
+import { commentOf } from "./contract.mjs";
+import { createJsonSchema } from "./json-schema.mjs";
+import { upgradePath } from "./upgrade.mjs";
+
+const reasons = {
+  200: "OK",
+  201: "Created",
+  400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "Not Found",
+  409: "Conflict",
+  413: "Content Too Large",
+  426: "Upgrade Required",
+  429: "Too Many Requests",
+  500: "Internal Server Error",
+  503: "Service Unavailable",
+};
+
+const rateHeaders = Object.fromEntries(
+  ["Limit", "Remaining", "Reset"].map((name) => [
+    `X-RateLimit-${name}`,
+    { $ref: `#/components/headers/X-RateLimit-${name}` },
+  ]),
+);
+
+export function openApi(contract) {
+  const schemas = createJsonSchema(contract);
+  const paths = {};
+  for (const service of contract.services) {
+    for (const method of service.methods) {
+      if (method.binding === undefined) continue;
+      const { path, verb } = method.binding;
+      paths[path] ??= {};
+      paths[path][verb] = operation(contract, service, method, schemas);
+    }
+  }
+  Object.assign(paths, upgradePath(errorResponse));
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "Eventwire",
+      version: "v1",
+      description: "The REST face of the eventwire.v1 contract. Generated from proto/; do not edit.",
+      license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+    },
+    servers: [{ url: "http://localhost:8080" }],
+    tags: contract.services.map(({ name, comment }) => ({ name, description: comment })),
+    paths,
+    components: { securitySchemes, headers, schemas: { ...sorted(schemas.components), Error: errorSchema } },
+  };
+}
+
+function operation(contract, service, method, schemas) {
+  const { binding, policy, desc } = method;
+  const query = binding.hasBody ? [] : desc.input.fields.filter((field) => !binding.variables.includes(field.name));
+  const parameters = [
+    ...binding.variables.map((name) => parameter(desc.input, name, "path", schemas)),
+    ...query.map((field) => parameter(desc.input, field.name, "query", schemas)),
+  ];
+  return {
+    operationId: method.name,
+    tags: [service.name],
+    summary: method.summary.split(/(?<=\.) /)[0],
+    description: method.comment,
+    security: policy.caller === "ANYONE" ? [] : [{ token: [] }, { bearer: [] }],
+    ...(parameters.length > 0 ? { parameters } : {}),
+    ...(binding.hasBody ? { requestBody: requestBody(method, schemas) } : {}),
+    responses: responses(method, schemas),
+  };
+}
+
+function parameter(message, name, place, schemas) {
+  const field = message.fields.find((candidate) => candidate.name === name);
+  const { description, ...schema } = schemas.requestSchema(message, []).properties[field.jsonName];
+  return { name: field.jsonName, in: place, required: place === "path", description, schema };
+}
+
+function requestBody({ desc, binding }, schemas) {
+  const schema = schemas.requestSchema(desc.input, binding.variables);
+  return {
+    required: true,
+    description: commentOf(desc.input),
+    content: { "application/json": { schema } },
+  };
+}
+
+function responses(method, schemas) {
+  const { policy, desc } = method;
+  const texts = new Map(impliedStatuses(method).map((status) => [status, new Set()]));
+  for (const { status, text } of method.errors) {
+    if (!texts.has(status)) texts.set(status, new Set());
+    texts.get(status).add(text);
+  }
+  const limited = policy.bucket !== undefined;
+  const content = { "application/json": { schema: schemas.reference(desc.output) } };
+  return {
+    [policy.successStatus]: {
+      description: reasons[policy.successStatus],
+      ...(limited ? { headers: rateHeaders } : {}),
+      content,
+    },
+    ...Object.fromEntries(
+      [...texts].sort(([a], [b]) => a - b).map(([status, set]) => [status, errorResponse(status, [...set], limited)]),
+    ),
+    // The one answer that is no envelope: a degraded node describes itself.
+    ...(policy.caller === "ANYONE" ? { 503: { description: reasons[503], content } } : {}),
+  };
+}
+
+/** What the gateway enforces before a method runs needs no comment. */
+function impliedStatuses({ policy, binding }) {
+  if (policy.caller === "ANYONE") return [];
+  const statuses = [401, 500];
+  if (binding.hasBody) statuses.push(400);
+  if (binding.variables.includes("instance")) statuses.push(404);
+  if (policy.caller === "ACCOUNT_OR_INSTANCE" && binding.variables.includes("instance")) statuses.push(403);
+  if (policy.carriesEvent) statuses.push(413);
+  if (policy.bucket !== undefined) statuses.push(429);
+  return statuses;
+}
+
+function errorResponse(status, texts, limited) {
+  const schema = { $ref: "#/components/schemas/Error" };
+  const examples = Object.fromEntries(
+    texts.map((message) => [message, { value: { success: false, error: { message } } }]),
+  );
+  return {
+    description: reasons[status],
+    ...(limited ? { headers: rateHeaders } : {}),
+    content: { "application/json": { schema, ...(texts.length > 0 ? { examples } : {}) } },
+  };
+}
+
+function sorted(object) {
+  return Object.fromEntries(Object.entries(object).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+const securitySchemes = {
+  token: { type: "apiKey", in: "header", name: "token", description: "A TokenAccount or TokenInstance." },
+  bearer: {
+    type: "http",
+    scheme: "bearer",
+    description: "The same token; the header `token` counts when both are sent.",
+  },
+  query: { type: "apiKey", in: "query", name: "token", description: "The same token; for upgrades only." },
+};
+
+const headers = {
+  "X-RateLimit-Limit": { description: "Calls per window. Absent when the limit is off.", schema: { type: "integer" } },
+  "X-RateLimit-Remaining": { description: "Calls left in this window.", schema: { type: "integer" } },
+  "X-RateLimit-Reset": { description: "End of this window in Unix seconds.", schema: { type: "integer" } },
+};
+
+const errorSchema = {
+  type: "object",
+  description: "Every error looks like this.",
+  properties: {
+    success: { type: "boolean", const: false },
+    error: { type: "object", properties: { message: { type: "string" } }, required: ["message"] },
+  },
+  required: ["success", "error"],
+};

@@ -1,0 +1,19 @@
+#!/usr/bin/env node
+/** A protoc plugin: writes what people read of the contract, `openapi.json` and `api.md`, out of the same descriptors. */
+
+import { createEcmaScriptPlugin, runNodeJs } from "@bufbuild/protoplugin";
+import { apiDocs } from "./api-docs.mjs";
+import { createContract } from "./contract.mjs";
+import { openApi } from "./openapi.mjs";
+
+runNodeJs(
+  createEcmaScriptPlugin({
+    name: "protoc-gen-eventwire",
+    version: "v1",
+    generateTs(schema) {
+      const contract = createContract(schema, "eventwire.v1");
+      schema.generateFile("openapi.json").print(JSON.stringify(openApi(contract), null, 2));
+      schema.generateFile("api.md").print(apiDocs(contract));
+    },
+  }),
+);

@@ -1,0 +1,50 @@
+/** The one route that is no method of the contract: the WebSocket upgrade. */
+
+const description = `Opens the channel of an instance. Send the headers of RFC 6455; the token may stand in the query, since browsers
+cannot set headers here. Every event that the channel's filter takes arrives as one text frame:
+\`{"event":"…","data":{…},"instanceData":{"baseUrl":"…","instance":"…","token":"…"}}\`.
+
+Close codes: 1001 shutting down and 4008 slow consumer (come back); 4001 token revoked and 4004 instance deleted (do not).`;
+
+export function upgradePath(errorResponse) {
+  const limited = true;
+  return {
+    "/ws/{instance}": {
+      get: {
+        operationId: "OpenWebsocket",
+        summary: "Opens the channel of an instance.",
+        description: description.replace(/(?<!\n)\n(?!\n)/g, " "),
+        security: [{ token: [] }, { bearer: [] }, { query: [] }],
+        parameters: [
+          {
+            name: "instance",
+            in: "path",
+            required: true,
+            description: "Name of the instance; percent-decoded and case-sensitive.",
+            schema: { type: "string", minLength: 1, maxLength: 100 },
+          },
+        ],
+        responses: {
+          101: { description: "Switching Protocols" },
+          400: errorResponse(
+            400,
+            [
+              "WebSocket is not enabled for this instance. Configure it first using POST /api/events/websocket/{instance}",
+            ],
+            limited,
+          ),
+          401: errorResponse(
+            401,
+            ["Invalid token", "Missing token in header, Authorization header, or query parameter"],
+            limited,
+          ),
+          403: errorResponse(403, ["Instance token does not match requested instance", "Origin not allowed"], limited),
+          404: errorResponse(404, ["Instance not found"], limited),
+          426: errorResponse(426, ["Upgrade required"], limited),
+          429: errorResponse(429, ["Rate limit exceeded. Try again later."], limited),
+          500: errorResponse(500, ["Failed to get instance"], limited),
+        },
+      },
+    },
+  };
+}
