@@ -34,12 +34,12 @@ interface Edit extends ByteRange {
 
 /** The data without its inline base64, and with the raw media where it belongs. */
 function edited(data: Uint8Array, slot: MediaSlot, media: Uint8Array | undefined): Uint8Array[] {
-  const edits: Edit[] = [...slot.cuts];
+  let edits: readonly Edit[] = slot.cuts;
   if (media !== undefined) {
     const base64 = Buffer.from(media.buffer, media.byteOffset, media.length).toString("base64");
     const text = Buffer.from(`"base64":"${base64}"${slot.hasOthers ? "," : ""}`, "latin1");
-    edits.push({ start: slot.insertAt, end: slot.insertAt, text });
-    edits.sort((a, b) => a.start - b.start);
+    // The sort is stable: where a cut begins at the same place, the insertion goes first.
+    edits = [{ start: slot.insertAt, end: slot.insertAt, text }, ...edits].sort((a, b) => a.start - b.start);
   }
   const parts: Uint8Array[] = [];
   let at = 0;

@@ -1,0 +1,40 @@
+import { describe, expect, it } from "vitest";
+import { JsonError } from "../../src/json/cursor.js";
+import { scanMembers } from "../../src/json/scan.js";
+
+const scan = (text: string | Buffer): Record<string, string> => {
+  const bytes = Buffer.from(text as string);
+  const found = scanMembers(bytes, ["event", "data"]);
+  return Object.fromEntries(
+    Object.entries(found).map(([name, { start, end }]) => [name, bytes.toString("utf8", start, end)]),
+  );
+};
+
+describe("scanMembers", () => {
+  it("gives the source text of the members that are asked for", () => {
+    expect(scan(' { "x": [1], "data" : { "n": 1.0e2 } ,"event":"a.b" } ')).toEqual({
+      event: '"a.b"',
+      data: '{ "n": 1.0e2 }',
+    });
+  });
+
+  it("lets the last of two equal names win", () => {
+    expect(scan('{"data":1,"data":2}')).toEqual({ data: "2" });
+  });
+
+  it("knows a name that is written with escapes", () => {
+    expect(scan('{"d\\u0061ta":true}')).toEqual({ data: "true" });
+  });
+
+  it("looks at the top level only", () => {
+    expect(scan('{"in":{"data":1}}')).toEqual({});
+  });
+
+  it.each(["[]", '"data"', "null", "", '{"data":1', '{"data":1} 2'])("refuses %j", (text) => {
+    expect(() => scan(text)).toThrow(JsonError);
+  });
+
+  it("refuses bytes that are not UTF-8", () => {
+    expect(() => scan(Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]))).toThrow(JsonError);
+  });
+});
