@@ -1,0 +1,33 @@
+/** One real PostgreSQL for the whole test run; `TEST_DATABASE_URL` names another server to use. */
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pino } from "pino";
+import type { TestProject } from "vitest/node";
+import { openEmbeddedPostgres } from "../../src/store/embedded-postgres.js";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    databaseServer: string;
+  }
+}
+
+// What is lost when the machine stops in the middle of a test is nobody's loss.
+const settings = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=300"];
+
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const given = process.env.TEST_DATABASE_URL;
+  if (given) {
+    project.provide("databaseServer", given);
+    return async () => {};
+  }
+  const dataDirectory = mkdtempSync(join(tmpdir(), "eventwire-test-"));
+  const logger = pino({ level: "fatal" });
+  const server = await openEmbeddedPostgres({ dataDirectory, purpose: "tests", settings, logger });
+  project.provide("databaseServer", server.url);
+  return async () => {
+    await server.close();
+    rmSync(dataDirectory, { recursive: true, force: true });
+  };
+}
