@@ -64,6 +64,7 @@ export const catalogue = {
   LIST_INSTANCES_FAILED: { code: "internal", status: 500, message: "Failed to list instances" },
   DELETE_INSTANCE_FAILED: { code: "internal", status: 500, message: "Failed to delete instance" },
   INTERNAL: { code: "internal", status: 500, message: "Internal server error" },
+  SHUTTING_DOWN: { code: "unavailable", status: 503, message: "Shutting down. Try again later." },
 } as const satisfies Record<string, Problem>;
 
 export type Reason = keyof typeof catalogue;

@@ -41,4 +41,9 @@ export interface Api {
    * the instance was found and may throw anything: that is INVALID_REQUEST_BODY. Rejects with AppError only.
    */
   call(method: DescMethod, admission: Admission, instance: string | undefined, decode: () => Message): Promise<Message>;
+  /**
+   * Runs an admitted stream: one answer per request, in order. `requests` may throw AppError only. Ends by throwing
+   * AppError only.
+   */
+  stream(method: DescMethod, admission: Admission, requests: AsyncIterable<Message>): AsyncIterable<Message>;
 }

@@ -1,0 +1,67 @@
+/** The first two checks of every call: token, then rate. */
+
+import type { DescMethod } from "@bufbuild/protobuf";
+import { Bucket, Caller } from "../../gen/eventwire/v1/policy_pb.js";
+import type { Directory } from "../directory/directory.js";
+import { AppError, type Reason } from "../domain/errors.js";
+import type { Principal } from "../domain/instance.js";
+import type { Admission, Api, Credentials } from "./api.js";
+import type { Policies } from "./policy.js";
+import type { RateLimiter, RateLimits } from "./rate-limiter.js";
+import { remoteKey } from "./remote-key.js";
+
+const admittedAnyone: Admission = { principal: undefined, rate: undefined, refusal: undefined };
+
+export function createAdmission(options: {
+  directory: Directory;
+  limiter: RateLimiter;
+  limits: RateLimits;
+  policies: Policies;
+}): Pick<Api, "admit" | "admitUpgrade"> {
+  const { directory, limiter, limits, policies } = options;
+
+  /** `points` 0: a stream is charged for its events, not for being opened. */
+  async function check(
+    accepts: (principal: Principal) => boolean,
+    bucket: Bucket,
+    points: number,
+    { token, remoteAddress }: Credentials,
+    missing: Reason,
+  ): Promise<Admission> {
+    if (token === undefined) return refuseStranger(bucket, remoteAddress, missing);
+    if (!directory.ready)
+      return { principal: undefined, rate: undefined, refusal: new AppError("GET_INSTANCE_FAILED") };
+    const principal = directory.principal(token);
+    if (principal === undefined || !accepts(principal)) return refuseStranger(bucket, remoteAddress, "INVALID_TOKEN");
+    const charge = await limiter.charge(bucket, rateKey(principal), points);
+    const refusal = charge !== undefined && charge.granted < points ? new AppError("RATE_LIMITED") : undefined;
+    return { principal, rate: charge?.status, refusal };
+  }
+
+  /** Guessing stays bounded where a bucket is off: it is charged to the global one then. */
+  async function refuseStranger(bucket: Bucket, remoteAddress: string, reason: Reason): Promise<Admission> {
+    const charged = bucket === Bucket.PUBLISH && limits.publish === 0 ? Bucket.GLOBAL : bucket;
+    const charge = await limiter.charge(charged, remoteKey(remoteAddress));
+    const refusal = new AppError(charge !== undefined && charge.granted === 0 ? "RATE_LIMITED" : reason);
+    return { principal: undefined, rate: charge?.status, refusal };
+  }
+
+  return {
+    async admit(method: DescMethod, credentials) {
+      const policy = policies.get(method);
+      if (policy === undefined) throw new Error(`${method.name} is no method of the contract`);
+      if (policy.caller === Caller.ANYONE) return admittedAnyone;
+      const accepts = policy.caller === Caller.ACCOUNT ? isAccount : isAny;
+      const points = method.methodKind === "unary" ? 1 : 0;
+      return check(accepts, policy.bucket, points, credentials, "INVALID_TOKEN");
+    },
+    admitUpgrade: (bucket, credentials) => check(isAny, bucket, 1, credentials, "MISSING_TOKEN"),
+  };
+}
+
+export function rateKey(principal: Principal): string {
+  return `${principal.kind}:${principal.id}`;
+}
+
+const isAccount = (principal: Principal): boolean => principal.kind === "account";
+const isAny = (): boolean => true;

@@ -1,0 +1,114 @@
+/** Runs the calls of the contract, whatever face they came in by. */
+
+import type { DescMethod, Message } from "@bufbuild/protobuf";
+import type { Logger } from "pino";
+import { EventService, type PublishEventsRequest } from "../../gen/eventwire/v1/event_service_pb.js";
+import type { Directory } from "../directory/directory.js";
+import { AppError } from "../domain/errors.js";
+import type { Health } from "../service/health.js";
+import type { Instances } from "../service/instances.js";
+import type { Publishing } from "../service/publishing.js";
+import type { Websockets } from "../service/websockets.js";
+import { createAddressedInstances } from "./addressed-instance.js";
+import { createAdmission } from "./admission.js";
+import type { Admission, Api } from "./api.js";
+import { createEventMethods } from "./event-methods.js";
+import { createEventStream } from "./event-stream.js";
+import { describeCause } from "./failure-log.js";
+import { createHealthMethods } from "./health-methods.js";
+import { createInstanceMethods } from "./instance-methods.js";
+import type { Call } from "./method.js";
+import { readPolicies } from "./policy.js";
+import { createRateLimiter, type RateLimits } from "./rate-limiter.js";
+import { services } from "./services.js";
+import { createValidation } from "./validation.js";
+import { createWebsocketMethods } from "./websocket-methods.js";
+
+export interface ApiOptions {
+  readonly directory: Directory;
+  readonly websockets: Websockets;
+  readonly instances: Instances;
+  readonly publishing: Publishing;
+  readonly health: Health;
+  readonly limits: RateLimits;
+  readonly logger: Logger;
+}
+
+/** Throws when a method of the contract has no policy or no implementation. */
+export function createApi(options: ApiOptions): Api {
+  const { directory, limits, logger } = options;
+  const policies = readPolicies(services);
+  const limiter = createRateLimiter(limits);
+  const addressed = createAddressedInstances(options);
+  const validation = createValidation(services.flatMap(({ methods }) => methods.map(({ input }) => input)));
+  const stream = createEventStream({ ...options, limiter });
+  const methods = new Map(
+    [
+      ...createWebsocketMethods(options),
+      ...createInstanceMethods({ ...options, validation }),
+      ...createEventMethods(options),
+      ...createHealthMethods(options),
+    ].map((method) => [method.desc as DescMethod, method]),
+  );
+  for (const desc of policies.keys())
+    if (desc.methodKind === "unary" && !methods.has(desc)) throw new Error(`${desc.name} is not implemented`);
+
+  async function resolve(desc: DescMethod, { principal }: Admission, name = ""): Promise<Call> {
+    if (principal === undefined || desc.input.field.instance === undefined)
+      return { principal, instance: undefined, entry: undefined };
+    if (policies.get(desc)?.carriesEvent) {
+      const entry = addressed.entry(principal, name);
+      return { principal, instance: entry.instance, entry };
+    }
+    return { principal, instance: await addressed.instance(principal, name), entry: undefined };
+  }
+
+  /** The one place where failures are logged. */
+  function report(error: unknown, desc: DescMethod, instanceId: string | undefined): AppError {
+    const failure = AppError.from(error);
+    if (failure.status >= 500 && failure.reason !== "SHUTTING_DOWN") {
+      const method = `${desc.parent.typeName}/${desc.name}`;
+      logger.error({ reason: failure.reason, method, instanceId, err: describeCause(failure) }, failure.message);
+    }
+    return failure;
+  }
+
+  return {
+    ...createAdmission({ directory, limiter, limits, policies }),
+
+    async call(desc, admission, instance, decode) {
+      let call: Call | undefined;
+      try {
+        if (admission.refusal !== undefined) throw admission.refusal;
+        const method = methods.get(desc);
+        if (method === undefined) throw new Error(`${desc.name} is no unary method of the contract`);
+        call = await resolve(desc, admission, instance);
+        const request = decoded(decode);
+        validation.check(desc.input, request);
+        return await method.run(request, call);
+      } catch (error) {
+        throw report(error, desc, call?.instance?.id);
+      }
+    },
+
+    async *stream(desc, admission, requests) {
+      try {
+        if (admission.refusal !== undefined) throw admission.refusal;
+        if (desc !== EventService.method.publishEvents || admission.principal === undefined)
+          throw new Error(`${desc.name} is no stream of the contract`);
+        for await (const batch of requests)
+          yield await stream.publishBatch(admission.principal, batch as PublishEventsRequest);
+      } catch (error) {
+        throw report(error, desc, undefined);
+      }
+    },
+  };
+}
+
+function decoded(decode: () => Message): Message {
+  try {
+    return decode();
+  } catch (cause) {
+    throw cause instanceof AppError ? cause : new AppError("INVALID_REQUEST_BODY", { cause });
+  }
+}

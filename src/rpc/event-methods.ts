@@ -1,0 +1,32 @@
+/** EventService: one event per call; the stream of batches is `event-stream.ts`. */
+
+import { EventService, type PublishEventRequest } from "../../gen/eventwire/v1/event_service_pb.js";
+import { AppError } from "../domain/errors.js";
+import type { EventInput, Publishing } from "../service/publishing.js";
+import { entryMethod, type Method } from "./method.js";
+
+export function createEventMethods({ publishing }: { publishing: Publishing }): Method[] {
+  return [
+    entryMethod(EventService.method.publishEvent, (request, entry) => {
+      publishing.publishTo(entry, toEventInput(request));
+      return { success: true, message: "Event published" };
+    }),
+  ];
+}
+
+/** Publishing checks the rest. Throws AppError INVALID_REQUEST_BODY. */
+export function toEventInput({ event, payload, media }: PublishEventRequest): EventInput {
+  return { event, data: jsonBytes(payload), media: media.length > 0 ? media : undefined };
+}
+
+function jsonBytes(payload: PublishEventRequest["payload"]): Uint8Array {
+  if (payload.case === "dataJson") return payload.value;
+  if (payload.case === undefined) throw new AppError("INVALID_REQUEST_BODY");
+  return Buffer.from(JSON.stringify(payload.value, refuseNonFinite));
+}
+
+/** A Struct's number can be NaN or infinite. JSON has neither, and `null` would be another value. */
+function refuseNonFinite(_: string, value: unknown): unknown {
+  if (typeof value === "number" && !Number.isFinite(value)) throw new AppError("INVALID_REQUEST_BODY");
+  return value;
+}

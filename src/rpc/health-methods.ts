@@ -1,0 +1,21 @@
+/** HealthService: how this node is. */
+
+import { timestampNow } from "@bufbuild/protobuf/wkt";
+import { HealthService } from "../../gen/eventwire/v1/health_service_pb.js";
+import type { Health } from "../service/health.js";
+import { type Method, openMethod } from "./method.js";
+
+export function createHealthMethods({ health }: { health: Health }): Method[] {
+  return [
+    openMethod(HealthService.method.checkHealth, async () => {
+      const trouble = await health.trouble();
+      return {
+        status: trouble === undefined ? "ok" : "degraded",
+        service: "eventwire",
+        uptime: health.uptime(),
+        timestamp: timestampNow(),
+        checks: { db: trouble ?? "ok" },
+      };
+    }),
+  ];
+}

@@ -1,0 +1,19 @@
+/** The policies that the contract declares on its methods. */
+
+import { type DescMethod, type DescService, getOption, hasOption } from "@bufbuild/protobuf";
+import { Caller, type Policy, policy } from "../../gen/eventwire/v1/policy_pb.js";
+
+export type Policies = ReadonlyMap<DescMethod, Policy>;
+
+/** Throws for a method that does not say who may call it: nothing is open because somebody forgot to close it. */
+export function readPolicies(services: readonly DescService[]): Policies {
+  return new Map(services.flatMap((service) => service.methods.map((method) => [method, readPolicy(method)] as const)));
+}
+
+/** Throws for a method without a policy or without a caller. */
+export function readPolicy(method: DescMethod): Policy {
+  const found = hasOption(method, policy) ? getOption(method, policy) : undefined;
+  if (found === undefined || found.caller === Caller.UNSPECIFIED)
+    throw new Error(`${method.parent.typeName}/${method.name} has no (policy) with a caller`);
+  return found;
+}

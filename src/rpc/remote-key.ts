@@ -1,0 +1,22 @@
+/** The rate-limit key of a remote address. */
+
+/** One key per IPv4 address and per IPv6 /64, which is what one subscriber line has: else guessing would be free. */
+export function remoteKey(address: string): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
+  if (mapped !== undefined) return `address:${mapped}`;
+  if (!address.includes(":")) return `address:${address}`;
+  const [head = "", tail] = address.toLowerCase().split("::");
+  const left = head === "" ? [] : head.split(":");
+  const right = tail === undefined || tail === "" ? [] : tail.split(":");
+  const zeros = tail === undefined ? 0 : Math.max(0, 8 - left.length - right.length);
+  const groups = [...left, ...Array<string>(zeros).fill("0"), ...right].map((group) => group.replace(/^0+(?=.)/, ""));
+  if (groups.slice(0, 5).every((group) => group === "0") && groups[5] === "ffff") return `address:${ipv4(groups)}`;
+  return `address:${groups.slice(0, 4).join(":")}`;
+}
+
+/** uWebSockets.js writes a mapped IPv4 address in hexadecimal groups. */
+function ipv4(groups: readonly string[]): string {
+  const high = Number.parseInt(groups[6] ?? "0", 16);
+  const low = Number.parseInt(groups[7] ?? "0", 16);
+  return `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`;
+}

@@ -1,0 +1,8 @@
+/** The services of the contract. */
+
+import { EventService } from "../../gen/eventwire/v1/event_service_pb.js";
+import { HealthService } from "../../gen/eventwire/v1/health_service_pb.js";
+import { InstanceService } from "../../gen/eventwire/v1/instance_service_pb.js";
+import { WebsocketService } from "../../gen/eventwire/v1/websocket_service_pb.js";
+
+export const services = [WebsocketService, InstanceService, EventService, HealthService] as const;

@@ -1,0 +1,24 @@
+/** Tells whether this node can serve. */
+
+import type { Directory } from "../directory/directory.js";
+import type { Store } from "../store/store.js";
+
+export interface Health {
+  /** Why the database is not usable; undefined when it is. Never rejects. */
+  trouble(): Promise<"unreachable" | "starting" | undefined>;
+  /** Whole seconds since the process started. */
+  uptime(): number;
+}
+
+export function createHealth({ store, directory }: { store: Store; directory: Directory }): Health {
+  return {
+    async trouble() {
+      try {
+        return (await store.trouble()) ?? (directory.ready ? undefined : "starting");
+      } catch {
+        return "unreachable";
+      }
+    },
+    uptime: () => Math.floor(process.uptime()),
+  };
+}
