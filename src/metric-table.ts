@@ -1,0 +1,78 @@
+/** Every metric by name. `docs/METRICS.md` is generated from this table. */
+
+export interface MetricRow {
+  readonly name: string;
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly labels: readonly string[];
+  readonly help: string;
+}
+
+export const metricTable = {
+  calls: {
+    name: "eventwire_calls_total",
+    type: "counter",
+    labels: ["method", "code"],
+    help: "Calls answered on any face, by method and by `ok` or the canonical error code.",
+  },
+  callSeconds: {
+    name: "eventwire_call_duration_seconds",
+    type: "histogram",
+    labels: ["method"],
+    help: "Time from the decoded call to its answer; refused tokens and rates are not in it.",
+  },
+  rateLimited: {
+    name: "eventwire_rate_limited_total",
+    type: "counter",
+    labels: ["bucket"],
+    help: "Calls and upgrades refused by a rate limit, by the setting of the limit.",
+  },
+  upgrades: {
+    name: "eventwire_upgrades_total",
+    type: "counter",
+    labels: ["outcome"],
+    help: "WebSocket upgrades, by `accepted` or the reason of the refusal.",
+  },
+  sockets: { name: "eventwire_sockets", type: "gauge", labels: [], help: "WebSockets that are open now." },
+  socketCloses: {
+    name: "eventwire_socket_closes_total",
+    type: "counter",
+    labels: ["code"],
+    help: "WebSockets that the gateway closed, by close code; 4008 is a slow consumer.",
+  },
+  published: {
+    name: "eventwire_events_published_total",
+    type: "counter",
+    labels: [],
+    help: "Events accepted from producers.",
+  },
+  withoutClient: {
+    name: "eventwire_events_without_client_total",
+    type: "counter",
+    labels: [],
+    help: "Of the published events, those to whose instance nobody was connected.",
+  },
+  filtered: {
+    name: "eventwire_events_filtered_total",
+    type: "counter",
+    labels: [],
+    help: "Of the published events, those that the filter of the instance did not take; nothing was built for them.",
+  },
+  framesBuilt: {
+    name: "eventwire_frames_built_total",
+    type: "counter",
+    labels: [],
+    help: "Frames built, once per event whoever many sockets get it.",
+  },
+  framesDelivered: {
+    name: "eventwire_frames_delivered_total",
+    type: "counter",
+    labels: [],
+    help: "Frames handed to sockets, or parked for slow ones.",
+  },
+  directoryReady: {
+    name: "eventwire_directory_ready",
+    type: "gauge",
+    labels: [],
+    help: "1 once tokens and configurations were read from the database, else 0.",
+  },
+} as const satisfies Record<string, MetricRow>;

@@ -1,0 +1,100 @@
+/** What the process tells Prometheus: counted where it happens, or read from plain numbers when it is scraped. */
+
+import { Counter, collectDefaultMetrics, Gauge, Histogram, type Metric, Registry } from "prom-client";
+import { metricTable } from "./metric-table.js";
+
+/** Read at scrape time, so that the hot path counts in plain numbers. */
+export interface MetricSources {
+  readonly hub: {
+    readonly sockets: number;
+    readonly filtered: number;
+    readonly framesBuilt: number;
+    readonly framesDelivered: number;
+    readonly closes: ReadonlyMap<number, number>;
+  };
+  readonly publishing: { readonly published: number; readonly withoutClient: number };
+  readonly directory: { readonly ready: boolean };
+}
+
+export interface Metrics {
+  callAnswered(method: string, code: string): void;
+  callTook(method: string, seconds: number): void;
+  rateLimited(bucket: string): void;
+  upgradeAnswered(outcome: string): void;
+  /** From now on a scrape reads these. */
+  watch(sources: MetricSources): void;
+  read(): Promise<{ readonly contentType: string; readonly text: string }>;
+}
+
+/** From an answer out of memory to a database that hangs. */
+const secondsBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  const { calls, callSeconds, rateLimited, upgrades } = metricTable;
+  const callCounter = new Counter({ ...options(calls), registers });
+  const callHistogram = new Histogram({ ...options(callSeconds), buckets: secondsBuckets, registers });
+  const rateLimitedCounter = new Counter({ ...options(rateLimited), registers });
+  const upgradeCounter = new Counter({ ...options(upgrades), registers });
+
+  return {
+    callAnswered: (method, code) => callCounter.inc({ method, code }),
+    callTook: (method, seconds) => callHistogram.observe({ method }, seconds),
+    rateLimited: (bucket) => rateLimitedCounter.inc({ bucket }),
+    upgradeAnswered: (outcome) => upgradeCounter.inc({ outcome }),
+    watch: (sources) => {
+      for (const metric of createWatchers(sources)) registry.registerMetric(metric);
+    },
+    read: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+  };
+}
+
+function createWatchers({ hub, publishing, directory }: MetricSources): Metric[] {
+  const { socketCloses } = metricTable;
+  return [
+    watchGauge(metricTable.sockets, () => hub.sockets),
+    watchCounter(metricTable.published, () => publishing.published),
+    watchCounter(metricTable.withoutClient, () => publishing.withoutClient),
+    watchCounter(metricTable.filtered, () => hub.filtered),
+    watchCounter(metricTable.framesBuilt, () => hub.framesBuilt),
+    watchCounter(metricTable.framesDelivered, () => hub.framesDelivered),
+    watchGauge(metricTable.directoryReady, () => Number(directory.ready)),
+    new Counter({
+      ...options(socketCloses),
+      registers: [],
+      collect() {
+        this.reset();
+        for (const [code, count] of hub.closes) this.inc({ code: String(code) }, count);
+      },
+    }),
+  ];
+}
+
+function watchGauge(row: { name: string; help: string }, read: () => number): Metric {
+  return new Gauge({
+    name: row.name,
+    help: row.help,
+    registers: [],
+    collect() {
+      this.set(read());
+    },
+  });
+}
+
+function watchCounter(row: { name: string; help: string }, read: () => number): Metric {
+  return new Counter({
+    name: row.name,
+    help: row.help,
+    registers: [],
+    collect() {
+      this.reset();
+      this.inc(read());
+    },
+  });
+}
+
+function options<const Labels extends readonly string[]>(row: { name: string; labels: Labels; help: string }) {
+  return { name: row.name, help: row.help, labelNames: row.labels };
+}
