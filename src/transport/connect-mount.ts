@@ -1,0 +1,119 @@
+/** Connect and gRPC-Web over HTTP/1.1: hands requests of the public port to the RPC handlers, with backpressure both ways. */
+
+import type { UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
+import { AppError } from "../domain/errors.js";
+import type { Handler } from "../rpc/handlers.js";
+import { BodyStream } from "./body-stream.js";
+import { type Exchange, statusLine } from "./exchange.js";
+import type { HttpRequest } from "./uws.js";
+
+/** Answers, whatever happens. */
+export async function serveRpc(handler: Handler, exchange: Exchange, req: HttpRequest): Promise<void> {
+  const { head, remoteAddress } = exchange;
+  const abort = new AbortController();
+  const body = new BodyStream(exchange.res);
+  exchange.onAborted(() => {
+    body.fail(new Error("The client went away."));
+    abort.abort();
+  });
+  const header = copyHeaders(req);
+  if (header === undefined || head.ambiguous) {
+    exchange.refuse(new AppError("INVALID_REQUEST"));
+    body.discard();
+    return;
+  }
+  const query = head.query === "" ? "" : `?${head.query}`;
+  const request: UniversalServerRequest = {
+    httpVersion: "1.1",
+    // Only the path and the query are looked at, and the client's idea of our name may be no name at all.
+    url: `http://localhost${head.path}${query}`,
+    method: head.method,
+    header,
+    body,
+    signal: abort.signal,
+  };
+  try {
+    await respond(exchange, await handler.handle(request, remoteAddress));
+  } finally {
+    body.discard();
+  }
+}
+
+/** Undefined: a name or a value that is none in HTTP. Of two tokens the first counts, as over REST. */
+function copyHeaders(req: HttpRequest): Headers | undefined {
+  const header = new Headers();
+  try {
+    req.forEach((name, value) => {
+      if (!(name === "token" || name === "authorization") || !header.get(name)) header.append(name, value);
+    });
+    return header;
+  } catch {
+    return undefined;
+  }
+}
+
+async function respond(exchange: Exchange, { status, header, body }: UniversalServerResponse): Promise<void> {
+  const chunks = body?.[Symbol.asyncIterator]();
+  try {
+    const first = await chunks?.next();
+    // A unary answer is one chunk: one look ahead saves it the chunked encoding.
+    const second = first?.done === false ? await chunks?.next() : undefined;
+    if (!exchange.open) return;
+    const { res } = exchange;
+    const start = (): void => {
+      res.writeStatus(statusLine(status));
+      exchange.writeSharedHeaders();
+      header?.forEach((value, name) => {
+        if (name !== "content-length") res.writeHeader(name, value);
+      });
+    };
+    if (first === undefined || first.done || second === undefined || second.done) {
+      res.cork(() => {
+        start();
+        if (first === undefined || first.done) res.end("", exchange.last);
+        else res.end(first.value, exchange.last);
+      });
+    } else {
+      await stream(exchange, start, first.value, second.value, chunks as AsyncIterator<Uint8Array>);
+    }
+    exchange.finish(status);
+  } finally {
+    await chunks?.return?.();
+  }
+}
+
+async function stream(
+  exchange: Exchange,
+  start: () => void,
+  first: Uint8Array,
+  second: Uint8Array,
+  rest: AsyncIterator<Uint8Array>,
+): Promise<void> {
+  const { res } = exchange;
+  let wake: (() => void) | undefined;
+  let writable = true;
+  // Registered once: a handler that registers itself anew from inside is not reliable in this uWebSockets.
+  res.onWritable(() => {
+    writable = true;
+    wake?.();
+    return true;
+  });
+  exchange.onAborted(() => wake?.());
+  res.cork(() => {
+    start();
+    writable = res.write(first);
+  });
+  for (let next: IteratorResult<Uint8Array> = { value: second }; !next.done; next = await rest.next()) {
+    const { value } = next;
+    if (!writable && exchange.open) {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+    if (!exchange.open) return;
+    res.cork(() => {
+      writable = res.write(value);
+    });
+  }
+  if (exchange.open) res.cork(() => res.end(undefined, exchange.last));
+}

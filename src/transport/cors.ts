@@ -1,0 +1,56 @@
+/** Which browser origins may read answers and open sockets, and what a preflight tells them. */
+
+import { cors as connectCors } from "@connectrpc/connect";
+
+export type Header = readonly [name: string, value: string];
+
+export interface Cors {
+  /** What every answer to this `Origin` (empty: none) carries. Nothing for an origin that is not allowed. */
+  headers(origin: string): readonly Header[];
+  /** What a preflight answers beyond that. */
+  preflight(origin: string): readonly Header[];
+  /** Whether a page of this `Origin` may open a socket; without one it is no browser, and may. */
+  mayConnect(origin: string, host: string): boolean;
+}
+
+const rateHeaders = ["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"];
+
+const preflightHeaders: readonly Header[] = [
+  ["Access-Control-Allow-Methods", "GET, POST, DELETE, OPTIONS"],
+  [
+    "Access-Control-Allow-Headers",
+    ["Content-Type", "Authorization", "token", ...connectCors.allowedHeaders.slice(1)].join(", "),
+  ],
+  // Two hours, the most that Chromium keeps.
+  ["Access-Control-Max-Age", "7200"],
+];
+
+/** `allowed` as browsers write origins; `*` allows all of them. */
+export function createCors(allowed: readonly string[], ownOrigin: string): Cors {
+  const origins = new Set(allowed);
+  const all = origins.has("*");
+  const exposed = [...rateHeaders, ...connectCors.exposedHeaders].join(", ");
+
+  function allows(origin: string): boolean {
+    return origin !== "" && (all || origins.has(origin));
+  }
+
+  return {
+    headers(origin) {
+      if (!allows(origin)) return [];
+      return [
+        ["Access-Control-Allow-Origin", origin],
+        ["Vary", "Origin"],
+        ["Access-Control-Expose-Headers", exposed],
+      ];
+    },
+    preflight(origin) {
+      return allows(origin) ? preflightHeaders : [];
+    },
+    mayConnect(origin, host) {
+      if (origin === "" || allows(origin) || origin === ownOrigin) return true;
+      const own = host.toLowerCase();
+      return origin === `https://${own}` || origin === `http://${own}`;
+    },
+  };
+}

@@ -1,0 +1,94 @@
+/** Makes the request message of a route from its path, its query and its body. */
+
+import { isUtf8 } from "node:buffer";
+import {
+  type DescField,
+  fromJson,
+  getOption,
+  hasOption,
+  type JsonObject,
+  type JsonValue,
+  type Message,
+} from "@bufbuild/protobuf";
+import { raw_json_of } from "../../gen/eventwire/v1/policy_pb.js";
+import { scanMembers } from "../json/scan.js";
+import { queryFields, type Route } from "./http-rule.js";
+import type { RequestHead } from "./request.js";
+
+/** Throws on a body that is not what the route takes; a field of a wrong type is such a body too. */
+export type Decode = (head: RequestHead, instance: string | undefined, body: Buffer) => Message;
+
+/** Unknown members are ignored, and so is a member that the path has filled already. */
+export function compileDecode(route: Route): Decode {
+  const { method, variable } = route;
+  const rawFields = method.input.fields.filter((field) => hasOption(field, raw_json_of));
+  const members = route.hasBody ? (rawFields.length > 0 ? undefined : parseBody) : parseQuery(queryFields(route));
+  if (members === undefined) return decodeRaw(route, rawFields);
+  return (head, instance, body) => {
+    const json = members(head, body);
+    if (variable !== undefined) fill(json, variable, instance);
+    return fromJson(method.input, json, { ignoreUnknownFields: true });
+  };
+}
+
+function parseQuery(fields: readonly DescField[]): (head: RequestHead) => JsonObject {
+  const names = new Set(fields.flatMap((field) => [field.name, field.jsonName]));
+  return ({ query }) => {
+    const json: JsonObject = {};
+    if (query === "" || names.size === 0) return json;
+    for (const [name, value] of new URLSearchParams(query)) if (names.has(name)) json[name] = value;
+    return json;
+  };
+}
+
+function parseBody(head: RequestHead, body: Buffer): JsonObject {
+  checkContentType(head.contentType);
+  if (!isUtf8(body)) throw new Error("not UTF-8");
+  const json: JsonValue = JSON.parse(body.toString());
+  if (typeof json !== "object" || json === null || Array.isArray(json)) throw new Error("no object");
+  return json;
+}
+
+/** For a method with a field that takes the source text of a member: the bytes of that member are never parsed. */
+function decodeRaw({ method, variable }: Route, rawFields: readonly DescField[]): Decode {
+  const raw = rawFields.map((field) => ({ field, member: getOption(field, raw_json_of) }));
+  const replaced = new Set(raw.flatMap(({ field, member }) => [field.name, field.jsonName, member]));
+  const parsed = [...new Set(method.input.fields.flatMap((field) => [field.name, field.jsonName]))].filter(
+    (name) => !replaced.has(name) && name !== variable?.name,
+  );
+  const names = [...raw.map(({ member }) => member), ...parsed];
+  return (head, instance, body) => {
+    checkContentType(head.contentType);
+    const ranges = scanMembers(body, names);
+    const json: JsonObject = {};
+    for (const name of parsed) {
+      const range = ranges[name];
+      if (range !== undefined) json[name] = JSON.parse(body.toString("utf8", range.start, range.end));
+    }
+    if (variable !== undefined) fill(json, variable, instance);
+    const message = fromJson(method.input, json, { ignoreUnknownFields: true });
+    for (const { field, member } of raw) {
+      const range = ranges[member];
+      if (range !== undefined) assign(message, field, body.subarray(range.start, range.end));
+    }
+    return message;
+  };
+}
+
+function fill(json: JsonObject, variable: DescField, instance: string | undefined): void {
+  // Both spellings of a field are taken from JSON; only the path's value may be left.
+  if (variable.jsonName !== variable.name) delete json[variable.name];
+  json[variable.jsonName] = instance ?? "";
+}
+
+function assign(message: Message, field: DescField, value: Uint8Array): void {
+  const fields = message as unknown as Record<string, unknown>;
+  if (field.oneof === undefined) fields[field.localName] = value;
+  else fields[field.oneof.localName] = { case: field.localName, value };
+}
+
+function checkContentType(contentType: string): void {
+  if (contentType !== "application/json" && !/^application\/json[\t ]*(;|$)/i.test(contentType.trim())) {
+    throw new Error("no JSON");
+  }
+}

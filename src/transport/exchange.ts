@@ -1,0 +1,161 @@
+/** One request on the public port and the one answer that it gets. */
+
+import { STATUS_CODES } from "node:http";
+import type { Logger } from "pino";
+import { AppError } from "../domain/errors.js";
+import type { RateStatus } from "../rpc/api.js";
+import { describeCause } from "../rpc/failure-log.js";
+import type { Cors, Header } from "./cors.js";
+import { RequestHead } from "./request.js";
+import type { Traffic } from "./traffic.js";
+import type { HttpRequest, HttpResponse, us_socket_context_t } from "./uws.js";
+
+/** What the exchanges of a port share. */
+export interface ExchangeContext {
+  readonly cors: Cors;
+  readonly traffic: Traffic;
+  readonly logger: Logger;
+}
+
+const json = "application/json; charset=utf-8";
+
+/** The error body of every REST answer. */
+export function envelope(message: string): string {
+  return JSON.stringify({ success: false, error: { message } });
+}
+
+export function statusLine(status: number): string {
+  return `${status} ${STATUS_CODES[status] ?? "Unknown"}`;
+}
+
+/** Reads from `req` in its synchronous part only; what it throws is answered. */
+export type Serve = (
+  exchange: Exchange,
+  req: HttpRequest,
+  socketContext: us_socket_context_t | undefined,
+) => Promise<void> | void;
+
+/** A handler for uWebSockets, which survives no exception of its handlers. */
+export function exchanging(context: ExchangeContext, serve: Serve) {
+  return (res: HttpResponse, req: HttpRequest, socketContext?: us_socket_context_t): void => {
+    const exchange = new Exchange(context, res, req);
+    try {
+      serve(exchange, req, socketContext)?.catch((error: unknown) => exchange.refuse(error));
+    } catch (error) {
+      exchange.refuse(error);
+    }
+  };
+}
+
+export class Exchange {
+  readonly head: RequestHead;
+  readonly res: HttpResponse;
+  /** Goes out with whatever is answered. */
+  rate: RateStatus | undefined;
+  readonly #context: ExchangeContext;
+  readonly #startedAt = performance.now();
+  #onAborted: (() => void) | undefined;
+  #state: "open" | "answered" | "aborted" = "open";
+
+  constructor(context: ExchangeContext, res: HttpResponse, req: HttpRequest) {
+    // First of all: uWebSockets aborts the process when a handler throws before it is attached.
+    res.onAborted(() => this.#abort());
+    this.res = res;
+    this.#context = context;
+    context.traffic.begin();
+    this.head = new RequestHead(req);
+  }
+
+  /** Whether it still waits for its answer: it has none, and the client is there. `res` must not be touched otherwise. */
+  get open(): boolean {
+    return this.#state === "open";
+  }
+
+  /** Whether this answer is the last one on its connection. */
+  get last(): boolean {
+    return this.#context.traffic.closing || this.head.ambiguous;
+  }
+
+  get remoteAddress(): string {
+    return this.open ? Buffer.from(this.res.getRemoteAddressAsText()).toString("latin1") : "";
+  }
+
+  /** Calls back once, when the client goes away before it is answered; at once when it has gone already. */
+  onAborted(callback: () => void): void {
+    if (this.#state === "aborted") callback();
+    else this.#onAborted = callback;
+  }
+
+  answer(status: number, body: string | Uint8Array, headers: readonly Header[] = []): void {
+    if (!this.open) return;
+    const { res } = this;
+    res.cork(() => {
+      res.writeStatus(statusLine(status));
+      res.writeHeader("Content-Type", json);
+      this.#writeHeaders(headers);
+      // To HEAD uWebSockets cannot announce the length of a body that it does not send.
+      if (this.head.method === "HEAD") res.endWithoutBody(undefined, this.last);
+      else res.end(body, this.last);
+    });
+    this.finish(status);
+  }
+
+  /** Answers without a body. */
+  answerEmpty(status: number, headers: readonly Header[]): void {
+    if (!this.open) return;
+    const { res } = this;
+    res.cork(() => {
+      res.writeStatus(statusLine(status));
+      this.#writeHeaders(headers);
+      res.endWithoutBody(undefined, this.last);
+    });
+    this.finish(status);
+  }
+
+  refuse(error: unknown, headers?: readonly Header[]): void {
+    const { status, message } = AppError.from(error);
+    // An AppError has been reported where it was made.
+    if (!(error instanceof AppError)) {
+      this.#context.logger.error({ err: describeCause(error), path: this.head.path }, "answer failed");
+    }
+    this.answer(status, envelope(message), headers);
+  }
+
+  /** For those who write to `res` themselves: the headers that every answer carries. */
+  writeSharedHeaders(): void {
+    for (const [name, value] of this.#context.cors.headers(this.head.origin)) this.res.writeHeader(name, value);
+    if (this.rate === undefined) return;
+    this.res.writeHeader("X-RateLimit-Limit", `${this.rate.limit}`);
+    this.res.writeHeader("X-RateLimit-Remaining", `${this.rate.remaining}`);
+    this.res.writeHeader("X-RateLimit-Reset", `${this.rate.reset}`);
+  }
+
+  /** The answer is complete. To be called by those who wrote it to `res` themselves. */
+  finish(status: number): void {
+    if (!this.open) return;
+    this.#state = "answered";
+    this.#context.traffic.end();
+    this.#log(status);
+  }
+
+  #writeHeaders(headers: readonly Header[]): void {
+    this.writeSharedHeaders();
+    for (const [name, value] of headers) this.res.writeHeader(name, value);
+  }
+
+  #abort(): void {
+    if (!this.open) return;
+    this.#state = "aborted";
+    this.#context.traffic.end();
+    this.#log("aborted");
+    this.#onAborted?.();
+  }
+
+  /** Never the query: it may hold a token. */
+  #log(status: number | "aborted"): void {
+    const { logger } = this.#context;
+    if (!logger.isLevelEnabled("debug")) return;
+    const { method, path } = this.head;
+    logger.debug({ method, path, status, ms: Math.round(performance.now() - this.#startedAt) }, "request");
+  }
+}

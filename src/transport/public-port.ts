@@ -1,0 +1,110 @@
+/** The public port: REST, Connect, gRPC-Web, `/health` and WebSocket upgrades over HTTP/1.1. */
+
+import type { Logger } from "pino";
+import type { Directory } from "../directory/directory.js";
+import { AppError } from "../domain/errors.js";
+import type { Hub } from "../hub/hub.js";
+import type { Api } from "../rpc/api.js";
+import type { Handler } from "../rpc/handlers.js";
+import { serveRpc } from "./connect-mount.js";
+import { createCors } from "./cors.js";
+import { type ExchangeContext, exchanging } from "./exchange.js";
+import { createRestRoutes } from "./rest.js";
+import { Traffic } from "./traffic.js";
+import { mountUpgrade } from "./upgrade.js";
+import { createApp, listen, type TemplatedApp, type TlsFiles } from "./uws.js";
+
+export interface PublicPortOptions {
+  readonly api: Api;
+  /** With `grpc: false`: gRPC needs HTTP/2. The methods behind them are served over REST where the contract says so. */
+  readonly handlers: readonly Handler[];
+  readonly directory: Directory;
+  readonly hub: Hub;
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Without: cleartext. */
+  readonly tls?: TlsFiles | undefined;
+  /** The origin that clients reach this port under; pages from there may connect. */
+  readonly publicUrl: string;
+  readonly allowedOrigins: readonly string[];
+  readonly publishMaxBytes: number;
+  readonly idleTimeoutSeconds: number;
+  readonly logger: Logger;
+}
+
+export interface PublicPort {
+  readonly port: number;
+  /**
+   * Stops accepting and resolves when no call is in flight any more, after `deadlineMs` at the latest. Open sockets
+   * stay: they are the hub's; further upgrades are refused.
+   */
+  drain(deadlineMs: number): Promise<void>;
+  /** Stops accepting and cuts every connection that is left. Idempotent. */
+  close(): void;
+}
+
+/** Rejects with a sentence that names PORT when it cannot listen. */
+export async function startPublicPort(options: PublicPortOptions): Promise<PublicPort> {
+  const { api, handlers, host, port, publishMaxBytes, logger } = options;
+  const traffic = new Traffic();
+  const cors = createCors(options.allowedOrigins, new URL(options.publicUrl).origin);
+  const context: ExchangeContext = { cors, traffic, logger };
+  const app = createApp(options.tls);
+
+  const allowed = new Map<string, string[]>();
+  const methods = handlers.map(({ method }) => method);
+  for (const route of createRestRoutes({ api, methods, publishMaxBytes })) {
+    on(app, route.verb, route.pattern, exchanging(context, route.serve));
+    allowed.set(route.pattern, [...(allowed.get(route.pattern) ?? []), route.verb]);
+  }
+  mountUpgrade(app, "/ws/:instance", { ...options, context });
+  allowed.set("/ws/:instance", ["GET"]);
+  for (const handler of handlers) {
+    app.any(
+      handler.path,
+      exchanging(context, (exchange, req) => serveRpc(handler, exchange, req)),
+    );
+  }
+
+  app.options(
+    "/*",
+    exchanging(context, (exchange) => exchange.answerEmpty(204, cors.preflight(exchange.head.origin))),
+  );
+  for (const [pattern, verbs] of allowed) {
+    const allow = ["Allow", [...verbs, "OPTIONS"].join(", ")] as const;
+    app.any(
+      pattern,
+      exchanging(context, (exchange) => exchange.refuse(new AppError("METHOD_NOT_ALLOWED"), [allow])),
+    );
+  }
+  app.any(
+    "/*",
+    exchanging(context, (exchange) => exchange.refuse(new AppError("NOT_FOUND"))),
+  );
+
+  const socket = await listen(app, host, port);
+  if (socket === undefined) {
+    throw new Error(`PORT ${port} cannot be listened on at ${host}: it is taken, or this host has no such address.`);
+  }
+
+  let open = true;
+  return {
+    port: socket.port,
+    async drain(deadlineMs) {
+      socket.close();
+      await traffic.drain(deadlineMs);
+    },
+    close() {
+      traffic.closing = true;
+      socket.close();
+      if (open) app.close();
+      open = false;
+    },
+  };
+}
+
+function on(app: TemplatedApp, verb: string, pattern: string, handler: ReturnType<typeof exchanging>): void {
+  const mount = { GET: app.get, POST: app.post, PUT: app.put, PATCH: app.patch, DELETE: app.del }[verb];
+  mount?.call(app, pattern, handler);
+}

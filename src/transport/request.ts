@@ -1,0 +1,70 @@
+/** What an answer depends on in the head of a request, copied while uWebSockets still owns it. */
+
+import { tokenFrom } from "../rpc/credentials.js";
+import type { HttpRequest } from "./uws.js";
+
+export class RequestHead {
+  /** As sent, case kept. */
+  readonly method: string;
+  /** Percent-encoded, without the query. */
+  readonly path: string;
+  /** Without the question mark; empty when there is none. */
+  readonly query: string;
+  /** The one variable of the path, percent-encoded. */
+  readonly variable: string | undefined;
+  host = "";
+  origin = "";
+  contentType = "";
+  contentLength = "";
+  /**
+   * Two parsers could read this request in two ways: `Host`, `Content-Length` or `Transfer-Encoding` stands twice, or
+   * the coding is not the only one that uWebSockets knows. It takes the first and goes on; we refuse.
+   */
+  ambiguous = false;
+  #token = "";
+  #authorization = "";
+
+  constructor(req: HttpRequest) {
+    this.method = req.getCaseSensitiveMethod();
+    this.path = req.getUrl();
+    this.query = req.getQuery() ?? "";
+    this.variable = req.getParameter(0);
+    let hosts = 0;
+    let framings = 0;
+    req.forEach((name, value) => {
+      switch (name) {
+        case "host":
+          this.host = value;
+          hosts++;
+          break;
+        case "content-length":
+          this.contentLength = value;
+          framings++;
+          if (value === "") this.ambiguous = true;
+          break;
+        case "transfer-encoding":
+          framings++;
+          if (value.toLowerCase() !== "chunked") this.ambiguous = true;
+          break;
+        case "content-type":
+          this.contentType ||= value;
+          break;
+        case "origin":
+          this.origin ||= value;
+          break;
+        case "token":
+          this.#token ||= value;
+          break;
+        case "authorization":
+          this.#authorization ||= value;
+          break;
+      }
+    });
+    if (hosts > 1 || framings > 1) this.ambiguous = true;
+  }
+
+  /** `query`: where the query may carry one too. */
+  token(query?: string | undefined): string | undefined {
+    return tokenFrom(this.#token, this.#authorization, query);
+  }
+}

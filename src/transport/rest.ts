@@ -1,0 +1,73 @@
+/** The contract as REST: routes from its descriptors, tokens and rates first, JSON in and out. */
+
+import { type DescMethod, type Message, toJson } from "@bufbuild/protobuf";
+import { AppError } from "../domain/errors.js";
+import type { Api } from "../rpc/api.js";
+import { Body } from "./body.js";
+import { compileDecode } from "./decode.js";
+import type { Exchange } from "./exchange.js";
+import { compileRoutes, type Route } from "./http-rule.js";
+import { instanceName } from "./instance-name.js";
+
+/** Bodies of calls that carry no event end here. */
+export const bodyMaxBytes = 1024 * 1024;
+
+export interface RestRoute extends Route {
+  /** Answers, whatever happens. */
+  serve(exchange: Exchange): Promise<void>;
+}
+
+export function createRestRoutes(options: {
+  api: Api;
+  methods: Iterable<DescMethod>;
+  publishMaxBytes: number;
+}): RestRoute[] {
+  return compileRoutes(options.methods).map((route) => ({
+    ...route,
+    serve: createServe(route, options.api, options.publishMaxBytes),
+  }));
+}
+
+function createServe(route: Route, api: Api, publishMaxBytes: number): RestRoute["serve"] {
+  const { method, variable, hasBody } = route;
+  const decode = compileDecode(route);
+  const encode = compileEncode(route);
+  const carriesEvent = route.policy.carriesEvent;
+  const limit = carriesEvent ? publishMaxBytes : bodyMaxBytes;
+  const nothing = Buffer.alloc(0);
+
+  return async (exchange) => {
+    const { head } = exchange;
+    // uWebSockets pushes the body from now on, whether or not it will be wanted.
+    const body = hasBody ? new Body(exchange, limit) : undefined;
+    try {
+      const { remoteAddress } = exchange;
+      const admission = await api.admit(method, { token: head.token(), remoteAddress });
+      exchange.rate = admission.rate;
+      if (admission.refusal !== undefined) throw admission.refusal;
+      if (head.ambiguous) throw new AppError("INVALID_REQUEST");
+      const bytes = body === undefined ? nothing : await body.whole();
+      if (bytes === "aborted") return;
+      const instance = variable === undefined ? undefined : instanceName(head.variable);
+      const message = await api.call(method, admission, instance, () => {
+        if (bytes === "too large") throw new AppError(carriesEvent ? "EVENT_TOO_LARGE" : "INVALID_REQUEST_BODY");
+        return decode(head, instance, bytes);
+      });
+      exchange.answer(...encode(message));
+    } catch (error) {
+      exchange.refuse(error);
+    } finally {
+      body?.discard();
+    }
+  };
+}
+
+/** The status and the body of a success. A node that says it is degraded says so in the status too. */
+function compileEncode({ method, policy }: Route): (message: Message) => [status: number, body: string] {
+  const success = policy.successStatus || 200;
+  return (message) => {
+    const json = toJson(method.output, message, { alwaysEmitImplicit: true });
+    const degraded = "status" in message && message.status === "degraded";
+    return [degraded ? 503 : success, JSON.stringify(json)];
+  };
+}

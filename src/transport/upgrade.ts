@@ -1,0 +1,139 @@
+/** `GET /ws/:instance`: checks who asks before the socket exists, then makes it and gives it to the hub. */
+
+import { Bucket } from "../../gen/eventwire/v1/policy_pb.js";
+import type { Directory, Entry } from "../directory/directory.js";
+import { AppError } from "../domain/errors.js";
+import type { Principal } from "../domain/instance.js";
+import type { Hub } from "../hub/hub.js";
+import type { Subscriber } from "../hub/subscriber.js";
+import type { Api } from "../rpc/api.js";
+import type { Header } from "./cors.js";
+import { type Exchange, type ExchangeContext, exchanging } from "./exchange.js";
+import { handshakeKey } from "./handshake.js";
+import { instanceName } from "./instance-name.js";
+import { queryToken } from "./query-token.js";
+import type { HttpRequest, TemplatedApp, us_socket_context_t } from "./uws.js";
+
+/** What clients send is thrown away; a larger message is a mistake that is told with 1009. */
+const messageMaxBytes = 4096;
+
+/**
+ * uWebSockets cuts a socket whose message passes its own limit and says nothing, so that limit is higher: up to here the
+ * client is told, beyond it is cut (it sees 1006).
+ */
+const payloadMaxBytes = 1024 * 1024;
+
+export interface UpgradeOptions {
+  readonly api: Api;
+  readonly directory: Directory;
+  readonly hub: Hub;
+  readonly idleTimeoutSeconds: number;
+  readonly context: ExchangeContext;
+}
+
+interface Opening {
+  readonly entry: Entry;
+  readonly principal: Principal;
+}
+
+/** What uWebSockets keeps per socket. */
+interface SocketData {
+  /** Until the socket is open, that is within the upgrade. */
+  opening: Opening | undefined;
+  /** From then on. */
+  subscriber: Subscriber | undefined;
+}
+
+export function mountUpgrade(app: TemplatedApp, pattern: string, options: UpgradeOptions): void {
+  const { hub, context } = options;
+
+  app.ws<SocketData>(pattern, {
+    maxPayloadLength: payloadMaxBytes,
+    // The hub counts what waits for a socket.
+    maxBackpressure: 0,
+    closeOnBackpressureLimit: false,
+    compression: 0,
+    idleTimeout: options.idleTimeoutSeconds,
+    sendPingsAutomatically: true,
+
+    upgrade: exchanging(context, (exchange, req, socketContext) => serve(options, exchange, req, socketContext)),
+
+    open(ws) {
+      const data = ws.getUserData();
+      const { opening } = data;
+      data.opening = undefined;
+      if (opening !== undefined) data.subscriber = hub.add(ws, opening.entry, opening.principal);
+    },
+
+    message(ws, message) {
+      if (message.byteLength > messageMaxBytes) ws.end(1009, "message too big");
+    },
+
+    drain(ws) {
+      const { subscriber } = ws.getUserData();
+      if (subscriber !== undefined) hub.drained(subscriber);
+    },
+
+    close(ws) {
+      const { subscriber } = ws.getUserData();
+      if (subscriber !== undefined) hub.remove(subscriber);
+    },
+  });
+
+  // uWebSockets takes only what has a key for an upgrade.
+  app.get(
+    pattern,
+    exchanging(context, (exchange, req) => serve(options, exchange, req, undefined)),
+  );
+}
+
+async function serve(
+  options: UpgradeOptions,
+  exchange: Exchange,
+  req: HttpRequest,
+  socketContext: us_socket_context_t | undefined,
+): Promise<void> {
+  const { head, remoteAddress } = exchange;
+  const key = handshakeKey(req);
+  const token = head.token(queryToken(head.query));
+  const admission = await options.api.admitUpgrade(Bucket.GLOBAL, { token, remoteAddress });
+  exchange.rate = admission.rate;
+  // From here to the open socket nothing is awaited: what is checked still holds when the hub gets it.
+  if (admission.refusal !== undefined) throw admission.refusal;
+  if (head.ambiguous) throw new AppError("INVALID_REQUEST");
+  const { principal } = admission;
+  if (principal === undefined || principal.revoked) throw new AppError("INVALID_TOKEN");
+  const entry = find(options.directory, principal, instanceName(head.variable));
+  if (!entry.websocket?.enabled) throw new AppError("WEBSOCKET_DISABLED", { instance: entry.instance.name });
+  if (!options.context.cors.mayConnect(head.origin, head.host)) throw new AppError("ORIGIN_NOT_ALLOWED");
+  if (key === undefined || socketContext === undefined) {
+    exchange.refuse(new AppError("UPGRADE_REQUIRED"), upgradeRequired);
+    return;
+  }
+  if (!exchange.open) return;
+  // The hub has closed its sockets, or does so now.
+  if (options.context.traffic.closing) throw new AppError("SHUTTING_DOWN");
+  const data: SocketData = { opening: { entry, principal }, subscriber: undefined };
+  exchange.res.cork(() => {
+    exchange.res.writeStatus("101 Switching Protocols");
+    exchange.writeSharedHeaders();
+    exchange.finish(101);
+    exchange.res.upgrade(data, key, "", "", socketContext);
+  });
+}
+
+const upgradeRequired: readonly Header[] = [
+  ["Upgrade", "websocket"],
+  ["Sec-WebSocket-Version", "13"],
+];
+
+function find(directory: Directory, principal: Principal, name: string): Entry {
+  if (principal.kind === "instance") {
+    const entry = directory.instanceById(principal.id);
+    if (entry?.instance.name !== name) throw new AppError("INSTANCE_MISMATCH");
+    return entry;
+  }
+  const entry = directory.instance(principal.accountId, name);
+  if (entry === undefined) throw new AppError("INSTANCE_NOT_FOUND");
+  return entry;
+}

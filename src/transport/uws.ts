@@ -1,0 +1,56 @@
+/** The few things of uWebSockets.js whose types are missing or not enough: opening an app and its listen socket. */
+
+import * as uws from "uWebSockets.js";
+
+export type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t, WebSocket } from "uWebSockets.js";
+
+/** Paths of PEM files. */
+export interface TlsFiles {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** Typed as a missing value, but there. Without it a second process on the same port silently steals connections. */
+const { LIBUS_LISTEN_EXCLUSIVE_PORT } = uws as unknown as { LIBUS_LISTEN_EXCLUSIVE_PORT: number };
+
+type Listen = (
+  host: string,
+  port: number,
+  options: number,
+  done: (socket: uws.us_listen_socket | false) => void,
+) => void;
+
+export interface ListenSocket {
+  readonly port: number;
+  /** Takes no further connections; open ones stay. */
+  close(): void;
+}
+
+export function createApp(tls: TlsFiles | undefined): uws.TemplatedApp {
+  if (tls === undefined) return uws.App();
+  try {
+    return uws.SSLApp({ cert_file_name: tls.cert, key_file_name: tls.key });
+  } catch (cause) {
+    throw new Error("TLS_CERT and TLS_KEY do not name a certificate and its key in PEM.", { cause });
+  }
+}
+
+/** Undefined: it cannot be had. uWebSockets does not say why. */
+export function listen(app: uws.TemplatedApp, host: string, port: number): Promise<ListenSocket | undefined> {
+  return new Promise((resolve) => {
+    (app.listen as unknown as Listen).call(app, host, port, LIBUS_LISTEN_EXCLUSIVE_PORT, (socket) => {
+      if (socket === false) {
+        resolve(undefined);
+        return;
+      }
+      let open = true;
+      resolve({
+        port: uws.us_socket_local_port(socket as unknown as uws.us_socket),
+        close() {
+          if (open) uws.us_listen_socket_close(socket);
+          open = false;
+        },
+      });
+    });
+  });
+}
