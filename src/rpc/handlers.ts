@@ -1,15 +1,27 @@
 /** The methods of the contract as Connect, gRPC-Web and gRPC handlers, admitted before their body is decoded. */
 
 import type { DescMethod } from "@bufbuild/protobuf";
-import type { UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
+import { createContextValues } from "@connectrpc/connect";
+import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import type { Logger } from "pino";
-import type { Api } from "./api.js";
+import { AppError } from "../domain/errors.js";
+import type { Admission, Api, Credentials } from "./api.js";
+import { tokenFrom } from "./credentials.js";
+import { envelopeResponse } from "./envelope-response.js";
+import { describeCause } from "./failure-log.js";
+import { neutralRequest } from "./neutral-request.js";
+import { type Passage, passageKey } from "./passage.js";
+import { readPolicy } from "./policy.js";
+import { createRoutes } from "./routes.js";
+import { unreadable } from "./rpc-error.js";
+import { clampTimeout } from "./timeout-header.js";
+import { errorCode } from "./universal-error.js";
 
 export interface HandlersOptions {
   readonly api: Api;
   /** Whether gRPC is served too. It needs HTTP/2 trailers, so only the service port has it. */
   readonly grpc: boolean;
-  /** Largest message of a method that carries an event (PUBLISH_MAX_BYTES); others end at 1 MiB. */
+  /** Largest event (PUBLISH_MAX_BYTES). Messages of methods that carry none end at 1 MiB. */
   readonly publishMaxBytes: number;
   /** Aborted when the server closes: open streams then end with UNAVAILABLE. */
   readonly shutdown?: AbortSignal | undefined;
@@ -22,10 +34,69 @@ export interface Handler {
   readonly path: string;
   readonly method: DescMethod;
   /**
-   * Never rejects. `request.header` has lower-case names; its `body` is an AsyncIterable of bytes and may be left
-   * unread (a refusal), so the caller has to discard the rest. `request.url` must be absolute.
+   * Never rejects. `request.url` must be absolute; `request.body` is an AsyncIterable of bytes and may be left unread
+   * (a refusal), so the caller has to discard the rest.
    */
   handle(request: UniversalServerRequest, remoteAddress: string): Promise<UniversalServerResponse>;
 }
 
-export declare function createHandlers(options: HandlersOptions): Handler[];
+export function createHandlers(options: HandlersOptions): Handler[] {
+  const { api, logger } = options;
+  return createRoutes(options).map((route) =>
+    createHandler(route, {
+      admit: (credentials) => api.admit(route.method, credentials),
+      carriesEvent: readPolicy(route.method).carriesEvent,
+      logger,
+    }),
+  );
+}
+
+/** `route` must `enter` its passage. */
+export function createHandler(
+  route: UniversalHandler,
+  options: { admit: (credentials: Credentials) => Promise<Admission>; carriesEvent: boolean; logger: Logger },
+): Handler {
+  const { admit, carriesEvent, logger } = options;
+
+  async function pass(request: UniversalServerRequest, passage: Passage): Promise<UniversalServerResponse> {
+    return route({ ...request, contextValues: createContextValues().set(passageKey, passage) });
+  }
+
+  function refuse(request: UniversalServerRequest, admission: Admission): Promise<UniversalServerResponse> {
+    return pass(neutralRequest(request), { admission, reached: false });
+  }
+
+  async function handle(request: UniversalServerRequest, remoteAddress: string): Promise<UniversalServerResponse> {
+    const { header } = request;
+    if (!route.allowedMethods.includes(request.method))
+      return envelopeResponse(new AppError("METHOD_NOT_ALLOWED"), 405, { allow: route.allowedMethods.join(", ") });
+    if (!route.supportedContentType(header.get("content-type") ?? ""))
+      return envelopeResponse(new AppError("INVALID_REQUEST_BODY"), 415);
+    const token = tokenFrom(header.get("token"), header.get("authorization"));
+    const admission = await admit({ token, remoteAddress });
+    if (admission.refusal !== undefined) return refuse(request, admission);
+    clampTimeout(header);
+    const passage: Passage = { admission, reached: false };
+    const response = await pass(request, passage);
+    // The library decodes before it calls us, and answers in its own words what it can not read.
+    if (passage.reached || response.status === httpVersionNotSupported) return response;
+    const refusal = unreadable(await errorCode(response), carriesEvent);
+    return refuse(request, { ...admission, refusal });
+  }
+
+  return {
+    path: route.requestPath,
+    method: route.method,
+    async handle(request, remoteAddress) {
+      try {
+        return await handle(request, remoteAddress);
+      } catch (error) {
+        logger.error({ method: route.requestPath, err: describeCause(error) }, "call failed outside its method");
+        return envelopeResponse(new AppError("INTERNAL"));
+      }
+    },
+  };
+}
+
+/** A bidirectional stream over HTTP/1.1. */
+const httpVersionNotSupported = 505;

@@ -1,0 +1,41 @@
+/** The requests of a stream, as an api reads them: ended by the caller's signal, failing with AppError only. */
+
+import { Code, ConnectError } from "@connectrpc/connect";
+import { AppError } from "../domain/errors.js";
+import { unreadable } from "./rpc-error.js";
+
+/**
+ * A deadline or a lost client ends the requests as if it had said goodbye: nobody is left to hear an error. A signal
+ * that is aborted with an AppError makes them fail with it.
+ */
+export async function* incoming<T>(
+  requests: AsyncIterable<T>,
+  signals: readonly (AbortSignal | undefined)[],
+): AsyncGenerator<T> {
+  const iterator = requests[Symbol.asyncIterator]();
+  const watched = signals.filter((signal) => signal !== undefined);
+  let interrupt: (() => void) | undefined;
+  const onAbort = (): void => interrupt?.();
+  for (const signal of watched) signal.addEventListener("abort", onAbort);
+  try {
+    while (!watched.some((signal) => signal.aborted)) {
+      // Not Promise.race: it would leave a reaction on a promise that lives as long as the stream.
+      const result = await new Promise<IteratorResult<T> | undefined>((resolve, reject) => {
+        interrupt = () => resolve(undefined);
+        iterator.next().then(resolve, reject);
+      });
+      if (result === undefined) break;
+      if (result.done) return;
+      yield result.value;
+    }
+    for (const signal of watched) if (signal.reason instanceof AppError) throw signal.reason;
+  } catch (error) {
+    if (error instanceof AppError) throw error;
+    if (!(error instanceof ConnectError) || gone.has(error.code)) return;
+    throw unreadable(error.code, true, error);
+  } finally {
+    for (const signal of watched) signal.removeEventListener("abort", onAbort);
+  }
+}
+
+const gone: ReadonlySet<Code> = new Set([Code.Canceled, Code.Aborted, Code.DeadlineExceeded]);

@@ -1,0 +1,97 @@
+/** The methods of the contract on a Connect router: refusals, rate metadata, the call, errors. */
+
+import { setMaxListeners } from "node:events";
+import type { DescMethod, DescMethodBiDiStreaming, DescMethodUnary, DescService, Message } from "@bufbuild/protobuf";
+import { Code, ConnectError, createConnectRouter, type HandlerContext } from "@connectrpc/connect";
+import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import { compressionBrotli, compressionGzip } from "@connectrpc/connect-node";
+import { AppError } from "../domain/errors.js";
+import type { Admission } from "./api.js";
+import type { HandlersOptions } from "./handlers.js";
+import { incoming } from "./incoming-stream.js";
+import { enter } from "./passage.js";
+import { readPolicy } from "./policy.js";
+import { rateMetadata } from "./rate-metadata.js";
+import { toConnectError } from "./rpc-error.js";
+import { services } from "./services.js";
+
+const messageBytesMax = 2 ** 20;
+/** Room for names and framing around the largest event. */
+const eventOverheadBytes = 4096;
+/** JSON nests once per level, a binary Struct three times: 256 levels and their refusal fit both. */
+const recursionLimit = 1024;
+
+export function createRoutes({ api, grpc, publishMaxBytes, shutdown }: HandlersOptions): UniversalHandler[] {
+  const common = {
+    grpc,
+    acceptCompression: [compressionGzip, compressionBrotli],
+    requireConnectProtocolHeader: false,
+    jsonOptions: { alwaysEmitImplicit: true, ignoreUnknownFields: true, recursionLimit },
+    binaryOptions: { recursionLimit },
+  };
+  const router = createConnectRouter(common);
+  if (shutdown !== undefined) setMaxListeners(0, shutdown);
+
+  /** The JSON form of an event's bytes is a third longer; publishing checks the exact size. */
+  function readMaxBytes(method: DescMethodUnary | DescMethodBiDiStreaming): number {
+    return readPolicy(method).carriesEvent
+      ? Math.ceil((publishMaxBytes * 4) / 3) + eventOverheadBytes
+      : messageBytesMax;
+  }
+
+  function addUnary(method: DescMethodUnary): void {
+    router.rpc(
+      method,
+      async (request, context) => {
+        const admission = enter(context);
+        try {
+          const answer = await api.call(method, admission, instanceOf(request), () => request);
+          announce(context, admission);
+          return answer;
+        } catch (error) {
+          throw toConnectError(AppError.from(error), rateMetadata(admission.rate));
+        }
+      },
+      { ...common, readMaxBytes: readMaxBytes(method) },
+    );
+  }
+
+  function addStream(method: DescMethodBiDiStreaming): void {
+    router.rpc(
+      method,
+      async function* (requests, context) {
+        const admission = enter(context);
+        try {
+          if (admission.refusal === undefined) announce(context, admission);
+          yield* api.stream(method, admission, incoming(requests, [context.signal, shutdown]));
+        } catch (error) {
+          throw toConnectError(AppError.from(error), rateMetadata(admission.rate));
+        }
+        if (context.signal.aborted) throw cutShort(context.signal);
+      },
+      { ...common, readMaxBytes: readMaxBytes(method) },
+    );
+  }
+
+  for (const service of services as readonly DescService[])
+    for (const method of service.methods)
+      if (isUnary(method)) addUnary(method);
+      else if (isBidi(method)) addStream(method);
+  return router.handlers;
+}
+
+const isUnary = (method: DescMethod): method is DescMethodUnary => method.methodKind === "unary";
+const isBidi = (method: DescMethod): method is DescMethodBiDiStreaming => method.methodKind === "bidi_streaming";
+
+/** A deadline must not read as success. */
+function cutShort({ reason }: AbortSignal): ConnectError {
+  return new ConnectError("Cut short", reason instanceof ConnectError ? reason.code : Code.Canceled);
+}
+
+function announce(context: HandlerContext, { rate }: Admission): void {
+  for (const [name, value] of Object.entries(rateMetadata(rate))) context.responseHeader.set(name, value);
+}
+
+function instanceOf(request: Message): string | undefined {
+  return "instance" in request && typeof request.instance === "string" ? request.instance : undefined;
+}
