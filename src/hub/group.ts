@@ -4,11 +4,14 @@ import type { Event } from "../bus/bus.js";
 import type { Entry } from "../directory/directory.js";
 import { eventTypeBit } from "../domain/event-type.js";
 import { compileFilter, type Filter } from "../domain/filter.js";
-import { type Chunk, splitIntoChunks } from "./chunk.js";
+import { broadcastStart, type Chunk, splitIntoChunks } from "./chunk.js";
 import { buildFrame, type Frame, frameTail } from "./frame.js";
+import type { Broadcast } from "./socket.js";
 import type { Subscriber } from "./subscriber.js";
 
 export interface GroupOptions {
+  /** uWebSockets' `publish`. */
+  readonly broadcast: Broadcast;
   /** The public URL in every frame. */
   readonly baseUrl: string;
   /** Decoded media above it is left out of the frames, in bytes. */
@@ -26,9 +29,15 @@ export class Group {
   #filter: Filter | undefined;
   #tail: Buffer;
   #pending: Frame[] = [];
+  readonly #topic: string;
+  /** Whether the sockets are subscribed: from the first broadcast on. One that never is sends large frames cheaper. */
+  #broadcasting = false;
+  /** The last broadcast, until every socket was asked whether the kernel took it. */
+  #unchecked: Chunk | undefined;
 
   constructor(entry: Entry, options: GroupOptions) {
     this.#options = options;
+    this.#topic = entry.instance.id;
     this.accountId = entry.instance.accountId;
     this.#tail = frameTail(entry.instance, options.baseUrl);
     this.configure(entry);
@@ -42,6 +51,7 @@ export class Group {
 
   add(subscriber: Subscriber): void {
     subscriber.index = this.subscribers.push(subscriber) - 1;
+    if (this.#broadcasting) subscriber.join(this.#topic);
   }
 
   /** False: it was gone already. */
@@ -71,23 +81,48 @@ export class Group {
   }
 
   /**
-   * Visits each socket once with the frames of the turn; `onSlow` hears of those that must go. Returns how many frames
-   * were handed over or parked, in all.
+   * Gives every socket the frames of the turn; `onSlow` hears of those that must go. Returns how many frames were handed
+   * over or parked, in all. Many small frames end in a native broadcast, all others in a write per socket.
    */
   flush(onSlow: (subscriber: Subscriber) => void): number {
     const frames = this.#pending;
     this.#pending = [];
-    const chunks = splitIntoChunks(frames);
-    const { pendingBytesMax } = this.#options;
+    const from = broadcastStart(frames);
     let delivered = 0;
+    this.#checkBroadcast();
+    for (const chunk of splitIntoChunks(frames.slice(0, from))) {
+      delivered += this.#each(chunk, onSlow, (subscriber) => subscriber.deliver(chunk, this.#options.pendingBytesMax));
+    }
+    if (from === frames.length) return delivered;
+    return delivered + this.#broadcast(frames.slice(from), onSlow);
+  }
+
+  #broadcast(chunk: Chunk, onSlow: (subscriber: Subscriber) => void): number {
+    if (!this.#broadcasting) {
+      this.#broadcasting = true;
+      for (const subscriber of this.subscribers) subscriber.join(this.#topic);
+    }
+    const delivered = this.#each(chunk, onSlow, (subscriber) => subscriber.park(chunk, this.#options.pendingBytesMax));
+    for (const frame of chunk) this.#options.broadcast(this.#topic, frame);
+    this.#unchecked = chunk;
+    return delivered;
+  }
+
+  /** A broadcast tells nobody what the kernel took, so each socket is asked before it gets anything else. */
+  #checkBroadcast(): void {
+    if (this.#unchecked === undefined) return;
+    for (const subscriber of this.subscribers) subscriber.check(this.#unchecked);
+    this.#unchecked = undefined;
+  }
+
+  #each(chunk: Chunk, onSlow: (s: Subscriber) => void, give: (s: Subscriber) => boolean): number {
+    let takers = 0;
     // Backwards: whoever goes is replaced by one that was visited already.
     for (let i = this.subscribers.length - 1; i >= 0; i--) {
       const subscriber = this.subscribers[i] as Subscriber;
-      let taken = 0;
-      while (taken < chunks.length && subscriber.deliver(chunks[taken] as Chunk, pendingBytesMax)) taken++;
-      if (taken === chunks.length) delivered += frames.length;
+      if (give(subscriber)) takers++;
       else onSlow(subscriber);
     }
-    return delivered;
+    return takers * chunk.length;
   }
 }

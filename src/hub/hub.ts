@@ -55,6 +55,8 @@ export function createHub({ bus, ...options }: GroupOptions & { bus: Bus }): Hub
   /** Groups that got frames in this turn of the event loop, and sockets that drained in it. */
   let touched: Group[] = [];
   let drained: Subscriber[] = [];
+  /** What is to be closed behind the frames of this turn. */
+  let endings: (() => void)[] = [];
   let scheduled = false;
   /** Blocked sockets that are being closed. */
   const closing = new Map<Subscriber, { close: Close; cut: NodeJS.Timeout }>();
@@ -89,6 +91,14 @@ export function createHub({ bus, ...options }: GroupOptions & { bus: Bus }): Hub
     for (const group of groups) {
       stats.framesDelivered += group.flush((subscriber) => closeSubscriber(subscriber, slowConsumer));
     }
+    const due = endings;
+    endings = [];
+    for (const end of due) end();
+  }
+
+  function atEndOfTurn(end: () => void): void {
+    endings.push(end);
+    schedule();
   }
 
   function resume(subscriber: Subscriber): void {
@@ -159,26 +169,27 @@ export function createHub({ bus, ...options }: GroupOptions & { bus: Bus }): Hub
     },
 
     instanceDeleted(instanceId) {
-      flush();
-      closeGroup(instanceId, instanceDeleted, () => true);
+      atEndOfTurn(() => closeGroup(instanceId, instanceDeleted, () => true));
     },
 
     principalRevoked(principal) {
-      flush();
-      const ids =
-        principal.kind === "instance"
-          ? [principal.id]
-          : [...memberships].filter(([, { group }]) => group.accountId === principal.accountId).map(([id]) => id);
-      for (const id of ids) closeGroup(id, tokenRevoked, (subscriber) => subscriber.principal === principal);
+      atEndOfTurn(() => {
+        const ids =
+          principal.kind === "instance"
+            ? [principal.id]
+            : [...memberships].filter(([, { group }]) => group.accountId === principal.accountId).map(([id]) => id);
+        for (const id of ids) closeGroup(id, tokenRevoked, (subscriber) => subscriber.principal === principal);
+      });
     },
 
-    async close(close) {
-      flush();
-      const empty = new Promise<void>((resolve) => {
+    close(close) {
+      return new Promise((resolve) => {
         onEmpty = resolve;
+        atEndOfTurn(() => {
+          for (const id of [...memberships.keys()]) closeGroup(id, close, () => true);
+          if (stats.sockets === 0) resolve();
+        });
       });
-      for (const id of [...memberships.keys()]) closeGroup(id, close, () => true);
-      if (stats.sockets > 0) await empty;
     },
   };
 }

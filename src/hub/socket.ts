@@ -7,8 +7,17 @@ export interface Socket {
   cork(write: () => void): unknown;
   /** Bytes that wait in user space. */
   getBufferedAmount(): number;
+  /** From now on the socket also gets what is broadcast on the topic; see `Broadcast`. */
+  subscribe(topic: string): unknown;
+  unsubscribe(topic: string): unknown;
   /** Sends a close frame behind everything that waits. Calls the close handler synchronously. */
   end(code: number, reason: string): unknown;
   /** Cuts at once, without a close frame. Calls the close handler synchronously. */
   close(): unknown;
 }
+
+/**
+ * Queues a frame for every socket that is subscribed to the topic. uWebSockets writes the queue at the end of the turn of
+ * the event loop, or before the next `send` to the socket, and says nothing of what the kernel did not take.
+ */
+export type Broadcast = (topic: string, frame: Uint8Array) => void;

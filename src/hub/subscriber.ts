@@ -17,6 +17,8 @@ export class Subscriber {
   /** False once the socket is gone; nothing may touch it then. */
   open = true;
   readonly #socket: Socket;
+  /** Set once its group broadcasts. */
+  #topic: string | undefined;
   /** Present while the socket is blocked. */
   #backlog: Backlog | undefined;
 
@@ -30,11 +32,27 @@ export class Subscriber {
     return this.#backlog !== undefined;
   }
 
+  /** Takes part in the broadcasts of its group, unless it is blocked; then as soon as it is not any more. */
+  join(topic: string): void {
+    this.#topic = topic;
+    if (this.#backlog === undefined) this.#socket.subscribe(topic);
+  }
+
+  /** Looks whether the kernel took the last broadcast; if not, the socket is blocked from here on. */
+  check(broadcast: Chunk): void {
+    if (this.#backlog === undefined && this.#socket.getBufferedAmount() > 0) this.#block(broadcast);
+  }
+
   /** Hands over a chunk, or parks it. False: the socket is too slow and must go; nothing more was taken. */
   deliver(chunk: Chunk, bytesMax: number): boolean {
     if (this.#backlog !== undefined) return this.#park(this.#backlog, chunk, bytesMax);
-    if (!this.#write(chunk)) this.#backlog = new Backlog(chunk);
+    if (!this.#write(chunk)) this.#block(chunk);
     return true;
+  }
+
+  /** Parks a chunk that is broadcast to those that are not blocked. False as in `deliver`. */
+  park(chunk: Chunk, bytesMax: number): boolean {
+    return this.#backlog === undefined || this.#park(this.#backlog, chunk, bytesMax);
   }
 
   /**
@@ -44,7 +62,7 @@ export class Subscriber {
   resume(): void {
     while (this.#backlog !== undefined && this.#socket.getBufferedAmount() === 0) {
       const chunk = this.#backlog.next();
-      if (chunk.length === 0) this.#backlog = undefined;
+      if (chunk.length === 0) this.#unblock();
       else if (!this.#write(chunk)) return;
     }
   }
@@ -64,6 +82,16 @@ export class Subscriber {
   /** Drops what is parked, at the begin of a close that must wait for the socket to drain. */
   drop(): void {
     if (this.#backlog !== undefined) this.#backlog = new Backlog([]);
+  }
+
+  #block(inside: Chunk): void {
+    this.#backlog = new Backlog(inside);
+    if (this.#topic !== undefined) this.#socket.unsubscribe(this.#topic);
+  }
+
+  #unblock(): void {
+    this.#backlog = undefined;
+    if (this.#topic !== undefined) this.#socket.subscribe(this.#topic);
   }
 
   #park(backlog: Backlog, chunk: Chunk, bytesMax: number): boolean {

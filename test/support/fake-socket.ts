@@ -1,6 +1,23 @@
-/** A socket whose kernel takes as many bytes as the test says. */
+/** Sockets whose kernel takes as many bytes as the test says, and topics as uWebSockets keeps them. */
 
 import type { Socket } from "../../src/hub/socket.js";
+
+/** A subscriber's queue is written when it holds 32 frames, before anything else is sent to it, or at the end of the turn. */
+const queueMax = 32;
+
+export class FakeTopics {
+  readonly #members = new Map<string, Set<FakeSocket>>();
+
+  of(topic: string): Set<FakeSocket> {
+    const members = this.#members.get(topic) ?? new Set();
+    this.#members.set(topic, members);
+    return members;
+  }
+
+  readonly broadcast = (topic: string, frame: Uint8Array): void => {
+    for (const socket of this.of(topic)) socket.queue(frame);
+  };
+}
 
 export class FakeSocket implements Socket {
   /** Whole frames that the kernel has taken, in order. */
@@ -15,9 +32,31 @@ export class FakeSocket implements Socket {
   /** Frames that wait in user space, each with its bytes that are not taken yet. */
   #buffer: { text: string; left: number }[] = [];
   #corked = false;
+  #queue: Uint8Array[] = [];
+  readonly #topics: FakeTopics;
 
-  constructor(room = Number.POSITIVE_INFINITY) {
+  constructor(topics: FakeTopics, room = Number.POSITIVE_INFINITY) {
+    this.#topics = topics;
     this.#room = room;
+  }
+
+  subscribe(topic: string): void {
+    this.#topics.of(topic).add(this);
+  }
+
+  unsubscribe(topic: string): void {
+    this.#topics.of(topic).delete(this);
+  }
+
+  queue(frame: Uint8Array): void {
+    if (this.#queue.length === queueMax) this.#writeQueue();
+    if (this.#queue.push(frame) === 1) setImmediate(() => this.#writeQueue());
+  }
+
+  #writeQueue(): void {
+    const frames = this.#queue;
+    this.#queue = [];
+    if (frames.length > 0) this.cork(() => frames.forEach((frame) => void this.send(frame)));
   }
 
   /** Frames that the kernel has not wholly taken. */
@@ -26,6 +65,7 @@ export class FakeSocket implements Socket {
   }
 
   send(frame: Uint8Array): number {
+    this.#writeQueue();
     const length = frame.length;
     const left = length + (length < 126 ? 2 : length < 65_536 ? 4 : 10);
     this.#buffer.push({ text: Buffer.from(frame).toString(), left });
@@ -46,6 +86,7 @@ export class FakeSocket implements Socket {
   }
 
   end(code: number, reason: string): void {
+    this.#writeQueue();
     this.ended = { code, reason };
     this.onClose();
   }
