@@ -12,9 +12,11 @@ import { type ExchangeContext, exchanging } from "./exchange.js";
 import { createRestRoutes } from "./rest.js";
 import { Traffic } from "./traffic.js";
 import { mountUpgrade } from "./upgrade.js";
-import { createApp, listen, type TemplatedApp, type TlsFiles } from "./uws.js";
+import { listen, type TemplatedApp } from "./uws.js";
 
 export interface PublicPortOptions {
+  /** Made beforehand by `createApp`, since the hub broadcasts through it. */
+  readonly app: TemplatedApp;
   readonly api: Api;
   /** With `grpc: false`: gRPC needs HTTP/2. The methods behind them are served over REST where the contract says so. */
   readonly handlers: readonly Handler[];
@@ -23,8 +25,6 @@ export interface PublicPortOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
-  /** Without: cleartext. */
-  readonly tls?: TlsFiles | undefined;
   /** The origin that clients reach this port under; pages from there may connect. */
   readonly publicUrl: string;
   readonly allowedOrigins: readonly string[];
@@ -46,11 +46,10 @@ export interface PublicPort {
 
 /** Rejects with a sentence that names PORT when it cannot listen. */
 export async function startPublicPort(options: PublicPortOptions): Promise<PublicPort> {
-  const { api, handlers, host, port, publishMaxBytes, logger } = options;
+  const { app, api, handlers, host, port, publishMaxBytes, logger } = options;
   const traffic = new Traffic();
   const cors = createCors(options.allowedOrigins, new URL(options.publicUrl).origin);
   const context: ExchangeContext = { cors, traffic, logger };
-  const app = createApp(options.tls);
 
   const allowed = new Map<string, string[]>();
   const methods = handlers.map(({ method }) => method);
