@@ -1,0 +1,122 @@
+/** One HTTP exchange of the service port ⇄ the universal request and response of the RPC handlers. */
+
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { constants, type Http2ServerRequest, Http2ServerResponse } from "node:http2";
+import { Code, ConnectError } from "@connectrpc/connect";
+import type { UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
+
+export interface Exchange {
+  readonly request: IncomingMessage | Http2ServerRequest;
+  readonly response: ServerResponse | Http2ServerResponse;
+  /** Aborted when the client goes before the answer is complete. */
+  readonly signal: AbortSignal;
+}
+
+export function openExchange(request: Exchange["request"], response: Exchange["response"]): Exchange {
+  const controller = new AbortController();
+  let finished = false;
+  response.once("finish", () => {
+    finished = true;
+  });
+  response.once("close", () => {
+    if (!finished) controller.abort(new ConnectError("the client is gone", Code.Canceled));
+  });
+  // A cut connection is an end like any other. Without a listener it would end the process.
+  request.on("error", () => {});
+  response.on("error", () => {});
+  return { request, response, signal: controller.signal };
+}
+
+/** `path` stands for the whole target: nothing may depend on what a client says the host is. */
+export function toUniversalRequest({ request, signal }: Exchange, path: string): UniversalServerRequest {
+  const header = new Headers();
+  for (const [name, value] of Object.entries(request.headers)) {
+    if (name.startsWith(":") || value === undefined) continue;
+    for (const one of Array.isArray(value) ? value : [value]) header.append(name, one);
+  }
+  return {
+    httpVersion: request.httpVersion,
+    method: request.method ?? "",
+    url: `http://eventwire${path}`,
+    header,
+    // The stream outlives an iteration that ends early: its socket still has to carry the answer.
+    body: request.iterator({ destroyOnReturn: false }),
+    signal,
+  };
+}
+
+/**
+ * Resolves when the answer is handed over or the client is gone. `whole` sends the body in one write; else each piece
+ * goes out when it is there. `last` asks an HTTP/1.1 client to leave.
+ */
+export async function answer(
+  exchange: Exchange,
+  { status, header, body, trailer }: UniversalServerResponse,
+  { whole, last }: { whole: boolean; last: boolean },
+): Promise<void> {
+  const { request, response, signal } = exchange;
+  const headers = toNodeHeaders(header);
+  if (last && !(response instanceof Http2ServerResponse)) headers.connection = "close";
+  const pieces = body?.[Symbol.asyncIterator]();
+  try {
+    if (whole) {
+      const bytes = await collect(pieces);
+      if (signal.aborted) return;
+      if (trailer === undefined) headers["content-length"] = String(bytes.length);
+      response.writeHead(status, headers);
+      if (trailer !== undefined) response.addTrailers(toNodeHeaders(trailer));
+      response.end(bytes);
+    } else {
+      // Headers go out behind the first piece: until then the method may set some.
+      for (let piece = await pieces?.next(); ; piece = await pieces?.next()) {
+        if (signal.aborted) return;
+        if (!response.headersSent) response.writeHead(status, headers);
+        if (piece === undefined || piece.done) break;
+        if (!write(response, piece.value)) await drained(exchange);
+      }
+      if (trailer !== undefined) response.addTrailers(toNodeHeaders(trailer));
+      response.end();
+    }
+    discardRest(request, response);
+  } finally {
+    void pieces?.return?.().catch(() => {});
+  }
+}
+
+function toNodeHeaders(headers: Headers | undefined): Record<string, string> {
+  return Object.fromEntries(headers ?? []);
+}
+
+async function collect(pieces: AsyncIterator<Uint8Array> | undefined): Promise<Uint8Array> {
+  const found: Uint8Array[] = [];
+  for (let piece = await pieces?.next(); piece && !piece.done; piece = await pieces?.next()) found.push(piece.value);
+  return found.length === 1 && found[0] !== undefined ? found[0] : Buffer.concat(found);
+}
+
+function write(response: Exchange["response"], bytes: Uint8Array): boolean {
+  return response instanceof Http2ServerResponse ? response.write(bytes) : response.write(bytes);
+}
+
+function drained({ response, signal }: Exchange): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off("drain", done);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    response.once("drain", done);
+    signal.addEventListener("abort", done);
+    if (signal.aborted) done();
+  });
+}
+
+/** What of the request was not read: over HTTP/1.1 it is read past, over HTTP/2 the client is told to stop sending. */
+function discardRest(request: Exchange["request"], response: Exchange["response"]): void {
+  if (request.readableEnded) return;
+  if (!(response instanceof Http2ServerResponse)) {
+    request.resume();
+    return;
+  }
+  const { stream } = response;
+  response.once("finish", () => stream.close(constants.NGHTTP2_NO_ERROR));
+}

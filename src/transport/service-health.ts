@@ -1,0 +1,72 @@
+/** The standard `grpc.health.v1.Health`: what this node says of itself, for every service alike. */
+
+import type { DescService } from "@bufbuild/protobuf";
+import { Code, ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect";
+import { Health, HealthCheckResponse_ServingStatus as Status } from "../../gen/grpc/health/v1/health_pb.js";
+import { enter } from "../rpc/passage.js";
+import { toConnectError } from "../rpc/rpc-error.js";
+
+export interface ServiceHealthOptions {
+  readonly services: readonly DescService[];
+  /** Why this node cannot serve; undefined when it can. */
+  readonly trouble: () => Promise<string | undefined>;
+  /** Ends watches, after a last NOT_SERVING. */
+  readonly shutdown: AbortSignal;
+  /** Between two looks of a watch, in milliseconds. */
+  readonly watchIntervalMs: number;
+}
+
+export function addHealth(router: ConnectRouter, options: ServiceHealthOptions): void {
+  const { services, trouble, shutdown, watchIntervalMs } = options;
+  const names = new Set(["", Health.typeName, ...services.map(({ typeName }) => typeName)]);
+
+  async function status(): Promise<Status> {
+    if (shutdown.aborted) return Status.NOT_SERVING;
+    return (await trouble()) === undefined ? Status.SERVING : Status.NOT_SERVING;
+  }
+
+  router.service(Health, {
+    async check({ service }, context) {
+      admit(context);
+      if (!names.has(service)) throw new ConnectError("Unknown service", Code.NotFound);
+      return { status: await status() };
+    },
+
+    async list(_, context) {
+      admit(context);
+      const now = await status();
+      return { statuses: Object.fromEntries([...names].map((name) => [name, { status: now }])) };
+    },
+
+    async *watch({ service }, context) {
+      admit(context);
+      const signals = [context.signal, shutdown];
+      let told: Status | undefined;
+      for (;;) {
+        const now = names.has(service) ? await status() : Status.SERVICE_UNKNOWN;
+        if (now !== told) yield { status: now };
+        told = now;
+        if (signals.some((signal) => signal.aborted)) return;
+        await pause(watchIntervalMs, signals);
+      }
+    },
+  });
+}
+
+function admit(context: HandlerContext): void {
+  const { refusal } = enter(context);
+  if (refusal !== undefined) throw toConnectError(refusal);
+}
+
+/** Ends early when one of the signals is aborted. */
+function pause(ms: number, signals: readonly AbortSignal[]): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      for (const signal of signals) signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    for (const signal of signals) signal.addEventListener("abort", done);
+  });
+}

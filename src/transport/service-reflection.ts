@@ -1,0 +1,108 @@
+/** gRPC server reflection, so that grpcurl and `buf curl` need no schema: v1, and v1alpha for older tools. */
+
+import {
+  createFileRegistry,
+  createRegistry,
+  type DescFile,
+  type DescMessage,
+  type DescService,
+  fromJson,
+  type JsonValue,
+  type MessageInitShape,
+  toBinary,
+  toJson,
+} from "@bufbuild/protobuf";
+import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
+import { Code, type ConnectRouter } from "@connectrpc/connect";
+import {
+  file_grpc_reflection_v1_reflection,
+  ServerReflection,
+  type ServerReflectionRequest,
+  type ServerReflectionResponseSchema,
+} from "../../gen/grpc/reflection/v1/reflection_pb.js";
+import { enter } from "../rpc/passage.js";
+
+type Answer = NonNullable<MessageInitShape<typeof ServerReflectionResponseSchema>["messageResponse"]>;
+
+/** Describes `services` and itself. */
+export function addReflection(router: ConnectRouter, services: readonly DescService[]): void {
+  const described = [...services, ServerReflection];
+  const files = new Map(described.flatMap(({ file }) => [...closure(file)]));
+  const registry = createRegistry(...files.values());
+
+  function fileOfSymbol(name: string): DescFile | undefined {
+    const parent = name.slice(0, Math.max(0, name.lastIndexOf(".")));
+    return (registry.get(name) ?? registry.get(parent))?.file;
+  }
+
+  function answer({ messageRequest: { case: kind, value } }: ServerReflectionRequest): Answer {
+    switch (kind) {
+      case "listServices":
+        return {
+          case: "listServicesResponse",
+          value: { service: described.map(({ typeName }) => ({ name: typeName })) },
+        };
+      case "fileByFilename":
+        return fileAnswer(files.get(value), value);
+      case "fileContainingSymbol":
+        return fileAnswer(fileOfSymbol(value), value);
+      case "fileContainingExtension": {
+        const extendee = registry.getMessage(value.containingType);
+        const extension = extendee && registry.getExtensionFor(extendee, value.extensionNumber);
+        return fileAnswer(extension?.file, `${value.containingType} ${value.extensionNumber}`);
+      }
+      case "allExtensionNumbersOfType":
+        return extensionNumbers(value);
+      case undefined:
+        return { case: "errorResponse", value: { errorCode: Code.InvalidArgument, errorMessage: "Empty request" } };
+    }
+  }
+
+  function extensionNumbers(typeName: string): Answer {
+    const extendee: DescMessage | undefined = registry.getMessage(typeName);
+    if (extendee === undefined) return notFound(typeName);
+    const extensionNumber: number[] = [];
+    for (const type of registry)
+      if (type.kind === "extension" && type.extendee.typeName === typeName) extensionNumber.push(type.number);
+    return { case: "allExtensionNumbersResponse", value: { baseTypeName: typeName, extensionNumber } };
+  }
+
+  for (const service of [ServerReflection, alphaReflection()] as (typeof ServerReflection)[])
+    router.service(service, {
+      async *serverReflectionInfo(requests, context) {
+        enter(context);
+        for await (const request of requests)
+          yield { validHost: request.host, originalRequest: request, messageResponse: answer(request) };
+      },
+    });
+}
+
+function fileAnswer(file: DescFile | undefined, name: string): Answer {
+  if (file === undefined) return notFound(name);
+  const fileDescriptorProto = [...closure(file).values()].map(({ proto }) =>
+    toBinary(FileDescriptorProtoSchema, proto),
+  );
+  return { case: "fileDescriptorResponse", value: { fileDescriptorProto } };
+}
+
+function notFound(name: string): Answer {
+  return { case: "errorResponse", value: { errorCode: Code.NotFound, errorMessage: `Not found: ${name}` } };
+}
+
+/** A file and what it imports, by name. */
+function closure(file: DescFile, found = new Map<string, DescFile>()): Map<string, DescFile> {
+  if (found.has(file.proto.name)) return found;
+  found.set(file.proto.name, file);
+  for (const dependency of file.dependencies) closure(dependency, found);
+  return found;
+}
+
+/** v1alpha is v1 under another package name. */
+function alphaReflection(): DescService {
+  const json = JSON.stringify(toJson(FileDescriptorProtoSchema, file_grpc_reflection_v1_reflection.proto));
+  const renamed = json.replaceAll("grpc.reflection.v1", "grpc.reflection.v1alpha").replaceAll("/v1/", "/v1alpha/");
+  const proto = fromJson(FileDescriptorProtoSchema, JSON.parse(renamed) as JsonValue);
+  const service = createFileRegistry(proto, () => undefined).getService("grpc.reflection.v1alpha.ServerReflection");
+  if (service === undefined) throw new Error("the reflection descriptor has no service");
+  return service;
+}

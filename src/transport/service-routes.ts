@@ -1,0 +1,81 @@
+/** What the service port answers on which path. */
+
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
+import { Code } from "@connectrpc/connect";
+import type { UniversalServerResponse } from "@connectrpc/connect/protocol";
+import type { Logger } from "pino";
+import { AppError } from "../domain/errors.js";
+import { envelopeResponse } from "../rpc/envelope-response.js";
+import { describeCause } from "../rpc/failure-log.js";
+import type { Handler } from "../rpc/handlers.js";
+import { answer, type Exchange, openExchange, toUniversalRequest } from "./service-exchange.js";
+
+export interface ServiceRoutesOptions {
+  readonly handlers: readonly Handler[];
+  /** The body of `GET /metrics`. */
+  readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
+  /** Whether clients shall leave. */
+  readonly closing: () => boolean;
+  readonly logger: Logger;
+}
+
+export type Listener = (
+  request: IncomingMessage | Http2ServerRequest,
+  response: ServerResponse | Http2ServerResponse,
+) => void;
+
+export function createServiceRoutes({ handlers, metrics, closing, logger }: ServiceRoutesOptions): Listener {
+  const routes = new Map(handlers.map((handler) => [handler.path, handler]));
+
+  async function readMetrics(method: string | undefined): Promise<UniversalServerResponse> {
+    if (method !== "GET" && method !== "HEAD")
+      return envelopeResponse(new AppError("METHOD_NOT_ALLOWED"), 405, { allow: "GET, HEAD" });
+    const { contentType, text } = await metrics();
+    return { status: 200, header: new Headers({ "content-type": contentType }), body: once(Buffer.from(text)) };
+  }
+
+  async function serve(exchange: Exchange): Promise<void> {
+    const { request } = exchange;
+    const path = (request.url ?? "").split("?", 1)[0] ?? "";
+    const handler = routes.get(path);
+    if (handler === undefined) {
+      const response = path === "/metrics" ? await readMetrics(request.method) : unknownPath(request);
+      return answer(exchange, response, { whole: true, last: closing() });
+    }
+    const response = await handler.handle(
+      toUniversalRequest(exchange, path),
+      request.socket.remoteAddress ?? "unknown",
+    );
+    return answer(exchange, response, { whole: handler.method.methodKind === "unary", last: closing() });
+  }
+
+  return (request, response) => {
+    const exchange = openExchange(request, response);
+    serve(exchange).catch((error: unknown) => {
+      if (exchange.signal.aborted) return;
+      logger.error({ err: describeCause(error) }, "answer on the service port failed");
+      if (response.headersSent) response.destroy();
+      else
+        answer(exchange, envelopeResponse(new AppError("INTERNAL")), { whole: true, last: true }).catch(() =>
+          response.destroy(),
+        );
+    });
+  };
+}
+
+/** gRPC clients read a status, not a page. */
+function unknownPath({ headers }: Exchange["request"]): UniversalServerResponse {
+  const refusal = new AppError("NOT_FOUND");
+  const contentType = headers["content-type"] ?? "";
+  if (!/^application\/grpc(\+|;|$)/i.test(contentType)) return envelopeResponse(refusal);
+  return {
+    status: 200,
+    header: new Headers({ "content-type": contentType }),
+    trailer: new Headers({ "grpc-status": String(Code.Unimplemented), "grpc-message": refusal.message }),
+  };
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}

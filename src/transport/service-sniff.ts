@@ -1,0 +1,46 @@
+/** Tells HTTP/2 with prior knowledge from HTTP/1.1 by the first bytes of a connection. */
+
+import type { Socket } from "node:net";
+
+/** How every HTTP/2 connection begins (RFC 9113, section 3.4). No HTTP/1.1 method does. */
+const preface = Buffer.from("PRI * HTTP/2.0");
+
+export interface SniffOptions {
+  /** Called once, with everything that was read put back. */
+  readonly decided: (protocol: "http1" | "http2") => void;
+  /** A connection that has not said what it speaks by then is cut. */
+  readonly timeoutMs: number;
+}
+
+export function sniff(socket: Socket, { decided, timeoutMs }: SniffOptions): void {
+  let seen: Buffer = Buffer.alloc(0);
+  const timer = setTimeout(() => socket.destroy(), timeoutMs);
+
+  function read(): void {
+    const bytes: Buffer | null = socket.read();
+    if (bytes === null) return;
+    seen = Buffer.concat([seen, bytes]);
+    const compared = Math.min(seen.length, preface.length);
+    const isPrefix = seen.subarray(0, compared).equals(preface.subarray(0, compared));
+    if (isPrefix && compared < preface.length) return;
+    stop();
+    socket.unshift(seen);
+    decided(isPrefix ? "http2" : "http1");
+  }
+
+  function stop(): void {
+    clearTimeout(timer);
+    socket.off("readable", read);
+    socket.off("end", cut);
+    socket.off("close", stop);
+  }
+
+  /** It said goodbye before it said what it speaks. */
+  function cut(): void {
+    socket.destroy();
+  }
+
+  socket.on("readable", read);
+  socket.on("end", cut);
+  socket.on("close", stop);
+}
