@@ -6,7 +6,7 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     exclude: ["test/bench/**"],
-    globalSetup: "test/support/global-setup.ts",
+    globalSetup: ["test/support/build.ts", "test/support/global-setup.ts"],
     pool: "forks",
     maxWorkers: 2,
     testTimeout: 20_000,

@@ -1,11 +1,12 @@
 /** The logger: JSON lines, or readable ones on a terminal; no token ever stands in a line. */
 
 import { type DestinationStream, type Logger, pino } from "pino";
-import pretty from "pino-pretty";
+import { prettyFactory } from "pino-pretty";
 
 export interface LogOptions {
   readonly level: string;
-  readonly destination: DestinationStream;
+  /** Standard error by default, written before the next statement runs, so that an exit loses nothing. */
+  readonly destination?: DestinationStream;
   /** For people in front of a terminal. */
   readonly readable: boolean;
 }
@@ -15,7 +16,7 @@ const censor = "[redacted]";
 /** Names of fields and headers whose value is a secret, whatever it looks like. */
 const secretName = /(?:tokens?|authorization|cookie|password|secret|encryption_?key|database_?url)$/i;
 
-export function createLogger({ level, destination, readable }: LogOptions): Logger {
+export function createLogger({ level, readable, destination = standardError() }: LogOptions): Logger {
   return pino(
     {
       level,
@@ -30,8 +31,18 @@ export function createLogger({ level, destination, readable }: LogOptions): Logg
       },
       hooks: { streamWrite: redactText },
     },
-    readable ? pretty({ destination, colorize: true, translateTime: "SYS:HH:MM:ss.l", sync: true }) : destination,
+    readable ? prettyPrinted(destination) : destination,
   );
+}
+
+/** The package's own stream is not written to at once. */
+function prettyPrinted(destination: DestinationStream): DestinationStream {
+  const format = prettyFactory({ colorize: true, translateTime: "SYS:HH:MM:ss.l" });
+  return { write: (line) => destination.write(format(line)) };
+}
+
+function standardError(): DestinationStream {
+  return pino.destination({ fd: 2, sync: true });
 }
 
 /** Deeper than 8 levels is cut rather than searched. */

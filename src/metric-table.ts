@@ -24,7 +24,7 @@ export const metricTable = {
     name: "eventwire_rate_limited_total",
     type: "counter",
     labels: ["bucket"],
-    help: "Calls and upgrades refused by a rate limit, by the setting of the limit.",
+    help: "Calls and upgrades refused by a rate limit: `global`, `create` or `publish`.",
   },
   upgrades: {
     name: "eventwire_upgrades_total",

@@ -1,0 +1,82 @@
+/** The metrics page: every metric of the table is on it, and what it says is read when it is asked for. */
+
+import { describe, expect, it } from "vitest";
+import { metricTable } from "../src/metric-table.js";
+import { createMetrics } from "../src/metrics.js";
+
+function sources() {
+  return {
+    hub: { sockets: 0, filtered: 0, framesBuilt: 0, framesDelivered: 0, closes: new Map<number, number>() },
+    publishing: { published: 0, withoutClient: 0 },
+    directory: { ready: false },
+  };
+}
+
+describe("metrics", () => {
+  it("has every metric of the table, with its help and type", async () => {
+    const metrics = createMetrics();
+    metrics.watch(sources());
+    const { text, contentType } = await metrics.read();
+    expect(contentType).toMatch(/^text\/plain; version=0\.0\.4/);
+    for (const { name, type, help } of Object.values(metricTable)) {
+      expect(text).toContain(`# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`);
+    }
+  });
+
+  it("has nothing of ours that the table does not have", async () => {
+    const metrics = createMetrics();
+    metrics.watch(sources());
+    const names = [...(await metrics.read()).text.matchAll(/^# TYPE (eventwire_\w+)/gm)].map(([, name]) => name);
+    expect(names.sort()).toEqual(
+      Object.values(metricTable)
+        .map(({ name }) => name)
+        .sort(),
+    );
+  });
+
+  it("has the process: memory, CPU and the lag of the event loop", async () => {
+    const { text } = await createMetrics().read();
+    for (const name of [
+      "process_resident_memory_bytes",
+      "process_cpu_seconds_total",
+      "nodejs_eventloop_lag_p99_seconds",
+    ])
+      expect(text).toContain(`\n${name} `);
+  });
+
+  it("counts calls, refusals and upgrades", async () => {
+    const metrics = createMetrics();
+    metrics.callAnswered("EventService/PublishEvent", "ok");
+    metrics.callAnswered("EventService/PublishEvent", "ok");
+    metrics.callAnswered("EventService/PublishEvent", "not_found");
+    metrics.callTook("EventService/PublishEvent", 0.003);
+    metrics.rateLimited("global");
+    metrics.upgradeAnswered("accepted");
+    const { text } = await metrics.read();
+    expect(text).toContain(`eventwire_calls_total{method="EventService/PublishEvent",code="ok"} 2\n`);
+    expect(text).toContain(`eventwire_calls_total{method="EventService/PublishEvent",code="not_found"} 1\n`);
+    expect(text).toContain(`eventwire_call_duration_seconds_count{method="EventService/PublishEvent"} 1\n`);
+    expect(text).toContain(`eventwire_rate_limited_total{bucket="global"} 1\n`);
+    expect(text).toContain(`eventwire_upgrades_total{outcome="accepted"} 1\n`);
+  });
+
+  it("reads the hub and the directory when it is scraped", async () => {
+    const metrics = createMetrics();
+    const read = sources();
+    metrics.watch(read);
+    await metrics.read();
+    read.hub.sockets = 3;
+    read.hub.framesDelivered = 12;
+    read.hub.closes.set(4008, 2);
+    read.publishing.published = 7;
+    read.directory.ready = true;
+    for (const _ of ["first scrape", "second scrape"]) {
+      const { text } = await metrics.read();
+      expect(text).toContain("eventwire_sockets 3\n");
+      expect(text).toContain("eventwire_frames_delivered_total 12\n");
+      expect(text).toContain(`eventwire_socket_closes_total{code="4008"} 2\n`);
+      expect(text).toContain("eventwire_events_published_total 7\n");
+      expect(text).toContain("eventwire_directory_ready 1\n");
+    }
+  });
+});

@@ -1,0 +1,198 @@
+/** Settings: defaults, bounds, and the one sentence that names what is wrong. */
+
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { settingTable } from "../src/setting-table.js";
+import { type Environment, readSettings, type SettingRow } from "../src/settings.js";
+
+const key = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+function refusal(env: Environment): string {
+  try {
+    readSettings(env);
+  } catch (error) {
+    return (error as Error).message;
+  }
+  throw new Error("These settings were accepted.");
+}
+
+describe("defaults", () => {
+  it("are those of the contract", () => {
+    expect(readSettings({})).toMatchObject({
+      port: 8080,
+      grpcPort: 9090,
+      dataDir: resolve("data"),
+      rateLimitGlobal: 100,
+      rateLimitCreate: 20,
+      rateLimitPublish: 0,
+      publishMaxBytes: 16 * 1024 * 1024,
+      mediaMaxBytes: 8 * 1024 * 1024,
+      socketPendingBytesMax: 64 * 1024 * 1024,
+      idleTimeoutSeconds: 48,
+      accountInstanceQuota: 0,
+      allowedOrigins: [],
+      databaseUrl: undefined,
+      accountToken: undefined,
+      encryptionKey: undefined,
+      logLevel: "info",
+    });
+  });
+
+  it("hold for empty variables too", () => {
+    const empty = Object.fromEntries(Object.values(settingTable).map(({ env }) => [env, ""]));
+    expect(readSettings({ ...empty, NATS_URL: "", WORKERS: "" })).toEqual(readSettings({}));
+  });
+
+  it("are within their own bounds", () => {
+    for (const { kind, fallback } of Object.values<SettingRow>(settingTable)) {
+      if (typeof fallback === "number") expect(kind.parse(String(fallback))).toBe(fallback);
+    }
+  });
+});
+
+describe("the public URL", () => {
+  it.each([
+    { env: {}, url: "http://localhost:8080" },
+    { env: { PORT: "80" }, url: "http://localhost" },
+    { env: { HOST: "10.0.0.7", PORT: "8081" }, url: "http://10.0.0.7:8081" },
+    { env: { HOST: "::" }, url: "http://localhost:8080" },
+    { env: { HOST: "::1" }, url: "http://[::1]:8080" },
+    { env: { PUBLIC_URL: "https://wa.example.net/" }, url: "https://wa.example.net" },
+    { env: { PUBLIC_URL: "https://example.net/gate//" }, url: "https://example.net/gate" },
+  ])("of $env is $url", ({ env, url }) => {
+    expect(readSettings(env as Environment).publicUrl).toBe(url);
+  });
+});
+
+describe("allowed origins", () => {
+  it.each([
+    { text: "*", origins: ["*"] },
+    { text: "https://a.example, http://localhost:3000", origins: ["https://a.example", "http://localhost:3000"] },
+    { text: "HTTPS://A.example:443/", origins: ["https://a.example"] },
+    { text: "capacitor://localhost", origins: ["capacitor://localhost"] },
+  ])("$text is $origins", ({ text, origins }) => {
+    expect(readSettings({ ALLOWED_ORIGINS: text }).allowedOrigins).toEqual(origins);
+  });
+});
+
+describe("the encryption key", () => {
+  it("is the same as hexadecimal digits and as base64", () => {
+    const bytes = Buffer.from(key, "hex");
+    expect(readSettings({ ENCRYPTION_KEY: key }).encryptionKey).toEqual(bytes);
+    expect(readSettings({ ENCRYPTION_KEY: bytes.toString("base64") }).encryptionKey).toEqual(bytes);
+  });
+});
+
+describe("a wrong value", () => {
+  it.each([
+    ["PORT", "abc"],
+    ["PORT", "65536"],
+    ["PORT", "-1"],
+    ["PORT", "80.5"],
+    ["PORT", " 80"],
+    ["PORT", "0x50"],
+    ["GRPC_PORT", "1e3"],
+    ["HOST", "not a host"],
+    ["HOST", "http://localhost"],
+    ["PUBLIC_URL", "wa.example.net"],
+    ["PUBLIC_URL", "ftp://wa.example.net"],
+    ["PUBLIC_URL", "https://wa.example.net?x=1"],
+    ["PUBLIC_URL", "https://user@wa.example.net"],
+    ["DATA_DIR", "a\0b"],
+    ["ALLOWED_ORIGINS", "a.example"],
+    ["ALLOWED_ORIGINS", "https://a.example/path"],
+    ["ALLOWED_ORIGINS", "https://a.example,"],
+    ["ALLOWED_ORIGINS", "https://a.example https://b.example"],
+    ["RATE_LIMIT_GLOBAL", "-5"],
+    ["RATE_LIMIT_CREATE", "many"],
+    ["RATE_LIMIT_PUBLISH", "1000000001"],
+    ["ACCOUNT_INSTANCE_QUOTA", "1.5"],
+    ["PUBLISH_MAX_BYTES", "16MiB"],
+    ["PUBLISH_MAX_BYTES", "1023"],
+    ["MEDIA_MAX_BYTES", "999999999999"],
+    ["SOCKET_PENDING_BYTES_MAX", "0"],
+    ["IDLE_TIMEOUT_SECONDS", "7"],
+    ["IDLE_TIMEOUT_SECONDS", "57"],
+    ["DRAIN_SECONDS", "301"],
+    ["TLS_CERT", "/nowhere/cert.pem"],
+    ["TLS_KEY", "/"],
+    ["LOG_LEVEL", "loud"],
+    ["LOG_LEVEL", "INFO"],
+    ["WORKERS", "2"],
+    ["WORKERS", "auto"],
+  ])("of %s, such as %s, is shown in a sentence that names it", (name, value) => {
+    const message = refusal({ [name]: value });
+    expect(message).toMatch(/^[A-Z_]+ is ".*", but must .*\.$/s);
+    expect(message.startsWith(`${name} is "${value}"`)).toBe(true);
+  });
+
+  it.each([
+    ["DATABASE_URL", "mysql://root:hunter22@db/x"],
+    ["DATABASE_URL", "hunter22"],
+    ["ACCOUNT_TOKEN", "hunter2"],
+    ["ACCOUNT_TOKEN", "hunter22 hunter22"],
+    ["ENCRYPTION_KEY", "hunter22"],
+    ["ENCRYPTION_KEY", key.slice(1)],
+  ])("of %s is not shown: it is a secret", (name, value) => {
+    const message = refusal({ [name]: value });
+    expect(message).toMatch(new RegExp(`^${name} must be .*\\.$`));
+    expect(message).not.toContain(value);
+    expect(message).not.toContain("hunter2");
+  });
+
+  it("of a setting for several nodes is refused, since the events of the others would be lost", () => {
+    expect(refusal({ NATS_URL: "nats://localhost:4222" })).toMatch(/^NATS_URL is set, but must be unset: .*\.$/);
+    expect(readSettings({ WORKERS: "1" }).port).toBe(8080);
+  });
+
+  it("is that both ports are the same", () => {
+    expect(refusal({ PORT: "9090" })).toBe("GRPC_PORT is 9090, but must differ from PORT.");
+    expect(readSettings({ PORT: "0", GRPC_PORT: "0" })).toMatchObject({ port: 0, grpcPort: 0 });
+  });
+});
+
+describe("TLS", () => {
+  let directory: string;
+  const file = (name: string): string => join(directory, name);
+
+  beforeAll(() => {
+    directory = mkdtempSync(join(tmpdir(), "eventwire-tls-"));
+    for (const name of ["one", "two"]) {
+      execFileSync(
+        "openssl",
+        [
+          ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"],
+          ...["-keyout", file(`${name}.key`), "-out", file(`${name}.crt`), "-subj", "/CN=localhost", "-days", "2"],
+        ],
+        { stdio: "ignore" },
+      );
+    }
+    writeFileSync(file("empty"), "");
+  });
+  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+  it("takes a certificate with its key and serves https", () => {
+    const settings = readSettings({ TLS_CERT: file("one.crt"), TLS_KEY: file("one.key") });
+    expect(settings.publicUrl).toBe("https://localhost:8080");
+  });
+
+  it("needs both settings", () => {
+    expect(refusal({ TLS_CERT: file("one.crt") })).toBe(
+      "TLS_CERT is set without TLS_KEY, but they must be set together.",
+    );
+    expect(refusal({ TLS_KEY: file("one.key") })).toBe(
+      "TLS_KEY is set without TLS_CERT, but they must be set together.",
+    );
+  });
+
+  it.each([
+    ["one.crt", "two.key"],
+    ["one.key", "one.crt"],
+    ["empty", "one.key"],
+  ])("refuses %s with %s", (cert, tlsKey) => {
+    expect(refusal({ TLS_CERT: file(cert), TLS_KEY: file(tlsKey) })).toMatch(/^TLS_CERT is ".*", but must be .*\.$/);
+  });
+});
