@@ -1,0 +1,161 @@
+/** The queries on instances. */
+
+import { randomUUID } from "node:crypto";
+import { type Kysely, sql, type Transaction } from "kysely";
+import { AppError } from "../domain/errors.js";
+import type { Instance } from "../domain/instance.js";
+import { generateToken, hashToken } from "../domain/token.js";
+import { insertToken } from "./accounts.js";
+import type { Schema } from "./schema.js";
+import type { Sealer } from "./sealing.js";
+import type { Store } from "./store.js";
+import { toWebsocket } from "./websockets.js";
+import { isStorable, isUuid, violated, type Write } from "./writing.js";
+
+type Instances = Pick<
+  Store,
+  "findInstance" | "createInstance" | "listInstances" | "deleteInstance" | "rotateInstanceToken" | "setStatuses"
+>;
+
+export interface InstancesOptions {
+  readonly db: Kysely<Schema>;
+  readonly write: Write;
+  readonly sealer: Sealer;
+  /** Instances that one account may have; 0 is no limit. */
+  readonly accountInstanceQuota: number;
+}
+
+export function createInstances({ db, write, sealer, accountInstanceQuota }: InstancesOptions): Instances {
+  const open = (row: InstanceRow): Instance => ({
+    id: row.id,
+    accountId: row.account_id,
+    name: row.name,
+    token: sealer.open(row.token_sealed, row.id),
+  });
+
+  return {
+    async findInstance(accountId, name) {
+      if (!isUuid(accountId) || !isStorable(name)) return undefined;
+      const row = await db
+        .selectFrom("instance")
+        .select(kept)
+        .where("account_id", "=", accountId)
+        .where("name", "=", name)
+        .executeTakeFirst();
+      return row && open(row);
+    },
+
+    createInstance: ({ accountId, name, token = generateToken("instance") }) =>
+      write(async (transaction, touch) => {
+        await lockAccount(transaction, accountId, accountInstanceQuota > 0);
+        const id = randomUUID();
+        await insertInstance(transaction, { id, accountId, name, tokenSealed: sealer.seal(token, id) });
+        await insertToken(transaction, { hash: hashToken(token), account_id: accountId, instance_id: id });
+        if (accountInstanceQuota > 0 && (await countInstances(transaction, accountId)) > accountInstanceQuota) {
+          throw new AppError("QUOTA_EXCEEDED");
+        }
+        touch({ kind: "instance", id });
+        return { id, accountId, name, token };
+      }),
+
+    async listInstances(accountId, { names, id } = {}) {
+      if (!isUuid(accountId) || (id !== undefined && !isUuid(id))) return [];
+      let query = db
+        .selectFrom("instance")
+        .leftJoin("websocket", "websocket.instance_id", "instance.id")
+        .select(kept)
+        .select(["instance.status", "websocket.enabled", "websocket.events", "websocket.media_base64"])
+        .where("account_id", "=", accountId);
+      if (names !== undefined) {
+        query = query.where("name", "=", sql<string>`any(${names.filter(isStorable)}::text[])`);
+      }
+      if (id !== undefined) query = query.where("id", "=", id);
+      const rows = await query.orderBy("instance.created_at").orderBy("instance.seq").execute();
+      return rows.map((row) => ({ instance: open(row), status: row.status, websocket: toWebsocket(row) }));
+    },
+
+    async deleteInstance(id) {
+      if (!isUuid(id)) return false;
+      return write(async (transaction, touch) => {
+        const { numDeletedRows } = await transaction.deleteFrom("instance").where("id", "=", id).executeTakeFirst();
+        if (numDeletedRows === 0n) return false;
+        touch({ kind: "instance", id });
+        return true;
+      });
+    },
+
+    async rotateInstanceToken(id) {
+      if (!isUuid(id)) return undefined;
+      return write(async (transaction, touch) => {
+        const token = generateToken("instance");
+        const rotated = await transaction
+          .updateTable("instance")
+          .set({ token_sealed: sealer.seal(token, id) })
+          .where("id", "=", id)
+          .returning("id")
+          .executeTakeFirst();
+        if (rotated === undefined) return undefined;
+        await transaction
+          .updateTable("token")
+          .set({ hash: hashToken(token) })
+          .where("instance_id", "=", id)
+          .execute();
+        touch({ kind: "instance", id });
+        return token;
+      });
+    },
+
+    async setStatuses(statuses) {
+      const rows = [...statuses].filter(([id, status]) => isUuid(id) && isStorable(status));
+      if (rows.length === 0) return;
+      const ids = rows.map(([id]) => id);
+      const values = rows.map(([, status]) => status);
+      // Locked in one order on every node, so that two nodes can not wait for each other.
+      await sql`
+        with given as (select * from unnest(${ids}::uuid[], ${values}::text[]) as given (id, status)),
+        locked as (select id from instance where id = any(${ids}::uuid[]) order by id for no key update)
+        update instance set status = given.status from given, locked
+        where instance.id = locked.id and instance.id = given.id and instance.status <> given.status`.execute(db);
+    },
+  };
+}
+
+const kept = ["instance.id", "instance.account_id", "instance.name", "instance.token_sealed"] as const;
+
+interface InstanceRow {
+  id: string;
+  account_id: string;
+  name: string;
+  token_sealed: Buffer;
+}
+
+/** Held until the commit: the account stays valid, and with a quota nobody else adds to it meanwhile. */
+async function lockAccount(transaction: Transaction<Schema>, id: string, alone: boolean): Promise<void> {
+  const query = transaction.selectFrom("account").select("id").where("id", "=", id).where("revoked_at", "is", null);
+  const found = await (alone ? query.forUpdate() : query.forShare()).executeTakeFirst();
+  if (found === undefined) throw new AppError("INVALID_TOKEN");
+}
+
+async function insertInstance(
+  transaction: Transaction<Schema>,
+  { id, accountId, name, tokenSealed }: { id: string; accountId: string; name: string; tokenSealed: Buffer },
+): Promise<void> {
+  try {
+    await transaction
+      .insertInto("instance")
+      .values({ id, account_id: accountId, name, token_sealed: tokenSealed })
+      .execute();
+  } catch (error) {
+    if (violated(error) === "instance_name") throw new AppError("INSTANCE_EXISTS", { cause: error });
+    throw error;
+  }
+}
+
+async function countInstances(transaction: Transaction<Schema>, accountId: string): Promise<number> {
+  const counted = await transaction
+    .selectFrom("instance")
+    .select((eb) => eb.fn.countAll<string>().as("count"))
+    .where("account_id", "=", accountId)
+    .executeTakeFirstOrThrow();
+  return Number(counted.count);
+}

@@ -1,0 +1,68 @@
+/** Brings the database to the schema of this release; several nodes may do so at once. */
+
+import { type Kysely, type Migration, Migrator, sql } from "kysely";
+
+/**
+ * In order of their names. While a release is rolled out, nodes of the one before run on the same database: a migration
+ * only adds tables, and columns that are nullable or have a default.
+ */
+export const migrations: Record<string, Migration> = {
+  "0001_accounts_and_instances": {
+    async up(db) {
+      await sql`
+        create table account (
+          id uuid primary key,
+          name text not null,
+          is_default boolean not null default false,
+          created_at timestamptz not null default now(),
+          revoked_at timestamptz
+        )`.execute(db);
+      await sql`
+        create unique index account_default on account (is_default) where is_default and revoked_at is null`.execute(
+        db,
+      );
+      await sql`
+        create table instance (
+          id uuid primary key,
+          account_id uuid not null references account on delete cascade,
+          name text not null,
+          token_sealed bytea not null,
+          status text not null default 'disconnected',
+          created_at timestamptz not null default now(),
+          seq bigint generated always as identity,
+          constraint instance_name unique (account_id, name)
+        )`.execute(db);
+      await sql`
+        create table token (
+          hash bytea constraint token_hash primary key,
+          account_id uuid not null references account on delete cascade,
+          instance_id uuid unique references instance on delete cascade
+        )`.execute(db);
+      await sql`create unique index token_account on token (account_id) where instance_id is null`.execute(db);
+      await sql`
+        create table websocket (
+          instance_id uuid primary key constraint websocket_instance references instance on delete cascade,
+          enabled boolean not null,
+          events text[] not null,
+          media_base64 boolean not null,
+          updated_at timestamptz not null default now()
+        )`.execute(db);
+      await sql`create table key_check (id int primary key, sealed bytea not null)`.execute(db);
+    },
+  },
+};
+
+export async function migrate(db: Kysely<unknown>): Promise<void> {
+  const migrator = new Migrator({
+    db,
+    provider: { getMigrations: async () => ({ ...(await newer(db)), ...migrations }) },
+  });
+  const { error } = await migrator.migrateToLatest();
+  if (error !== undefined) throw error;
+}
+
+/** What a newer node has already done to the database, which kysely would take for a corruption. */
+async function newer(db: Kysely<unknown>): Promise<Record<string, Migration>> {
+  const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(db);
+  return Object.fromEntries(rows.map(({ name }) => [name, { up: async () => {} }]));
+}

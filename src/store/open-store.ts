@@ -1,0 +1,183 @@
+/** Opens the store: finds or starts its database, prepares it, and keeps the directory equal to it. */
+
+import type { Logger } from "pino";
+import type { Replica } from "../directory/replica.js";
+import { type Changes, startChanges } from "./changes.js";
+import { createDirectoryReader } from "./directory-reader.js";
+import { openEmbeddedPostgres } from "./embedded-postgres.js";
+import { readEncryptionKey } from "./encryption-key.js";
+import { createDatabase } from "./pool.js";
+import { createPostgresStore } from "./postgres-store.js";
+import { PreparationError, prepareAccount, prepareSchema } from "./preparation.js";
+import { createAttempts, reasonOf } from "./retrying.js";
+import { createSealer } from "./sealing.js";
+import type { Store } from "./store.js";
+
+export interface DatabaseChoice {
+  /** Absent: a PostgreSQL of our own in `dataDir`. */
+  readonly databaseUrl: string | undefined;
+  readonly dataDir: string;
+  /** 32 bytes; absent: a key file in `dataDir`. */
+  readonly encryptionKey: Buffer | undefined;
+  readonly accountInstanceQuota: number;
+  readonly logger: Logger;
+}
+
+export interface StoreOptions extends DatabaseChoice {
+  /** Told about everything that changes in the database, on whatever node. */
+  readonly directory: Replica;
+  readonly accountToken: string | undefined;
+  /** Hears the token of the account that the first start makes: the only time that it can be seen. */
+  readonly onFirstAccount: (token: string) => void;
+}
+
+export interface OpenStore {
+  readonly store: Store;
+  /**
+   * Resolves when the directory has been read. Until then the database is tried again and again; it rejects only with
+   * what an operator has to change, in a sentence that says so.
+   */
+  readonly ready: Promise<void>;
+  /** Also closes the store and, when it is our own, the database. */
+  close(): Promise<void>;
+}
+
+const closeMsMax = 3_000;
+
+/** Resolves before a database elsewhere has answered. Rejects when the data directory can not be used. */
+export async function openStore(options: StoreOptions): Promise<OpenStore> {
+  const { directory, logger, accountToken, onFirstAccount } = options;
+  const { url, sealer, closeServer } = await openParts(options, "service", false);
+  const db = createDatabase({ url, logger });
+  const reader = createDirectoryReader({ db, sealer, logger });
+  const closing = new AbortController();
+  let changes: Changes | undefined;
+
+  const opening = open();
+  // Whoever does not wait for it must not fall over it.
+  opening.catch(() => {});
+
+  async function open(): Promise<void> {
+    await prepare();
+    await new Promise<void>((done) => {
+      if (closing.signal.aborted) return done();
+      changes = startChanges({
+        url,
+        logger,
+        readAll: async () => {
+          await directory.reload(reader);
+          done();
+        },
+        read: (change) => directory.refresh(reader, change),
+      });
+      closing.signal.addEventListener("abort", () => done());
+    });
+  }
+
+  async function prepare(): Promise<void> {
+    const attempts = createAttempts({
+      logger,
+      failure: "the database can not be used",
+      success: "the database can be used",
+      signal: closing.signal,
+    });
+    while (!closing.signal.aborted) {
+      try {
+        await prepareDatabase(url, options, async (patient) => {
+          await prepareSchema(patient, sealer);
+          await prepareAccount({ db: patient, logger, accountToken, onFirstAccount });
+        });
+        return attempts.succeeded();
+      } catch (error) {
+        if (error instanceof PreparationError) throw error;
+        await attempts.failed(error);
+      }
+    }
+  }
+
+  let closed: Promise<void> | undefined;
+  async function close(): Promise<void> {
+    closing.abort();
+    await bounded(opening.catch(() => {}));
+    await changes?.close();
+    await bounded(db.destroy());
+    await closeServer();
+  }
+
+  const store = createPostgresStore({
+    db,
+    sealer,
+    accountInstanceQuota: options.accountInstanceQuota,
+    follow: (change) => directory.refresh(reader, change),
+    isReady: () => directory.ready,
+    close: () => (closed ??= close()),
+  });
+  return { store, ready: opening, close: store.close };
+}
+
+/** For one command: without a directory, on the database of a running service if there is one. */
+export async function openCommandStore(options: DatabaseChoice): Promise<Store> {
+  const { logger, accountInstanceQuota } = options;
+  const { url, sealer, closeServer } = await openParts(options, "command", true);
+  try {
+    await prepareDatabase(url, options, (patient) => prepareSchema(patient, sealer));
+  } catch (cause) {
+    await closeServer();
+    if (cause instanceof PreparationError) throw cause;
+    throw new Error(`The database can not be used: ${reasonOf(cause)}.`, { cause });
+  }
+  const db = createDatabase({ url, logger });
+  return createPostgresStore({
+    db,
+    sealer,
+    accountInstanceQuota,
+    follow: async () => {},
+    isReady: () => true,
+    close: async () => {
+      await bounded(db.destroy());
+      await closeServer();
+    },
+  });
+}
+
+async function openParts(
+  { databaseUrl, dataDir, encryptionKey, logger }: DatabaseChoice,
+  purpose: string,
+  shared: boolean,
+) {
+  if (databaseUrl !== undefined) {
+    const sealer = createSealer(encryptionKey ?? readEncryptionKey(dataDir));
+    return { url: databaseUrl, sealer, closeServer: async () => {} };
+  }
+  const server = await openEmbeddedPostgres({ dataDirectory: dataDir, purpose, shared, logger });
+  try {
+    const sealer = createSealer(encryptionKey ?? readEncryptionKey(dataDir));
+    return { url: server.url, sealer, closeServer: () => server.close() };
+  } catch (error) {
+    await server.close();
+    throw error;
+  }
+}
+
+/** Statements may take longer here: a migration, or waiting for another node that is at it. */
+async function prepareDatabase(
+  url: string,
+  { logger }: DatabaseChoice,
+  work: (patient: ReturnType<typeof createDatabase>) => Promise<void>,
+): Promise<void> {
+  const patient = createDatabase({ url, logger, statementMs: 60_000 });
+  try {
+    await work(patient);
+  } finally {
+    await bounded(patient.destroy());
+  }
+}
+
+/** A connection that does not end is left behind. */
+async function bounded(ending: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((done) => {
+    timer = setTimeout(done, closeMsMax);
+  });
+  await Promise.race([ending, late]).finally(() => clearTimeout(timer));
+}

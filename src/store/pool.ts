@@ -1,0 +1,68 @@
+/** Connections to the database, every wait bounded: a peer that vanished without a word costs seconds, not minutes. */
+
+import { Kysely, PostgresDialect, type PostgresPool } from "kysely";
+import pg from "pg";
+import type { Logger } from "pino";
+import type { Schema } from "./schema.js";
+
+const connectMsMax = 5_000;
+const statementMsMax = 10_000;
+const connectionsMax = 10;
+/** How long a silent connection is trusted before the kernel asks the peer. */
+const keepAliveMs = 10_000;
+
+/** For a connection that is used alone. */
+export function connectionConfig(url: string, name: string): pg.ClientConfig {
+  return {
+    connectionString: url,
+    application_name: name,
+    connectionTimeoutMillis: connectMsMax,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: keepAliveMs,
+  };
+}
+
+export interface DatabaseOptions {
+  readonly url: string;
+  readonly logger: Logger;
+  /** For what may take longer than a call of a client: migrations, and waiting for those of another node. */
+  readonly statementMs?: number;
+}
+
+export function createDatabase({ url, logger, statementMs = statementMsMax }: DatabaseOptions): Kysely<Schema> {
+  const pool = new pg.Pool({
+    ...connectionConfig(url, "eventwire"),
+    max: connectionsMax,
+    idleTimeoutMillis: 30_000,
+    statement_timeout: statementMs,
+    idle_in_transaction_session_timeout: statementMs,
+    // The server ends a statement first, if there still is one.
+    query_timeout: statementMs + 2_000,
+  });
+  // An idle connection was lost. The next caller gets another one, or says why there is none.
+  pool.on("error", (error) => logger.debug({ err: error }, "an idle database connection was lost"));
+  return new Kysely<Schema>({ dialect: new PostgresDialect({ pool: withoutSilentConnections(pool) }) });
+}
+
+/** A connection whose peer did not answer in time is thrown away; pg would hand it to the next caller. */
+function withoutSilentConnections(pool: pg.Pool): PostgresPool {
+  return {
+    async connect() {
+      const client = await pool.connect();
+      let silent: Error | undefined;
+      return {
+        async query(text: string, values: unknown[]) {
+          if (silent !== undefined) throw silent;
+          try {
+            return await client.query(text, values);
+          } catch (error) {
+            if (error instanceof Error && error.message === "Query read timeout") silent = error;
+            throw error;
+          }
+        },
+        release: () => client.release(silent),
+      };
+    },
+    end: () => pool.end(),
+  } as unknown as PostgresPool;
+}

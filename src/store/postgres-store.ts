@@ -1,0 +1,69 @@
+/** The store in PostgreSQL. */
+
+import type { Kysely } from "kysely";
+import { sql } from "kysely";
+import type { Change } from "../directory/replica.js";
+import { createAccounts } from "./accounts.js";
+import { createInstances } from "./instances.js";
+import type { Schema } from "./schema.js";
+import type { Sealer } from "./sealing.js";
+import type { Store } from "./store.js";
+import { createWebsockets } from "./websockets.js";
+import { createWriting } from "./writing.js";
+
+export interface PostgresStoreOptions {
+  readonly db: Kysely<Schema>;
+  readonly sealer: Sealer;
+  /** Instances that one account may have; 0 is no limit. */
+  readonly accountInstanceQuota: number;
+  /** Brings this node's directory up to date with a committed change. */
+  readonly follow: (change: Change) => Promise<void>;
+  /** Whether this node has read the database. */
+  readonly isReady: () => boolean;
+  readonly close: () => Promise<void>;
+}
+
+const answerMsMax = 2_000;
+
+export function createPostgresStore({
+  db,
+  sealer,
+  accountInstanceQuota,
+  follow,
+  isReady,
+  close,
+}: PostgresStoreOptions): Store {
+  const write = createWriting({ db, follow });
+  let asked: Promise<boolean> | undefined;
+
+  /** Many who ask at once are one question: a crowd of health probes takes one connection. */
+  function answers(): Promise<boolean> {
+    asked ??= ask().finally(() => {
+      asked = undefined;
+    });
+    return asked;
+  }
+
+  async function ask(): Promise<boolean> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<boolean>((done) => {
+      timer = setTimeout(done, answerMsMax, false);
+    });
+    const answered = sql`select 1`.execute(db).then(
+      () => true,
+      () => false,
+    );
+    return Promise.race([answered, late]).finally(() => clearTimeout(timer));
+  }
+
+  return {
+    ...createAccounts({ db, write }),
+    ...createInstances({ db, write, sealer, accountInstanceQuota }),
+    ...createWebsockets({ db, write }),
+    async trouble() {
+      if (!(await answers())) return "unreachable";
+      return isReady() ? undefined : "starting";
+    },
+    close,
+  };
+}

@@ -1,0 +1,111 @@
+/** What must hold in the database before it is used: the schema, the key and the first account. */
+
+import { type Kysely, sql, type Transaction } from "kysely";
+import type { Logger } from "pino";
+import { generateToken, hashToken } from "../domain/token.js";
+import { insertAccount } from "./accounts.js";
+import { migrate } from "./migrations.js";
+import type { Schema } from "./schema.js";
+import type { Sealer } from "./sealing.js";
+import { createWriting } from "./writing.js";
+
+/** Trying again would not help: its message tells the operator what to change. */
+export class PreparationError extends Error {
+  override readonly name = "PreparationError";
+}
+
+/** Brings the schema up to date, and refuses a database whose tokens were encrypted with another key. */
+export async function prepareSchema(db: Kysely<Schema>, sealer: Sealer): Promise<void> {
+  await migrate(db as Kysely<unknown>);
+  await db
+    .insertInto("key_check")
+    .values({ id: 1, sealed: sealer.seal(checkText, checkText) })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  const { sealed } = await db.selectFrom("key_check").select("sealed").executeTakeFirstOrThrow();
+  try {
+    sealer.open(sealed, checkText);
+  } catch (cause) {
+    throw new PreparationError(
+      "The tokens in the database were encrypted with another key: set ENCRYPTION_KEY to that key, or bring its key file back.",
+      { cause },
+    );
+  }
+}
+
+const checkText = "eventwire";
+
+export interface FirstAccountOptions {
+  readonly db: Kysely<Schema>;
+  readonly logger: Logger;
+  readonly accountToken: string | undefined;
+  readonly onFirstAccount: (token: string) => void;
+}
+
+/**
+ * Without `accountToken`: a database that never had an account gets one, and `onFirstAccount` hears its token, once.
+ *
+ * With it: an account with this token exists afterwards. A token that is new to the database becomes the token of the
+ * default account, in place of the one it had, which stops working; its instances stay. The default account is the one
+ * that a start made; it is made anew when there is none, or it was revoked. A revoked token stays revoked.
+ */
+export async function prepareAccount({ db, logger, accountToken, onFirstAccount }: FirstAccountOptions): Promise<void> {
+  const write = createWriting({ db, follow: async () => {} });
+  const made = await write(async (transaction, touch) => {
+    // One start after another, so that only the first of several makes the account.
+    await sql`select pg_advisory_xact_lock(${firstAccountLock})`.execute(transaction);
+    if (accountToken !== undefined) {
+      const id = await ensureToken(transaction, accountToken, logger);
+      if (id !== undefined) touch({ kind: "account", id });
+      return undefined;
+    }
+    const any = await transaction.selectFrom("account").select("id").limit(1).executeTakeFirst();
+    if (any !== undefined) return undefined;
+    const token = generateToken("account");
+    const { id } = await insertAccount(transaction, { name: defaultName, token, isDefault: true });
+    touch({ kind: "account", id });
+    return token;
+  });
+  if (made !== undefined) onFirstAccount(made);
+}
+
+const firstAccountLock = 1_702_258_293;
+const defaultName = "default";
+
+/** The id of the account that it changed. */
+async function ensureToken(
+  transaction: Transaction<Schema>,
+  token: string,
+  logger: Logger,
+): Promise<string | undefined> {
+  const hash = hashToken(token);
+  const owner = await transaction
+    .selectFrom("token")
+    .innerJoin("account", "account.id", "token.account_id")
+    .select(["token.instance_id", "account.revoked_at"])
+    .where("token.hash", "=", hash)
+    .executeTakeFirst();
+  if (owner !== undefined) {
+    if (owner.instance_id !== null)
+      throw new PreparationError("ACCOUNT_TOKEN is the token of an instance: set another.");
+    if (owner.revoked_at !== null) logger.error("ACCOUNT_TOKEN has been revoked and stays revoked: set another");
+    return undefined;
+  }
+  const existing = await transaction
+    .selectFrom("account")
+    .select("id")
+    .where("is_default", "=", true)
+    .where("revoked_at", "is", null)
+    .executeTakeFirst();
+  if (existing === undefined) {
+    return (await insertAccount(transaction, { name: defaultName, token, isDefault: true })).id;
+  }
+  await transaction
+    .updateTable("token")
+    .set({ hash })
+    .where("account_id", "=", existing.id)
+    .where("instance_id", "is", null)
+    .execute();
+  logger.warn({ accountId: existing.id }, "ACCOUNT_TOKEN has replaced the token of the default account");
+  return existing.id;
+}

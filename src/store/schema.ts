@@ -1,0 +1,55 @@
+/** The tables as kysely sees them; `migrations.ts` makes them. */
+
+import type { ColumnType, GeneratedAlways } from "kysely";
+
+type DatabaseTime = ColumnType<Date, never, never>;
+
+interface AccountTable {
+  id: ColumnType<string, string, never>;
+  name: string;
+  /** The account of ACCOUNT_TOKEN and of the first start. At most one that is not revoked. */
+  is_default: ColumnType<boolean, boolean | undefined, never>;
+  created_at: DatabaseTime;
+  revoked_at: ColumnType<Date | null, never, Date>;
+}
+
+interface InstanceTable {
+  id: ColumnType<string, string, never>;
+  account_id: ColumnType<string, string, never>;
+  name: string;
+  token_sealed: Buffer;
+  status: ColumnType<string, string | undefined, string>;
+  created_at: DatabaseTime;
+  /** Breaks ties of `created_at`. */
+  seq: GeneratedAlways<string>;
+}
+
+/** The tokens of accounts and of instances in one table, because a token may have one owner only. */
+interface TokenTable {
+  hash: Buffer;
+  account_id: ColumnType<string, string, never>;
+  /** Null: it is the token of the account itself. */
+  instance_id: ColumnType<string | null, string | undefined, never>;
+}
+
+interface WebsocketTable {
+  instance_id: ColumnType<string, string, never>;
+  enabled: boolean;
+  events: string[];
+  media_base64: boolean;
+  updated_at: ColumnType<Date, never, Date>;
+}
+
+/** One row: a known text, sealed with the key that all tokens in this database are sealed with. */
+interface KeyCheckTable {
+  id: ColumnType<number, number, never>;
+  sealed: ColumnType<Buffer, Buffer, never>;
+}
+
+export interface Schema {
+  account: AccountTable;
+  instance: InstanceTable;
+  token: TokenTable;
+  websocket: WebsocketTable;
+  key_check: KeyCheckTable;
+}

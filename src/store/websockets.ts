@@ -1,0 +1,62 @@
+/** The queries on channel configurations. */
+
+import type { Kysely } from "kysely";
+import { AppError } from "../domain/errors.js";
+import type { EventType } from "../domain/event-type.js";
+import type { Websocket } from "../domain/websocket.js";
+import type { Schema } from "./schema.js";
+import type { Store } from "./store.js";
+import { isUuid, violated, type Write } from "./writing.js";
+
+type Websockets = Pick<Store, "getWebsocket" | "setWebsocket">;
+
+export function createWebsockets({ db, write }: { db: Kysely<Schema>; write: Write }): Websockets {
+  return {
+    async getWebsocket(instanceId) {
+      if (!isUuid(instanceId)) return undefined;
+      const row = await db
+        .selectFrom("websocket")
+        .select(shown)
+        .where("instance_id", "=", instanceId)
+        .executeTakeFirst();
+      return row && toWebsocket(row);
+    },
+
+    async setWebsocket(instanceId, websocket) {
+      if (!isUuid(instanceId)) throw new AppError("INSTANCE_NOT_FOUND");
+      const set = {
+        enabled: websocket.enabled,
+        events: [...websocket.events],
+        media_base64: websocket.mediaBase64,
+        updated_at: new Date(),
+      };
+      return write(async (transaction, touch) => {
+        try {
+          const row = await transaction
+            .insertInto("websocket")
+            .values({ instance_id: instanceId, ...set })
+            .onConflict((conflict) => conflict.column("instance_id").doUpdateSet(set))
+            .returning(shown)
+            .executeTakeFirstOrThrow();
+          touch({ kind: "instance", id: instanceId });
+          return toWebsocket(row) as Websocket;
+        } catch (error) {
+          if (violated(error) === "websocket_instance") throw new AppError("INSTANCE_NOT_FOUND", { cause: error });
+          throw error;
+        }
+      });
+    },
+  };
+}
+
+const shown = ["enabled", "events", "media_base64"] as const;
+
+/** Undefined where a left join found no row. */
+export function toWebsocket(row: {
+  enabled: boolean | null;
+  events: string[] | null;
+  media_base64: boolean | null;
+}): Websocket | undefined {
+  if (row.enabled === null || row.events === null || row.media_base64 === null) return undefined;
+  return { enabled: row.enabled, events: row.events as EventType[], mediaBase64: row.media_base64 };
+}

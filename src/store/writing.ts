@@ -1,0 +1,57 @@
+/** Every write: one transaction with its notification, then this node's directory follows. */
+
+import { type Kysely, sql, type Transaction } from "kysely";
+import type { Change } from "../directory/replica.js";
+import type { Schema } from "./schema.js";
+
+/** The channel of NOTIFY. A payload is `account <id>` or `instance <id>`. */
+export const channel = "eventwire";
+
+type Work<T> = (transaction: Transaction<Schema>, touch: (change: Change) => void) => Promise<T>;
+
+/** Resolves when what was touched is in force on this node. */
+export type Write = <T>(work: Work<T>) => Promise<T>;
+
+export interface WritingOptions {
+  readonly db: Kysely<Schema>;
+  /** Brings this node's directory up to date with a committed change. */
+  readonly follow: (change: Change) => Promise<void>;
+}
+
+export function createWriting({ db, follow }: WritingOptions): Write {
+  return async (work) => {
+    const touched: Change[] = [];
+    const result = await db.transaction().execute(async (transaction) => {
+      const made = await work(transaction, (change) => void touched.push(change));
+      for (const change of touched) {
+        await sql`select pg_notify(${channel}, ${`${change.kind} ${change.id}`})`.execute(transaction);
+      }
+      return made;
+    });
+    for (const change of touched) await follow(change);
+    return result;
+  };
+}
+
+/** Undefined for what no release of ours sends. */
+export function readChange(payload: string): Change | undefined {
+  const [kind, id] = payload.split(" ");
+  if ((kind !== "account" && kind !== "instance") || id === undefined || !isUuid(id)) return undefined;
+  return { kind, id };
+}
+
+export function isUuid(text: string): boolean {
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
+}
+
+/** PostgreSQL's text has no U+0000, and UTF-8 has no halves of a pair: no row can hold such a name. */
+export function isStorable(text: string): boolean {
+  return !/[\0\p{Surrogate}]/u.test(text);
+}
+
+/** The name of the constraint that refused a row. */
+export function violated(error: unknown): string | undefined {
+  const { code, constraint } = error as { code?: unknown; constraint?: unknown };
+  const isViolation = code === "23505" || code === "23503";
+  return isViolation && typeof constraint === "string" ? constraint : undefined;
+}
