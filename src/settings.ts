@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";
+import { localUrl } from "./local-url.js";
 import type { Kind } from "./setting-kinds.js";
 import { settingTable } from "./setting-table.js";
 
@@ -45,7 +46,7 @@ export function readSettings(env: Environment): Settings {
     throw new SettingError(`GRPC_PORT is ${read.grpcPort}, but must differ from PORT.`);
   }
   checkTls(read);
-  return { ...read, publicUrl: read.publicUrl ?? ownUrl(read) };
+  return { ...read, publicUrl: read.publicUrl ?? localUrl(read.tlsCert !== undefined, read.host, read.port) };
 }
 
 function readSetting(row: SettingRow, text: string | undefined): unknown {
@@ -85,11 +86,4 @@ function refuseCluster(env: Environment): void {
       `WORKERS is "${env.WORKERS}", but must be unset or 1: this release runs in a single process.`,
     );
   }
-}
-
-/** An address that listens everywhere is no address to connect to. */
-function ownUrl({ host, port, tlsCert }: Read): string {
-  const name = host === "0.0.0.0" || host === "::" ? "localhost" : host.includes(":") ? `[${host}]` : host;
-  const url = new URL(`${tlsCert === undefined ? "http" : "https"}://${name}:${port}`);
-  return url.href.replace(/\/$/, "");
 }

@@ -1,0 +1,96 @@
+/** Runs the server as a process: what it prints, which signals stop it, and how long stopping may take. */
+
+import type { Logger } from "pino";
+import { createLogger } from "./log.js";
+import { type Server, startServer } from "./server.js";
+import { readSettings } from "./settings.js";
+
+/** For the sockets' last five seconds, the embedded database and what else is closed after the drain. */
+const closeSeconds = 20;
+
+/** A terminal's Ctrl-C reaches the process twice under `npm start`: npm passes on what the terminal sent already. */
+const echoMs = 500;
+
+/** Resolves when the server listens; it then lives until a signal. Rejects with one sentence when it cannot start. */
+export async function serve(self: NodeJS.Process): Promise<void> {
+  const settings = readSettings(self.env);
+  const logger = createLogger({ level: settings.logLevel, readable: self.stderr.isTTY === true });
+  const stopper = createStopper(self, logger, settings.drainSeconds);
+
+  const server = await startServer(settings, logger, {
+    onFirstAccount: (token) => {
+      self.stdout.write(`\nThe first account was made. Its TokenAccount, shown only this once:\n\n    ${token}\n\n`);
+    },
+    onUnusable: (error) => stopper.fail(error),
+  });
+  logger.info({ url: server.url, grpcUrl: server.grpcUrl }, "listening");
+  self.stdout.write(`Eventwire listens on ${server.url} (public) and ${server.grpcUrl} (gRPC, metrics).\n`);
+  stopper.hold(server);
+}
+
+interface Stopper {
+  /** What is to be closed. */
+  hold(server: Server): void;
+  fail(error: Error): void;
+}
+
+function createStopper(self: NodeJS.Process, logger: Logger, drainSeconds: number): Stopper {
+  let server: Server | undefined;
+  let stopping: { readonly code: number; readonly since: number } | undefined;
+
+  /** A stop that comes while the server starts waits for it: half a start cannot be closed cleanly. */
+  function stop(code: number): void {
+    stopping = { code, since: performance.now() };
+    const limit = setTimeout(
+      () => {
+        logger.fatal("stopping took too long, ended without cleaning up");
+        self.exit(1);
+      },
+      (drainSeconds + closeSeconds) * 1000,
+    );
+    limit.unref();
+    if (server !== undefined) void close(server, code);
+  }
+
+  async function close(running: Server, code: number): Promise<void> {
+    try {
+      await running.close();
+      logger.info("stopped");
+      self.exit(code);
+    } catch (error) {
+      logger.fatal({ err: error }, "stopping failed");
+      self.exit(1);
+    }
+  }
+
+  function onSignal(signal: NodeJS.Signals): void {
+    if (stopping === undefined) {
+      logger.info({ signal, drainSeconds }, "stopping");
+      stop(0);
+    } else if (performance.now() - stopping.since > echoMs) {
+      logger.warn({ signal }, "stopped by a second signal, without cleaning up");
+      self.exit(1);
+    }
+  }
+
+  function onDefect(error: unknown): void {
+    logger.fatal({ err: error }, "unexpected failure, stopping");
+    if (stopping === undefined) stop(1);
+  }
+
+  self.on("SIGTERM", onSignal);
+  self.on("SIGINT", onSignal);
+  self.on("uncaughtException", onDefect);
+  self.on("unhandledRejection", onDefect);
+
+  return {
+    hold(running) {
+      server = running;
+      if (stopping !== undefined) void close(running, stopping.code);
+    },
+    fail({ message }) {
+      self.stderr.write(`eventwire: ${message}\n`);
+      if (stopping === undefined) stop(1);
+    },
+  };
+}

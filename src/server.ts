@@ -1,0 +1,155 @@
+/** The composition root: every part of the server, made in the order in which they need each other. */
+
+import { readFileSync } from "node:fs";
+import type { Logger } from "pino";
+import { createMemoryBus } from "./bus/memory-bus.js";
+import { createMemoryDirectory } from "./directory/memory-directory.js";
+import { shuttingDown } from "./hub/close.js";
+import { createHub } from "./hub/hub.js";
+import { localUrl } from "./local-url.js";
+import { createMetrics } from "./metrics.js";
+import { observeApi } from "./observe-api.js";
+import { createApi } from "./rpc/create-api.js";
+import { createHandlers } from "./rpc/handlers.js";
+import { createHealth } from "./service/health.js";
+import { createInstanceStatus } from "./service/instance-status.js";
+import { createInstances } from "./service/instances.js";
+import { createPublishing } from "./service/publishing.js";
+import { createWebsockets } from "./service/websockets.js";
+import type { Settings } from "./settings.js";
+import { type OpenStore, openStore } from "./store/open-store.js";
+import { startPublicPort } from "./transport/public-port.js";
+import { startServicePort } from "./transport/service-port.js";
+import { createApp } from "./transport/uws.js";
+
+/** What the server tells whoever runs it. */
+export interface ServerListener {
+  /** The first start made an account: its token is known to nobody else and not kept in clear. */
+  onFirstAccount(token: string): void;
+  /** The database answered at last and can not be used as it is; the message says what to change. */
+  onUnusable(error: Error): void;
+}
+
+export interface Server {
+  /** The public port, as it is reached from this machine. */
+  readonly url: string;
+  readonly grpcUrl: string;
+  readonly publicPort: number;
+  readonly servicePort: number;
+  /** Closes sockets with 1001 and lets calls in flight finish, for `drainSeconds` and a little; then the store. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Long enough for a database that is there. One that is not is waited for while the ports answer. */
+const databaseWaitMs = 2_000;
+
+/** Rejects with one sentence that says what the operator has to change. */
+export async function startServer(settings: Settings, logger: Logger, listener: ServerListener): Promise<Server> {
+  const directory = createMemoryDirectory({ logger });
+  const opened = await openStore({ ...settings, directory, logger, onFirstAccount: listener.onFirstAccount });
+  try {
+    await readyOrLate(opened.ready);
+    const server = await startPorts(settings, logger, directory, opened);
+    opened.ready.catch(listener.onUnusable);
+    return server;
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
+}
+
+async function startPorts(
+  settings: Settings,
+  logger: Logger,
+  directory: ReturnType<typeof createMemoryDirectory>,
+  { store }: OpenStore,
+): Promise<Server> {
+  const { host, publicUrl, publishMaxBytes, mediaMaxBytes } = settings;
+  const drainMs = settings.drainSeconds * 1000;
+  const secure = settings.tlsCert !== undefined;
+
+  const metrics = createMetrics();
+  const bus = createMemoryBus();
+  const app = createApp(tlsFiles(settings));
+  const hub = createHub({
+    bus,
+    broadcast: (topic, frames) => app.publish(topic, frames, false),
+    baseUrl: publicUrl,
+    mediaMaxBytes,
+    pendingBytesMax: settings.socketPendingBytesMax,
+  });
+  directory.listen(hub);
+  const status = createInstanceStatus({ store, logger });
+  const publishing = createPublishing({ directory, bus, status, publishMaxBytes });
+  const websockets = createWebsockets({ store });
+  const instances = createInstances({ store, status });
+  const health = createHealth({ store, directory });
+  metrics.watch({ hub: hub.stats, publishing: publishing.stats, directory });
+
+  const limits = {
+    global: settings.rateLimitGlobal,
+    create: settings.rateLimitCreate,
+    publish: settings.rateLimitPublish,
+  };
+  const api = observeApi(createApi({ directory, websockets, instances, publishing, health, limits, logger }), metrics);
+  const shutdown = new AbortController();
+  const calls = { api, publishMaxBytes, shutdown: shutdown.signal, logger };
+
+  const publicPort = await startPublicPort({
+    ...settings,
+    app,
+    api,
+    handlers: createHandlers({ ...calls, grpc: false }),
+    directory,
+    hub,
+    logger,
+  });
+  const servicePort = await startServicePort({
+    handlers: createHandlers({ ...calls, grpc: true }),
+    host,
+    port: settings.grpcPort,
+    tls: tlsTexts(settings),
+    trouble: health.trouble,
+    metrics: metrics.read,
+    shutdown,
+    logger,
+  }).catch((error: unknown) => {
+    publicPort.close();
+    throw error;
+  });
+
+  async function closeAll(): Promise<void> {
+    await Promise.all([publicPort.drain(drainMs), servicePort.close(drainMs), hub.close(shuttingDown)]);
+    publicPort.close();
+    await status.close();
+    await bus.close();
+    await store.close();
+  }
+
+  let closing: Promise<void> | undefined;
+  return {
+    url: localUrl(secure, host, publicPort.port),
+    grpcUrl: localUrl(secure, host, servicePort.port),
+    publicPort: publicPort.port,
+    servicePort: servicePort.port,
+    close: () => (closing ??= closeAll()),
+  };
+}
+
+/** Rejects with what `ready` rejects with, if it does so in time. */
+async function readyOrLate(ready: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, databaseWaitMs);
+  });
+  await Promise.race([ready, late]).finally(() => clearTimeout(timer));
+}
+
+function tlsFiles({ tlsCert, tlsKey }: Settings): { cert: string; key: string } | undefined {
+  return tlsCert === undefined || tlsKey === undefined ? undefined : { cert: tlsCert, key: tlsKey };
+}
+
+function tlsTexts(settings: Settings): { cert: string; key: string } | undefined {
+  const files = tlsFiles(settings);
+  return files && { cert: readFileSync(files.cert, "utf8"), key: readFileSync(files.key, "utf8") };
+}
