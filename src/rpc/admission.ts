@@ -25,21 +25,22 @@ export function createAdmission(options: {
     accepts: (principal: Principal) => boolean,
     bucket: Bucket,
     points: number,
-    { token, remoteAddress }: Credentials,
+    credentials: Credentials,
     missing: Reason,
   ): Promise<Admission> {
-    if (token === undefined) return refuseStranger(bucket, remoteAddress, missing);
+    const { token } = credentials;
+    if (token === undefined) return refuseStranger(bucket, credentials, missing);
     if (!directory.ready)
       return { principal: undefined, rate: undefined, refusal: new AppError("GET_INSTANCE_FAILED") };
     const principal = directory.principal(token);
-    if (principal === undefined || !accepts(principal)) return refuseStranger(bucket, remoteAddress, "INVALID_TOKEN");
+    if (principal === undefined || !accepts(principal)) return refuseStranger(bucket, credentials, "INVALID_TOKEN");
     const charge = await limiter.charge(bucket, rateKey(principal), points);
     const refusal = charge !== undefined && charge.granted < points ? new AppError("RATE_LIMITED") : undefined;
     return { principal, rate: charge?.status, refusal };
   }
 
   /** Guessing stays bounded where a bucket is off: it is charged to the global one then. */
-  async function refuseStranger(bucket: Bucket, remoteAddress: string, reason: Reason): Promise<Admission> {
+  async function refuseStranger(bucket: Bucket, { remoteAddress }: Credentials, reason: Reason): Promise<Admission> {
     const charged = bucket === Bucket.PUBLISH && limits.publish === 0 ? Bucket.GLOBAL : bucket;
     const charge = await limiter.charge(charged, remoteKey(remoteAddress));
     const refusal = new AppError(charge !== undefined && charge.granted === 0 ? "RATE_LIMITED" : reason);

@@ -1,15 +1,23 @@
 /** EventService: one event per call; the stream of batches is `event-stream.ts`. */
 
-import { EventService, type PublishEventRequest } from "../../gen/eventwire/v1/event_service_pb.js";
+import { create } from "@bufbuild/protobuf";
+import {
+  EventService,
+  type PublishEventRequest,
+  PublishEventResponseSchema,
+} from "../../gen/eventwire/v1/event_service_pb.js";
 import { AppError } from "../domain/errors.js";
 import type { EventInput, Publishing } from "../service/publishing.js";
 import { entryMethod, type Method } from "./method.js";
+
+/** Frozen, so that a face may encode it once. */
+const published = Object.freeze(create(PublishEventResponseSchema, { success: true, message: "Event published" }));
 
 export function createEventMethods({ publishing }: { publishing: Publishing }): Method[] {
   return [
     entryMethod(EventService.method.publishEvent, (request, entry) => {
       publishing.publishTo(entry, toEventInput(request));
-      return { success: true, message: "Event published" };
+      return published;
     }),
   ];
 }

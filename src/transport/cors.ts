@@ -15,6 +15,8 @@ export interface Cors {
 
 const rateHeaders = ["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"];
 
+const none: readonly Header[] = [];
+
 const preflightHeaders: readonly Header[] = [
   ["Access-Control-Allow-Methods", "GET, POST, DELETE, OPTIONS"],
   [
@@ -37,7 +39,7 @@ export function createCors(allowed: readonly string[], ownOrigin: string): Cors 
 
   return {
     headers(origin) {
-      if (!allows(origin)) return [];
+      if (!allows(origin)) return none;
       return [
         ["Access-Control-Allow-Origin", origin],
         ["Vary", "Origin"],
@@ -45,7 +47,7 @@ export function createCors(allowed: readonly string[], ownOrigin: string): Cors 
       ];
     },
     preflight(origin) {
-      return allows(origin) ? preflightHeaders : [];
+      return allows(origin) ? preflightHeaders : none;
     },
     mayConnect(origin, host) {
       if (origin === "" || allows(origin) || origin === ownOrigin) return true;

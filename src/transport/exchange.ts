@@ -3,7 +3,7 @@
 import { STATUS_CODES } from "node:http";
 import type { Logger } from "pino";
 import { AppError } from "../domain/errors.js";
-import type { RateStatus } from "../rpc/api.js";
+import type { Credentials, RateStatus } from "../rpc/api.js";
 import { describeCause } from "../rpc/failure-log.js";
 import type { Cors, Header } from "./cors.js";
 import { RequestHead } from "./request.js";
@@ -47,9 +47,11 @@ export function exchanging(context: ExchangeContext, serve: Serve) {
   };
 }
 
-export class Exchange {
+export class Exchange implements Credentials {
   readonly head: RequestHead;
   readonly res: HttpResponse;
+  /** The token in the query, where there may be one. */
+  queryToken: string | undefined;
   /** Goes out with whatever is answered. */
   rate: RateStatus | undefined;
   readonly #context: ExchangeContext;
@@ -76,6 +78,11 @@ export class Exchange {
     return this.#context.traffic.closing || this.head.ambiguous;
   }
 
+  get token(): string | undefined {
+    return this.head.token(this.queryToken);
+  }
+
+  /** Costs 7 µs. */
   get remoteAddress(): string {
     return this.open ? Buffer.from(this.res.getRemoteAddressAsText()).toString("latin1") : "";
   }
@@ -93,8 +100,7 @@ export class Exchange {
       res.writeStatus(statusLine(status));
       res.writeHeader("Content-Type", json);
       this.#writeHeaders(headers);
-      // To HEAD uWebSockets cannot announce the length of a body that it does not send.
-      if (this.head.method === "HEAD") res.endWithoutBody(undefined, this.last);
+      if (this.head.method === "HEAD") this.#endEmpty();
       else res.end(body, this.last);
     });
     this.finish(status);
@@ -107,7 +113,7 @@ export class Exchange {
     res.cork(() => {
       res.writeStatus(statusLine(status));
       this.#writeHeaders(headers);
-      res.endWithoutBody(undefined, this.last);
+      this.#endEmpty();
     });
     this.finish(status);
   }
@@ -141,6 +147,12 @@ export class Exchange {
   #writeHeaders(headers: readonly Header[]): void {
     this.writeSharedHeaders();
     for (const [name, value] of headers) this.res.writeHeader(name, value);
+  }
+
+  /** uWebSockets ends neither an answer that announces more than nothing nor, without a length, the connection. */
+  #endEmpty(): void {
+    if (this.last) this.res.endWithoutBody(0, true);
+    else this.res.endWithoutBody();
   }
 
   #abort(): void {

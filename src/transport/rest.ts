@@ -41,8 +41,7 @@ function createServe(route: Route, api: Api, publishMaxBytes: number): RestRoute
     // uWebSockets pushes the body from now on, whether or not it will be wanted.
     const body = hasBody ? new Body(exchange, limit) : undefined;
     try {
-      const { remoteAddress } = exchange;
-      const admission = await api.admit(method, { token: head.token(), remoteAddress });
+      const admission = await api.admit(method, exchange);
       exchange.rate = admission.rate;
       if (admission.refusal !== undefined) throw admission.refusal;
       if (head.ambiguous) throw new AppError("INVALID_REQUEST");
@@ -62,12 +61,20 @@ function createServe(route: Route, api: Api, publishMaxBytes: number): RestRoute
   };
 }
 
+type Encoded = readonly [status: number, body: string];
+
 /** The status and the body of a success. A node that says it is degraded says so in the status too. */
-function compileEncode({ method, policy }: Route): (message: Message) => [status: number, body: string] {
+function compileEncode({ method, policy }: Route): (message: Message) => Encoded {
   const success = policy.successStatus || 200;
+  /** An answer that is always the same is a frozen message, encoded once. */
+  const constants = new WeakMap<Message, Encoded>();
   return (message) => {
+    const known = constants.get(message);
+    if (known !== undefined) return known;
     const json = toJson(method.output, message, { alwaysEmitImplicit: true });
     const degraded = "status" in message && message.status === "degraded";
-    return [degraded ? 503 : success, JSON.stringify(json)];
+    const encoded: Encoded = [degraded ? 503 : success, JSON.stringify(json)];
+    if (Object.isFrozen(message)) constants.set(message, encoded);
+    return encoded;
   };
 }

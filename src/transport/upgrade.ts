@@ -93,10 +93,10 @@ async function serve(
   req: HttpRequest,
   socketContext: us_socket_context_t | undefined,
 ): Promise<void> {
-  const { head, remoteAddress } = exchange;
+  const { head } = exchange;
   const key = handshakeKey(req);
-  const token = head.token(queryToken(head.query));
-  const admission = await options.api.admitUpgrade(Bucket.GLOBAL, { token, remoteAddress });
+  exchange.queryToken = queryToken(head.query);
+  const admission = await options.api.admitUpgrade(Bucket.GLOBAL, exchange);
   exchange.rate = admission.rate;
   // From here to the open socket nothing is awaited: what is checked still holds when the hub gets it.
   if (admission.refusal !== undefined) throw admission.refusal;
