@@ -1,0 +1,66 @@
+/** `eventwire account …`: makes, lists and revokes accounts. */
+
+import type { Command } from "commander";
+import { type CommandLine, chooseAccount, group, jsonOption, runCommand, table, tokenOption } from "./command.js";
+
+export function addAccountCommands(program: Command, line: CommandLine): void {
+  const account = group(program, "account", "make, list and revoke accounts");
+
+  account
+    .command("create")
+    .description("make an account and print its token, which is shown only this once")
+    .argument("<name>", "a name for people; it need not be unique")
+    .addOption(tokenOption())
+    .addOption(jsonOption())
+    .action((name: string, { token, json }: { token?: string; json?: boolean }) =>
+      runCommand(
+        line,
+        json,
+        async (store) => {
+          const made = await store.createAccount({ name, token });
+          return { id: made.account.id, name, token: made.token };
+        },
+        ({ id, token }) => [`account  ${name}`, `id       ${id}`, `token    ${token}`],
+      ),
+    );
+
+  account
+    .command("list")
+    .description("list all accounts, oldest first")
+    .addOption(jsonOption())
+    .action(({ json }: { json?: boolean }) =>
+      runCommand(
+        line,
+        json,
+        (store) => store.listAccounts(),
+        (accounts) =>
+          table(
+            ["ID", "NAME", "CREATED", "REVOKED"],
+            accounts.map(({ id, name, createdAt, revokedAt }) => [
+              id,
+              name,
+              createdAt.toISOString(),
+              revokedAt?.toISOString() ?? "",
+            ]),
+          ),
+      ),
+    );
+
+  account
+    .command("revoke")
+    .description("end the token of an account and the tokens of its instances; open sockets close with 4001")
+    .argument("<account>", "its id or its name")
+    .addOption(jsonOption())
+    .action((wanted: string, { json }: { json?: boolean }) =>
+      runCommand(
+        line,
+        json,
+        async (store) => {
+          const { id, name } = await chooseAccount(store, wanted);
+          await store.revokeAccount(id);
+          return { id, name, revoked: true };
+        },
+        ({ id, name }) => [`revoked  ${name} (${id})`],
+      ),
+    );
+}

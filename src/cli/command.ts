@@ -1,0 +1,77 @@
+/** What the commands on accounts and instances have in common. */
+
+import { type Command, InvalidArgumentError, Option } from "commander";
+import type { Account, Store } from "../store/store.js";
+
+export interface CommandLine {
+  /** The store on its own, closed behind each command. */
+  readonly open: () => Promise<Store>;
+  readonly print: (line: string) => void;
+}
+
+/** Runs a command on the store. Its result is printed as JSON, or in the words of `show`. */
+export async function runCommand<T>(
+  { open, print }: CommandLine,
+  json: boolean | undefined,
+  work: (store: Store) => Promise<T>,
+  show: (result: T) => readonly string[],
+): Promise<void> {
+  const store = await open();
+  try {
+    const result = await work(store);
+    if (json) print(JSON.stringify(result, undefined, 2));
+    else for (const line of show(result)) print(line);
+  } finally {
+    await store.close();
+  }
+}
+
+export function jsonOption(): Option {
+  return new Option("--json", "print JSON");
+}
+
+export function tokenOption(): Option {
+  return new Option(
+    "--token <token>",
+    "use this token, 8 to 128 visible ASCII characters, in place of a generated one",
+  ).argParser((text) => {
+    if (/^[\x21-\x7e]{8,128}$/.test(text)) return text;
+    throw new InvalidArgumentError("It must be 8 to 128 visible ASCII characters.");
+  });
+}
+
+export function group(program: Command, name: string, description: string): Command {
+  return program.command(name).description(description);
+}
+
+/** The same rule as the contract's: an instance that no route can name would be of no use. */
+export function parseInstanceName(text: string): string {
+  const possible = /^[^ /\p{Cc}]([^/\p{Cc}]*[^ /\p{Cc}])?$/u.test(text) && [...text].length <= 100;
+  if (possible) return text;
+  throw new InvalidArgumentError(
+    "It must be 1 to 100 characters without a slash, control characters, leading or trailing space.",
+  );
+}
+
+/** By id or by name; without either, the only account there is. */
+export async function chooseAccount(store: Store, wanted: string | undefined): Promise<Account> {
+  const accounts = (await store.listAccounts()).filter(({ revokedAt }) => revokedAt === undefined);
+  const found = wanted === undefined ? accounts : accounts.filter(({ id, name }) => id === wanted || name === wanted);
+  const [account] = found;
+  if (account === undefined) {
+    throw new Error(wanted === undefined ? "There is no account." : `There is no account ${wanted}.`);
+  }
+  if (found.length > 1) throw new Error("There are several accounts: choose one by its id with --account.");
+  return account;
+}
+
+/** Rows as columns that line up. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)));
+  return [head, ...rows].map((row) =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
+}

@@ -1,0 +1,120 @@
+/** `eventwire instance …`: makes, lists and deletes instances, and changes their tokens. */
+
+import { type Command, Option } from "commander";
+import type { Instance } from "../domain/instance.js";
+import type { Store } from "../store/store.js";
+import {
+  type CommandLine,
+  chooseAccount,
+  group,
+  jsonOption,
+  parseInstanceName,
+  runCommand,
+  table,
+  tokenOption,
+} from "./command.js";
+
+interface Options {
+  account?: string;
+  token?: string;
+  json?: boolean;
+}
+
+export function addInstanceCommands(program: Command, line: CommandLine): void {
+  const instance = group(program, "instance", "make, list and delete instances, and change their tokens");
+
+  instance
+    .command("create")
+    .description("make an instance and print its token")
+    .argument("<name>", "unique within its account", parseInstanceName)
+    .addOption(accountOption())
+    .addOption(tokenOption())
+    .addOption(jsonOption())
+    .action((name: string, { account, token, json }: Options) =>
+      runCommand(
+        line,
+        json,
+        async (store) => store.createInstance({ accountId: (await chooseAccount(store, account)).id, name, token }),
+        showToken,
+      ),
+    );
+
+  instance
+    .command("list")
+    .description("list the instances of an account, oldest first; tokens only with --json")
+    .addOption(accountOption())
+    .addOption(jsonOption())
+    .action(({ account, json }: Options) =>
+      runCommand(
+        line,
+        json,
+        async (store) => {
+          const listed = await store.listInstances((await chooseAccount(store, account)).id);
+          return listed.map(({ instance, status, websocket = null }) => ({ ...instance, status, websocket }));
+        },
+        (instances) =>
+          table(
+            ["ID", "NAME", "STATUS", "CHANNEL"],
+            instances.map(({ id, name, status, websocket }) => [
+              id,
+              name,
+              status,
+              websocket === null ? "not configured" : websocket.enabled ? "enabled" : "disabled",
+            ]),
+          ),
+      ),
+    );
+
+  instance
+    .command("rotate")
+    .description("give an instance a new token and print it; sockets opened with the old one close with 4001")
+    .argument("<name>")
+    .addOption(accountOption())
+    .addOption(jsonOption())
+    .action((name: string, { account, json }: Options) =>
+      runCommand(
+        line,
+        json,
+        async (store) => {
+          const found = await findInstance(store, account, name);
+          const token = await store.rotateInstanceToken(found.id);
+          if (token === undefined) throw new Error(`There is no instance ${name}.`);
+          return { ...found, token };
+        },
+        showToken,
+      ),
+    );
+
+  instance
+    .command("delete")
+    .description("delete an instance with its token and configuration; its sockets close with 4004")
+    .argument("<name>")
+    .addOption(accountOption())
+    .addOption(jsonOption())
+    .action((name: string, { account, json }: Options) =>
+      runCommand(
+        line,
+        json,
+        async (store) => {
+          const { id } = await findInstance(store, account, name);
+          await store.deleteInstance(id);
+          return { id, name, deleted: true };
+        },
+        ({ id }) => [`deleted  ${name} (${id})`],
+      ),
+    );
+}
+
+function accountOption(): Option {
+  return new Option("--account <account>", "id or name of the account; not needed while there is only one");
+}
+
+async function findInstance(store: Store, account: string | undefined, name: string): Promise<Instance> {
+  const found = await store.findInstance((await chooseAccount(store, account)).id, name);
+  if (found === undefined) throw new Error(`There is no instance ${name}.`);
+  return found;
+}
+
+function showToken({ id, name, token }: Instance): string[] {
+  return [`instance  ${name}`, `id        ${id}`, `token     ${token}`];
+}
