@@ -1,0 +1,86 @@
+/** The built program as a child process: what it prints, where it listens, how it ends. */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { resolve } from "node:path";
+import { onTestFinished } from "vitest";
+
+export interface Program {
+  readonly child: ChildProcess;
+  /** What it has printed so far. */
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Its exit code, or the signal that ended it. */
+  readonly ended: Promise<number | NodeJS.Signals>;
+  /** Resolves when the text is printed on either stream; rejects when the program ends without it. */
+  printed(text: string): Promise<void>;
+  kill(signal: NodeJS.Signals): void;
+}
+
+export interface RunningServer extends Program {
+  readonly url: string;
+  readonly grpcUrl: string;
+}
+
+const main = resolve("dist/src/main.js");
+
+/** Ends with its test. Nothing but `env` and what a process needs is in its environment. */
+export function startProgram(args: readonly string[], env: Record<string, string> = {}): Program {
+  const child = spawn(process.execPath, [main, ...args], {
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const text = { stdout: "", stderr: "" };
+  const watchers = new Set<() => void>();
+  let over = false;
+  for (const stream of ["stdout", "stderr"] as const) {
+    child[stream]?.setEncoding("utf8").on("data", (chunk: string) => {
+      text[stream] += chunk;
+      for (const watcher of watchers) watcher();
+    });
+  }
+  const ended = new Promise<number | NodeJS.Signals>((done, fail) => {
+    child.on("error", fail);
+    // Not "exit": what it printed last is still to be read then.
+    child.on("close", (code, signal) => {
+      over = true;
+      for (const watcher of watchers) watcher();
+      done(code ?? signal ?? -1);
+    });
+  });
+  onTestFinished(async () => {
+    if (!over) child.kill("SIGTERM");
+    await ended;
+  });
+
+  return {
+    child,
+    ended,
+    get stdout() {
+      return text.stdout;
+    },
+    get stderr() {
+      return text.stderr;
+    },
+    kill: (signal) => void child.kill(signal),
+    printed: (wanted) =>
+      new Promise((done, fail) => {
+        const look = (): void => {
+          const found = `${text.stdout}${text.stderr}`.includes(wanted);
+          if (!found && !over) return;
+          watchers.delete(look);
+          if (found) done();
+          else fail(new Error(`It ended without printing "${wanted}".\n${text.stdout}\n${text.stderr}`));
+        };
+        watchers.add(look);
+        look();
+      }),
+  };
+}
+
+/** Started with free ports, and listening. */
+export async function startServerProgram(env: Record<string, string>): Promise<RunningServer> {
+  const program = startProgram([], { PORT: "0", GRPC_PORT: "0", HOST: "127.0.0.1", ...env });
+  await program.printed("Eventwire listens on");
+  const [, url = "", grpcUrl = ""] = /listens on (\S+) \(public\) and (\S+) /.exec(program.stdout) ?? [];
+  return Object.defineProperties(program, { url: { value: url }, grpcUrl: { value: grpcUrl } }) as RunningServer;
+}
