@@ -51,8 +51,6 @@ function parseBody(head: RequestHead, body: Buffer): JsonObject {
   return json;
 }
 
-const loneSurrogate = /\p{Surrogate}/u;
-
 /** For a method with a field that takes the source text of a member: the bytes of that member are never parsed. */
 function decodeRaw({ method, variable }: Route, rawFields: readonly DescField[]): Decode {
   const raw = rawFields.map((field) => ({ field, member: getOption(field, raw_json_of) }));
@@ -72,7 +70,7 @@ function decodeRaw({ method, variable }: Route, rawFields: readonly DescField[])
       if (range === undefined) continue;
       const json: JsonValue = JSON.parse(body.toString("utf8", range.start, range.end));
       // What `mergeFromJson` does with a string costs as much as all the rest of this.
-      if (isString(field) && typeof json === "string" && !loneSurrogate.test(json)) assign(message, field, json);
+      if (isString(field) && typeof json === "string" && json.isWellFormed()) assign(message, field, json);
       else mergeFromJson(method.input, message, { [member]: json });
     }
     for (const { field, member } of raw) {
