@@ -1,17 +1,42 @@
 #!/usr/bin/env node
 /** The command line: starts the server and stops it on a signal, or looks after accounts and instances. */
 
+import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import { addAccountCommands } from "./cli/account-commands.js";
+import type { CommandLine } from "./cli/command.js";
+import { addInstanceCommands } from "./cli/instance-commands.js";
+import { createLogger } from "./log.js";
 import { serve } from "./serve.js";
+import { readSettings } from "./settings.js";
+import { openCommandStore } from "./store/open-store.js";
+
+const line: CommandLine = {
+  open: async () => {
+    const settings = readSettings(process.env);
+    return openCommandStore({
+      ...settings,
+      logger: createLogger({ level: settings.logLevel, readable: process.stderr.isTTY === true }),
+    });
+  },
+  print: (text) => void process.stdout.write(`${text}\n`),
+};
+
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
 
 const program = new Command("eventwire")
-  .description("Publish over gRPC, Connect or REST; deliver to every open WebSocket.")
+  .description(
+    "Publish over gRPC, Connect or REST; deliver to every open WebSocket. Settings are environment variables.",
+  )
+  .version(version)
   .showHelpAfterError();
 
 program
   .command("serve", { isDefault: true })
   .description("start the server (the default)")
   .action(() => serve(process));
+addAccountCommands(program, line);
+addInstanceCommands(program, line);
 
 try {
   await program.parseAsync();

@@ -69,7 +69,8 @@ export const settingTable = {
     fallback: undefined,
     shown: "generated, printed once",
     secret: true,
-    meaning: "TokenAccount of the account that is made when the database has none.",
+    meaning:
+      "TokenAccount of the default account, which is made when it is missing. Another value replaces the token it had.",
   },
   encryptionKey: {
     env: "ENCRYPTION_KEY",

@@ -37,7 +37,7 @@ export function openApi(contract) {
       paths[path][verb] = operation(contract, service, method, schemas);
     }
   }
-  Object.assign(paths, upgradePath(errorResponse));
+  Object.assign(paths, upgradePath(errorResponse, rateHeaders));
   return {
     openapi: "3.1.0",
     info: {

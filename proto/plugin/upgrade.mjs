@@ -6,7 +6,7 @@ cannot set headers here. Every event that the channel's filter takes arrives as 
 
 Close codes: 1001 shutting down and 4008 slow consumer (come back); 4001 token revoked and 4004 instance deleted (do not).`;
 
-export function upgradePath(errorResponse) {
+export function upgradePath(errorResponse, rateHeaders) {
   const limited = true;
   return {
     "/ws/{instance}": {
@@ -25,7 +25,7 @@ export function upgradePath(errorResponse) {
           },
         ],
         responses: {
-          101: { description: "Switching Protocols" },
+          101: { description: "Switching Protocols", headers: rateHeaders },
           400: errorResponse(
             400,
             [

@@ -1,0 +1,92 @@
+/** The documents that are generated from tables. `npm run docs` writes them anew. */
+
+import { describe, expect, it } from "vitest";
+import { catalogue } from "../src/domain/errors.js";
+import { type MetricRow, metricTable } from "../src/metric-table.js";
+import { settingTable } from "../src/setting-table.js";
+import type { SettingRow } from "../src/settings.js";
+
+const generated = (source: string): string => `Generated from \`${source}\` by \`npm run docs\`; do not edit.`;
+
+describe("the document is what the table says", () => {
+  it("docs/SETTINGS.md", async () => {
+    await expect(settings()).toMatchFileSnapshot("../docs/SETTINGS.md");
+  });
+
+  it("docs/METRICS.md", async () => {
+    await expect(metrics()).toMatchFileSnapshot("../docs/METRICS.md");
+  });
+
+  it("docs/ERRORS.md", async () => {
+    await expect(errors()).toMatchFileSnapshot("../docs/ERRORS.md");
+  });
+});
+
+function settings(): string {
+  return page(
+    "Settings",
+    [
+      generated("src/setting-table.ts"),
+      "",
+      "Every setting is an environment variable. An empty one counts as unset. A wrong one stops the start with a sentence",
+      "that names it. `NATS_URL` and `WORKERS` belong to a later release of several nodes: the start is refused when they ask",
+      "for more than one.",
+    ],
+    ["setting", "default", "unit", "allowed", "meaning"],
+    Object.values<SettingRow>(settingTable).map(({ env, kind, fallback, shown, unit = "", secret, meaning }) => [
+      `\`${env}\``,
+      shown ?? (unit === "bytes" ? `\`${fallback}\` (${mebibytes(fallback)})` : `\`${fallback}\``),
+      unit,
+      kind.allowed,
+      `${meaning}${secret ? " Secret: never shown." : ""}`,
+    ]),
+  );
+}
+
+function metrics(): string {
+  return page(
+    "Metrics",
+    [
+      generated("src/metric-table.ts"),
+      "",
+      "`GET /metrics` on the service port, in the text format of Prometheus. The default metrics of a Node.js process",
+      "(`process_…`, `nodejs_…`: CPU, memory, garbage collection, event loop lag) stand beside these.",
+    ],
+    ["metric", "type", "labels", "meaning"],
+    Object.values<MetricRow>(metricTable).map(({ name, type, labels, help }) => [
+      `\`${name}\``,
+      type,
+      labels.map((label) => `\`${label}\``).join(", "),
+      help,
+    ]),
+  );
+}
+
+function errors(): string {
+  return page(
+    "Errors",
+    [
+      generated("src/domain/errors.ts"),
+      "",
+      'Over REST every error is `{"success":false,"error":{"message":"…"}}` with the status below. Connect, gRPC-Web and gRPC',
+      "answer the code with the same text, and the reason as `google.rpc.ErrorInfo`.",
+    ],
+    ["reason", "status", "code", "message"],
+    Object.entries(catalogue).map(([reason, { status, code, message }]) => [
+      `\`${reason}\``,
+      String(status),
+      `\`${code}\``,
+      message,
+    ]),
+  );
+}
+
+function page(title: string, intro: readonly string[], head: readonly string[], rows: readonly string[][]): string {
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+  return [`# ${title}`, "", ...intro, "", line(head), line(head.map(() => "---")), ...rows.map(line), ""].join("\n");
+}
+
+function mebibytes(bytes: unknown): string {
+  return `${Number(bytes) / 1024 / 1024} MiB`;
+}

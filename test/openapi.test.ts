@@ -1,0 +1,76 @@
+/** The generated OpenAPI document says what the gateway does. */
+
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { catalogue } from "../src/domain/errors.js";
+
+interface Operation {
+  readonly operationId: string;
+  readonly security: Record<string, string[]>[];
+  readonly requestBody?: { content: { "application/json": { schema: { properties: object; required: string[] } } } };
+  readonly responses: Record<
+    string,
+    { headers?: object; content?: { "application/json": { examples?: Record<string, { value: unknown }> } } }
+  >;
+}
+
+const document = JSON.parse(readFileSync("gen/openapi.json", "utf8"));
+const operations = new Map<string, Operation>(
+  Object.entries<Record<string, Operation>>(document.paths).flatMap(([path, verbs]) =>
+    Object.entries(verbs).map(([verb, operation]) => [`${verb.toUpperCase()} ${path}`, operation] as const),
+  ),
+);
+
+describe("gen/openapi.json", () => {
+  it("has the routes of the public port", () => {
+    expect([...operations.keys()].sort()).toEqual([
+      "DELETE /api/instance/delete/{instance}",
+      "GET /api/events/getWebsocket/{instance}",
+      "GET /api/instance/list",
+      "GET /health",
+      "GET /ws/{instance}",
+      "POST /api/events/publish/{instance}",
+      "POST /api/events/websocket/{instance}",
+      "POST /api/instance/new",
+    ]);
+  });
+
+  it.each([...operations])("%s answers errors of the catalogue, under their status", (_, { responses }) => {
+    for (const [status, { content }] of Object.entries(responses)) {
+      for (const [message, { value }] of Object.entries(content?.["application/json"].examples ?? {})) {
+        expect(value).toEqual({ success: false, error: { message } });
+        const known = Object.values(catalogue).filter((problem) => problem.message === message);
+        expect(
+          known.map((problem) => String(problem.status)),
+          message,
+        ).toContain(status);
+      }
+    }
+  });
+
+  it.each([
+    ["POST /api/instance/new", ["201", "400", "401", "403", "409", "429", "500"]],
+    ["POST /api/events/websocket/{instance}", ["200", "400", "401", "403", "404", "429", "500"]],
+    ["POST /api/events/publish/{instance}", ["200", "400", "401", "404", "413", "429", "500"]],
+    ["GET /health", ["200", "503"]],
+  ])("%s answers %j", (route, statuses) => {
+    expect(Object.keys(operations.get(route)?.responses ?? {})).toEqual(statuses);
+  });
+
+  it("asks for a token and announces the rate limit everywhere but at /health", () => {
+    for (const [route, { security, responses }] of operations) {
+      const open = route === "GET /health";
+      expect(security.length > 0, route).toBe(!open);
+      for (const [status, { headers }] of Object.entries(responses)) {
+        expect(headers !== undefined, `${route} ${status}`).toBe(!open);
+      }
+    }
+  });
+
+  it("shows the data of an event as the object that REST takes", () => {
+    const body = operations.get("POST /api/events/publish/{instance}")?.requestBody?.content["application/json"].schema;
+    expect(body?.required).toEqual(["event", "data"]);
+    expect(body?.properties).toMatchObject({ data: { type: "object", additionalProperties: true } });
+    expect(body?.properties).not.toHaveProperty("dataJson");
+  });
+});
