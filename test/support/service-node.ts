@@ -1,0 +1,121 @@
+/** A node without its public port: real database, directory, bus, handlers and service port. */
+
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Logger, pino } from "pino";
+import type { Bus, Event } from "../../src/bus/bus.js";
+import { createMemoryBus } from "../../src/bus/memory-bus.js";
+import type { Directory } from "../../src/directory/directory.js";
+import { createMemoryDirectory } from "../../src/directory/memory-directory.js";
+import type { Api } from "../../src/rpc/api.js";
+import { createApi } from "../../src/rpc/create-api.js";
+import { createHandlers } from "../../src/rpc/handlers.js";
+import type { RateLimits } from "../../src/rpc/rate-limiter.js";
+import { createHealth } from "../../src/service/health.js";
+import { createInstanceStatus } from "../../src/service/instance-status.js";
+import { createInstances } from "../../src/service/instances.js";
+import { createPublishing } from "../../src/service/publishing.js";
+import { createWebsockets } from "../../src/service/websockets.js";
+import { openStore } from "../../src/store/open-store.js";
+import type { Store } from "../../src/store/store.js";
+import { type ServicePort, type ServicePortOptions, startServicePort } from "../../src/transport/service-port.js";
+import { createTestDatabase, type TestDatabase } from "./postgres.js";
+
+export interface ServiceNode {
+  readonly url: string;
+  readonly port: ServicePort;
+  readonly api: Api;
+  readonly store: Store;
+  readonly directory: Directory;
+  readonly bus: Bus;
+  readonly database: TestDatabase;
+  /** The TokenAccount of the account that everything is done under. */
+  readonly token: string;
+  /** Every line of the log, as JSON. */
+  readonly log: Record<string, unknown>[];
+  /** Events that reached the bus for an instance from now on. */
+  eventsOf(instanceId: string): Event[];
+  close(): Promise<void>;
+}
+
+export interface ServiceNodeOptions {
+  readonly limits?: Partial<RateLimits>;
+  readonly publishMaxBytes?: number;
+  readonly accountInstanceQuota?: number;
+  readonly tls?: ServicePortOptions["tls"];
+  readonly timeouts?: ServicePortOptions["timeouts"];
+}
+
+export async function startServiceNode(options: ServiceNodeOptions = {}): Promise<ServiceNode> {
+  const database = await createTestDatabase();
+  const dataDir = mkdtempSync(join(tmpdir(), "eventwire-node-"));
+  const log: Record<string, unknown>[] = [];
+  const logger: Logger = pino({ level: "debug" }, { write: (line) => void log.push(JSON.parse(line)) });
+  const token = `account-${randomBytes(8).toString("hex")}`;
+
+  const directory = createMemoryDirectory({ logger });
+  const opened = await openStore({
+    databaseUrl: database.url,
+    dataDir,
+    encryptionKey: randomBytes(32),
+    accountInstanceQuota: options.accountInstanceQuota ?? 0,
+    directory,
+    accountToken: token,
+    onFirstAccount: () => {},
+    logger,
+  });
+  await opened.ready;
+  const { store } = opened;
+
+  const bus = createMemoryBus();
+  const status = createInstanceStatus({ store, logger });
+  const publishMaxBytes = options.publishMaxBytes ?? 16 * 2 ** 20;
+  const health = createHealth({ store, directory });
+  const api = createApi({
+    directory,
+    websockets: createWebsockets({ store }),
+    instances: createInstances({ store, status }),
+    publishing: createPublishing({ directory, bus, status, publishMaxBytes }),
+    health,
+    limits: { global: 0, create: 0, publish: 0, ...options.limits },
+    logger,
+  });
+  const shutdown = new AbortController();
+  const port = await startServicePort({
+    handlers: createHandlers({ api, grpc: true, publishMaxBytes, shutdown: shutdown.signal, logger }),
+    host: "127.0.0.1",
+    port: 0,
+    tls: options.tls,
+    trouble: health.trouble,
+    metrics: async () => ({ contentType: "text/plain; version=0.0.4; charset=utf-8", text: "up 1\n" }),
+    shutdown,
+    logger,
+    ...(options.timeouts && { timeouts: options.timeouts }),
+  });
+
+  return {
+    url: `${options.tls ? "https" : "http"}://127.0.0.1:${port.port}`,
+    port,
+    api,
+    store,
+    directory,
+    bus,
+    database,
+    token,
+    log,
+    eventsOf(instanceId) {
+      const events: Event[] = [];
+      bus.subscribe(instanceId, (event) => void events.push({ ...event, data: Buffer.from(event.data) }));
+      return events;
+    },
+    async close() {
+      await port.close(1_000);
+      await status.close();
+      await opened.close();
+      await database.drop();
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
