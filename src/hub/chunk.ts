@@ -38,13 +38,13 @@ export function splitIntoChunks(frames: readonly Frame[]): Chunk[] {
 }
 
 /** A native broadcast pays from here on; with fewer frames a cork per socket costs the same and knows more. */
-const broadcastFramesMin = 6;
+const broadcastFramesMin = 3;
 /** Bounds what a socket may come to hold before its backlog is seen. */
 const broadcastFramesMax = 64;
-const broadcastBytesMax = 32_000;
+const broadcastBytesMax = 64_000;
 
 /**
- * Where the part of a turn begins that is worth a native broadcast: its end, of at most 64 frames and 32 kB, none of
+ * Where the part of a turn begins that is worth a native broadcast: its end, of at most 64 frames and 64 kB, none of
  * them so large that uWebSockets would write it alone. `frames.length` when none is.
  */
 export function broadcastStart(frames: readonly Frame[]): number {
