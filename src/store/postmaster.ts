@@ -58,19 +58,24 @@ export async function startPostmaster(
   child.on("error", (error) => {
     failure = error;
   });
-  child.on("exit", (code, signal) => {
+  const onExit = (code: number | null, signal: NodeJS.Signals | null): void => {
     const said = readFileSync(cluster.log).subarray(from).toString();
     const reason = /FATAL: .*|could not bind .*/.exec(said)?.[0] ?? said.trim().split("\n").at(-1);
     const busy = /lock file .* already exists|shared memory block .* in use|could not bind|could not create any TCP/;
     const message = `PostgreSQL in ${cluster.data} stopped at its start (${code ?? signal}): ${reason}`;
     failure = busy.test(said) ? new PostmasterBusy(message) : new Error(message);
-  });
+  };
+  child.on("exit", onExit);
 
   for (let waited = 0; waited < startMsMax; waited += pollMs) {
     await delay(pollMs);
     if (failure !== undefined) throw failure;
     const found = findPostmaster(cluster);
-    if (found?.ready && found.pid === child.pid) return found;
+    if (found?.ready && found.pid === child.pid) {
+      // Its end is no failed start any more, and the log may be gone by then.
+      child.off("exit", onExit);
+      return found;
+    }
   }
   throw new Error(`PostgreSQL in ${cluster.data} did not start within ${startMsMax / 1000} s.`);
 }
