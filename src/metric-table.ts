@@ -30,7 +30,7 @@ export const metricTable = {
     name: "eventwire_upgrades_total",
     type: "counter",
     labels: ["outcome"],
-    help: "WebSocket upgrades, by `accepted` or the reason of the refusal.",
+    help: "WebSocket upgrades, by `accepted`, `aborted` (the client left first) or the reason of the refusal.",
   },
   sockets: { name: "eventwire_sockets", type: "gauge", labels: [], help: "WebSockets that are open now." },
   socketCloses: {

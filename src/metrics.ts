@@ -16,9 +16,14 @@ export interface MetricSources {
   readonly directory: { readonly ready: boolean };
 }
 
+/** Of one method. To be kept: finding a label by its text costs more than counting. */
+export interface CallMetrics {
+  answered(code: string): void;
+  took(seconds: number): void;
+}
+
 export interface Metrics {
-  callAnswered(method: string, code: string): void;
-  callTook(method: string, seconds: number): void;
+  call(method: string): CallMetrics;
   rateLimited(bucket: string): void;
   upgradeAnswered(outcome: string): void;
   /** From now on a scrape reads these. */
@@ -40,8 +45,14 @@ export function createMetrics(): Metrics {
   const upgradeCounter = new Counter({ ...options(upgrades), registers });
 
   return {
-    callAnswered: (method, code) => callCounter.inc({ method, code }),
-    callTook: (method, seconds) => callHistogram.observe({ method }, seconds),
+    call(method) {
+      const ok = callCounter.labels({ method, code: "ok" });
+      const took = callHistogram.labels({ method });
+      return {
+        answered: (code) => (code === "ok" ? ok.inc() : callCounter.inc({ method, code })),
+        took: (seconds) => took.observe(seconds),
+      };
+    },
     rateLimited: (bucket) => rateLimitedCounter.inc({ bucket }),
     upgradeAnswered: (outcome) => upgradeCounter.inc({ outcome }),
     watch: (sources) => {

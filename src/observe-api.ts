@@ -1,48 +1,69 @@
 /** Counts and times the calls of every face, between the faces and the API that answers them. */
 
+import type { DescMethod } from "@bufbuild/protobuf";
 import { Bucket } from "../gen/eventwire/v1/policy_pb.js";
 import { AppError } from "./domain/errors.js";
-import type { Metrics } from "./metrics.js";
+import type { CallMetrics, Metrics } from "./metrics.js";
 import type { Admission, Api } from "./rpc/api.js";
 import { readPolicy } from "./rpc/policy.js";
 
 export function observeApi(api: Api, metrics: Metrics): Api {
-  function counted(admission: Admission, bucket: Bucket): Admission {
-    if (admission.refusal?.reason === "RATE_LIMITED") metrics.rateLimited(Bucket[bucket].toLowerCase());
-    return admission;
+  const calls = new Map<DescMethod, CallMetrics>();
+
+  function callsOf(method: DescMethod): CallMetrics {
+    let found = calls.get(method);
+    if (found === undefined) {
+      found = metrics.call(`${method.parent.name}/${method.name}`);
+      calls.set(method, found);
+    }
+    return found;
+  }
+
+  function countRate({ reason }: AppError, bucket: Bucket): void {
+    if (reason === "RATE_LIMITED") metrics.rateLimited(Bucket[bucket].toLowerCase());
   }
 
   return {
+    /** A face may answer a refused admission by itself, so a refusal counts here and not where it is thrown. */
     async admit(method, credentials) {
-      return counted(await api.admit(method, credentials), readPolicy(method).bucket);
+      const admission = await api.admit(method, credentials);
+      const { refusal } = admission;
+      if (refusal !== undefined) {
+        callsOf(method).answered(refusal.code);
+        countRate(refusal, readPolicy(method).bucket);
+      }
+      return admission;
     },
 
     async admitUpgrade(bucket, credentials) {
-      return counted(await api.admitUpgrade(bucket, credentials), bucket);
+      const admission = await api.admitUpgrade(bucket, credentials);
+      if (admission.refusal !== undefined) countRate(admission.refusal, bucket);
+      return admission;
     },
 
     async call(method, admission, instance, decode) {
-      const name = `${method.parent.name}/${method.name}`;
+      if (admission.refusal !== undefined) return api.call(method, admission, instance, decode);
+      const observed = callsOf(method);
       const started = performance.now();
       try {
         const answer = await api.call(method, admission, instance, decode);
-        metrics.callAnswered(name, "ok");
+        observed.answered("ok");
         return answer;
       } catch (error) {
-        metrics.callAnswered(name, AppError.from(error).code);
+        observed.answered(AppError.from(error).code);
         throw error;
       } finally {
-        if (admission.refusal === undefined) metrics.callTook(name, (performance.now() - started) / 1000);
+        observed.took((performance.now() - started) / 1000);
       }
     },
 
     async *stream(method, admission, requests) {
-      const name = `${method.parent.name}/${method.name}`;
+      const observed = admission.refusal === undefined ? callsOf(method) : undefined;
       try {
         yield* api.stream(method, admission, requests);
-        metrics.callAnswered(name, "ok");
+        observed?.answered("ok");
       } catch (error) {
-        metrics.callAnswered(name, AppError.from(error).code);
+        observed?.answered(AppError.from(error).code);
         throw error;
       }
     },

@@ -102,6 +102,7 @@ async function startPorts(
     handlers: createHandlers({ ...calls, grpc: false }),
     directory,
     hub,
+    onUpgrade: metrics.upgradeAnswered,
     logger,
   });
   const servicePort = await startServicePort({

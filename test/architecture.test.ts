@@ -19,7 +19,7 @@ const sources = readTree("src", ".ts");
 
 /** Where a package may be imported. Types of `pino` may be imported anywhere. */
 const packageHomes: Record<string, readonly string[]> = {
-  "@bufbuild/protobuf": ["src/rpc/", "src/transport/"],
+  "@bufbuild/protobuf": ["src/rpc/", "src/transport/", "src/observe-api.ts"],
   "@bufbuild/protovalidate": ["src/rpc/"],
   "@connectrpc/connect": ["src/rpc/", "src/transport/"],
   "@connectrpc/connect-node": ["src/rpc/", "src/transport/"],

@@ -46,10 +46,11 @@ describe("metrics", () => {
 
   it("counts calls, refusals and upgrades", async () => {
     const metrics = createMetrics();
-    metrics.callAnswered("EventService/PublishEvent", "ok");
-    metrics.callAnswered("EventService/PublishEvent", "ok");
-    metrics.callAnswered("EventService/PublishEvent", "not_found");
-    metrics.callTook("EventService/PublishEvent", 0.003);
+    const calls = metrics.call("EventService/PublishEvent");
+    calls.answered("ok");
+    calls.answered("ok");
+    calls.answered("not_found");
+    calls.took(0.003);
     metrics.rateLimited("global");
     metrics.upgradeAnswered("accepted");
     const { text } = await metrics.read();

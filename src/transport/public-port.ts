@@ -30,6 +30,8 @@ export interface PublicPortOptions {
   readonly allowedOrigins: readonly string[];
   readonly publishMaxBytes: number;
   readonly idleTimeoutSeconds: number;
+  /** Hears what became of each upgrade: `accepted`, `aborted`, or the reason of the refusal. */
+  readonly onUpgrade: (outcome: string) => void;
   readonly logger: Logger;
 }
 

@@ -28,6 +28,8 @@ export interface UpgradeOptions {
   readonly directory: Directory;
   readonly hub: Hub;
   readonly idleTimeoutSeconds: number;
+  /** Hears what became of each request: `accepted`, `aborted`, or the reason of the refusal. */
+  readonly onUpgrade: (outcome: string) => void;
   readonly context: ExchangeContext;
 }
 
@@ -45,7 +47,16 @@ interface SocketData {
 }
 
 export function mountUpgrade(app: TemplatedApp, pattern: string, options: UpgradeOptions): void {
-  const { hub, context } = options;
+  const { hub, context, onUpgrade } = options;
+
+  async function observed(exchange: Exchange, req: HttpRequest, socketContext?: us_socket_context_t): Promise<void> {
+    try {
+      onUpgrade(await serve(options, exchange, req, socketContext));
+    } catch (error) {
+      onUpgrade(AppError.from(error).reason);
+      throw error;
+    }
+  }
 
   app.ws<SocketData>(pattern, {
     maxPayloadLength: payloadMaxBytes,
@@ -56,7 +67,7 @@ export function mountUpgrade(app: TemplatedApp, pattern: string, options: Upgrad
     idleTimeout: options.idleTimeoutSeconds,
     sendPingsAutomatically: true,
 
-    upgrade: exchanging(context, (exchange, req, socketContext) => serve(options, exchange, req, socketContext)),
+    upgrade: exchanging(context, observed),
 
     open(ws) {
       const data = ws.getUserData();
@@ -81,10 +92,7 @@ export function mountUpgrade(app: TemplatedApp, pattern: string, options: Upgrad
   });
 
   // uWebSockets takes only what has a key for an upgrade.
-  app.get(
-    pattern,
-    exchanging(context, (exchange, req) => serve(options, exchange, req, undefined)),
-  );
+  app.get(pattern, exchanging(context, observed));
 }
 
 async function serve(
@@ -92,7 +100,7 @@ async function serve(
   exchange: Exchange,
   req: HttpRequest,
   socketContext: us_socket_context_t | undefined,
-): Promise<void> {
+): Promise<string> {
   const { head } = exchange;
   const key = handshakeKey(req);
   exchange.queryToken = queryToken(head.query);
@@ -107,10 +115,11 @@ async function serve(
   if (!entry.websocket?.enabled) throw new AppError("WEBSOCKET_DISABLED", { instance: entry.instance.name });
   if (!options.context.cors.mayConnect(head.origin, head.host)) throw new AppError("ORIGIN_NOT_ALLOWED");
   if (key === undefined || socketContext === undefined) {
-    exchange.refuse(new AppError("UPGRADE_REQUIRED"), upgradeRequired);
-    return;
+    const refusal = new AppError("UPGRADE_REQUIRED");
+    exchange.refuse(refusal, upgradeRequired);
+    return refusal.reason;
   }
-  if (!exchange.open) return;
+  if (!exchange.open) return "aborted";
   // The hub has closed its sockets, or does so now.
   if (options.context.traffic.closing) throw new AppError("SHUTTING_DOWN");
   const data: SocketData = { opening: { entry, principal }, subscriber: undefined };
@@ -120,6 +129,7 @@ async function serve(
     exchange.finish(101);
     exchange.res.upgrade(data, key, "", "", socketContext);
   });
+  return "accepted";
 }
 
 const upgradeRequired: readonly Header[] = [

@@ -99,6 +99,19 @@ describe("a stop", () => {
     expect(server.stderr).toContain("second signal");
   });
 
+  it("follows a defect: it is logged, sockets are closed, and the code is 1", async () => {
+    // A defect on demand, since there is none to be had otherwise.
+    const preload = 'process.on("SIGUSR2", () => { throw new Error("defect on demand"); });';
+    const server = await start({ NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(preload)}` });
+    const socket = await createRestClient(server.url, accountToken).openChannel("desk-1");
+    const closed = once(socket, "close");
+    server.kill("SIGUSR2");
+    const [code] = await closed;
+    expect(code).toBe(1001);
+    expect(await server.ended).toBe(1);
+    expect(server.stderr).toContain("defect on demand");
+  });
+
   it("during the start waits for the start and then ends cleanly", async () => {
     const DATA_DIR = temporaryDirectory();
     const program = startProgram([], {
