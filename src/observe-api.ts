@@ -4,7 +4,7 @@ import type { DescMethod } from "@bufbuild/protobuf";
 import { Bucket } from "../gen/eventwire/v1/policy_pb.js";
 import { AppError } from "./domain/errors.js";
 import type { CallMetrics, Metrics } from "./metrics.js";
-import type { Admission, Api } from "./rpc/api.js";
+import type { Api } from "./rpc/api.js";
 import { readPolicy } from "./rpc/policy.js";
 
 export function observeApi(api: Api, metrics: Metrics): Api {
