@@ -17,7 +17,7 @@ export async function serveRpc(handler: Handler, exchange: Exchange, req: HttpRe
     abort.abort();
   });
   const header = copyHeaders(req);
-  if (header === undefined || head.ambiguous) {
+  if (head.ambiguous) {
     exchange.refuse(new AppError("INVALID_REQUEST"));
     body.discard();
     return;
@@ -39,17 +39,13 @@ export async function serveRpc(handler: Handler, exchange: Exchange, req: HttpRe
   }
 }
 
-/** Undefined: a name or a value that is none in HTTP. Of two tokens the first counts, as over REST. */
-function copyHeaders(req: HttpRequest): Headers | undefined {
+/** Of two tokens the first counts, as over REST. */
+function copyHeaders(req: HttpRequest): Headers {
   const header = new Headers();
-  try {
-    req.forEach((name, value) => {
-      if (!(name === "token" || name === "authorization") || !header.get(name)) header.append(name, value);
-    });
-    return header;
-  } catch {
-    return undefined;
-  }
+  req.forEach((name, value) => {
+    if (!(name === "token" || name === "authorization") || !header.get(name)) header.append(name, value);
+  });
+  return header;
 }
 
 async function respond(exchange: Exchange, { status, header, body }: UniversalServerResponse): Promise<void> {
