@@ -2,6 +2,7 @@
 
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import {
+  type PublishEventRequest,
   type PublishEventsRequest,
   type PublishEventsResponse,
   type PublishEventsResponse_RefusalSchema,
@@ -21,31 +22,45 @@ const batchEventsMax = 1024;
 type Refusal = MessageInitShape<typeof PublishEventsResponse_RefusalSchema>;
 
 export interface EventStream {
-  /** Answers one batch. Rejects, which ends the stream, when the token is no longer valid or it is no batch. */
-  publishBatch(principal: Principal, batch: PublishEventsRequest): Promise<PublishEventsResponse>;
+  /** Answers one batch. Throws, which ends the stream, when the token is no longer valid or it is no batch. */
+  publishBatch(
+    principal: Principal,
+    batch: PublishEventsRequest,
+  ): PublishEventsResponse | Promise<PublishEventsResponse>;
 }
 
 export function createEventStream(options: { publishing: Publishing; limiter: RateLimiter }): EventStream {
   const { publishing, limiter } = options;
-  return {
-    async publishBatch(principal, { sequence, events }) {
-      if (principal.revoked) throw new AppError("INVALID_TOKEN");
-      if (events.length > batchEventsMax) throw new AppError("INVALID_REQUEST_BODY");
-      const charge = await limiter.charge(Bucket.PUBLISH, rateKey(principal), events.length);
-      const granted = charge?.granted ?? events.length;
-      const refusals: Refusal[] = [];
-      for (let index = 0; index < events.length; index++) {
-        const event = events[index];
-        if (event === undefined) continue;
-        try {
-          if (index >= granted) throw new AppError("RATE_LIMITED");
-          publishing.publish(principal, event.instance, toEventInput(event));
-        } catch (error) {
-          const { reason, message } = AppError.from(error);
-          refusals.push({ index, reason, message });
-        }
+  const limited = limiter.isOn(Bucket.PUBLISH);
+
+  /** The events from `granted` on are over the limit. */
+  function publish(
+    principal: Principal,
+    { sequence, events }: PublishEventsRequest,
+    granted: number,
+  ): PublishEventsResponse {
+    const refusals: Refusal[] = [];
+    for (let index = 0; index < events.length; index++) {
+      const event = events[index] as PublishEventRequest;
+      try {
+        if (index >= granted) throw new AppError("RATE_LIMITED");
+        publishing.publish(principal, event.instance, toEventInput(event));
+      } catch (error) {
+        if (!(error instanceof AppError)) throw error;
+        refusals.push({ index, reason: error.reason, message: error.message });
       }
-      return create(PublishEventsResponseSchema, { sequence, published: events.length - refusals.length, refusals });
+    }
+    return create(PublishEventsResponseSchema, { sequence, published: events.length - refusals.length, refusals });
+  }
+
+  return {
+    publishBatch(principal, batch) {
+      if (principal.revoked) throw new AppError("INVALID_TOKEN");
+      if (batch.events.length > batchEventsMax) throw new AppError("INVALID_REQUEST_BODY");
+      if (!limited) return publish(principal, batch, batch.events.length);
+      return limiter
+        .charge(Bucket.PUBLISH, rateKey(principal), batch.events.length)
+        .then((charge) => publish(principal, batch, charge?.granted ?? batch.events.length));
     },
   };
 }

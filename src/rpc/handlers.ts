@@ -4,15 +4,17 @@ import type { DescMethod } from "@bufbuild/protobuf";
 import { createContextValues } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import type { Logger } from "pino";
+import { EventService } from "../../gen/eventwire/v1/event_service_pb.js";
 import { AppError } from "../domain/errors.js";
 import type { Admission, Api, Credentials } from "./api.js";
 import { tokenFrom } from "./credentials.js";
 import { envelopeResponse } from "./envelope-response.js";
 import { describeCause } from "./failure-log.js";
+import { createGrpcBatches, type GrpcBatches } from "./grpc-batches.js";
 import { neutralRequest } from "./neutral-request.js";
 import { type Passage, passageKey } from "./passage.js";
 import { readPolicy } from "./policy.js";
-import { createRoutes } from "./routes.js";
+import { createRoutes, messageBytesMax } from "./routes.js";
 import { unreadable } from "./rpc-error.js";
 import { clampTimeout } from "./timeout-header.js";
 import { errorCode } from "./universal-error.js";
@@ -41,9 +43,12 @@ export interface Handler {
 }
 
 export function createHandlers(options: HandlersOptions): Handler[] {
-  const { api, logger } = options;
+  const { api, grpc, publishMaxBytes, shutdown, logger } = options;
+  const messageMax = messageBytesMax(EventService.method.publishEvents, publishMaxBytes);
+  const batches = createGrpcBatches({ api, messageBytesMax: messageMax, shutdown });
   return createRoutes(options).map((route) =>
     createHandler(route, {
+      batches: grpc && route.method === EventService.method.publishEvents ? batches : undefined,
       admit: (credentials) => api.admit(route.method, credentials),
       carriesEvent: readPolicy(route.method).carriesEvent,
       logger,
@@ -54,9 +59,15 @@ export function createHandlers(options: HandlersOptions): Handler[] {
 /** `route` must `enter` its passage. */
 export function createHandler(
   route: UniversalHandler,
-  options: { admit: (credentials: Credentials) => Promise<Admission>; carriesEvent: boolean; logger: Logger },
+  options: {
+    admit: (credentials: Credentials) => Promise<Admission>;
+    /** A shorter way for what it takes. */
+    batches?: GrpcBatches | undefined;
+    carriesEvent: boolean;
+    logger: Logger;
+  },
 ): Handler {
-  const { admit, carriesEvent, logger } = options;
+  const { admit, batches, carriesEvent, logger } = options;
 
   async function pass(request: UniversalServerRequest, passage: Passage): Promise<UniversalServerResponse> {
     return route({ ...request, contextValues: createContextValues().set(passageKey, passage) });
@@ -75,6 +86,7 @@ export function createHandler(
     const token = tokenFrom(header.get("token"), header.get("authorization"));
     const admission = await admit({ token, remoteAddress });
     if (admission.refusal !== undefined) return refuse(request, admission);
+    if (batches?.takes(request)) return batches.handle(request, admission);
     clampTimeout(header);
     const passage: Passage = { admission, reached: false };
     const response = await pass(request, passage);

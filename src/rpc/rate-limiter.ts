@@ -20,6 +20,7 @@ export interface Charge {
 }
 
 export interface RateLimiter {
+  isOn(bucket: Bucket): boolean;
   /** Undefined where the bucket is off. 0 points look without charging. */
   charge(bucket: Bucket, key: string, points?: number): Promise<Charge | undefined>;
 }
@@ -34,6 +35,8 @@ export function createRateLimiter(limits: RateLimits): RateLimiter {
     if (points > 0) limiters.set(bucket, new RateLimiterMemory({ points, duration: windowSeconds }));
 
   return {
+    isOn: (bucket) => limiters.has(bucket),
+
     async charge(bucket, key, points = 1) {
       const limiter = limiters.get(bucket);
       if (limiter === undefined) return undefined;

@@ -12,14 +12,19 @@ import { incoming } from "./incoming-stream.js";
 import { enter } from "./passage.js";
 import { readPolicy } from "./policy.js";
 import { rateMetadata } from "./rate-metadata.js";
+import { recursionLimit } from "./recursion-limit.js";
 import { toConnectError } from "./rpc-error.js";
 import { services } from "./services.js";
 
-const messageBytesMax = 2 ** 20;
+const plainMessageBytesMax = 2 ** 20;
 /** Room for names and framing around the largest event. */
 const eventOverheadBytes = 4096;
-/** JSON nests once per level, a binary Struct three times: 256 levels and their refusal fit both. */
-const recursionLimit = 1024;
+
+/** The JSON form of an event's bytes is a third longer; publishing checks the exact size. */
+export function messageBytesMax(method: DescMethod, publishMaxBytes: number): number {
+  if (!readPolicy(method).carriesEvent) return plainMessageBytesMax;
+  return Math.ceil((publishMaxBytes * 4) / 3) + eventOverheadBytes;
+}
 
 export function createRoutes({ api, grpc, publishMaxBytes, shutdown }: HandlersOptions): UniversalHandler[] {
   const common = {
@@ -31,13 +36,6 @@ export function createRoutes({ api, grpc, publishMaxBytes, shutdown }: HandlersO
   };
   const router = createConnectRouter(common);
   if (shutdown !== undefined) setMaxListeners(0, shutdown);
-
-  /** The JSON form of an event's bytes is a third longer; publishing checks the exact size. */
-  function readMaxBytes(method: DescMethodUnary | DescMethodBiDiStreaming): number {
-    return readPolicy(method).carriesEvent
-      ? Math.ceil((publishMaxBytes * 4) / 3) + eventOverheadBytes
-      : messageBytesMax;
-  }
 
   function addUnary(method: DescMethodUnary): void {
     router.rpc(
@@ -52,7 +50,7 @@ export function createRoutes({ api, grpc, publishMaxBytes, shutdown }: HandlersO
           throw toConnectError(AppError.from(error), rateMetadata(admission.rate));
         }
       },
-      { ...common, readMaxBytes: readMaxBytes(method) },
+      { ...common, readMaxBytes: messageBytesMax(method, publishMaxBytes) },
     );
   }
 
@@ -69,7 +67,7 @@ export function createRoutes({ api, grpc, publishMaxBytes, shutdown }: HandlersO
         }
         if (context.signal.aborted) throw cutShort(context.signal);
       },
-      { ...common, readMaxBytes: readMaxBytes(method) },
+      { ...common, readMaxBytes: messageBytesMax(method, publishMaxBytes) },
     );
   }
 

@@ -1,0 +1,56 @@
+/** The length-prefixed messages of gRPC (5 bytes: flags, size), uncompressed. */
+
+import { AppError } from "../domain/errors.js";
+
+const headBytes = 5;
+
+export interface FrameReader {
+  /** The messages that are complete now; views of what was read where possible. Throws AppError. */
+  read(chunk: Buffer): Buffer[];
+  /** Throws AppError when a message is incomplete. */
+  end(): void;
+}
+
+export function createFrameReader(messageBytesMax: number): FrameReader {
+  let parts: Buffer[] = [];
+  let length = 0;
+  /** Joined only when a message is complete: a large one must not be copied once per chunk. */
+  let needed = headBytes;
+
+  return {
+    read(chunk) {
+      parts.push(chunk);
+      length += chunk.length;
+      if (length < needed) return [];
+      const bytes = parts.length === 1 ? chunk : Buffer.concat(parts, length);
+      const messages: Buffer[] = [];
+      let at = 0;
+      needed = headBytes;
+      while (bytes.length - at >= needed) {
+        if (bytes[at] !== 0) throw new AppError("INVALID_REQUEST_BODY");
+        const size = bytes.readUInt32BE(at + 1);
+        if (size > messageBytesMax) throw new AppError("EVENT_TOO_LARGE");
+        needed = headBytes + size;
+        if (bytes.length - at < needed) break;
+        messages.push(bytes.subarray(at + headBytes, at + needed));
+        at += needed;
+        needed = headBytes;
+      }
+      parts = at < bytes.length ? [bytes.subarray(at)] : [];
+      length = bytes.length - at;
+      return messages;
+    },
+
+    end() {
+      if (length > 0) throw new AppError("INVALID_REQUEST_BODY");
+    },
+  };
+}
+
+export function frame(message: Uint8Array): Buffer {
+  const framed = Buffer.allocUnsafe(headBytes + message.length);
+  framed[0] = 0;
+  framed.writeUInt32BE(message.length, 1);
+  framed.set(message, headBytes);
+  return framed;
+}
