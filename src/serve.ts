@@ -23,7 +23,6 @@ export async function serve(self: NodeJS.Process): Promise<void> {
     },
     onUnusable: (error) => stopper.fail(error),
   });
-  logger.info({ url: server.url, grpcUrl: server.grpcUrl }, "listening");
   self.stdout.write(`Eventwire listens on ${server.url} (public) and ${server.grpcUrl} (gRPC, metrics).\n`);
   stopper.hold(server);
 }
