@@ -7,6 +7,8 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { type Server, startServer } from "../../src/server.js";
 import { readSettings } from "../../src/settings.js";
+import { openCommandStore } from "../../src/store/open-store.js";
+import type { Store } from "../../src/store/store.js";
 import { createTestDatabase, type TestDatabase } from "./postgres.js";
 
 export interface PublicServer {
@@ -22,11 +24,16 @@ export interface PublicServer {
   createInstance(name: string, token: string, websocket?: object): Promise<void>;
   /** A JSON call with the account's token. */
   call(method: string, path: string, body?: unknown): Promise<{ status: number; text: string }>;
+  /** What the command line does in a process of its own, on the same database. */
+  operate<T>(work: (store: Store) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
-/** Rate limits are off unless `env` sets them. */
-export async function startPublicServer(env: Record<string, string> = {}): Promise<PublicServer> {
+/** Rate limits are off unless `env` sets them. `reach`: how the server is to reach its database. */
+export async function startPublicServer(
+  env: Record<string, string> = {},
+  reach: (databaseUrl: string) => Promise<string> = async (url) => url,
+): Promise<PublicServer> {
   const database = await createTestDatabase();
   const dataDir = mkdtempSync(join(tmpdir(), "eventwire-public-"));
   const accountToken = `ta_${randomBytes(12).toString("hex")}`;
@@ -35,7 +42,7 @@ export async function startPublicServer(env: Record<string, string> = {}): Promi
     PORT: "0",
     GRPC_PORT: "0",
     PUBLIC_URL: "https://wa.example.net",
-    DATABASE_URL: database.url,
+    DATABASE_URL: await reach(database.url),
     DATA_DIR: dataDir,
     ACCOUNT_TOKEN: accountToken,
     RATE_LIMIT_GLOBAL: "0",
@@ -75,6 +82,14 @@ export async function startPublicServer(env: Record<string, string> = {}): Promi
       if (websocket === undefined) return;
       const set = await call("POST", `/api/events/websocket/${encodeURIComponent(name)}`, websocket);
       if (set.status !== 200) throw new Error(set.text);
+    },
+    async operate(work) {
+      const store = await openCommandStore({ ...settings, logger });
+      try {
+        return await work(store);
+      } finally {
+        await store.close();
+      }
     },
     async close() {
       await server.close();
