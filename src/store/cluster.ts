@@ -2,7 +2,8 @@
 
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
+import { isSystemError, useDataDirectory } from "./data-directory.js";
 import { postgresBinaries } from "./postgres-binaries.js";
 import { isRunning } from "./process.js";
 import { createUnprivileged, type Unprivileged } from "./unprivileged.js";
@@ -19,13 +20,10 @@ export interface Cluster {
 /** Every superuser session of the cluster is ours, so it has one user. */
 export const clusterUser = "eventwire";
 
-export async function openCluster(dataDirectory: string): Promise<Cluster> {
+export function openCluster(dataDirectory: string): Promise<Cluster> {
   const binaries = postgresBinaries();
-  const root = resolve(dataDirectory);
-  const directory = join(root, "postgres");
-  try {
-    // Open to pass for the user that PostgreSQL runs as; what is inside is closed.
-    mkdirSync(root, { recursive: true, mode: 0o711 });
+  return useDataDirectory(dataDirectory, async (root) => {
+    const directory = join(root, "postgres");
     const unprivileged = createUnprivileged(directory, [directory, binaries.postgres]);
     if (!existsSync(join(directory, "data"))) await initialise(root, directory, binaries.initdb, unprivileged);
     if (process.getuid?.() === 0 && statSync(directory).uid === 0) unprivileged.own(directory);
@@ -36,10 +34,7 @@ export async function openCluster(dataDirectory: string): Promise<Cluster> {
       postgres: binaries.postgres,
       unprivileged,
     };
-  } catch (cause) {
-    if (!isSystemError(cause)) throw cause;
-    throw new Error(`The data directory ${root} can not be used: ${cause.message}.`, { cause });
-  }
+  });
 }
 
 /** Made aside and moved into place, so that a start that is killed, or two at once, leave nothing half made. */
@@ -92,8 +87,4 @@ function runInitdb(initdb: string, made: string, unprivileged: Unprivileged): Pr
       fail(new Error(`PostgreSQL could not be set up in ${made} (${code ?? signal}): ${reason}`));
     });
   });
-}
-
-function isSystemError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && "syscall" in error;
 }

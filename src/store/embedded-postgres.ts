@@ -45,7 +45,7 @@ const serverSettings = [
  */
 const ownerLock = 1_702_258_292;
 /** Long enough for a predecessor that is stopping. */
-const ownerWaitMs = 5_000;
+const ownerWaitMs = 3_000;
 const settleMsMax = 30_000;
 const restartDelayMsMax = 5_000;
 

@@ -1,23 +1,17 @@
 /** The key that tokens are sealed with: the setting, or a file in the data directory that is made at the first start. */
 
 import { randomBytes } from "node:crypto";
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { linkSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { useDataDirectory } from "./data-directory.js";
 
 const keyBytes = 32;
 
-export function readEncryptionKey(dataDirectory: string): Buffer {
-  const root = resolve(dataDirectory);
-  const file = join(root, "encryption.key");
-  try {
-    return readKey(file) ?? makeKey(root, file);
-  } catch (cause) {
-    if (!(cause instanceof Error && "syscall" in cause)) throw cause;
-    throw new Error(
-      `The data directory ${root} can not be used: ${cause.message}. The encryption key is kept in it, unless ENCRYPTION_KEY is set.`,
-      { cause },
-    );
-  }
+export function readEncryptionKey(dataDirectory: string): Promise<Buffer> {
+  return useDataDirectory(dataDirectory, (root) => {
+    const file = join(root, "encryption.key");
+    return readKey(file) ?? makeKey(file);
+  });
 }
 
 function readKey(file: string): Buffer | undefined {
@@ -34,8 +28,7 @@ function readKey(file: string): Buffer | undefined {
 }
 
 /** Linked into place when it is complete: of several starts at once, all use the key of the first. */
-function makeKey(root: string, file: string): Buffer {
-  mkdirSync(root, { recursive: true, mode: 0o711 });
+function makeKey(file: string): Buffer {
   const made = `${file}.${process.pid}`;
   try {
     writeFileSync(made, `${randomBytes(keyBytes).toString("hex")}\n`, { mode: 0o600, flush: true });

@@ -42,7 +42,7 @@ export interface OpenStore {
   close(): Promise<void>;
 }
 
-const closeMsMax = 3_000;
+const closeMsMax = 2_000;
 
 /** Resolves before a database elsewhere has answered. Rejects when the data directory can not be used. */
 export async function openStore(options: StoreOptions): Promise<OpenStore> {
@@ -146,12 +146,12 @@ async function openParts(
   shared: boolean,
 ) {
   if (databaseUrl !== undefined) {
-    const sealer = createSealer(encryptionKey ?? readEncryptionKey(dataDir));
+    const sealer = createSealer(encryptionKey ?? (await readEncryptionKey(dataDir)));
     return { url: databaseUrl, sealer, closeServer: async () => {} };
   }
   const server = await openEmbeddedPostgres({ dataDirectory: dataDir, purpose, shared, logger });
   try {
-    const sealer = createSealer(encryptionKey ?? readEncryptionKey(dataDir));
+    const sealer = createSealer(encryptionKey ?? (await readEncryptionKey(dataDir)));
     return { url: server.url, sealer, closeServer: () => server.close() };
   } catch (error) {
     await server.close();

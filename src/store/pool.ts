@@ -41,6 +41,8 @@ export function createDatabase({ url, logger, statementMs = statementMsMax }: Da
   });
   // An idle connection was lost. The next caller gets another one, or says why there is none.
   pool.on("error", (error) => logger.debug({ err: error }, "an idle database connection was lost"));
+  // In use, it has told its query so; without somebody who listens, this would end the process.
+  pool.on("connect", (client) => client.on("error", () => {}));
   return new Kysely<Schema>({ dialect: new PostgresDialect({ pool: withoutSilentConnections(pool) }) });
 }
 

@@ -23,7 +23,7 @@ const immediateStopMsMax = 5_000;
 const logBytesMax = 1024 * 1024;
 
 /** One that a predecessor left behind, or that another process runs. */
-export function findPostmaster({ data }: Cluster): Postmaster | undefined {
+export function findPostmaster({ data }: Pick<Cluster, "data">): Postmaster | undefined {
   const file = join(data, "postmaster.pid");
   let lines: string[];
   try {

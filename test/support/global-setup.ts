@@ -1,11 +1,13 @@
 /** One real PostgreSQL for the whole test run; `TEST_DATABASE_URL` names another server to use. */
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import type { TestProject } from "vitest/node";
 import { openEmbeddedPostgres } from "../../src/store/embedded-postgres.js";
+import { findPostmaster, stopPostmaster } from "../../src/store/postmaster.js";
+import { isRunning } from "../../src/store/process.js";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -22,7 +24,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
     project.provide("databaseServer", given);
     return async () => {};
   }
-  const dataDirectory = mkdtempSync(join(tmpdir(), "eventwire-test-"));
+  await sweep();
+  const dataDirectory = mkdtempSync(join(tmpdir(), `eventwire-run-${process.pid}-`));
   const logger = pino({ level: "fatal" });
   const server = await openEmbeddedPostgres({ dataDirectory, purpose: "tests", settings, logger });
   project.provide("databaseServer", server.url);
@@ -30,4 +33,16 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await server.close();
     rmSync(dataDirectory, { recursive: true, force: true });
   };
+}
+
+/** Ends what runs that were killed have left behind. */
+async function sweep(): Promise<void> {
+  for (const name of readdirSync(tmpdir())) {
+    const pid = /^eventwire-run-(\d+)-/.exec(name)?.[1];
+    if (pid === undefined || isRunning(Number(pid))) continue;
+    const directory = join(tmpdir(), name);
+    const left = findPostmaster({ data: join(directory, "postgres", "data") });
+    if (left !== undefined) await stopPostmaster(left.pid);
+    rmSync(directory, { recursive: true, force: true });
+  }
 }

@@ -1,0 +1,64 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { readEncryptionKey } from "../../src/store/encryption-key.js";
+import { createSealer } from "../../src/store/sealing.js";
+
+const sealer = createSealer(Buffer.alloc(32, 1));
+
+describe("a sealed token", () => {
+  it.each(["ti_9b1c", "", "x".repeat(128), "ü"])("opens to what it was: '%s'", (token) => {
+    expect(sealer.open(sealer.seal(token, "owner"), "owner")).toBe(token);
+  });
+
+  it("looks different each time", () => {
+    expect(sealer.seal("same", "owner")).not.toEqual(sealer.seal("same", "owner"));
+  });
+
+  it("does not open with another key, for another owner, or when a bit has changed", () => {
+    const sealed = sealer.seal("token", "owner");
+    expect(() => createSealer(Buffer.alloc(32, 2)).open(sealed, "owner")).toThrow();
+    expect(() => sealer.open(sealed, "somebody")).toThrow();
+    for (let i = 0; i < sealed.length; i++) {
+      const damaged = Buffer.from(sealed);
+      damaged[i] = (damaged[i] as number) ^ 1;
+      expect(() => sealer.open(damaged, "owner")).toThrow();
+    }
+    for (let length = 0; length < sealed.length; length++) {
+      expect(() => sealer.open(sealed.subarray(0, length), "owner")).toThrow();
+    }
+  });
+});
+
+describe("the key file", () => {
+  let directory: string;
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), "eventwire-test-"));
+  });
+  afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+  it("is made once, for its owner only", async () => {
+    const key = await readEncryptionKey(join(directory, "made", "here"));
+    expect(key).toHaveLength(32);
+    const file = join(directory, "made", "here", "encryption.key");
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(readFileSync(file, "utf8").trim()).toBe(key.toString("hex"));
+    expect(await readEncryptionKey(join(directory, "made", "here"))).toEqual(key);
+  });
+
+  it("is one key for several starts at once", async () => {
+    const keys = await Promise.all([1, 2, 3].map(() => readEncryptionKey(directory)));
+    expect(new Set(keys.map((key) => key.toString("hex"))).size).toBe(1);
+    expect(readdirSync(directory)).toEqual(["encryption.key"]);
+  });
+
+  it("that holds something else stops the start with its name", async () => {
+    writeFileSync(join(directory, "encryption.key"), "short");
+    await expect(readEncryptionKey(directory)).rejects.toThrow(join(directory, "encryption.key"));
+  });
+
+  it("that can not be made stops the start with the directory's name", async () => {
+    await expect(readEncryptionKey("/dev/null/data")).rejects.toThrow("/dev/null/data");
+  });
+});
