@@ -145,7 +145,7 @@ describe("two accounts with an instance of the same name", () => {
   let ours: Account;
   let theirs: Account;
   beforeAll(async () => {
-    const { token } = await server.operate((store) => store.createAccount({ name: "theirs" }));
+    const { token } = await server.createAccount("theirs");
     ours = new Account(server.accountToken);
     theirs = new Account(token);
     for (const account of [ours, theirs]) {

@@ -8,7 +8,7 @@ import { pino } from "pino";
 import { type Server, startServer } from "../../src/server.js";
 import { readSettings } from "../../src/settings.js";
 import { openCommandStore } from "../../src/store/open-store.js";
-import type { Store } from "../../src/store/store.js";
+import type { Account, Store } from "../../src/store/store.js";
 import { createTestDatabase, type TestDatabase } from "./postgres.js";
 
 export interface PublicServer {
@@ -26,6 +26,8 @@ export interface PublicServer {
   call(method: string, path: string, body?: unknown): Promise<{ status: number; text: string }>;
   /** What the command line does in a process of its own, on the same database. */
   operate<T>(work: (store: Store) => Promise<T>): Promise<T>;
+  /** A further account, made the same way, and known to the server. */
+  createAccount(name: string): Promise<{ account: Account; token: string }>;
   close(): Promise<void>;
 }
 
@@ -52,11 +54,19 @@ export async function startPublicServer(
   });
   const log: string[] = [];
   const logger = pino({ level: "debug" }, { write: (line: string) => void log.push(line) });
+  async function clean(): Promise<void> {
+    await database.drop();
+    rmSync(dataDir, { recursive: true, force: true });
+  }
+
   const server = await startServer(settings, logger, {
     onFirstAccount() {},
     onUnusable(error) {
       throw error;
     },
+  }).catch(async (error: unknown) => {
+    await clean();
+    throw error;
   });
 
   async function call(method: string, path: string, body?: unknown) {
@@ -66,6 +76,15 @@ export async function startPublicServer(
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     return { status: response.status, text: await response.text() };
+  }
+
+  async function operate<T>(work: (store: Store) => Promise<T>): Promise<T> {
+    const store = await openCommandStore({ ...settings, logger });
+    try {
+      return await work(store);
+    } finally {
+      await store.close();
+    }
   }
 
   return {
@@ -83,18 +102,18 @@ export async function startPublicServer(
       const set = await call("POST", `/api/events/websocket/${encodeURIComponent(name)}`, websocket);
       if (set.status !== 200) throw new Error(set.text);
     },
-    async operate(work) {
-      const store = await openCommandStore({ ...settings, logger });
-      try {
-        return await work(store);
-      } finally {
-        await store.close();
-      }
+    operate,
+    async createAccount(name) {
+      const made = await operate((store) => store.createAccount({ name }));
+      const isKnown = async () =>
+        (await fetch(`${server.url}/api/instance/list`, { headers: { token: made.token } })).ok;
+      // The server hears of it from the database.
+      while (!(await isKnown()));
+      return made;
     },
     async close() {
       await server.close();
-      await database.drop();
-      rmSync(dataDir, { recursive: true, force: true });
+      await clean();
     },
   };
 }
