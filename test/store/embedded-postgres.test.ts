@@ -4,25 +4,33 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type EmbeddedPostgres, openEmbeddedPostgres } from "../../src/store/embedded-postgres.js";
 import { isRunning } from "../../src/store/process.js";
 import { query } from "../support/postgres.js";
 import { silent } from "../support/store.js";
 
+/** Set up once; the tests of a first start make their own. */
 let directory: string;
+const directories: string[] = [];
 const opened: EmbeddedPostgres[] = [];
 const children: ChildProcess[] = [];
 
-beforeEach(() => {
-  // Closed for everybody but its owner, as home directories are.
-  directory = mkdtempSync(join(tmpdir(), "eventwire-test-"));
-});
+beforeAll(() => makeDirectory());
 afterEach(async () => {
   for (const child of children.splice(0)) child.kill("SIGKILL");
   for (const server of opened.splice(0)) await server.close();
-  rmSync(directory, { recursive: true, force: true });
+  directory = directories[0] as string;
 });
+afterAll(() => {
+  for (const path of directories) rmSync(path, { recursive: true, force: true });
+});
+
+function makeDirectory(): void {
+  // Closed for everybody but its owner, as home directories are.
+  directory = mkdtempSync(join(tmpdir(), "eventwire-test-"));
+  directories.push(directory);
+}
 
 async function open(options: { purpose?: string; shared?: boolean } = {}): Promise<EmbeddedPostgres> {
   const server = await openEmbeddedPostgres({
@@ -126,6 +134,7 @@ describe("the embedded PostgreSQL", () => {
   });
 
   it("clears away what a first start that was killed left half made", async () => {
+    makeDirectory();
     const ended = spawn("true");
     await once(ended, "exit");
     mkdirSync(join(directory, `postgres.new-${ended.pid}`, "data"), { recursive: true });
@@ -144,6 +153,7 @@ describe("a directory that is in use", () => {
   });
 
   it("has one owner when two start at once for the first time", async () => {
+    makeDirectory();
     const started = await Promise.allSettled([open(), openInChild()]);
     const refused = started.filter((one) => one.status === "rejected");
     expect(refused).toHaveLength(1);
@@ -167,7 +177,7 @@ describe("a directory that is in use", () => {
 
   it("is taken over, server and all, when the owner was killed", async () => {
     const { child, url } = await openInChild();
-    await query(url, "create table kept (x int)");
+    await query(url, "create table taken (x int)");
     const pid = postmasterPid();
     child.kill("SIGKILL");
     await once(child, "exit");
@@ -176,7 +186,7 @@ describe("a directory that is in use", () => {
     const server = await open();
     expect(server.url).toBe(url);
     expect(postmasterPid()).toBe(pid);
-    expect((await query(server.url, "select * from kept")).rows).toEqual([]);
+    expect((await query(server.url, "select * from taken")).rows).toEqual([]);
     await server.close();
     expect(isRunning(pid)).toBe(false);
   });
