@@ -1,0 +1,63 @@
+/** A producer on one gRPC stream: batches in, acknowledgements out. */
+
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import { EventService, type PublishEventsRequestSchema } from "../../gen/eventwire/v1/event_service_pb.js";
+
+type Batch = MessageInitShape<typeof PublishEventsRequestSchema>;
+
+/** An acknowledgement as plain values. */
+export interface Acknowledgement {
+  readonly sequence: number;
+  readonly published: number;
+  readonly refusals: readonly { readonly index: number; readonly reason: string; readonly message: string }[];
+}
+
+export interface EventStream {
+  /** Does not wait for its acknowledgement. */
+  send(batch: Batch): void;
+  /** Rejects with the error that ended the stream; undefined when it ended well. */
+  acknowledgement(): Promise<Acknowledgement | undefined>;
+  end(): void;
+}
+
+export function openEventStream(grpcUrl: string, token: string): EventStream {
+  const waiting: (Batch | undefined)[] = [];
+  let wake: (() => void) | undefined;
+  const push = (batch: Batch | undefined): void => {
+    waiting.push(batch);
+    wake?.();
+  };
+  async function* batches(): AsyncGenerator<Batch> {
+    for (;;) {
+      while (waiting.length === 0) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+      const batch = waiting.shift();
+      if (batch === undefined) return;
+      yield batch;
+    }
+  }
+  const answers = createClient(EventService, createGrpcTransport({ baseUrl: grpcUrl }))
+    .publishEvents(batches(), { headers: { token } })
+    [Symbol.asyncIterator]();
+
+  return {
+    send: push,
+    end: () => push(undefined),
+    async acknowledgement() {
+      const { value, done } = await answers.next();
+      if (done) return undefined;
+      const refusals = value.refusals.map(({ index, reason, message }) => ({ index, reason, message }));
+      return { sequence: Number(value.sequence), published: value.published, refusals };
+    },
+  };
+}
+
+/** One event with its data as JSON text. */
+export function eventOf(instance: string, event: string, data: string): NonNullable<Batch["events"]>[number] {
+  return { instance, event, payload: { case: "dataJson", value: Buffer.from(data) } };
+}
