@@ -1,0 +1,99 @@
+/** The fast decoder of event batches reads what the library reads, and refuses what it refuses. */
+
+import { create, equals, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type PublishEventsRequest, PublishEventsRequestSchema } from "../../gen/eventwire/v1/event_service_pb.js";
+import { createBatchDecoder } from "../../src/rpc/batch-decoder.js";
+
+const schema = PublishEventsRequestSchema;
+const decode = createBatchDecoder();
+
+const bytes = fc.uint8Array({ maxLength: 200 });
+const payload = fc.oneof(
+  fc.record({ case: fc.constant("dataJson" as const), value: bytes }),
+  fc.record({ case: fc.constant("data" as const), value: fc.constant({ a: [1, null, { b: "c" }] }) }),
+  fc.constant({ case: undefined }),
+);
+const event = fc.record({
+  instance: fc.oneof(fc.constantFrom("desk-1", "desk-2", "é", ""), fc.string({ unit: "grapheme", maxLength: 90 })),
+  event: fc.constantFrom("label.update", "message.exchange", "nonsense", ""),
+  payload,
+  media: bytes,
+});
+const batch = fc.record({
+  sequence: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+  events: fc.array(event, { maxLength: 20 }),
+}) as fc.Arbitrary<MessageInitShape<typeof schema>>;
+
+function both(message: Uint8Array): { got: PublishEventsRequest | "refused"; want: PublishEventsRequest | "refused" } {
+  const attempt = (read: () => PublishEventsRequest): PublishEventsRequest | "refused" => {
+    try {
+      return read();
+    } catch {
+      return "refused";
+    }
+  };
+  return { got: attempt(() => decode(Buffer.from(message))), want: attempt(() => fromBinary(schema, message)) };
+}
+
+function expectEqual(message: Uint8Array): void {
+  const { got, want } = both(message);
+  if (got === "refused" || want === "refused") expect(got).toBe(want);
+  // Messages made by hand have no prototype methods; `create` makes them comparable.
+  else expect(equals(schema, create(schema, got), want)).toBe(true);
+}
+
+describe("the batch decoder", () => {
+  it("reads every batch as the library does", () => {
+    fc.assert(fc.property(batch, (init) => expectEqual(toBinary(schema, create(schema, init)))));
+  });
+
+  it("agrees with the library about damaged bytes", () => {
+    const damage = fc.record({ at: fc.nat(), byte: fc.nat(255), cut: fc.nat(40) });
+    fc.assert(
+      fc.property(batch, damage, (init, { at, byte, cut }) => {
+        const message = toBinary(schema, create(schema, init));
+        if (message.length === 0) return;
+        message[at % message.length] = byte;
+        expectEqual(message);
+        expectEqual(message.subarray(0, Math.max(0, message.length - cut)));
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it("agrees with the library about bytes that are no batch", () => {
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 60 }), expectEqual), { numRuns: 2_000 });
+  });
+
+  it("takes the last of repeated fields, fields in any order and unknown ones", () => {
+    const inner = new BinaryWriter()
+      .tag(5, WireType.LengthDelimited)
+      .bytes(Buffer.from("first"))
+      .tag(4, WireType.LengthDelimited)
+      .bytes(Buffer.from("{}"))
+      .tag(2, WireType.LengthDelimited)
+      .string("call.update")
+      .tag(5, WireType.LengthDelimited)
+      .bytes(Buffer.from("last"))
+      .tag(1, WireType.LengthDelimited)
+      .string("desk-1")
+      .finish();
+    const known = new BinaryWriter().tag(2, WireType.LengthDelimited).bytes(inner).tag(1, WireType.Varint).uint64(7n);
+    const read = decode(Buffer.from(known.finish()));
+    expect(read.sequence).toBe(7n);
+    expect(Buffer.from(read.events[0]?.media ?? []).toString()).toBe("last");
+    expectEqual(known.tag(900, WireType.Varint).uint32(1).finish());
+  });
+
+  it("refuses a name that is no UTF-8", () => {
+    const inner = new BinaryWriter()
+      .tag(1, WireType.LengthDelimited)
+      .bytes(Buffer.from([0xff, 0xfe]))
+      .finish();
+    const message = new BinaryWriter().tag(2, WireType.LengthDelimited).bytes(inner).finish();
+    expect(both(message)).toEqual({ got: "refused", want: "refused" });
+  });
+});
