@@ -1,0 +1,208 @@
+/** The calls that every face answers alike: each with its outcome, in the order in which they are made. */
+
+import type { DescMessage, DescMethodUnary, MessageInitShape } from "@bufbuild/protobuf";
+import { expect } from "vitest";
+import { EventService } from "../../gen/eventwire/v1/event_service_pb.js";
+import { HealthService } from "../../gen/eventwire/v1/health_service_pb.js";
+import { InstanceService } from "../../gen/eventwire/v1/instance_service_pb.js";
+import { WebsocketService } from "../../gen/eventwire/v1/websocket_service_pb.js";
+import type { Reason } from "../../src/domain/errors.js";
+import type { Face } from "./rpc-faces.js";
+
+const { setWebsocket, getWebsocket } = WebsocketService.method;
+const { createInstance, listInstances, deleteInstance } = InstanceService.method;
+const { publishEvent } = EventService.method;
+const { checkHealth } = HealthService.method;
+
+/** What a row needs to know of the face that it runs on: instances of its own, so that the faces do not meet. */
+export interface Stage {
+  readonly desk: string;
+  readonly other: string;
+  readonly deskToken: string;
+  readonly account: string;
+}
+
+export interface Row {
+  call(face: Face, stage: Stage): ReturnType<Face["call"]>;
+  /** An answer, in which the stage's names stand, or a reason of the catalogue. */
+  readonly outcome: ((stage: Stage) => object) | Reason;
+}
+
+type Token = keyof Stage | "none" | "unknown";
+
+function row<I extends DescMessage, O extends DescMessage>(
+  method: DescMethodUnary<I, O>,
+  token: Token,
+  request: (stage: Stage) => MessageInitShape<I>,
+  outcome: Row["outcome"],
+): Row {
+  return {
+    call: (face, stage) => {
+      const value = token === "none" ? undefined : token === "unknown" ? "nobody's" : stage[token];
+      return face.call(method, request(stage), value === undefined ? {} : { token: value });
+    },
+    outcome,
+  };
+}
+
+export const json = (text: string) => ({ case: "dataJson" as const, value: Buffer.from(text) });
+const configured = (websocket: object) => () => ({
+  success: true,
+  message: "WebSocket configured successfully",
+  websocket,
+});
+const narrow = { enabled: true, events: ["call.update", "message.status", "call.update"], mediaBase64: true };
+const off = { enabled: false, events: [], mediaBase64: false };
+const desk = ({ desk }: Stage) => ({ instance: desk });
+
+/** Of an event of at most 16 KiB. They run in this order on each face. */
+export const callTable: Record<string, Row> = {
+  "a channel never configured": row(getWebsocket, "deskToken", desk, "WEBSOCKET_NOT_CONFIGURED"),
+  "a narrow channel": row(setWebsocket, "deskToken", (s) => ({ ...desk(s), ...narrow }), configured(narrow)),
+  "reading it": row(getWebsocket, "account", desk, () => ({
+    success: true,
+    message: "WebSocket configuration retrieved",
+    websocket: narrow,
+  })),
+  "a channel without `enabled`": row(setWebsocket, "account", desk, "INVALID_REQUEST_BODY"),
+  "a channel with an unknown event": row(
+    setWebsocket,
+    "account",
+    (s) => ({ ...desk(s), enabled: true, events: ["message"] }),
+    "INVALID_REQUEST_BODY",
+  ),
+  "a disabled channel with an unknown event": row(
+    setWebsocket,
+    "account",
+    (s) => ({ ...desk(s), enabled: false, events: [""] }),
+    "INVALID_REQUEST_BODY",
+  ),
+  "a disabled channel": row(
+    setWebsocket,
+    "account",
+    (s) => ({ ...desk(s), ...narrow, enabled: false }),
+    configured(off),
+  ),
+  "no token": row(setWebsocket, "none", desk, "INVALID_TOKEN"),
+  "an unknown token": row(getWebsocket, "unknown", desk, "INVALID_TOKEN"),
+  "an unknown instance": row(getWebsocket, "account", () => ({ instance: "nobody's" }), "INSTANCE_NOT_FOUND"),
+  "an unknown instance before its body": row(
+    setWebsocket,
+    "account",
+    () => ({ instance: "nobody's" }),
+    "INSTANCE_NOT_FOUND",
+  ),
+  "another instance": row(getWebsocket, "deskToken", ({ other }) => ({ instance: other }), "INSTANCE_MISMATCH"),
+  "another instance that is not there": row(
+    setWebsocket,
+    "deskToken",
+    () => ({ instance: "nobody's" }),
+    "INSTANCE_MISMATCH",
+  ),
+  "a list of itself": row(
+    listInstances,
+    "deskToken",
+    () => ({ instanceName: "ignored" }),
+    ({ desk, deskToken }) => ({
+      success: true,
+      message: "1 Instance found",
+      instances: [
+        {
+          id: expect.any(String),
+          name: desk,
+          token: deskToken,
+          status: "disconnected",
+          connection: { state: "disconnected" },
+          websocket: off,
+        },
+      ],
+    }),
+  ),
+  "a list of two names": row(
+    listInstances,
+    "account",
+    ({ desk, other }) => ({ instanceName: `${other},nobody's,${desk}` }),
+    ({ desk, other }) => ({
+      success: true,
+      message: "2 Instances found",
+      instances: [expect.objectContaining({ name: desk }), expect.objectContaining({ name: other })],
+    }),
+  ),
+  "a list of one unknown name": row(
+    listInstances,
+    "account",
+    () => ({ instanceName: "nobody's" }),
+    "INSTANCE_NOT_FOUND",
+  ),
+  "a name that is taken": row(createInstance, "account", ({ desk }) => ({ name: desk }), "INSTANCE_EXISTS"),
+  "a token that is taken": row(
+    createInstance,
+    "account",
+    ({ desk, deskToken }) => ({ name: `${desk} again`, token: deskToken }),
+    "TOKEN_IN_USE",
+  ),
+  "an impossible name": row(createInstance, "account", () => ({ name: "a/b" }), "INVALID_REQUEST_BODY"),
+  "a creation as an instance": row(createInstance, "deskToken", () => ({ name: "more" }), "INVALID_TOKEN"),
+  "an event": row(
+    publishEvent,
+    "account",
+    (s) => ({ ...desk(s), event: "call.update", payload: json('{"a":1}') }),
+    () => ({ success: true, message: "Event published" }),
+  ),
+  "an event as an instance": row(
+    publishEvent,
+    "deskToken",
+    (s) => ({ ...desk(s), event: "call.update", payload: json("{}") }),
+    "INVALID_TOKEN",
+  ),
+  "an event on an unknown instance": row(
+    publishEvent,
+    "account",
+    () => ({ instance: "nobody's", event: "call.update", payload: json("{}") }),
+    "INSTANCE_NOT_FOUND",
+  ),
+  "an event of an unknown type": row(
+    publishEvent,
+    "account",
+    (s) => ({ ...desk(s), event: "call", payload: json("{}") }),
+    "INVALID_REQUEST_BODY",
+  ),
+  "an event without data": row(
+    publishEvent,
+    "account",
+    (s) => ({ ...desk(s), event: "call.update" }),
+    "INVALID_REQUEST_BODY",
+  ),
+  "an event that is a list": row(
+    publishEvent,
+    "account",
+    (s) => ({ ...desk(s), event: "call.update", payload: json("[]") }),
+    "INVALID_REQUEST_BODY",
+  ),
+  "an event that is too large": row(
+    publishEvent,
+    "account",
+    (s) => ({ ...desk(s), event: "call.update", payload: json(`{"x":"${"x".repeat(16_384)}"}`) }),
+    "EVENT_TOO_LARGE",
+  ),
+  "the end as an instance": row(deleteInstance, "deskToken", desk, "INVALID_TOKEN"),
+  "the end": row(deleteInstance, "account", desk, () => ({
+    success: true,
+    message: "Instance deleted",
+    instance: { status: "deleted" },
+  })),
+  "the end once more": row(deleteInstance, "account", desk, "INSTANCE_NOT_FOUND"),
+  "the token of what has ended": row(listInstances, "deskToken", () => ({}), "INVALID_TOKEN"),
+  "the health": row(
+    checkHealth,
+    "unknown",
+    () => ({}),
+    () => ({
+      status: "ok",
+      service: "eventwire",
+      uptime: expect.any(Number),
+      timestamp: expect.any(String),
+      checks: { db: "ok" },
+    }),
+  ),
+};
