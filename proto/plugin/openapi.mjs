@@ -34,7 +34,7 @@ export function openApi(contract) {
       if (method.binding === undefined) continue;
       const { path, verb } = method.binding;
       paths[path] ??= {};
-      paths[path][verb] = operation(contract, service, method, schemas);
+      paths[path][verb] = operation(service, method, schemas);
     }
   }
   Object.assign(paths, upgradePath(errorResponse, rateHeaders));
@@ -53,7 +53,7 @@ export function openApi(contract) {
   };
 }
 
-function operation(contract, service, method, schemas) {
+function operation(service, method, schemas) {
   const { binding, policy, desc } = method;
   const query = binding.hasBody ? [] : desc.input.fields.filter((field) => !binding.variables.includes(field.name));
   const parameters = [
