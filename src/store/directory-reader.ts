@@ -1,6 +1,6 @@
 /** Reads for the directory what it keeps in memory. */
 
-import type { Kysely, Transaction } from "kysely";
+import { type Kysely, sql, type Transaction } from "kysely";
 import type { Logger } from "pino";
 import type { DirectoryReader, InstanceRecord } from "../directory/replica.js";
 import type { Schema } from "./schema.js";
@@ -14,8 +14,7 @@ export interface DirectoryReaderOptions {
 }
 
 /** Between two pages the process serves others: 100,000 instances at once would stop it for most of a second. */
-const pageRows = 2_000;
-const smallestUuid = "00000000-0000-0000-0000-000000000000";
+const pageRows = 1_000;
 
 export function createDirectoryReader({ db, sealer, logger }: DirectoryReaderOptions): DirectoryReader {
   /** One damaged row must not keep the others from being served. */
@@ -39,21 +38,18 @@ export function createDirectoryReader({ db, sealer, logger }: DirectoryReaderOpt
         .execute(async (transaction) => {
           const accounts = await selectAccounts(transaction).execute();
           const instances: InstanceRecord[] = [];
-          for (let after = smallestUuid; ; ) {
-            const rows = await selectInstances(transaction)
-              .innerJoin("account", "account.id", "instance.account_id")
-              .where("account.revoked_at", "is", null)
-              .where("instance.id", ">", after)
-              .orderBy("instance.id")
-              .limit(pageRows)
-              .execute();
+          // A cursor reads the tables once; pages by key cost 30 s with 100,000 instances whose statistics are missing.
+          const all = selectInstances(transaction)
+            .innerJoin("account", "account.id", "instance.account_id")
+            .where("account.revoked_at", "is", null);
+          await sql`declare instances cursor for ${all}`.execute(transaction);
+          for (;;) {
+            const { rows } = await sql<Row>`fetch ${sql.lit(pageRows)} from instances`.execute(transaction);
             for (const row of rows) {
               const record = toRecord(row);
               if (record !== undefined) instances.push(record);
             }
-            const last = rows.at(-1);
-            if (last === undefined || rows.length < pageRows) return { accounts, instances };
-            after = last.id;
+            if (rows.length < pageRows) return { accounts, instances };
           }
         }),
 

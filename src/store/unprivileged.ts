@@ -1,7 +1,7 @@
 /** Runs PostgreSQL's programs as a user that is not root, which they refuse to be. */
 
 import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
-import { lchownSync, lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, lchownSync, lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 export interface Unprivileged {
@@ -34,7 +34,8 @@ export function createUnprivileged(directory: string, reached: readonly string[]
 
   // Below a home directory of root, say. The user then keeps the one capability of passing closed directories.
   const capability = passingCapability();
-  if (capability === undefined) {
+  const setpriv = ["/usr/bin/setpriv", "/bin/setpriv"].find((path) => existsSync(path));
+  if (capability === undefined || setpriv === undefined) {
     throw new Error(
       `PostgreSQL can not run as root, and no other user can reach ${directory}: ` +
         "open the directories above it (chmod o+x), start as another user, or set DATABASE_URL.",
@@ -44,8 +45,7 @@ export function createUnprivileged(directory: string, reached: readonly string[]
   const keep = [`--inh-caps=-all,+${capability}`, `--ambient-caps=-all,+${capability}`];
   return {
     own,
-    spawn: (program, args, stdio) =>
-      spawn("setpriv", [...drop, ...keep, "--", program, ...args], { ...options, stdio }),
+    spawn: (program, args, stdio) => spawn(setpriv, [...drop, ...keep, "--", program, ...args], { ...options, stdio }),
   };
 }
 
