@@ -5,8 +5,8 @@ import { AppError } from "../domain/errors.js";
 const headBytes = 5;
 
 export interface FrameReader {
-  /** The messages that are complete now; views of what was read where possible. Throws AppError. */
-  read(chunk: Buffer): Buffer[];
+  /** The messages that are complete now; views of what was read where possible. Throws AppError behind the good ones. */
+  read(chunk: Buffer): Iterable<Buffer>;
   /** Throws AppError when a message is incomplete. */
   end(): void;
 }
@@ -18,12 +18,11 @@ export function createFrameReader(messageBytesMax: number): FrameReader {
   let needed = headBytes;
 
   return {
-    read(chunk) {
+    *read(chunk) {
       parts.push(chunk);
       length += chunk.length;
-      if (length < needed) return [];
+      if (length < needed) return;
       const bytes = parts.length === 1 ? chunk : Buffer.concat(parts, length);
-      const messages: Buffer[] = [];
       let at = 0;
       needed = headBytes;
       while (bytes.length - at >= needed) {
@@ -32,13 +31,12 @@ export function createFrameReader(messageBytesMax: number): FrameReader {
         if (size > messageBytesMax) throw new AppError("EVENT_TOO_LARGE");
         needed = headBytes + size;
         if (bytes.length - at < needed) break;
-        messages.push(bytes.subarray(at + headBytes, at + needed));
+        yield bytes.subarray(at + headBytes, at + needed);
         at += needed;
         needed = headBytes;
       }
       parts = at < bytes.length ? [bytes.subarray(at)] : [];
       length = bytes.length - at;
-      return messages;
     },
 
     end() {

@@ -14,12 +14,10 @@ export interface Exchange {
 
 export function openExchange(request: Exchange["request"], response: Exchange["response"]): Exchange {
   const controller = new AbortController();
-  let finished = false;
-  response.once("finish", () => {
-    finished = true;
-  });
-  response.once("close", () => {
-    if (!finished) controller.abort(new ConnectError("the client is gone", Code.Canceled));
+  // What carries the answer: over HTTP/2 the response says "finish" for a stream that was reset, too.
+  const sink = response instanceof Http2ServerResponse ? response.stream : response;
+  sink.once("close", () => {
+    if (!sink.writableFinished) controller.abort(new ConnectError("the client is gone", Code.Canceled));
   });
   // A cut connection is an end like any other. Without a listener it would end the process.
   request.on("error", () => {});
@@ -65,6 +63,7 @@ export async function answer(
       if (trailer === undefined) headers["content-length"] = String(bytes.length);
       response.writeHead(status, headers);
       if (trailer !== undefined) response.addTrailers(toNodeHeaders(trailer));
+      discardRest(request, response);
       response.end(bytes);
     } else {
       // Headers go out behind the first piece: until then the method may set some.
@@ -75,9 +74,9 @@ export async function answer(
         if (!write(response, piece.value)) await drained(exchange);
       }
       if (trailer !== undefined) response.addTrailers(toNodeHeaders(trailer));
+      discardRest(request, response);
       response.end();
     }
-    discardRest(request, response);
   } finally {
     void pieces?.return?.().catch(() => {});
   }
@@ -118,5 +117,6 @@ function discardRest(request: Exchange["request"], response: Exchange["response"
     return;
   }
   const { stream } = response;
-  response.once("finish", () => stream.close(constants.NGHTTP2_NO_ERROR));
+  // In this turn the reset would overtake the trailers, which the response hands over when it hears the same event.
+  stream.once("wantTrailers", () => setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR)));
 }

@@ -1,7 +1,7 @@
 /** A producer on one gRPC stream: batches in, acknowledgements out. */
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { createClient } from "@connectrpc/connect";
+import { createClient, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { EventService, type PublishEventsRequestSchema } from "../../gen/eventwire/v1/event_service_pb.js";
 
@@ -22,7 +22,11 @@ export interface EventStream {
   end(): void;
 }
 
-export function openEventStream(grpcUrl: string, token: string): EventStream {
+export function openEventStream(
+  grpcUrl: string,
+  token: string,
+  transport: Transport = createGrpcTransport({ baseUrl: grpcUrl }),
+): EventStream {
   const waiting: (Batch | undefined)[] = [];
   let wake: (() => void) | undefined;
   const push = (batch: Batch | undefined): void => {
@@ -41,7 +45,7 @@ export function openEventStream(grpcUrl: string, token: string): EventStream {
       yield batch;
     }
   }
-  const answers = createClient(EventService, createGrpcTransport({ baseUrl: grpcUrl }))
+  const answers = createClient(EventService, transport)
     .publishEvents(batches(), { headers: { token } })
     [Symbol.asyncIterator]();
 
