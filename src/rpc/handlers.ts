@@ -81,8 +81,7 @@ export function createHandler(
     const { header } = request;
     if (!route.allowedMethods.includes(request.method))
       return envelopeResponse(new AppError("METHOD_NOT_ALLOWED"), 405, { allow: route.allowedMethods.join(", ") });
-    if (!route.supportedContentType(header.get("content-type") ?? ""))
-      return envelopeResponse(new AppError("INVALID_REQUEST_BODY"), 415);
+    if (!route.supportedContentType(header.get("content-type") ?? "")) return unsupportedMediaType();
     const token = tokenFrom(header.get("token"), header.get("authorization"));
     const admission = await admit({ token, remoteAddress });
     if (admission.refusal !== undefined) return refuse(request, admission);
@@ -92,6 +91,7 @@ export function createHandler(
     const response = await pass(request, passage);
     // The library decodes before it calls us, and answers in its own words what it can not read.
     if (passage.reached || response.status === httpVersionNotSupported) return response;
+    if (response.status === unsupportedMediaTypeStatus) return unsupportedMediaType();
     const refusal = unreadable(await errorCode(response), carriesEvent);
     return refuse(request, { ...admission, refusal });
   }
@@ -112,3 +112,9 @@ export function createHandler(
 
 /** A bidirectional stream over HTTP/1.1. */
 const httpVersionNotSupported = 505;
+/** Also what the library says to gRPC-Web in its text form. */
+const unsupportedMediaTypeStatus = 415;
+
+function unsupportedMediaType(): UniversalServerResponse {
+  return envelopeResponse(new AppError("INVALID_REQUEST_BODY"), unsupportedMediaTypeStatus);
+}

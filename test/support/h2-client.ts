@@ -30,7 +30,7 @@ export interface H2Client {
 }
 
 export async function openH2(port: number): Promise<H2Client> {
-  const session = connect(`http://127.0.0.1:${port}`);
+  const session = connect(`http://127.0.0.1:${port}`, { maxSessionMemory: 256 });
   session.on("error", () => {});
   await once(session, "connect");
 
