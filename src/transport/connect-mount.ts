@@ -33,7 +33,7 @@ export async function serveRpc(handler: Handler, exchange: Exchange, req: HttpRe
     signal: abort.signal,
   };
   try {
-    await respond(exchange, await handler.handle(request, remoteAddress));
+    await respond(exchange, await handler.handle(request, remoteAddress), abort.signal);
   } finally {
     body.discard();
   }
@@ -48,7 +48,11 @@ function copyHeaders(req: HttpRequest): Headers {
   return header;
 }
 
-async function respond(exchange: Exchange, { status, header, body }: UniversalServerResponse): Promise<void> {
+async function respond(
+  exchange: Exchange,
+  { status, header, body }: UniversalServerResponse,
+  aborted: AbortSignal,
+): Promise<void> {
   const chunks = body?.[Symbol.asyncIterator]();
   try {
     const first = await chunks?.next();
@@ -70,7 +74,7 @@ async function respond(exchange: Exchange, { status, header, body }: UniversalSe
         else res.end(first.value, exchange.last);
       });
     } else {
-      await stream(exchange, start, first.value, second.value, chunks as AsyncIterator<Uint8Array>);
+      await stream(exchange, aborted, start, [first.value, second.value], chunks as AsyncIterator<Uint8Array>);
     }
     exchange.finish(status);
   } finally {
@@ -80,9 +84,9 @@ async function respond(exchange: Exchange, { status, header, body }: UniversalSe
 
 async function stream(
   exchange: Exchange,
+  aborted: AbortSignal,
   start: () => void,
-  first: Uint8Array,
-  second: Uint8Array,
+  [first, second]: readonly [Uint8Array, Uint8Array],
   rest: AsyncIterator<Uint8Array>,
 ): Promise<void> {
   const { res } = exchange;
@@ -94,14 +98,15 @@ async function stream(
     wake?.();
     return true;
   });
-  exchange.onAborted(() => wake?.());
+  aborted.addEventListener("abort", () => wake?.());
   res.cork(() => {
     start();
     writable = res.write(first);
   });
   for (let next: IteratorResult<Uint8Array> = { value: second }; !next.done; next = await rest.next()) {
     const { value } = next;
-    if (!writable && exchange.open) {
+    if (!exchange.open) return;
+    if (!writable) {
       await new Promise<void>((resolve) => {
         wake = resolve;
       });
