@@ -1,6 +1,20 @@
 /** The suite runs on real parts: one PostgreSQL for the run, real sockets, a built program for child processes. */
 
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
+
+/** A file that takes a minute must not be the last one to start. */
+const longest = ["e2e/exactness", "main/start", "main/stop", "store/embedded-postgres", "hub/backpressure"];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification): number => {
+      const index = longest.findIndex((name) => moduleId.endsWith(`/${name}.test.ts`));
+      return index === -1 ? longest.length : index;
+    };
+    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
+  }
+}
 
 export default defineConfig({
   test: {
@@ -9,7 +23,9 @@ export default defineConfig({
     globalSetup: ["test/support/build.ts", "test/support/global-setup.ts"],
     pool: "forks",
     maxWorkers: 2,
-    testTimeout: 20_000,
+    sequence: { sequencer: LongestFirst },
+    // Nothing is asserted about time. These are for a machine that has much else to do.
+    testTimeout: 60_000,
     hookTimeout: 60_000,
   },
 });
