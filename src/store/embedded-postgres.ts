@@ -57,8 +57,9 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
   const cluster = await openCluster(directory);
   const settings = [...serverSettings, ...(options.settings ?? [])];
   let port: number | undefined;
-  let owner = await own();
   let closing = false;
+  let restarting: Promise<void> | undefined;
+  let owner = await own();
   watch();
 
   return {
@@ -66,6 +67,7 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
     async close() {
       if (closing) return;
       closing = true;
+      await restarting;
       if (owner === undefined) return;
       // The lock is not given back before the server has stopped: nobody may start to use it now.
       const running = findPostmaster(cluster);
@@ -91,7 +93,8 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
           throw new Taken(`The data directory ${directory} is in use by another process: ${holder}.`);
         }
       } catch (error) {
-        if (error instanceof Taken || Date.now() - start > settleMsMax || !isPassing(error)) throw error;
+        const final = closing || error instanceof Taken || Date.now() - start > settleMsMax;
+        if (final || !isPassing(error)) throw error;
       }
       await delay(100);
     }
@@ -99,19 +102,22 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
 
   /** Brings the server back when it ends while we own it. */
   function watch(): void {
-    owner?.once("end", async () => {
-      for (let wait = 100; !closing; wait = Math.min(wait * 2, restartDelayMsMax)) {
-        logger.warn({ directory }, "the embedded PostgreSQL has stopped: starting it again");
-        try {
-          owner = await own();
-          if (closing) return void (await owner?.end().catch(() => {}));
-          return watch();
-        } catch (error) {
-          logger.error({ err: error }, "the embedded PostgreSQL does not start");
-        }
-        await delay(wait);
-      }
+    owner?.once("end", () => {
+      if (!closing) restarting = restart();
     });
+  }
+
+  async function restart(): Promise<void> {
+    for (let wait = 100; !closing; wait = Math.min(wait * 2, restartDelayMsMax)) {
+      logger.warn({ directory }, "the embedded PostgreSQL has stopped: starting it again");
+      try {
+        owner = await own();
+        return watch();
+      } catch (error) {
+        logger.error({ err: error }, "the embedded PostgreSQL does not start");
+      }
+      await delay(wait);
+    }
   }
 }
 

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type EmbeddedPostgres, openEmbeddedPostgres } from "../../src/store/embedded-postgres.js";
+import { findPostmaster } from "../../src/store/postmaster.js";
 import { isRunning } from "../../src/store/process.js";
 import { query } from "../support/postgres.js";
 import { silent } from "../support/store.js";
@@ -124,6 +125,15 @@ describe("the embedded PostgreSQL", () => {
     let back = false;
     while (!back) back = await answers(server).catch(() => false);
     expect(postmasterPid()).not.toBe(pid);
+  });
+
+  it("that is closed while it comes back leaves no process behind", async () => {
+    const server = await open();
+    const pid = postmasterPid();
+    process.kill(pid, "SIGKILL");
+    await ended(pid);
+    await server.close();
+    expect(findPostmaster({ data: join(directory, "postgres", "data") })).toBeUndefined();
   });
 
   it("starts beside a lock file whose process id belongs to somebody else by now", async () => {
