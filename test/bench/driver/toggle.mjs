@@ -1,0 +1,82 @@
+/**
+ * The comparison of throughput: the servers' core is given to one system at a time, in short turns, so that whatever
+ * else happens on the machine meets all of them alike. Ratios are taken inside a round.
+ */
+
+import { checkDelivery } from "./contest.mjs";
+import { coreBusyNs } from "./machine.mjs";
+import { cpuNs, pause, resume, sleep } from "./processes.mjs";
+
+/**
+ * @typedef {object} Turned what one system did in one round
+ * @property {number} frames
+ * @property {number} cpuUs of the server
+ * @property {number} seconds while it had the core
+ * @property {number} loadUs CPU of its load generator
+ */
+
+/**
+ * Every system gets its events alike: `burst` of them at once, the next burst when the last frame of the one before has
+ * arrived everywhere. So a turn of the server has exactly `burst` events, whoever publishes them.
+ * @param {import("./contest.mjs").Contestant[]} contestants all paused
+ * @param {object} options
+ * @param {number} options.burst
+ * @param {number} options.framesPerEvent
+ * @param {number} options.seconds
+ * @param {number} [options.turnMs]
+ * @param {number} [options.first] who begins
+ * @param {number} [options.ahead] so many events may be under way at a time
+ * @param {number} [options.perTurn] for publishers inside the server; 0: no limit
+ * @returns {Promise<{ turned: Record<string, Turned>, othersShare: number, failures: Map<import("./contest.mjs").Contestant, string> }>}
+ */
+export async function playRound(contestants, options) {
+  const { burst, framesPerEvent, seconds, turnMs = 130, first = 0, ahead = burst, perTurn = burst } = options;
+  const order = contestants.map((_, at) => contestants[(at + first) % contestants.length]);
+  const before = new Map();
+  for (const c of order) before.set(c, { cpu: cpuNs(c.running.pids), stat: await c.generator.ask("stat"), ms: 0 });
+  const busyBefore = coreBusyNs();
+  const started = performance.now();
+
+  while (performance.now() - started < seconds * 1000) {
+    for (const c of order) {
+      const turn = performance.now();
+      resume(c.running.pids);
+      await c.generator.ask(`loop ${burst} ${ahead * framesPerEvent} ${perTurn}`);
+      await sleep(turnMs);
+      await c.generator.ask("hold");
+      pause(c.running.pids);
+      before.get(c).ms += performance.now() - turn;
+    }
+  }
+  const failures = new Map();
+  for (const c of order) {
+    const turn = performance.now();
+    try {
+      resume(c.running.pids);
+      before.get(c).after = await c.drained();
+      pause(c.running.pids);
+      checkDelivery(c, before.get(c).stat, before.get(c).after);
+    } catch (error) {
+      failures.set(c, error.message);
+    }
+    before.get(c).ms += performance.now() - turn;
+  }
+
+  /** @type {Record<string, Turned>} */
+  const turned = {};
+  let cpuSum = 0;
+  for (const c of order) {
+    if (failures.has(c)) continue;
+    const { cpu, stat, ms, after } = before.get(c);
+    const spent = cpuNs(c.running.pids) - cpu;
+    cpuSum += spent;
+    turned[c.name] = {
+      frames: after.frames - stat.frames,
+      cpuUs: spent / 1000,
+      seconds: ms / 1000,
+      loadUs: (after.cpu - stat.cpu) * 1e6,
+    };
+  }
+  const wall = (performance.now() - started) * 1e6;
+  return { turned, othersShare: Math.max(0, (coreBusyNs() - busyBefore - cpuSum) / wall), failures };
+}

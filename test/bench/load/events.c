@@ -1,0 +1,63 @@
+/* Checks that every counted socket gets every frame, once and in order, and takes its latency. */
+#define _GNU_SOURCE
+#include <string.h>
+#include "wsload.h"
+
+static const char key[] = "\"seq\":\"";
+#define KEY (sizeof key - 1)
+#define SEQUENCE_DIGITS 12
+#define TIME_AT (KEY + SEQUENCE_DIGITS + 8) /* behind `","ts":"` */
+#define TIME_DIGITS 20
+
+static uint64_t digits(const uint8_t *text, int count) {
+  uint64_t value = 0;
+  for (int i = 0; i < count; i++) value = value * 10 + (uint64_t)(text[i] - '0');
+  return value;
+}
+
+/* Frames of one kind have their sequence at one place: look there first. */
+static const uint8_t *find_sequence(const uint8_t *head, size_t available) {
+  static uint16_t hints[32];
+  if (available < 64) return NULL;
+  uint16_t *hint = &hints[(head[10] ^ head[19] ^ head[24]) & 31];
+  size_t need = TIME_AT + TIME_DIGITS;
+  if (*hint + need <= available && memcmp(head + *hint, key, KEY) == 0) return head + *hint;
+  const uint8_t *found = memmem(head, available, key, KEY);
+  if (found == NULL || (size_t)(found - head) + need > available) return NULL;
+  *hint = (uint16_t)(found - head);
+  return found;
+}
+
+uint64_t next_taken(uint64_t sequence, uint8_t mask) {
+  while (!(mask >> (sequence % EVENT_TYPES) & 1)) sequence++;
+  return sequence;
+}
+
+void event_arrived(struct connection *c, const uint8_t *head, size_t available, uint64_t length, uint64_t now) {
+  const uint8_t *found = find_sequence(head, available);
+  if (found == NULL) return;
+  uint64_t sequence = digits(found + KEY, SEQUENCE_DIGITS);
+  uint64_t intended = digits(found + TIME_AT, TIME_DIGITS);
+  counters.frames++;
+  counters.bytes += length;
+  if (length < counters.length_min) counters.length_min = length;
+  if (length > counters.length_max) counters.length_max = length;
+  latency_add(now > intended ? now - intended : 0);
+  c->got++;
+  if (c->counted) counters.owed--;
+  uint8_t mask = instances[c->instance].mask;
+  if (c->expected != UNKNOWN && sequence != c->expected) {
+    if (sequence < c->expected) counters.doubled++;
+    else counters.missing++;
+  }
+  c->expected = next_taken(sequence + 1, mask);
+}
+
+/* From here on nothing is owed to this socket. */
+void uncount(struct connection *c) {
+  if (!c->counted) return;
+  struct instance *instance = &instances[c->instance];
+  counters.owed -= (int64_t)(instance->taken - c->base - c->got);
+  instance->counted--;
+  c->counted = 0;
+}

@@ -1,0 +1,77 @@
+/** Eventwire as it is shipped: the program, its embedded database, instances made over its own API. */
+
+import { rmSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { serverCore } from "../driver/machine.mjs";
+import { kill, sleep, start } from "../driver/processes.mjs";
+import { freePort, listening, scratchDirectory } from "./external.mjs";
+import { baseUrl, filterOf, instanceName, instanceToken } from "./payload.mjs";
+
+const program = fileURLToPath(new URL("../../../dist/src/main.js", import.meta.url));
+/** The command of a Node server. */
+export const collectingNode = [
+  process.execPath,
+  "--expose-gc",
+  "--import",
+  new URL("./collect.mjs", import.meta.url).href,
+];
+export const accountToken = "bench-account-token";
+
+/** @param {import("./payload.mjs").Shape} shape */
+export async function startEventwire(shape) {
+  const directory = scratchDirectory("eventwire");
+  const [port, grpcPort] = [await freePort(), await freePort()];
+  const env = {
+    PATH: process.env.PATH,
+    HOST: "127.0.0.1",
+    PORT: String(port),
+    GRPC_PORT: String(grpcPort),
+    PUBLIC_URL: baseUrl,
+    DATA_DIR: `${directory}/data`,
+    ACCOUNT_TOKEN: accountToken,
+    RATE_LIMIT_GLOBAL: "0",
+    RATE_LIMIT_CREATE: "0",
+    DRAIN_SECONDS: "0",
+    LOG_LEVEL: "warn",
+  };
+  const child = start(serverCore, [...collectingNode, program], { env, gentle: true });
+  child.stdout.resume();
+  await listening(port, child);
+  await listening(grpcPort, child);
+  for (let number = 0; number < shape.instances; number++) await createInstance(port, number, shape);
+  return {
+    pids: [child.pid],
+    collects: true,
+    port,
+    publisher: { grpcPort, token: accountToken },
+    async close() {
+      // Its database must end with it.
+      child.kill("SIGCONT");
+      child.kill("SIGTERM");
+      await Promise.race([new Promise((resolve) => child.once("exit", resolve)), sleep(20_000)]);
+      await kill(child);
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+async function createInstance(port, number, shape) {
+  const body = {
+    name: instanceName(number),
+    token: instanceToken(number),
+    websocketEnabled: true,
+    websocketEvents: shape.mixed ? filterOf(number, shape) : [],
+    websocketMediaBase64: shape.media === true,
+  };
+  // The database may still be starting.
+  for (let tries = 0; ; tries++) {
+    const answer = await fetch(`http://127.0.0.1:${port}/api/instance/new`, {
+      method: "POST",
+      headers: { token: accountToken, "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    if (answer.status === 201) return;
+    if (tries === 50) throw new Error(`instance not created: ${answer.status} ${await answer.text()}`);
+    await sleep(200);
+  }
+}

@@ -1,0 +1,154 @@
+/** One table per workload, by the kind of its measurement. */
+
+import { peers } from "../peers/catalogue.mjs";
+import { kilobytes, megabytes, number, percent, ratio, table } from "./markdown.mjs";
+import { compare, middle } from "./measures.mjs";
+
+const titleOf = (system) => peers[system]?.title ?? system;
+const unique = (values) => [...new Set(values)];
+
+/** @type {Record<string, (result: any) => string>} */
+export const tables = {
+  throughput({ samples, others }) {
+    const systems = unique(samples.map(({ system }) => system));
+    const bursts = unique(samples.map(({ burst }) => burst));
+    const [base] = systems;
+    const cost = (system) =>
+      bursts.map((burst) => {
+        const found = compare(samples, system, base, "usPerFrame", (sample) => sample.burst === burst);
+        const us = middle(samples, "usPerFrame", (s) => s.system === system && s.burst === burst);
+        return system === base
+          ? `1 (${number(us)} µs)`
+          : `${ratio(found?.median)} ± ${percent(found?.spread)} (${number(us)} µs)`;
+      });
+    const speed = (system) =>
+      bursts.map((burst) =>
+        number(middle(samples, "framesPerCpuSecond", (s) => s.system === system && s.burst === burst)),
+      );
+    const load = bursts.map((burst) =>
+      percent(Math.max(...samples.filter((s) => s.burst === burst).map((s) => s.loadShare))),
+    );
+    const columns = bursts.map((burst) => `K = ${burst}`);
+    return [
+      `CPU of the server per delivered frame, ${titleOf(base)} = 1. K events at once; median over rounds ± half the range.`,
+      table(
+        ["system", ...columns],
+        systems.map((system) => [titleOf(system), ...cost(system)]),
+      ),
+      "Frames per second of CPU:",
+      table(
+        ["system", ...columns],
+        systems.map((system) => [titleOf(system), ...speed(system)]),
+      ),
+      `Load generator, at most, as a part of the server's CPU: ${load.join(", ")}. Others on the server's core, in the median: ${percent(
+        middle(
+          others.map((share) => ({ share })),
+          "share",
+          () => true,
+        ),
+      )}.`,
+    ].join("\n\n");
+  },
+
+  rates({ windows, gaveUp }) {
+    const systems = unique(windows.map(({ system }) => system));
+    const perSecond = unique(windows.map(({ rate }) => rate));
+    const cell = (system, rate) => {
+      const of = (key) => middle(windows, key, (w) => w.system === system && w.rate === rate);
+      if (gaveUp[system] !== undefined && gaveUp[system] <= rate) return "not sustained";
+      return `${["p50", "p99", "p999"].map((key) => number(of(key))).join(" / ")} (${percent(of("cpuShare"))})`;
+    };
+    return [
+      "Latency p50 / p99 / p99.9 in ms, from the moment an event was meant to happen to its arrival (CPU of one core).",
+      table(
+        ["system", ...perSecond.map((rate) => `${rate} events/s`)],
+        systems.map((s) => [titleOf(s), ...perSecond.map((r) => cell(s, r))]),
+      ),
+    ].join("\n\n");
+  },
+
+  saturation: ({ highest }) =>
+    table(
+      ["system", "events/s", "frames/s", "p99 ms", "then"],
+      highest.map((row) => [
+        titleOf(row.system),
+        number(row.eventsPerSecond),
+        number(row.framesPerSecond),
+        number(row.p99),
+        row.end,
+      ]),
+    ),
+
+  frozen({ samples }) {
+    const of = (system, freeze, key) => middle(samples, key, (s) => s.system === system && s.freeze === freeze);
+    const row = (system) => {
+      const closes = samples
+        .filter((s) => s.system === system && s.closed)
+        .map(({ closed }) => closed.join(",") || "open");
+      return [
+        titleOf(system),
+        ...[false, true].map((freeze) => `${number(of(system, freeze, "p50"))} / ${number(of(system, freeze, "p99"))}`),
+        ratio(of(system, true, "p99") / of(system, false, "p99")),
+        unique(closes).join("; "),
+      ];
+    };
+    const systems = unique(samples.map(({ system }) => system));
+    return table(
+      ["system", "all read, p50 / p99 ms", "one frozen, p50 / p99 ms", "ratio of p99", "what it read when thawed"],
+      systems.map(row),
+    );
+  },
+
+  stuck: ({ rows }) =>
+    table(
+      ["system", "frame", "frames waiting", "one copy of them", "growth of the process", "growth of the kernel"],
+      rows.map((r) => [
+        titleOf(r.system),
+        number(r.size),
+        r.waiting,
+        megabytes(r.waiting * r.size),
+        megabytes(r.growth),
+        megabytes(r.kernelGrowth),
+      ]),
+    ),
+
+  idle: ({ rows }) =>
+    table(
+      ["system", "sockets", "empty process", "per socket", "per further socket", "kernel, both ends"],
+      rows.map((r) => [
+        titleOf(r.system),
+        number(r.count),
+        megabytes(r.emptyBytes),
+        kilobytes(r.bytesPerSocket),
+        kilobytes(r.bytesPerFurtherSocket),
+        kilobytes(r.kernelBytesPerSocket),
+      ]),
+    ),
+
+  storm({ samples }) {
+    const systems = unique(samples.map(({ system }) => system));
+    const row = (system) => {
+      const found = compare(samples, system, systems[0], "usPerUpgrade");
+      const of = (key) => number(middle(samples, key, (s) => s.system === system));
+      return [
+        titleOf(system),
+        `${ratio(found?.median)} ± ${percent(found?.spread)}`,
+        of("usPerUpgrade"),
+        of("upgradesPerSecond"),
+      ];
+    };
+    return table(["system", `${titleOf(systems[0])} = 1`, "CPU µs per upgrade", "upgrades/s seen"], systems.map(row));
+  },
+
+  ingest({ samples }) {
+    const systems = unique(samples.map(({ system }) => system));
+    const row = (system) => {
+      const us = middle(samples, "usPerEvent", (s) => s.system === system);
+      return [system, number(us), number(1e6 / us), percent(middle(samples, "loadShare", (s) => s.system === system))];
+    };
+    return table(
+      ["way", "CPU µs per event", "events per second of CPU", "publisher's CPU, as a part of the server's"],
+      systems.map(row),
+    );
+  },
+};

@@ -1,0 +1,99 @@
+/** Every workload, in the order of the report. */
+
+import { frozen } from "./frozen.mjs";
+import { idle } from "./idle.mjs";
+import { ingest } from "./ingest.mjs";
+import { rates } from "./rates.mjs";
+import { saturation } from "./saturation.mjs";
+import { storm } from "./storm.mjs";
+import { stuck } from "./stuck.mjs";
+import { throughput } from "./throughput.mjs";
+
+const KiB = 1024;
+const others = ["ws", "socket.io", "nchan", "nats"];
+const all = ["hub", "publish", "stream", ...others];
+
+export const workloads = [
+  throughput({
+    name: "fanout",
+    title: "1,000 sockets, frames of 400 B",
+    shape: { size: 400, instances: 1, sockets: 1000 },
+    bursts: [1, 4, 16, 64],
+    systems: [...all, "unary", "rest"],
+    quick: true,
+  }),
+  throughput({
+    name: "frames2k",
+    title: "1,000 sockets, frames of 2 KiB",
+    shape: { size: 2 * KiB, instances: 1, sockets: 1000 },
+    bursts: [1, 4, 16],
+    systems: all,
+  }),
+  throughput({
+    name: "crowd",
+    title: "5,000 sockets, frames of 400 B",
+    shape: { size: 400, instances: 1, sockets: 5000 },
+    bursts: [1, 4, 16],
+    systems: all,
+  }),
+  throughput({
+    name: "instances",
+    title: "100 instances with 100 sockets each, mixed filters, six event types, frames of 400 B",
+    shape: { size: 400, instances: 100, sockets: 10_000, mixed: true },
+    bursts: [24, 96],
+    systems: ["hub", "publish", "stream"],
+  }),
+  throughput({
+    name: "frames20k",
+    title: "500 sockets, frames of 20 KiB",
+    shape: { size: 20 * KiB, instances: 1, sockets: 500 },
+    bursts: [1, 4],
+    systems: ["hub", "publish", "stream", "ws"],
+  }),
+  throughput({
+    name: "media",
+    title: "100 sockets, media in frames of 256 KiB as base64",
+    shape: { size: 256 * KiB, instances: 1, sockets: 100, media: true },
+    bursts: [1],
+    systems: ["hub", "publish", "stream", "ws"],
+  }),
+  rates({
+    name: "rates",
+    title: "Fixed rates: 1,000 sockets, frames of 400 B",
+    shape: { size: 400, instances: 1, sockets: 1000 },
+    perSecond: [50, 200, 1000, 1500],
+    systems: all,
+    quick: true,
+  }),
+  saturation({
+    name: "saturation",
+    title: "Saturation: 1,000 sockets, frames of 400 B",
+    shape: { size: 400, instances: 1, sockets: 1000 },
+    from: 1000,
+    systems: ["hub", "publish", "stream"],
+  }),
+  frozen({
+    name: "frozen",
+    title: "One frozen reader among 1,000, frames of 2 KiB, 200 events/s",
+    shape: { size: 2 * KiB, instances: 1, sockets: 1000 },
+    rate: 200,
+    systems: ["hub", "stream"],
+  }),
+  stuck({
+    name: "stuck",
+    title: "1,000 frozen readers",
+    shapes: [
+      { size: 2 * KiB, instances: 1, sockets: 1000, perSecond: 100 },
+      { size: 256 * KiB, instances: 1, sockets: 1000, media: true, perSecond: 20 },
+    ],
+    systems: ["hub", "stream"],
+  }),
+  idle({ name: "idle", title: "20,000 idle sockets", sockets: 20_000, systems: all }),
+  storm({
+    name: "storm",
+    title: "A storm of 10,000 connections",
+    sockets: 10_000,
+    systems: ["publish", "hub", "stream", ...others],
+  }),
+  ingest({ name: "ingest", title: "Taking events in: 400 B" }),
+];

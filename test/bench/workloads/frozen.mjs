@@ -1,0 +1,42 @@
+/** One reader of a thousand stops reading: what the others notice of it. Windows with and without it take turns. */
+
+import { connectAll, oneByOne } from "../driver/contest.mjs";
+import { pause, resume, sleep } from "../driver/processes.mjs";
+import { playWindow } from "./rates.mjs";
+
+export function frozen({ name, title, shape, rate, systems }) {
+  return {
+    name,
+    title,
+    systems,
+    kind: "frozen",
+    narrow: true,
+    async run({ available, rounds, windowSeconds, log }) {
+      // A small receive buffer: the kernel's room for it must be full within the window.
+      const options = { load: { small: 1, small_bytes: 4096 } };
+      const perSystem = await oneByOne(systems.filter(available), shape, log, options, async (c) => {
+        const samples = [];
+        for (let round = 0; round < 2 * rounds; round++) {
+          const freeze = round % 2 === 1;
+          if (freeze) await c.generator.ask("freeze 1");
+          const { p50, p99, p999 } = await playWindow(c, rate, windowSeconds);
+          const closed = freeze ? await thaw(c, shape.sockets) : undefined;
+          samples.push({ system: c.name, freeze, p50, p99, p999, closed });
+        }
+        return samples;
+      });
+      return { samples: perSystem.flat() };
+    },
+  };
+}
+
+/** Lets it read what was left for it; answers the close codes it saw. Then it is connected again. */
+async function thaw(contestant, sockets) {
+  resume(contestant.running.pids);
+  const before = await contestant.generator.ask("thaw");
+  await sleep(1000);
+  const after = await contestant.generator.ask("stat");
+  await connectAll(contestant, sockets);
+  pause(contestant.running.pids);
+  return Object.keys(after.closes).filter((code) => after.closes[code] !== before.closes[code]);
+}

@@ -1,0 +1,51 @@
+/** All readers stop: memory that the frames waiting for them take. */
+
+import { oneByOne } from "../driver/contest.mjs";
+import { measureMemory, resume, sleep } from "../driver/processes.mjs";
+
+/** Less than the 257 that would disconnect them. */
+const events = 240;
+
+export function stuck({ name, title, shapes, systems }) {
+  return {
+    name,
+    title,
+    systems,
+    kind: "stuck",
+    narrow: true,
+    async run({ available, log }) {
+      const rows = [];
+      for (const shape of shapes) {
+        const options = { load: { small: shape.sockets, small_bytes: 4096 } };
+        rows.push(...(await oneByOne(systems.filter(available), shape, log, options, (c) => measure(c, shape))));
+      }
+      return { rows };
+    },
+  };
+}
+
+async function measure({ name, running, generator, drained }, { size, sockets, perSecond }) {
+  resume(running.pids);
+  // The first events compile code and fill caches that are no part of what waits. Slowly: nothing may wait yet.
+  await generator.ask("rate 3");
+  await sleep(2000);
+  await drained();
+  const free = await measureMemory(running);
+  await generator.ask(`freeze ${sockets}`);
+  const before = await generator.ask(`rate ${perSecond}`);
+  let now = before;
+  while (now.published - before.published < events) {
+    await sleep(20);
+    now = await generator.ask("stat");
+  }
+  const { published } = await generator.ask("hold");
+  const full = await measureMemory(running);
+  return {
+    system: name,
+    size,
+    sockets,
+    waiting: published - before.published,
+    growth: full.resident - free.resident,
+    kernelGrowth: full.kernel - free.kernel,
+  };
+}
