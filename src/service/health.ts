@@ -11,13 +11,23 @@ export interface Health {
 }
 
 export function createHealth({ store, directory }: { store: Store; directory: Directory }): Health {
+  /** Anyone may ask, as often as they like: all who ask at once share one question to the database. */
+  let asking: ReturnType<Health["trouble"]> | undefined;
+
+  async function ask(): ReturnType<Health["trouble"]> {
+    try {
+      return (await store.trouble()) ?? (directory.ready ? undefined : "starting");
+    } catch {
+      return "unreachable";
+    }
+  }
+
   return {
-    async trouble() {
-      try {
-        return (await store.trouble()) ?? (directory.ready ? undefined : "starting");
-      } catch {
-        return "unreachable";
-      }
+    trouble() {
+      asking ??= ask().finally(() => {
+        asking = undefined;
+      });
+      return asking;
     },
     uptime: () => Math.floor(process.uptime()),
   };

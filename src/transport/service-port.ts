@@ -100,20 +100,27 @@ export async function startServicePort(options: ServicePortOptions): Promise<Ser
     session.setLocalWindowSize(sessionWindowBytes);
   });
 
-  const sockets = new Set<Socket>();
-  const undecided = new Set<Socket>();
-  function accept(socket: Socket): void {
-    sockets.add(socket);
-    undecided.add(socket);
+  const connections = new Set<Socket>();
+  /** Those that have not said what they speak, by the peer's address and port: TLS wraps a socket in another. */
+  const undecided = new Map<string, Socket>();
+
+  function track(socket: Socket): void {
+    const peer = peerOf(socket);
+    connections.add(socket);
+    undecided.set(peer, socket);
     socket.once("close", () => {
-      sockets.delete(socket);
-      undecided.delete(socket);
+      connections.delete(socket);
+      undecided.delete(peer);
     });
-    socket.on("error", () => socket.destroy());
     socket.setNoDelay(true);
+  }
+
+  function accept(socket: Socket): void {
+    const peer = peerOf(socket);
+    socket.on("error", () => socket.destroy());
     sniff(socket, {
       decided(protocol) {
-        undecided.delete(socket);
+        undecided.delete(peer);
         (protocol === "http2" ? http2 : http1).emit("connection", socket);
       },
       timeoutMs: timeouts.headersMs,
@@ -123,6 +130,8 @@ export async function startServicePort(options: ServicePortOptions): Promise<Ser
   const server = tls
     ? createTls({ ...tls, ALPNProtocols: ["h2", "http/1.1"], handshakeTimeout: timeouts.headersMs }, accept)
     : createServer(accept);
+  server.on("connection", track);
+  server.on("tlsClientError", (_: Error, socket: Socket) => socket.destroy());
   const port = await listen(server, host, options.port);
 
   async function closeAll(deadlineMs: number): Promise<void> {
@@ -131,9 +140,9 @@ export async function startServicePort(options: ServicePortOptions): Promise<Ser
     shutdown.abort(new AppError("SHUTTING_DOWN"));
     sessions.close();
     http1.close();
-    for (const socket of undecided) socket.destroy();
+    for (const socket of undecided.values()) socket.destroy();
     const cut = setTimeout(() => {
-      for (const socket of sockets) socket.destroy();
+      for (const socket of connections) socket.destroy();
     }, deadlineMs);
     await closed;
     clearTimeout(cut);
@@ -187,4 +196,8 @@ async function listen(server: Server, host: string, port: number): Promise<numbe
     throw new Error(`GRPC_PORT: cannot listen on ${host}:${port}: ${why}`, { cause });
   }
   return (server.address() as AddressInfo).port;
+}
+
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }

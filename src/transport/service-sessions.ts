@@ -8,30 +8,36 @@ export interface Sessions {
   close(): void;
 }
 
-export function createSessions({ pingIntervalMs }: { pingIntervalMs: number }): Sessions {
-  /** Whether a ping is on its way. */
-  const sessions = new Map<ServerHttp2Session, boolean>();
+/** Pings in a row that a peer may leave unanswered: one may fall into a pause of its own. */
+const unansweredMax = 2;
 
-  /** A peer that has not answered since the last round is gone, and so are its streams. */
-  function ping(session: ServerHttp2Session, waiting: boolean): void {
-    if (waiting) {
+export function createSessions({ pingIntervalMs }: { pingIntervalMs: number }): Sessions {
+  /** Pings that are not answered. */
+  const sessions = new Map<ServerHttp2Session, number>();
+
+  function ping(session: ServerHttp2Session, unanswered: number): void {
+    if (session.closed || session.destroyed) return;
+    if (unanswered >= unansweredMax) {
       session.destroy();
       return;
     }
-    sessions.set(session, true);
+    sessions.set(session, unanswered + 1);
     session.ping((error) => {
-      if (error === null && sessions.has(session)) sessions.set(session, false);
+      if (error === null && sessions.has(session)) sessions.set(session, 0);
     });
   }
 
   const timer = setInterval(() => {
-    for (const [session, waiting] of sessions) if (!session.closed && !session.destroyed) ping(session, waiting);
+    // Behind the reading of sockets: a pause of this process is not the fault of its peers.
+    setImmediate(() => {
+      for (const [session, unanswered] of sessions) ping(session, unanswered);
+    });
   }, pingIntervalMs);
   timer.unref();
 
   return {
     add(session) {
-      sessions.set(session, false);
+      sessions.set(session, 0);
       session.on("error", () => session.destroy());
       session.once("close", () => sessions.delete(session));
     },

@@ -49,7 +49,8 @@ export async function openH2(port: number): Promise<H2Client> {
       return received;
     });
     answered.catch(() => {});
-    const closed = once(stream, "close");
+    // Not `once`: it would reject for a stream that is reset.
+    const closed = new Promise<void>((resolve) => stream.once("close", () => resolve()));
     return {
       write: (bytes) => void stream.write(bytes),
       end: (bytes) => void stream.end(bytes),
