@@ -16,6 +16,8 @@ export async function serve(self: NodeJS.Process): Promise<void> {
   const settings = readSettings(self.env);
   const logger = createLogger({ level: settings.logLevel, readable: self.stderr.isTTY === true });
   const stopper = createStopper(self, logger, settings.drainSeconds);
+  // Whoever was to read it may have gone: no reason to end.
+  self.stdout.on("error", () => {});
 
   const server = await startServer(settings, logger, {
     onFirstAccount: (token) => {

@@ -2,7 +2,7 @@
 
 import { once } from "node:events";
 import { existsSync, writeFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
+import { type AddressInfo, createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { createTestDatabase, query } from "../support/postgres.js";
@@ -27,10 +27,22 @@ async function refusal(env: Record<string, string>): Promise<string> {
 }
 
 async function takenPort(): Promise<string> {
+  const { server, port } = await listenAnywhere();
+  onTestFinished(() => void server.close());
+  return port;
+}
+
+async function freePort(): Promise<string> {
+  const { server, port } = await listenAnywhere();
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+async function listenAnywhere(): Promise<{ server: Server; port: string }> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
-  onTestFinished(() => void server.close());
-  return String((server.address() as AddressInfo).port);
+  return { server, port: String((server.address() as AddressInfo).port) };
 }
 
 describe("a start that cannot succeed ends with code 1 and one sentence", () => {
@@ -114,6 +126,18 @@ describe("a start", () => {
     const client = createRestClient(server.url, accountToken);
     expect(await client.call("POST", "/api/instance/new", { name: "desk-1" })).toMatchObject({ status: 201 });
     expect(existsSync(join(DATA_DIR, "postgres"))).toBe(true);
+  });
+
+  it("succeeds when nobody reads what it prints", async () => {
+    const PORT = await freePort();
+    const env = { ...(await database()), HOST: "127.0.0.1", PORT, GRPC_PORT: "0", ACCOUNT_TOKEN: accountToken };
+    const program = startProgram([], env);
+    program.child.stdout?.destroy();
+    await expect
+      .poll(() => fetch(`http://127.0.0.1:${PORT}/health`).then(({ status }) => status, String), { timeout: 30_000 })
+      .toBe(200);
+    program.kill("SIGTERM");
+    expect(await program.ended).toBe(0);
   });
 
   it("succeeds without its database, answers that it is degraded, and recovers by itself", async () => {
