@@ -37,7 +37,7 @@ export function createGrpcBatches(options: {
     yield noBytes;
     try {
       const batches = readBatches(request.body as AsyncIterable<Uint8Array>, messageBytesMax, decode);
-      for await (const answer of api.stream(method, admission, incoming(batches, [request.signal, shutdown])))
+      for await (const answer of api.stream(method, admission, incoming(batches, [request.signal, shutdown], true)))
         yield frame(toBinary(method.output, answer as PublishEventsResponse));
       trailer.set("grpc-status", grpcStatusOk);
     } catch (error) {

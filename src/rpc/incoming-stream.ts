@@ -11,6 +11,7 @@ import { unreadable } from "./rpc-error.js";
 export async function* incoming<T>(
   requests: AsyncIterable<T>,
   signals: readonly (AbortSignal | undefined)[],
+  carriesEvent: boolean,
 ): AsyncGenerator<T> {
   const iterator = requests[Symbol.asyncIterator]();
   const watched = signals.filter((signal) => signal !== undefined);
@@ -32,7 +33,7 @@ export async function* incoming<T>(
   } catch (error) {
     if (error instanceof AppError) throw error;
     if (!(error instanceof ConnectError) || gone.has(error.code)) return;
-    throw unreadable(error.code, true, error);
+    throw unreadable(error.code, carriesEvent, error);
   } finally {
     for (const signal of watched) signal.removeEventListener("abort", onAbort);
   }

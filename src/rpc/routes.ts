@@ -61,7 +61,7 @@ export function createRoutes({ api, grpc, publishMaxBytes, shutdown }: HandlersO
         const admission = enter(context);
         try {
           if (admission.refusal === undefined) announce(context, admission);
-          yield* api.stream(method, admission, incoming(requests, [context.signal, shutdown]));
+          yield* api.stream(method, admission, incoming(requests, [context.signal, shutdown], true));
         } catch (error) {
           throw toConnectError(AppError.from(error), rateMetadata(admission.rate));
         }

@@ -8,6 +8,7 @@ import { createServer as createTls } from "node:tls";
 import { createConnectRouter } from "@connectrpc/connect";
 import { compressionBrotli, compressionGzip } from "@connectrpc/connect-node";
 import type { Logger } from "pino";
+import { Health } from "../../gen/grpc/health/v1/health_pb.js";
 import { AppError } from "../domain/errors.js";
 import { createHandler, type Handler } from "../rpc/handlers.js";
 import { services } from "../rpc/services.js";
@@ -179,7 +180,7 @@ function standardHandlers(
     jsonOptions: { alwaysEmitImplicit: true },
     readMaxBytes: standardMessageBytesMax,
   });
-  addReflection(router, services);
+  addReflection(router, [...services, Health], shutdown);
   addHealth(router, { services, trouble, shutdown, watchIntervalMs: healthWatchIntervalMs });
   const admit = async () => ({ principal: undefined, rate: undefined, refusal: undefined });
   return router.handlers.map((route) => createHandler(route, { admit, carriesEvent: false, logger }));

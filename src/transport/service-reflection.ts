@@ -20,12 +20,15 @@ import {
   type ServerReflectionRequest,
   type ServerReflectionResponseSchema,
 } from "../../gen/grpc/reflection/v1/reflection_pb.js";
+import { AppError } from "../domain/errors.js";
+import { incoming } from "../rpc/incoming-stream.js";
 import { enter } from "../rpc/passage.js";
+import { toConnectError } from "../rpc/rpc-error.js";
 
 type Answer = NonNullable<MessageInitShape<typeof ServerReflectionResponseSchema>["messageResponse"]>;
 
-/** Describes `services` and itself. */
-export function addReflection(router: ConnectRouter, services: readonly DescService[]): void {
+/** Describes `services` and itself. `shutdown` ends open streams. */
+export function addReflection(router: ConnectRouter, services: readonly DescService[], shutdown: AbortSignal): void {
   const described = [...services, ServerReflection];
   const files = new Map(described.flatMap(({ file }) => [...closure(file)]));
   const registry = createRegistry(...files.values());
@@ -71,8 +74,12 @@ export function addReflection(router: ConnectRouter, services: readonly DescServ
     router.service(service, {
       async *serverReflectionInfo(requests, context) {
         enter(context);
-        for await (const request of requests)
-          yield { validHost: request.host, originalRequest: request, messageResponse: answer(request) };
+        try {
+          for await (const request of incoming(requests, [context.signal, shutdown], false))
+            yield { validHost: request.host, originalRequest: request, messageResponse: answer(request) };
+        } catch (error) {
+          throw toConnectError(AppError.from(error));
+        }
       },
     });
 }

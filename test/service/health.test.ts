@@ -1,0 +1,43 @@
+/** Whether a node can serve. */
+
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { createHealth } from "../../src/service/health.js";
+import { type ServiceNode, startServiceNode } from "../support/service-node.js";
+
+let node: ServiceNode;
+beforeAll(async () => {
+  node = await startServiceNode();
+});
+afterAll(() => node.close());
+
+it("has no trouble while the database answers", async () => {
+  const health = createHealth(node);
+  expect(await health.trouble()).toBeUndefined();
+  expect(health.uptime()).toBe(Math.floor(health.uptime()));
+});
+
+it("is starting until the directory was read", async () => {
+  const health = createHealth({ store: node.store, directory: { ...node.directory, ready: false } });
+  expect(await health.trouble()).toBe("starting");
+});
+
+it("asks the database once for all who ask at once, and anew for who asks later", async () => {
+  let questions = 0;
+  const store = {
+    ...node.store,
+    trouble: () => {
+      questions++;
+      return node.store.trouble();
+    },
+  };
+  const health = createHealth({ store, directory: node.directory });
+  await Promise.all(Array.from({ length: 1_000 }, () => health.trouble()));
+  expect(questions).toBe(1);
+  await health.trouble();
+  expect(questions).toBe(2);
+});
+
+it("is unreachable when the database is gone", async () => {
+  await node.database.drop();
+  expect(await createHealth(node).trouble()).toBe("unreachable");
+});
