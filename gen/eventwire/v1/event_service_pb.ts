@@ -230,7 +230,10 @@ export const EventService: GenService<{
    * answered once, in order, after its last event was handed to the sockets. An event that cannot be published is
    * named in its batch's answer and disturbs neither the batch nor the stream. Needs HTTP/2 (the service port).
    *
-   * Errors: UNAUTHENTICATED `Invalid token` ends the stream; everything else is a Refusal.
+   * Errors that end the stream: UNAUTHENTICATED `Invalid token`, also when the token is revoked later;
+   * INVALID_ARGUMENT `Invalid request body` for a message that is no batch or has more than 1024 events, none of which
+   * is published then; RESOURCE_EXHAUSTED `Event too large` for a batch beyond 4/3 of PUBLISH_MAX_BYTES; UNAVAILABLE
+   * `Shutting down. Try again later.` Everything else is a Refusal. The rate limit counts events.
    *
    * @generated from rpc eventwire.v1.EventService.PublishEvents
    */

@@ -399,9 +399,9 @@ export const InstanceService: GenService<{
   /**
    * Creates an instance and, when one of the `websocket_…` fields is given, its channel configuration.
    *
-   * A configuration that is invalid or cannot be saved never aborts the creation: the instance exists, the answer's
-   * `websocket` reads `enabled: false`, and the cause is in the log. Without any of these fields there is no
-   * configuration.
+   * A configuration that is invalid or cannot be saved never aborts the creation: the instance exists, a disabled
+   * configuration is saved where that is possible, the answer's `websocket` reads `enabled: false`, and the cause is in
+   * the log. Without any of these fields there is no configuration; one that is `null` is given.
    *
    * Errors: INVALID_ARGUMENT `Invalid request body`, UNAUTHENTICATED `Invalid token`, ALREADY_EXISTS
    * `Instance already exists` or `Token already in use`, PERMISSION_DENIED `Account instance quota exceeded`,
