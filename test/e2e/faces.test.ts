@@ -51,6 +51,12 @@ describe.each(Object.entries(faces))("%s", (_name, open) => {
     const got = await call(face, stage);
     expect(got.outcome).toEqual(typeof outcome === "string" ? failure(outcome) : { answer: outcome(stage) });
   });
+
+  it("leaves no token in the log, at its most talkative level and before anything is redacted", () => {
+    const log = server.log.join("");
+    expect(log).not.toBe("");
+    for (const token of [stage.account, stage.deskToken, "token-of-other"]) expect(log).not.toContain(token);
+  });
 });
 
 it("the window of a token is the same on every face, and shared by all of them", async () => {
