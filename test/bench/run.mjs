@@ -1,7 +1,7 @@
 /** The command line of the benchmark: `npm run bench -- [--quick] [--only a,b] [--write] [--install] [--list]`. */
 
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { cache } from "./driver/generator.mjs";
@@ -38,6 +38,14 @@ function install() {
   execFileSync("apt-get", ["install", "-y", "--no-install-recommends", ...packages], { stdio: "inherit", env });
 }
 
+/** What a run left that was ended early. */
+function clearScratch() {
+  mkdirSync(cache, { recursive: true });
+  for (const entry of readdirSync(cache, { withFileTypes: true })) {
+    if (entry.isDirectory()) rmSync(cache + entry.name, { recursive: true });
+  }
+}
+
 /** `--only` takes names of workloads and of systems. */
 function select() {
   const names = options.only?.split(",") ?? [];
@@ -58,6 +66,8 @@ if (options.list) {
 const reason = missing();
 if (reason !== undefined) stop(`The benchmark cannot run here: ${reason}.`);
 if (options.install && options.inner === undefined) install();
+
+if (options.inner === undefined) clearScratch();
 
 const { chosen, systems } = select();
 const leftOut = [];
@@ -99,7 +109,6 @@ for (const workload of chosen) {
   }
 }
 
-mkdirSync(cache, { recursive: true });
 writeFileSync(options.inner ?? `${cache}results.json`, JSON.stringify(results, undefined, 1));
 if (options.inner !== undefined) process.exit(0);
 const about = { machine: describeMachine(), mode: options.quick ? "quick run" : "full run", leftOut };

@@ -5,10 +5,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { onCore } from "./machine.mjs";
 
-/** @type {Set<import("node:child_process").ChildProcess>} */
+/** Those that are running. @type {Set<import("node:child_process").ChildProcess>} */
 const children = new Set();
 /** Those that ended by themselves. */
 const deaths = [];
+
+const gentleMs = 20_000;
 
 /** Enough descriptors for 20,000 sockets where we may ask for them. */
 const manyFiles = 'ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -Hn)"; exec "$@"';
@@ -17,7 +19,7 @@ const manyFiles = 'ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -Hn)"; exe
  * @param {object} [options]
  * @param {NodeJS.ProcessEnv} [options.env]
  * @param {"pipe" | "ignore"} [options.stdin]
- * @param {boolean} [options.gentle] it has something to clean up when this process ends early
+ * @param {boolean} [options.gentle] it has children of its own, which it ends when it is asked to end
  */
 export function start(core, command, { env = process.env, stdin = "ignore", gentle = false } = {}) {
   const words = ["sh", "-c", manyFiles, "sh", ...onCore(core, command)];
@@ -48,24 +50,44 @@ export function firstLine(child) {
   });
 }
 
-export function kill(child) {
-  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+/** Ends a process; a gentle one has some seconds to end by itself. */
+export async function kill(child) {
+  if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = new Promise((resolve) => child.once("exit", resolve));
   child.kill("SIGCONT");
+  if (child.gentle) {
+    child.kill("SIGTERM");
+    await Promise.race([gone, sleep(gentleMs)]);
+  }
   child.kill("SIGKILL");
-  return gone;
+  await gone;
 }
 
 process.on("exit", () => {
-  for (const child of children) {
-    child.kill("SIGCONT");
-    child.kill(child.gentle ? "SIGTERM" : "SIGKILL");
+  // What is paused could not end.
+  for (const pid of paused) {
+    try {
+      process.kill(pid, "SIGCONT");
+    } catch {
+      // It is gone already.
+    }
   }
+  for (const child of children) child.kill(child.gentle ? "SIGTERM" : "SIGKILL");
 });
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(130));
 
-export const pause = (pids) => signal(pids, "SIGSTOP");
-export const resume = (pids) => signal(pids, "SIGCONT");
+/** @type {Set<number>} */
+const paused = new Set();
+
+export function pause(pids) {
+  signal(pids, "SIGSTOP");
+  for (const pid of pids) paused.add(pid);
+}
+
+export function resume(pids) {
+  signal(pids, "SIGCONT");
+  for (const pid of pids) paused.delete(pid);
+}
 
 function signal(pids, name) {
   for (const pid of pids) {

@@ -37,29 +37,37 @@ export async function playRound(contestants, options) {
   const busyBefore = coreBusyNs();
   const started = performance.now();
 
-  while (performance.now() - started < seconds * 1000) {
-    for (const c of order) {
-      const turn = performance.now();
-      resume(c.running.pids);
-      await c.generator.ask(`loop ${burst} ${ahead * framesPerEvent} ${perTurn}`);
-      await sleep(turnMs);
-      await c.generator.ask("hold");
-      pause(c.running.pids);
-      before.get(c).ms += performance.now() - turn;
-    }
-  }
   const failures = new Map();
-  for (const c of order) {
-    const turn = performance.now();
+  /** Gives the core to one of them while `play` runs. */
+  async function turn(c, play) {
+    if (failures.has(c)) return;
+    const began = performance.now();
     try {
       resume(c.running.pids);
-      before.get(c).after = await c.drained();
+      await play();
       pause(c.running.pids);
-      checkDelivery(c, before.get(c).stat, before.get(c).after);
     } catch (error) {
       failures.set(c, error.message);
     }
-    before.get(c).ms += performance.now() - turn;
+    before.get(c).ms += performance.now() - began;
+  }
+
+  while (performance.now() - started < seconds * 1000) {
+    for (const c of order) {
+      await turn(c, async () => {
+        await c.generator.ask(`loop ${burst} ${ahead * framesPerEvent} ${perTurn}`);
+        await sleep(turnMs);
+        await c.generator.ask("hold");
+      });
+    }
+  }
+  for (const c of order) {
+    await turn(c, async () => {
+      const { stat } = before.get(c);
+      const after = await c.drained();
+      before.get(c).after = after;
+      checkDelivery(c, stat, after);
+    });
   }
 
   /** @type {Record<string, Turned>} */

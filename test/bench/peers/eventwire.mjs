@@ -45,10 +45,6 @@ export async function startEventwire(shape) {
     port,
     publisher: { grpcPort, token: accountToken },
     async close() {
-      // Its database must end with it.
-      child.kill("SIGCONT");
-      child.kill("SIGTERM");
-      await Promise.race([new Promise((resolve) => child.once("exit", resolve)), sleep(20_000)]);
       await kill(child);
       rmSync(directory, { recursive: true, force: true });
     },

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { connect, createServer } from "node:net";
 import { cache } from "../driver/generator.mjs";
 import { has, serverCore } from "../driver/machine.mjs";
-import { kill, sleep, start } from "../driver/processes.mjs";
+import { kill, resume, sleep, start } from "../driver/processes.mjs";
 
 const nchanModule = "/usr/lib/nginx/modules/ngx_nchan_module.so";
 
@@ -82,18 +82,18 @@ export async function startNchan() {
   const directory = scratchDirectory("nchan");
   const port = await freePort();
   writeFileSync(`${directory}/nginx.conf`, nginxConfiguration(directory, port));
-  const child = start(serverCore, ["nginx", "-p", directory, "-c", `${directory}/nginx.conf`]);
+  const child = start(serverCore, ["nginx", "-p", directory, "-c", `${directory}/nginx.conf`], { gentle: true });
   await listening(port, child);
   const workers = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8").trim().split(" ").map(Number);
   return {
-    child,
     pids: workers,
     port,
     async close() {
-      // The master ends its worker, which must not be stopped then.
-      for (const pid of workers) process.kill(pid, "SIGCONT");
-      child.kill("SIGTERM");
-      await Promise.race([new Promise((resolve) => child.once("exit", resolve)), sleep(3000)]);
+      try {
+        resume(workers);
+      } catch {
+        // A worker that crashed needs no resuming.
+      }
       await kill(child);
       rmSync(directory, { recursive: true, force: true });
     },

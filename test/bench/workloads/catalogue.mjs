@@ -63,7 +63,6 @@ export const workloads = [
     shape: { size: 400, instances: 1, sockets: 1000 },
     perSecond: [50, 200, 1000, 1500],
     systems: all,
-    quick: true,
   }),
   saturation({
     name: "saturation",

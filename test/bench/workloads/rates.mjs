@@ -19,12 +19,11 @@ const warmUpMs = 400;
  * @property {number} cpuShare of one core
  */
 
-export function rates({ name, title, shape, perSecond, systems, quick = false }) {
+export function rates({ name, title, shape, perSecond, systems }) {
   return {
     name,
     title,
     systems,
-    quick,
     kind: "rates",
     async run({ available, rounds, windowSeconds, log }) {
       const entered = systems.filter(available);
