@@ -157,6 +157,7 @@ describe("a connection", () => {
     }
     client.destroy();
     expect(await isServing()).toBe(true);
+    expect(node.log.filter((line) => (line.level as number) >= 40)).toEqual([]);
   });
 
   it("that goes at any stage of a call is survived", async () => {

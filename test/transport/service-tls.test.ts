@@ -36,7 +36,8 @@ it.each(names)("answers %s", async (name) => {
 
 it("answers grpc-js", async () => {
   const credentials = grpc.credentials.createSsl(Buffer.from(certificate.cert));
-  const client = new grpc.Client(new URL(node.url).host, credentials);
+  const options = { "grpc.ssl_target_name_override": "localhost" };
+  const client = new grpc.Client(new URL(node.url).host, credentials, options);
   const bytes = (value: Buffer): Buffer => value;
   const path = "/eventwire.v1.HealthService/CheckHealth";
   const answer = await new Promise<Buffer | undefined>((resolve, reject) =>
