@@ -30,13 +30,12 @@ export function jsonOption(): Option {
   return new Option("--json", "print JSON");
 }
 
-export function tokenOption(): Option {
-  return new Option(
-    "--token <token>",
-    "use this token, 8 to 128 visible ASCII characters, in place of a generated one",
-  ).argParser((text) => {
-    if (/^[\x21-\x7e]{8,128}$/.test(text)) return text;
-    throw new InvalidArgumentError("It must be 8 to 128 visible ASCII characters.");
+/** `shortest`: an account's token is ours to demand, an instance's may be what it has had elsewhere. */
+export function tokenOption(shortest: number): Option {
+  const rule = `${shortest} to 128 visible ASCII characters`;
+  return new Option("--token <token>", `use this token, ${rule}, in place of a generated one`).argParser((text) => {
+    if (/^[\x21-\x7e]{1,128}$/.test(text) && text.length >= shortest) return text;
+    throw new InvalidArgumentError(`It must be ${rule}.`);
   });
 }
 
@@ -46,7 +45,8 @@ export function group(program: Command, name: string, description: string): Comm
 
 /** The same rule as the contract's: an instance that no route can name would be of no use. */
 export function parseInstanceName(text: string): string {
-  const possible = /^[^ /\p{Cc}]([^/\p{Cc}]*[^ /\p{Cc}])?$/u.test(text) && [...text].length <= 100;
+  const possible =
+    /^[^ /\p{Cc}]([^/\p{Cc}]*[^ /\p{Cc}])?$/u.test(text) && [...text].length <= 100 && !/^\.\.?$/.test(text);
   if (possible) return text;
   throw new InvalidArgumentError(
     "It must be 1 to 100 characters without a slash, control characters, leading or trailing space.",

@@ -28,7 +28,7 @@ export function addInstanceCommands(program: Command, line: CommandLine): void {
     .description("make an instance and print its token")
     .argument("<name>", "unique within its account", parseInstanceName)
     .addOption(accountOption())
-    .addOption(tokenOption())
+    .addOption(tokenOption(1))
     .addOption(jsonOption())
     .action((name: string, { account, token, json }: Options) =>
       runCommand(

@@ -228,7 +228,7 @@ describe.each(faceNames)("%s", (faceName) => {
     expect((await face.call(createInstance, { name }, account)).outcome).toEqual(invalidBody);
   });
 
-  it.each(["short", "with space", "é".repeat(10), "x".repeat(129)])("refuses the token %j", async (token) => {
+  it.each(["with space", "é".repeat(10), "x".repeat(129)])("refuses the token %j", async (token) => {
     expect((await face.call(createInstance, { name: randomUUID(), token }, account)).outcome).toEqual(invalidBody);
   });
 
