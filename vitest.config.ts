@@ -22,7 +22,8 @@ export default defineConfig({
     exclude: ["test/bench/**"],
     globalSetup: ["test/support/build.ts", "test/support/global-setup.ts"],
     pool: "forks",
-    maxWorkers: 2,
+    // One more than the cores of a small machine: many tests wait for processes and timers.
+    maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
     // Nothing is asserted about time. These are for a machine that has much else to do.
     testTimeout: 60_000,
