@@ -63,13 +63,22 @@ it.runIf((await canRun("curl", ["--version"])) && (await canRun("npx", ["--no-in
   },
 );
 
-// The package is not in Python's standard library; without it the test is skipped.
-it.runIf(await canRun("python3", ["-c", "import websockets"]))("in Python", { timeout: 60_000 }, async () => {
+/** A Python that has the package `websockets`: the one on the path, or the system's with Debian's package. */
+async function findPython(): Promise<string | undefined> {
+  for (const python of ["python3", "/usr/bin/python3"])
+    if (await canRun(python, ["-c", "import websockets"])) return python;
+  return undefined;
+}
+
+const python3 = await findPython();
+
+// Without the package, which is not in Python's standard library, the test is skipped.
+it.runIf(python3 !== undefined)("in Python", { timeout: 60_000 }, async () => {
   await server.call("POST", "/api/instance/new", { name: "desk-1" });
   await server.call("POST", "/api/events/websocket/desk-1", { enabled: true });
   const [code = ""] = blocks("python");
   const env = { ...process.env, Token_Account: server.accountToken, PYTHONUNBUFFERED: "1" };
-  const python = spawn("python3", ["-c", code], { env, stdio: ["ignore", "pipe", "inherit"] });
+  const python = spawn(python3 as string, ["-c", code], { env, stdio: ["ignore", "pipe", "inherit"] });
   onTestFinished(() => void python.kill());
   // It prints nothing when it is connected.
   await expect.poll(() => scrape(server.server.grpcUrl, "eventwire_sockets"), { timeout: 20_000 }).toEqual([1]);
