@@ -58,21 +58,24 @@ export function createBatchDecoder(): DecodeBatch {
   }
 
   function readEvent(bytes: Buffer, limit: number): PublishEventRequest | undefined {
-    let instance: string | undefined = "";
-    let event: string | undefined = "";
+    let instance = "";
+    let event = "";
     let data: Uint8Array | undefined;
     let media: Uint8Array = noBytes;
     while (at < limit) {
       const tag = bytes[at++];
       if (!readLength(bytes, limit)) return undefined;
-      if (tag === instanceTag) instance = names.read(bytes, at, end);
-      else if (tag === eventTag) event = names.read(bytes, at, end);
-      else if (tag === dataJsonTag) data = bytes.subarray(at, end);
+      if (tag === instanceTag || tag === eventTag) {
+        // At once: a later one of the same field would hide it.
+        const name = names.read(bytes, at, end);
+        if (name === undefined) return undefined;
+        if (tag === instanceTag) instance = name;
+        else event = name;
+      } else if (tag === dataJsonTag) data = bytes.subarray(at, end);
       else if (tag === mediaTag) media = bytes.subarray(at, end);
       else return undefined;
       at = end;
     }
-    if (instance === undefined || event === undefined) return undefined;
     const payload = data === undefined ? { case: undefined } : { case: "dataJson" as const, value: data };
     return { $typeName: "eventwire.v1.PublishEventRequest", instance, event, payload, media };
   }

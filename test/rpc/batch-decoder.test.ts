@@ -68,6 +68,16 @@ describe("the batch decoder", () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 60 }), expectEqual), { numRuns: 2_000 });
   });
 
+  it("refuses a name that is no UTF-8 though a later one of the same field is", () => {
+    const inner = new BinaryWriter()
+      .tag(2, WireType.LengthDelimited)
+      .bytes(Uint8Array.from([0xf0, 0x3f]))
+      .tag(2, WireType.LengthDelimited)
+      .string("label.update");
+    const message = new BinaryWriter().tag(2, WireType.LengthDelimited).bytes(inner.finish()).finish();
+    expect(both(message)).toEqual({ got: "refused", want: "refused" });
+  });
+
   it("takes the last of repeated fields, fields in any order and unknown ones", () => {
     const inner = new BinaryWriter()
       .tag(5, WireType.LengthDelimited)
