@@ -3,7 +3,7 @@
 import { timingSafeEqual } from "node:crypto";
 import type { Logger } from "pino";
 import type { Instance, Principal } from "../domain/instance.js";
-import { hashToken } from "../domain/token.js";
+import { hashTokenText } from "../domain/token.js";
 import type { Websocket } from "../domain/websocket.js";
 import type { DirectoryListener, Entry } from "./directory.js";
 import { createReadQueue } from "./read-queue.js";
@@ -143,9 +143,9 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): Replica {
     },
 
     principal(token) {
-      const digest = hashToken(token);
-      const found = principals.get(toKey(digest));
-      return found !== undefined && timingSafeEqual(digest, Buffer.from(found.hash, "latin1")) ? found : undefined;
+      const hash = hashTokenText(token);
+      const found = principals.get(hash);
+      return found !== undefined && sameHash(hash, found.hash) ? found : undefined;
     },
 
     instance: (accountId, name) => accounts.get(accountId)?.instances.get(name),
@@ -183,6 +183,10 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): Replica {
 
 function toKey(hash: Uint8Array): string {
   return Buffer.from(hash.buffer, hash.byteOffset, hash.byteLength).toString("latin1");
+}
+
+function sameHash(a: string, b: string): boolean {
+  return timingSafeEqual(Buffer.from(a, "latin1"), Buffer.from(b, "latin1"));
 }
 
 function sameWebsocket(a: Websocket | undefined, b: Websocket | undefined): boolean {

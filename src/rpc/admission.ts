@@ -34,7 +34,7 @@ export function createAdmission(options: {
       return { principal: undefined, rate: undefined, refusal: new AppError("GET_INSTANCE_FAILED") };
     const principal = directory.principal(token);
     if (principal === undefined || !accepts(principal)) return refuseStranger(bucket, credentials, "INVALID_TOKEN");
-    const charge = await limiter.charge(bucket, rateKey(principal), points);
+    const charge = limiter.isOn(bucket) ? await limiter.charge(bucket, rateKey(principal), points) : undefined;
     const refusal = charge !== undefined && charge.granted < points ? new AppError("RATE_LIMITED") : undefined;
     return { principal, rate: charge?.status, refusal };
   }
