@@ -27,7 +27,8 @@ export class Group {
   readonly #options: GroupOptions;
   /** Of the last enabled configuration: a disable never widens what open sockets get. */
   #filter: Filter | undefined;
-  #tail: Buffer;
+  /** Set by `configure`, which the constructor calls. */
+  #tail!: Buffer;
   #pending: Frame[] = [];
   readonly #topic: string;
   /** Whether the sockets are subscribed: from the first broadcast on. One that never is sends large frames cheaper. */
@@ -39,7 +40,6 @@ export class Group {
     this.#options = options;
     this.#topic = entry.instance.id;
     this.accountId = entry.instance.accountId;
-    this.#tail = frameTail(entry.instance, options.baseUrl);
     this.configure(entry);
   }
 
