@@ -2,7 +2,10 @@
 
 import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
+import type { Bus, Event } from "./bus/bus.js";
 import { createMemoryBus } from "./bus/memory-bus.js";
+import { openNatsBus } from "./bus/nats-bus.js";
+import type { Directory } from "./directory/directory.js";
 import { createMemoryDirectory } from "./directory/memory-directory.js";
 import { shuttingDown } from "./hub/close.js";
 import { createHub } from "./hub/hub.js";
@@ -46,13 +49,15 @@ const databaseWaitMs = 2_000;
 /** Rejects with one sentence that says what the operator has to change. */
 export async function startServer(settings: Settings, logger: Logger, listener: ServerListener): Promise<Server> {
   const directory = createMemoryDirectory({ logger });
+  const busOpening = openBus(settings, logger, directory);
   const opened = await openStore({ ...settings, directory, logger, onFirstAccount: listener.onFirstAccount });
   try {
     await readyOrLate(opened.ready);
-    const server = await startPorts(settings, logger, directory, opened);
+    const server = await startPorts(settings, logger, directory, opened, await busOpening);
     opened.ready.catch(listener.onUnusable);
     return server;
   } catch (error) {
+    await (await busOpening).close();
     await opened.close();
     throw error;
   }
@@ -63,13 +68,13 @@ async function startPorts(
   logger: Logger,
   directory: ReturnType<typeof createMemoryDirectory>,
   { store }: OpenStore,
+  bus: Bus,
 ): Promise<Server> {
   const { host, publicUrl, publishMaxBytes, mediaMaxBytes } = settings;
   const drainMs = settings.drainSeconds * 1000;
   const secure = settings.tlsCert !== undefined;
 
   const metrics = createMetrics();
-  const bus = createMemoryBus();
   const app = createApp(tlsFiles(settings));
   const hub = createHub({
     bus,
@@ -80,11 +85,11 @@ async function startPorts(
   });
   directory.listen(hub);
   const status = createInstanceStatus({ store, logger });
-  const publishing = createPublishing({ directory, bus, status, publishMaxBytes });
+  const publishing = createPublishing({ directory, bus, status, publishMaxBytes, busOutage: settings.busOutage });
   const websockets = createWebsockets({ store });
   const instances = createInstances({ store, status });
-  const health = createHealth({ store, directory });
-  metrics.watch({ hub: hub.stats, publishing: publishing.stats, directory });
+  const health = createHealth({ store, directory, bus: settings.natsUrl && bus });
+  metrics.watch({ hub: hub.stats, publishing: publishing.stats, directory, bus });
 
   const limits = {
     global: settings.rateLimitGlobal,
@@ -135,6 +140,34 @@ async function startPorts(
     servicePort: servicePort.port,
     close: () => (closing ??= closeAll()),
   };
+}
+
+function openBus(settings: Settings, logger: Logger, directory: Directory): Promise<Bus> {
+  const { natsUrl, natsSubjectPrefix, natsUser, natsPassword, natsToken, natsNkeyFile, natsCredsFile } = settings;
+  if (natsUrl === undefined) return Promise.resolve(createMemoryBus());
+  return openNatsBus({
+    nats: {
+      servers: natsUrl,
+      subjectPrefix: natsSubjectPrefix,
+      user: natsUser,
+      password: natsPassword,
+      token: natsToken,
+      nkeyFile: natsNkeyFile,
+      credsFile: natsCredsFile,
+      tlsCa: settings.natsTlsCa,
+      tlsCert: settings.natsTlsCert,
+      tlsKey: settings.natsTlsKey,
+    },
+    mayBeWanted: (event) => mayBeWanted(directory, event),
+    logger,
+  });
+}
+
+/** A disabled channel tells nothing: sockets that are still open keep the last enabled filter, wherever they are. */
+function mayBeWanted(directory: Directory, { instanceId, type }: Event): boolean {
+  const websocket = directory.instanceById(instanceId)?.websocket;
+  if (websocket === undefined) return false;
+  return !websocket.enabled || websocket.events.length === 0 || websocket.events.includes(type);
 }
 
 /** Rejects with what `ready` rejects with, if it does so in time. */

@@ -1,6 +1,6 @@
 /** This node's subscribers by instance: takes events from the bus, gives frames to sockets once per turn. */
 
-import type { Bus, Event } from "../bus/bus.js";
+import type { Bus, Event, Subscription } from "../bus/bus.js";
 import type { DirectoryListener, Entry } from "../directory/directory.js";
 import type { Principal } from "../domain/instance.js";
 import { type Close, instanceDeleted, slowConsumer, tokenRevoked } from "./close.js";
@@ -27,7 +27,9 @@ export interface HubStats {
 
 export interface Hub extends DirectoryListener {
   readonly stats: Readonly<HubStats>;
-  /** The entry must be enabled. Every event published from now on reaches the socket. */
+  /** Ahead of a socket: makes sure that events of the instance come to this node. The entry must be enabled. */
+  reserve(entry: Entry): Reservation;
+  /** The entry must be enabled. Every event published from now on reaches the socket, if it was reserved. */
   add(socket: Socket, entry: Entry, principal: Principal): Subscriber;
   /** For the socket's close handler. Idempotent. */
   remove(subscriber: Subscriber): void;
@@ -37,9 +39,17 @@ export interface Hub extends DirectoryListener {
   close(close: Close): Promise<void>;
 }
 
+/** To be released when the socket is open, or will not be. */
+export interface Reservation {
+  /** Resolves when the next event, published on whatever node, would come; undefined when it would already. Never rejects. */
+  readonly inForce: Promise<void> | undefined;
+  release(): void;
+}
+
 interface Membership {
   readonly group: Group;
-  readonly unsubscribe: () => void;
+  readonly subscription: Subscription;
+  reservations: number;
 }
 
 export function createHub({ bus, ...options }: GroupOptions & { bus: Bus }): Hub {
@@ -128,24 +138,44 @@ export function createHub({ bus, ...options }: GroupOptions & { bus: Bus }): Hub
   function leave(subscriber: Subscriber): void {
     const membership = memberships.get(subscriber.instanceId);
     if (membership === undefined || !membership.group.remove(subscriber)) return;
-    if (membership.group.subscribers.length > 0) return;
-    membership.unsubscribe();
-    memberships.delete(subscriber.instanceId);
+    endIfUnused(subscriber.instanceId, membership);
+  }
+
+  function membershipOf(entry: Entry): Membership {
+    const known = memberships.get(entry.instance.id);
+    if (known !== undefined) return known;
+    const group = new Group(entry, options);
+    const subscription = bus.subscribe(entry.instance.id, (event) => receive(group, event));
+    const membership = { group, subscription, reservations: 0 };
+    memberships.set(entry.instance.id, membership);
+    return membership;
+  }
+
+  function endIfUnused(instanceId: string, { group, subscription, reservations }: Membership): void {
+    if (group.subscribers.length > 0 || reservations > 0) return;
+    subscription.stop();
+    memberships.delete(instanceId);
   }
 
   return {
     stats,
 
+    reserve(entry) {
+      const membership = membershipOf(entry);
+      membership.reservations++;
+      return {
+        inForce: membership.subscription.inForce,
+        release() {
+          membership.reservations--;
+          endIfUnused(entry.instance.id, membership);
+        },
+      };
+    },
+
     add(socket, entry, principal) {
       const instanceId = entry.instance.id;
-      let membership = memberships.get(instanceId);
-      if (membership === undefined) {
-        const group = new Group(entry, options);
-        membership = { group, unsubscribe: bus.subscribe(instanceId, (event) => receive(group, event)) };
-        memberships.set(instanceId, membership);
-      }
       const subscriber = new Subscriber(socket, instanceId, principal);
-      membership.group.add(subscriber);
+      membershipOf(entry).group.add(subscriber);
       stats.sockets++;
       return subscriber;
     },

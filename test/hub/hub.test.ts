@@ -1,6 +1,7 @@
 import { setImmediate as turn } from "node:timers/promises";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
+import type { Event } from "../../src/bus/bus.js";
 import { createMemoryBus } from "../../src/bus/memory-bus.js";
 import type { Entry } from "../../src/directory/directory.js";
 import type { EventType } from "../../src/domain/event-type.js";
@@ -85,12 +86,13 @@ describe("the hub", () => {
 
   it("lets go of an instance with its last socket", () => {
     const { bus, hub, open } = setUp();
+    const event: Event = { instanceId: "1", type: "label.update", data: Buffer.from("{}") };
     const [a, b] = [open(), open()];
     a.onClose();
     a.onClose();
-    expect(bus.hasSubscriber("1")).toBe(true);
+    expect(bus.publish(event)).toBe(true);
     b.onClose();
-    expect(bus.hasSubscriber("1")).toBe(false);
+    expect(bus.publish(event)).toBe(false);
     expect(hub.stats.sockets).toBe(0);
   });
 });

@@ -77,7 +77,7 @@ export async function startServiceNode(options: ServiceNodeOptions = {}): Promis
     directory,
     websockets: createWebsockets({ store }),
     instances: createInstances({ store, status }),
-    publishing: createPublishing({ directory, bus, status, publishMaxBytes }),
+    publishing: createPublishing({ directory, bus, status, publishMaxBytes, busOutage: "accept" }),
     health,
     limits: { global: 0, create: 0, publish: 0, ...options.limits },
     logger,
