@@ -14,6 +14,7 @@ export interface MetricSources {
   };
   readonly publishing: { readonly published: number; readonly withoutClient: number };
   readonly directory: { readonly ready: boolean };
+  readonly rateCounters: { readonly rejected: number };
 }
 
 /** Of one method. To be kept: finding a label by its text costs more than counting. */
@@ -62,7 +63,7 @@ export function createMetrics(): Metrics {
   };
 }
 
-function createWatchers({ hub, publishing, directory }: MetricSources): Metric[] {
+function createWatchers({ hub, publishing, directory, rateCounters }: MetricSources): Metric[] {
   const { socketCloses } = metricTable;
   return [
     watchGauge(metricTable.sockets, () => hub.sockets),
@@ -71,6 +72,7 @@ function createWatchers({ hub, publishing, directory }: MetricSources): Metric[]
     watchCounter(metricTable.filtered, () => hub.filtered),
     watchCounter(metricTable.framesBuilt, () => hub.framesBuilt),
     watchCounter(metricTable.framesDelivered, () => hub.framesDelivered),
+    watchCounter(metricTable.countedAlone, () => rateCounters.rejected),
     watchGauge(metricTable.directoryReady, () => Number(directory.ready)),
     new Counter({
       ...options(socketCloses),

@@ -9,6 +9,7 @@ function sources() {
     hub: { sockets: 0, filtered: 0, framesBuilt: 0, framesDelivered: 0, closes: new Map<number, number>() },
     publishing: { published: 0, withoutClient: 0 },
     directory: { ready: false },
+    rateCounters: { rejected: 0 },
   };
 }
 
@@ -71,6 +72,7 @@ describe("metrics", () => {
     read.hub.closes.set(4008, 2);
     read.publishing.published = 7;
     read.directory.ready = true;
+    read.rateCounters.rejected = 4;
     for (const _ of ["first scrape", "second scrape"]) {
       const { text } = await metrics.read();
       expect(text).toContain("eventwire_sockets 3\n");
@@ -78,6 +80,7 @@ describe("metrics", () => {
       expect(text).toContain(`eventwire_socket_closes_total{code="4008"} 2\n`);
       expect(text).toContain("eventwire_events_published_total 7\n");
       expect(text).toContain("eventwire_directory_ready 1\n");
+      expect(text).toContain("eventwire_rate_counted_alone_total 4\n");
     }
   });
 });

@@ -9,9 +9,10 @@ import { readEncryptionKey } from "./encryption-key.js";
 import { createDatabase } from "./pool.js";
 import { createPostgresStore } from "./postgres-store.js";
 import { PreparationError, prepareAccount, prepareSchema } from "./preparation.js";
+import { createRateCounters } from "./rate-counters.js";
 import { createAttempts, reasonOf } from "./retrying.js";
 import { createSealer } from "./sealing.js";
-import type { Store } from "./store.js";
+import type { RateCounters, Store } from "./store.js";
 
 export interface DatabaseChoice {
   /** Absent: a PostgreSQL of our own in `dataDir`. */
@@ -33,6 +34,8 @@ export interface StoreOptions extends DatabaseChoice {
 
 export interface OpenStore {
   readonly store: Store;
+  /** Costs nothing until it is asked. */
+  readonly rateCounters: RateCounters;
   /**
    * Resolves when the directory has been read. Until then the database is tried again and again; it rejects only with
    * what an operator has to change, in a sentence that says so.
@@ -50,6 +53,7 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
   const { url, sealer, closeServer } = await openParts(options, "service", false);
   const db = createDatabase({ url, logger });
   const reader = createDirectoryReader({ db, sealer, logger });
+  const rateCounters = createRateCounters({ url, logger });
   const closing = new AbortController();
   let changes: Changes | undefined;
 
@@ -100,6 +104,7 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
     closing.abort();
     await bounded(opening.catch(() => {}));
     await changes?.close();
+    await bounded(rateCounters.close());
     await bounded(db.destroy());
     await closeServer();
   }
@@ -112,7 +117,7 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
     isReady: () => directory.ready,
     close: () => (closed ??= close()),
   });
-  return { store, ready: opening, close: store.close };
+  return { store, rateCounters, ready: opening, close: store.close };
 }
 
 /** For one command: without a directory, on the database of a running service if there is one. */
