@@ -3,7 +3,6 @@
 import type { Logger } from "pino";
 import type { Replica } from "../directory/replica.js";
 import { type Changes, startChanges } from "./changes.js";
-import { createDirectoryReader } from "./directory-reader.js";
 import { openEmbeddedPostgres } from "./embedded-postgres.js";
 import { readEncryptionKey } from "./encryption-key.js";
 import { createDatabase } from "./pool.js";
@@ -52,7 +51,6 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
   const { directory, logger, accountToken, onFirstAccount } = options;
   const { url, sealer, closeServer } = await openParts(options, "service", false);
   const db = createDatabase({ url, logger });
-  const reader = createDirectoryReader({ db, sealer, logger });
   const rateCounters = createRateCounters({ url, logger });
   const closing = new AbortController();
   let changes: Changes | undefined;
@@ -63,19 +61,9 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
 
   async function open(): Promise<void> {
     await prepare();
-    await new Promise<void>((done) => {
-      if (closing.signal.aborted) return done();
-      changes = startChanges({
-        url,
-        logger,
-        readAll: async () => {
-          await directory.reload(reader);
-          done();
-        },
-        read: (change) => directory.refresh(reader, change),
-      });
-      closing.signal.addEventListener("abort", () => done());
-    });
+    if (closing.signal.aborted) return;
+    changes = startChanges({ url, sealer, logger, directory });
+    await changes.begun;
   }
 
   async function prepare(): Promise<void> {
@@ -102,8 +90,8 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
   let closed: Promise<void> | undefined;
   async function close(): Promise<void> {
     closing.abort();
-    await bounded(opening.catch(() => {}));
     await changes?.close();
+    await bounded(opening.catch(() => {}));
     await bounded(rateCounters.close());
     await bounded(db.destroy());
     await closeServer();
@@ -113,7 +101,8 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
     db,
     sealer,
     accountInstanceQuota: options.accountInstanceQuota,
-    follow: (change) => directory.refresh(reader, change),
+    // Until then nothing is known that could be out of date.
+    follow: async (change) => changes?.follow(change),
     isReady: () => directory.ready,
     close: () => (closed ??= close()),
   });

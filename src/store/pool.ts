@@ -50,6 +50,13 @@ export function createPool(config: pg.PoolConfig, logger: Logger, statementMs: n
   return pool;
 }
 
+/** Of one connection, whose statements come one after the other. */
+export function databaseOn(client: pg.Client): Kysely<Schema> {
+  const connection = { query: (text: string, values: unknown[]) => client.query(text, values), release() {} };
+  const pool = { connect: async () => connection, end: async () => {} } as unknown as PostgresPool;
+  return new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+}
+
 /** A connection whose peer did not answer in time is thrown away; pg would hand it to the next caller. */
 function withoutSilentConnections(pool: pg.Pool): PostgresPool {
   return {
