@@ -27,6 +27,7 @@ export interface MetricSources {
     };
     trouble(): string | undefined;
   };
+  readonly rateCounters: { readonly rejected: number };
 }
 
 /** Of one method. To be kept: finding a label by its text costs more than counting. */
@@ -75,7 +76,7 @@ export function createMetrics(): Metrics {
   };
 }
 
-function createWatchers({ hub, publishing, directory, bus }: MetricSources): Metric[] {
+function createWatchers({ hub, publishing, directory, bus, rateCounters }: MetricSources): Metric[] {
   const { socketCloses } = metricTable;
   const { stats } = bus;
   return [
@@ -94,6 +95,7 @@ function createWatchers({ hub, publishing, directory, bus }: MetricSources): Met
     watchCounter(metricTable.busInterruptions, () => stats.interruptions),
     watchCounter(metricTable.busInterruptedSeconds, () => stats.interruptedMs / 1000),
     watchCounter(metricTable.busSlowConsumer, () => stats.slowConsumer),
+    watchCounter(metricTable.countedAlone, () => rateCounters.rejected),
     watchGauge(metricTable.directoryReady, () => Number(directory.ready)),
     new Counter({
       ...options(socketCloses),

@@ -190,6 +190,13 @@ export const settingTable = {
     unit: "events per minute",
     meaning: "Events published with one token. 0 switches the limit off.",
   },
+  rateLimitScope: {
+    env: "RATE_LIMIT_SCOPE",
+    kind: oneOf(["node", "cluster"]),
+    fallback: "node",
+    meaning:
+      "Where calls are counted: `node`, by every node for itself; `cluster`, for all nodes together in PostgreSQL. That costs a statement per call, and a database out of reach means every node for itself until it is back.",
+  },
   accountInstanceQuota: {
     env: "ACCOUNT_INSTANCE_QUOTA",
     kind: integer(0, 1_000_000_000),

@@ -11,6 +11,7 @@ function sources() {
     publishing: { published: 0, withoutClient: 0 },
     directory: { ready: false },
     bus: createMemoryBus(),
+    rateCounters: { rejected: 0 },
   };
 }
 
@@ -73,6 +74,7 @@ describe("metrics", () => {
     read.hub.closes.set(4008, 2);
     read.publishing.published = 7;
     read.directory.ready = true;
+    read.rateCounters.rejected = 4;
     for (const _ of ["first scrape", "second scrape"]) {
       const { text } = await metrics.read();
       expect(text).toContain("eventwire_sockets 3\n");
@@ -80,6 +82,7 @@ describe("metrics", () => {
       expect(text).toContain(`eventwire_socket_closes_total{code="4008"} 2\n`);
       expect(text).toContain("eventwire_events_published_total 7\n");
       expect(text).toContain("eventwire_directory_ready 1\n");
+      expect(text).toContain("eventwire_rate_counted_alone_total 4\n");
     }
   });
 });

@@ -7,7 +7,7 @@ import { AppError, type Reason } from "../domain/errors.js";
 import type { Principal } from "../domain/instance.js";
 import type { Admission, Api, Credentials } from "./api.js";
 import type { Policies } from "./policy.js";
-import type { RateLimiter, RateLimits } from "./rate-limiter.js";
+import type { RateLimiter } from "./rate-limiter.js";
 import { remoteKey } from "./remote-key.js";
 
 const admittedAnyone: Admission = { principal: undefined, rate: undefined, refusal: undefined };
@@ -15,10 +15,9 @@ const admittedAnyone: Admission = { principal: undefined, rate: undefined, refus
 export function createAdmission(options: {
   directory: Directory;
   limiter: RateLimiter;
-  limits: RateLimits;
   policies: Policies;
 }): Pick<Api, "admit" | "admitUpgrade"> {
-  const { directory, limiter, limits, policies } = options;
+  const { directory, limiter, policies } = options;
 
   /** `points` 0: a stream is charged for its events, not for being opened. */
   async function check(
@@ -41,7 +40,7 @@ export function createAdmission(options: {
 
   /** Guessing stays bounded where a bucket is off: it is charged to the global one then. */
   async function refuseStranger(bucket: Bucket, { remoteAddress }: Credentials, reason: Reason): Promise<Admission> {
-    const charged = bucket === Bucket.PUBLISH && limits.publish === 0 ? Bucket.GLOBAL : bucket;
+    const charged = bucket === Bucket.PUBLISH && !limiter.isOn(bucket) ? Bucket.GLOBAL : bucket;
     const charge = await limiter.charge(charged, remoteKey(remoteAddress));
     const refusal = new AppError(charge !== undefined && charge.granted === 0 ? "RATE_LIMITED" : reason);
     return { principal: undefined, rate: charge?.status, refusal };

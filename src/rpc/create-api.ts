@@ -19,7 +19,7 @@ import { createHealthMethods } from "./health-methods.js";
 import { createInstanceMethods } from "./instance-methods.js";
 import type { Call } from "./method.js";
 import { readPolicies } from "./policy.js";
-import { createRateLimiter, type RateLimits } from "./rate-limiter.js";
+import type { RateLimiter } from "./rate-limiter.js";
 import { services } from "./services.js";
 import { createValidation } from "./validation.js";
 import { createWebsocketMethods } from "./websocket-methods.js";
@@ -30,18 +30,17 @@ export interface ApiOptions {
   readonly instances: Instances;
   readonly publishing: Publishing;
   readonly health: Health;
-  readonly limits: RateLimits;
+  readonly limiter: RateLimiter;
   readonly logger: Logger;
 }
 
 /** Throws when a method of the contract has no policy or no implementation. */
 export function createApi(options: ApiOptions): Api {
-  const { directory, limits, logger } = options;
+  const { directory, limiter, logger } = options;
   const policies = readPolicies(services);
-  const limiter = createRateLimiter(limits);
   const addressed = createAddressedInstances(options);
   const validation = createValidation(services.flatMap(({ methods }) => methods.map(({ input }) => input)));
-  const stream = createEventStream({ ...options, limiter });
+  const stream = createEventStream(options);
   const methods = new Map(
     [
       ...createWebsocketMethods(options),
@@ -74,7 +73,7 @@ export function createApi(options: ApiOptions): Api {
   }
 
   return {
-    ...createAdmission({ directory, limiter, limits, policies }),
+    ...createAdmission({ directory, limiter, policies }),
 
     async call(desc, admission, instance, decode) {
       let call: Call | undefined;

@@ -53,3 +53,12 @@ export interface Store {
   trouble(): Promise<"unreachable" | "starting" | undefined>;
   close(): Promise<void>;
 }
+
+/** Where the nodes on one database count calls together: the client that rate-limiter-flexible wants, and its table. */
+export interface RateCounters {
+  readonly table: string;
+  /** Rejects within 2 s; at once, while the database is known to be out of reach. */
+  query(statement: { name?: string; text: string; values: unknown[] }): Promise<{ rows: unknown[] }>;
+  /** Statements that were rejected. */
+  readonly rejected: number;
+}
