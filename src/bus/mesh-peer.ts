@@ -48,6 +48,8 @@ export interface MeshPeer {
 }
 
 const retryMs = 200;
+/** One that is ending may still take a connection, until the kernel has closed all that it had. */
+const dyingMs = 100;
 
 export function createMeshPeer(options: MeshPeerOptions): MeshPeer {
   const { name, dials, dial, connect, interest, gone, stats } = options;
@@ -71,6 +73,7 @@ export function createMeshPeer(options: MeshPeerOptions): MeshPeer {
 
   async function look(reason: string): Promise<void> {
     const found = await dial();
+    if (found instanceof Object && (await closesWithin(found, dyingMs))) return look(reason);
     if (connection !== undefined || closing) {
       if (found instanceof Object) found.destroy();
       return;
@@ -158,4 +161,19 @@ function createFate() {
     tell = resolve;
   });
   return { told, tell };
+}
+
+function closesWithin(socket: Socket, ms: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, ms, false);
+    const onClose = (): void => done(true);
+    function done(closed: boolean): void {
+      clearTimeout(timer);
+      socket.off("close", onClose);
+      resolve(closed);
+    }
+    socket.once("close", onClose);
+    // Else its end would not be seen.
+    socket.resume();
+  });
 }
