@@ -1,7 +1,16 @@
 /** What the process tells Prometheus: counted where it happens, or read from plain numbers when it is scraped. */
 
-import { Counter, collectDefaultMetrics, Gauge, Histogram, type Metric, Registry } from "prom-client";
+import {
+  AggregatorRegistry,
+  Counter,
+  collectDefaultMetrics,
+  Gauge,
+  Histogram,
+  type Metric,
+  Registry,
+} from "prom-client";
 import { metricTable } from "./metric-table.js";
+import type { Report } from "./workers/messages.js";
 
 /** Read at scrape time, so that the hot path counts in plain numbers. */
 export interface MetricSources {
@@ -42,7 +51,15 @@ export interface Metrics {
   upgradeAnswered(outcome: string): void;
   /** From now on a scrape reads these. */
   watch(sources: MetricSources): void;
-  read(): Promise<{ readonly contentType: string; readonly text: string }>;
+  read(): Promise<Scrape>;
+  /** What `mergeReports` puts together with that of other processes. */
+  report(): Promise<Report>;
+}
+
+/** In the text format of Prometheus. */
+export interface Scrape {
+  readonly contentType: string;
+  readonly text: string;
 }
 
 /** From an answer out of memory to a database that hangs. */
@@ -72,8 +89,25 @@ export function createMetrics(): Metrics {
     watch: (sources) => {
       for (const metric of createWatchers(sources)) registry.registerMetric(metric);
     },
-    read: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+    read: () => scrape(registry),
+    report: async () =>
+      (await registry.getMetricsAsJSON()).map((metric) => ({ ...metric, aggregator: metric.aggregator ?? "sum" })),
   };
+}
+
+async function scrape(registry: Registry): Promise<Scrape> {
+  return { contentType: registry.contentType, text: await registry.metrics() };
+}
+
+/** One scrape of several processes: counters and gauges are summed, where their own rule does not say otherwise. */
+export function mergeReports(reports: readonly Report[]): Promise<Scrape> {
+  return scrape(AggregatorRegistry.aggregate([...reports]));
+}
+
+/** Of several processes that have ended, what must not fall because they have. */
+export async function retireReports(reports: readonly Report[]): Promise<Report> {
+  const metrics = await AggregatorRegistry.aggregate([...reports]).getMetricsAsJSON();
+  return metrics.filter(({ type }) => String(type) !== "gauge");
 }
 
 function createWatchers({ hub, publishing, directory, bus, rateCounters }: MetricSources): Metric[] {
@@ -86,7 +120,7 @@ function createWatchers({ hub, publishing, directory, bus, rateCounters }: Metri
     watchCounter(metricTable.filtered, () => hub.filtered),
     watchCounter(metricTable.framesBuilt, () => hub.framesBuilt),
     watchCounter(metricTable.framesDelivered, () => hub.framesDelivered),
-    watchGauge(metricTable.busConnected, () => Number(bus.trouble() === undefined)),
+    watchGauge(metricTable.busConnected, () => Number(bus.trouble() === undefined), "min"),
     watchCounter(metricTable.busSent, () => stats.sent),
     watchCounter(metricTable.busUnwanted, () => stats.unwanted),
     watchCounter(metricTable.busUnreached, () => stats.unreached),
@@ -96,7 +130,7 @@ function createWatchers({ hub, publishing, directory, bus, rateCounters }: Metri
     watchCounter(metricTable.busInterruptedSeconds, () => stats.interruptedMs / 1000),
     watchCounter(metricTable.busSlowConsumer, () => stats.slowConsumer),
     watchCounter(metricTable.countedAlone, () => rateCounters.rejected),
-    watchGauge(metricTable.directoryReady, () => Number(directory.ready)),
+    watchGauge(metricTable.directoryReady, () => Number(directory.ready), "min"),
     new Counter({
       ...options(socketCloses),
       registers: [],
@@ -108,10 +142,16 @@ function createWatchers({ hub, publishing, directory, bus, rateCounters }: Metri
   ];
 }
 
-function watchGauge(row: { name: string; help: string }, read: () => number): Metric {
+/** `aggregator`: what several processes are in one scrape. */
+function watchGauge(
+  row: { name: string; help: string },
+  read: () => number,
+  aggregator: "sum" | "min" = "sum",
+): Metric {
   return new Gauge({
     name: row.name,
     help: row.help,
+    aggregator,
     registers: [],
     collect() {
       this.set(read());

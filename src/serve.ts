@@ -2,8 +2,10 @@
 
 import type { Logger } from "pino";
 import { createLogger } from "./log.js";
-import { type Server, startServer } from "./server.js";
+import { type Server, type ServerListener, startServer } from "./server.js";
 import { readSettings } from "./settings.js";
+import { startWorkers } from "./start-workers.js";
+import { findParent, type Parent } from "./workers/parent.js";
 
 /** For the sockets' last five seconds, the embedded database and what else is closed after the drain. */
 const closeSeconds = 20;
@@ -14,17 +16,31 @@ const echoMs = 500;
 /** Resolves when the server listens; it then lives until a signal. Rejects with one sentence when it cannot start. */
 export async function serve(self: NodeJS.Process): Promise<void> {
   const settings = readSettings(self.env);
-  const logger = createLogger({ level: settings.logLevel, readable: self.stderr.isTTY === true });
-  const stopper = createStopper(self, logger, settings.drainSeconds);
+  const parent = findParent(self);
+  const named = parent && { worker: parent.slot };
+  const logger = createLogger({ level: settings.logLevel, readable: self.stderr.isTTY === true }).child(named ?? {});
+  const stopper = createStopper(self, logger, settings.drainSeconds, parent);
   // Whoever was to read it may have gone: no reason to end.
   self.stdout.on("error", () => {});
 
-  const server = await startServer(settings, logger, {
+  const listener: ServerListener = {
     onFirstAccount: (token) => {
       self.stdout.write(`\nThe first account was made. Its TokenAccount, shown only this once:\n\n    ${token}\n\n`);
     },
     onUnusable: (error) => stopper.fail(error),
-  });
+  };
+  if (parent !== undefined) {
+    try {
+      stopper.hold(await startServer(settings, logger, listener, parent));
+      parent.listening();
+    } catch (error) {
+      await parent.fail((error as Error).message);
+      self.exit(1);
+    }
+    return;
+  }
+  const start = settings.workers > 1 ? startWorkers : startServer;
+  const server = await start(settings, logger, listener);
   self.stdout.write(`Eventwire listens on ${server.url} (public) and ${server.grpcUrl} (gRPC, metrics).\n`);
   stopper.hold(server);
 }
@@ -35,7 +51,7 @@ interface Stopper {
   fail(error: Error): void;
 }
 
-function createStopper(self: NodeJS.Process, logger: Logger, drainSeconds: number): Stopper {
+function createStopper(self: NodeJS.Process, logger: Logger, drainSeconds: number, parent?: Parent): Stopper {
   let server: Server | undefined;
   let stopping: { readonly code: number; readonly since: number } | undefined;
 
@@ -79,8 +95,10 @@ function createStopper(self: NodeJS.Process, logger: Logger, drainSeconds: numbe
     if (stopping === undefined) stop(1);
   }
 
-  self.on("SIGTERM", onSignal);
-  self.on("SIGINT", onSignal);
+  parent?.onStop(() => stop(0));
+  // A signal to all processes of a service reaches workers too, but it is their primary that says when they stop.
+  self.on("SIGTERM", parent ? () => {} : onSignal);
+  self.on("SIGINT", parent ? () => {} : onSignal);
   self.on("uncaughtException", onDefect);
   self.on("unhandledRejection", onDefect);
 
@@ -90,7 +108,8 @@ function createStopper(self: NodeJS.Process, logger: Logger, drainSeconds: numbe
       if (stopping !== undefined) void close(running, stopping.code);
     },
     fail({ message }) {
-      self.stderr.write(`eventwire: ${message}\n`);
+      if (parent === undefined) self.stderr.write(`eventwire: ${message}\n`);
+      else void parent.fail(message);
       if (stopping === undefined) stop(1);
     },
   };

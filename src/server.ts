@@ -4,17 +4,19 @@ import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
 import type { Bus, Event } from "./bus/bus.js";
 import { createMemoryBus } from "./bus/memory-bus.js";
+import { openMeshBus } from "./bus/mesh-bus.js";
 import { openNatsBus } from "./bus/nats-bus.js";
 import type { Directory } from "./directory/directory.js";
 import { createMemoryDirectory } from "./directory/memory-directory.js";
 import { shuttingDown } from "./hub/close.js";
 import { createHub } from "./hub/hub.js";
 import { localUrl } from "./local-url.js";
-import { createMetrics } from "./metrics.js";
+import { createMetrics, mergeReports } from "./metrics.js";
 import { observeApi } from "./observe-api.js";
 import { createClusterRateLimiter } from "./rpc/cluster-rate-limiter.js";
 import { createApi } from "./rpc/create-api.js";
 import { createHandlers } from "./rpc/handlers.js";
+import { createMachineRateLimiter } from "./rpc/machine-rate-limiter.js";
 import { createNodeRateLimiter } from "./rpc/node-rate-limiter.js";
 import type { RateLimiter } from "./rpc/rate-limiter.js";
 import { createHealth } from "./service/health.js";
@@ -28,6 +30,7 @@ import type { RateCounters } from "./store/store.js";
 import { startPublicPort } from "./transport/public-port.js";
 import { startServicePort } from "./transport/service-port.js";
 import { createApp } from "./transport/uws.js";
+import type { Parent } from "./workers/parent.js";
 
 /** What the server tells whoever runs it. */
 export interface ServerListener {
@@ -50,14 +53,19 @@ export interface Server {
 /** Long enough for a database that is there. One that is not is waited for while the ports answer. */
 const databaseWaitMs = 2_000;
 
-/** Rejects with one sentence that says what the operator has to change. */
-export async function startServer(settings: Settings, logger: Logger, listener: ServerListener): Promise<Server> {
+/** Rejects with one sentence that says what the operator has to change. `parent`: for one of several workers. */
+export async function startServer(
+  settings: Settings,
+  logger: Logger,
+  listener: ServerListener,
+  parent?: Parent,
+): Promise<Server> {
   const directory = createMemoryDirectory({ logger });
-  const busOpening = openBus(settings, logger, directory);
+  const busOpening = openBus(settings, logger, directory, parent);
   const opened = await openStore({ ...settings, directory, logger, onFirstAccount: listener.onFirstAccount });
   try {
     await readyOrLate(opened.ready);
-    const server = await startPorts(settings, logger, directory, opened, await busOpening);
+    const server = await startPorts(settings, logger, directory, opened, await busOpening, parent);
     opened.ready.catch(listener.onUnusable);
     return server;
   } catch (error) {
@@ -73,6 +81,7 @@ async function startPorts(
   directory: ReturnType<typeof createMemoryDirectory>,
   { store, rateCounters }: OpenStore,
   bus: Bus,
+  parent: Parent | undefined,
 ): Promise<Server> {
   const { host, publicUrl, publishMaxBytes, mediaMaxBytes } = settings;
   const drainMs = settings.drainSeconds * 1000;
@@ -95,13 +104,16 @@ async function startPorts(
   const health = createHealth({ store, directory, bus: settings.natsUrl && bus });
   metrics.watch({ hub: hub.stats, publishing: publishing.stats, directory, bus, rateCounters });
 
-  const limiter = chooseRateLimiter(settings, rateCounters);
+  parent?.reportWith(metrics.report);
+
+  const limiter = chooseRateLimiter(settings, rateCounters, parent);
   const api = observeApi(createApi({ directory, websockets, instances, publishing, health, limiter, logger }), metrics);
   const shutdown = new AbortController();
   const calls = { api, publishMaxBytes, shutdown: shutdown.signal, logger };
 
   const publicPort = await startPublicPort({
     ...settings,
+    shared: parent !== undefined,
     app,
     api,
     handlers: createHandlers({ ...calls, grpc: false }),
@@ -116,7 +128,7 @@ async function startPorts(
     port: settings.grpcPort,
     tls: tlsTexts(settings),
     trouble: health.trouble,
-    metrics: metrics.read,
+    metrics: parent ? async () => mergeReports(await parent.reports()) : metrics.read,
     shutdown,
     logger,
   }).catch((error: unknown) => {
@@ -142,9 +154,14 @@ async function startPorts(
   };
 }
 
-function openBus(settings: Settings, logger: Logger, directory: Directory): Promise<Bus> {
+function openBus(settings: Settings, logger: Logger, directory: Directory, parent?: Parent): Promise<Bus> {
   const { natsUrl, natsSubjectPrefix, natsUser, natsPassword, natsToken, natsNkeyFile, natsCredsFile } = settings;
-  if (natsUrl === undefined) return Promise.resolve(createMemoryBus());
+  const wanted = (event: Event) => mayBeWanted(directory, event);
+  if (natsUrl === undefined) {
+    if (parent === undefined) return Promise.resolve(createMemoryBus());
+    const { directory: sockets, slot, join } = parent;
+    return openMeshBus({ directory: sockets, name: `${slot}-${process.pid}`, join, mayBeWanted: wanted, logger });
+  }
   return openNatsBus({
     nats: {
       servers: natsUrl,
@@ -158,7 +175,7 @@ function openBus(settings: Settings, logger: Logger, directory: Directory): Prom
       tlsCert: settings.natsTlsCert,
       tlsKey: settings.natsTlsKey,
     },
-    mayBeWanted: (event) => mayBeWanted(directory, event),
+    mayBeWanted: wanted,
     logger,
   });
 }
@@ -170,15 +187,14 @@ function mayBeWanted(directory: Directory, { instanceId, type }: Event): boolean
   return !websocket.enabled || websocket.events.length === 0 || websocket.events.includes(type);
 }
 
-function chooseRateLimiter(settings: Settings, counters: RateCounters): RateLimiter {
+function chooseRateLimiter(settings: Settings, counters: RateCounters, parent: Parent | undefined): RateLimiter {
   const limits = {
     global: settings.rateLimitGlobal,
     create: settings.rateLimitCreate,
     publish: settings.rateLimitPublish,
   };
-  return settings.rateLimitScope === "cluster"
-    ? createClusterRateLimiter(limits, counters)
-    : createNodeRateLimiter(limits);
+  if (settings.rateLimitScope === "cluster") return createClusterRateLimiter(limits, counters);
+  return parent === undefined ? createNodeRateLimiter(limits) : createMachineRateLimiter(limits);
 }
 
 /** Rejects with what `ready` rejects with, if it does so in time. */

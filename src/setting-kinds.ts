@@ -1,6 +1,7 @@
 /** What the value of a setting may look like: the words for it, and the parser that holds to them. */
 
 import { accessSync, constants, statSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 
 export interface Kind<T> {
@@ -19,6 +20,15 @@ export function integer(min: number, max: number): Kind<number> {
       const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
       return value >= min && value <= max ? value : undefined;
     },
+  };
+}
+
+/** `auto`: as many as there are cores for us, as far as the bounds let it. */
+export function cores(min: number, max: number): Kind<number> {
+  const count = integer(min, max);
+  return {
+    allowed: `${count.allowed}, or auto`,
+    parse: (text) => (text === "auto" ? Math.min(Math.max(availableParallelism(), min), max) : count.parse(text)),
   };
 }
 

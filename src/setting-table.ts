@@ -1,6 +1,7 @@
 /** Every setting: its variable, default, unit, bounds and meaning. `docs/SETTINGS.md` is generated from this table. */
 
 import {
+  cores,
   encryptionKey,
   hostname,
   integer,
@@ -44,6 +45,14 @@ export const settingTable = {
     kind: hostname(),
     fallback: "0.0.0.0",
     meaning: "Address that both ports listen on.",
+  },
+  workers: {
+    env: "WORKERS",
+    kind: cores(1, 64),
+    fallback: 1,
+    unit: "processes",
+    meaning:
+      "Processes that share both ports and behave like one: one per core, or `auto`. Each takes up to 12 connections of the database.",
   },
   publicUrl: {
     env: "PUBLIC_URL",

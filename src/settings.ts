@@ -38,7 +38,6 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** An empty variable counts as unset. */
 export function readSettings(env: Environment): Settings {
-  refuseWorkers(env);
   const read = Object.fromEntries(
     Object.entries<SettingRow>(settingTable).map(([name, row]) => [name, readSetting(row, env[row.env])]),
   ) as unknown as Read;
@@ -95,13 +94,4 @@ function checkNats(read: Read): void {
   if (second !== undefined)
     throw new SettingError(`${first} and ${second} are both set, but only one of them can be used.`);
   if (first !== undefined && read.natsUrl === undefined) throw new SettingError(`${first} is set without NATS_URL.`);
-}
-
-/** Starting one process where several were asked for would be a surprise. */
-function refuseWorkers(env: Environment): void {
-  if (env.WORKERS && env.WORKERS !== "1") {
-    throw new SettingError(
-      `WORKERS is "${env.WORKERS}", but must be unset or 1: this release runs in a single process.`,
-    );
-  }
 }

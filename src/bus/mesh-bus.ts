@@ -16,7 +16,7 @@ export interface MeshBusOptions {
   /** Never used before: who does not find it there any more knows that it has ended. */
   readonly name: string;
   /** Called once when the others can dial this one: the names of those that could be dialled before. */
-  readonly join: () => Promise<readonly string[]>;
+  readonly join: (name: string) => Promise<readonly string[]>;
   /** Whether any socket may take it, on whatever worker: what the stored filter refuses does not leave this one. */
   readonly mayBeWanted: (event: Event) => boolean;
   readonly logger: Logger;
@@ -87,7 +87,7 @@ export async function openMeshBus({ directory, name, join: joinOthers, ...option
   const server = createServer((socket) => void open(socket));
   server.listen(join(directory, name));
   await once(server, "listening");
-  await Promise.all((await joinOthers()).map(meet));
+  await Promise.all((await joinOthers(name)).map(meet));
 
   return {
     stats,

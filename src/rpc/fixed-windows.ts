@@ -14,12 +14,12 @@ export interface WindowOptions {
   readonly duration: number;
 }
 
-/** `count` makes what counts one bucket. */
-export function createFixedWindows(
-  limits: RateLimits,
-  count: (options: WindowOptions) => RateLimiterAbstract,
-): RateLimiter {
-  const limiters = new Map<Bucket, RateLimiterAbstract>();
+/** What counts one bucket. */
+type Counter = Pick<RateLimiterAbstract, "points" | "consume">;
+
+/** `count` makes one. */
+export function createFixedWindows(limits: RateLimits, count: (options: WindowOptions) => Counter): RateLimiter {
+  const limiters = new Map<Bucket, Counter>();
   for (const [bucket, keyPrefix] of [
     [Bucket.GLOBAL, "global"],
     [Bucket.CREATE, "create"],
@@ -45,7 +45,7 @@ export function createFixedWindows(
   };
 }
 
-async function consume(limiter: RateLimiterAbstract, key: string, points: number) {
+async function consume(limiter: Counter, key: string, points: number) {
   try {
     return { result: await limiter.consume(key, points), refused: false };
   } catch (refusal) {

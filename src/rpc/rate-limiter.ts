@@ -1,4 +1,4 @@
-/** How often a caller may: the port. `node-rate-limiter.ts` and `cluster-rate-limiter.ts` implement it. */
+/** How often a caller may: the port. The `…-rate-limiter.ts` beside it implement it. */
 
 import type { Bucket } from "../../gen/eventwire/v1/policy_pb.js";
 import type { RateStatus } from "./api.js";

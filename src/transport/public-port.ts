@@ -25,6 +25,8 @@ export interface PublicPortOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
+  /** Other processes of ours listen there too, and the kernel spreads the connections. */
+  readonly shared: boolean;
   /** The origin that clients reach this port under; pages from there may connect. */
   readonly publicUrl: string;
   readonly allowedOrigins: readonly string[];
@@ -84,7 +86,7 @@ export async function startPublicPort(options: PublicPortOptions): Promise<Publi
     exchanging(context, (exchange) => exchange.refuse(new AppError("NOT_FOUND"))),
   );
 
-  const socket = await listen(app, host, port);
+  const socket = await listen(app, options);
   if (socket === undefined) {
     throw new Error(`PORT ${port} cannot be listened on at ${host}: it is taken, or this host has no such address.`);
   }

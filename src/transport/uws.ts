@@ -35,10 +35,13 @@ export function createApp(tls: TlsFiles | undefined): uws.TemplatedApp {
   }
 }
 
-/** Undefined: it cannot be had. uWebSockets does not say why. */
-export function listen(app: uws.TemplatedApp, host: string, port: number): Promise<ListenSocket | undefined> {
+/** Undefined: it cannot be had. uWebSockets does not say why. `shared`: with other processes that say so (SO_REUSEPORT). */
+export function listen(
+  app: uws.TemplatedApp,
+  { host, port, shared }: { host: string; port: number; shared: boolean },
+): Promise<ListenSocket | undefined> {
   return new Promise((resolve) => {
-    (app.listen as unknown as Listen).call(app, host, port, LIBUS_LISTEN_EXCLUSIVE_PORT, (socket) => {
+    (app.listen as unknown as Listen).call(app, host, port, shared ? 0 : LIBUS_LISTEN_EXCLUSIVE_PORT, (socket) => {
       if (socket === false) {
         resolve(undefined);
         return;

@@ -30,7 +30,7 @@ async function startPort(handle: Handler["handle"]): Promise<{ port: number; tra
     "/*",
     exchanging(context, (exchange, req) => serveRpc(handler, exchange, req)),
   );
-  const socket = await listen(app, "127.0.0.1", 0);
+  const socket = await listen(app, { host: "127.0.0.1", port: 0, shared: false });
   onTestFinished(() => void app.close());
   return { port: socket?.port ?? 0, traffic };
 }

@@ -1,0 +1,135 @@
+/** Keeps so many workers running: starts them, starts one again that has ended, and stops them. */
+
+import cluster, { type Worker } from "node:cluster";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Logger } from "pino";
+import { type FromWorker, type Place, placeVariable, type Report, type ToWorker } from "./messages.js";
+import { createReports } from "./reports.js";
+
+export interface WorkforceOptions {
+  readonly count: number;
+  /** For their sockets; see `Place`. */
+  readonly directory: string;
+  /** What they have in their environment besides that of this process. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** See `Reports`. */
+  readonly retire: (reports: readonly Report[]) => Promise<Report>;
+  /** A worker that was listening can not go on. Called once. */
+  readonly onFailure: (error: Error) => void;
+  readonly logger: Logger;
+}
+
+export interface Workforce {
+  /** Resolves when all have ended by themselves; rejects when one of them failed to. */
+  close(): Promise<void>;
+}
+
+const restartMsMin = 100;
+const restartMsMax = 5_000;
+/** Who lived so long is started again without delay. */
+const soundMs = 10_000;
+
+/** Resolves when all listen. Rejects when one of them can not start, with its sentence; then none is left. */
+export async function startWorkforce(options: WorkforceOptions): Promise<Workforce> {
+  const { count, directory, environment, logger } = options;
+  /** Of those that live: whether they listen, and the name that others dial them by. */
+  const workers = new Map<Worker, { listening: boolean; name?: string; failed?: boolean }>();
+  const reports = createReports({ ask: (worker, id) => tell(worker, { says: "measure", id }), retire: options.retire });
+  const restarts = new AbortController();
+  let phase: "starting" | "running" | "closing" = "starting";
+  let onStarted: () => void;
+  let onStartFailed: (error: Error) => void;
+  const started = new Promise<void>((resolve, reject) => {
+    onStarted = resolve;
+    onStartFailed = reject;
+  });
+  let onEmpty: () => void = () => {};
+  const unclean: string[] = [];
+  let failed = false;
+
+  function start(slot: number, waitedMs: number): void {
+    const place: Place = { slot, directory };
+    const worker = cluster.fork({ ...environment, [placeVariable]: JSON.stringify(place) });
+    const startedAt = performance.now();
+    workers.set(worker, { listening: false });
+    worker.on("message", (message: FromWorker) => hear(worker, message));
+    // A message to one that has just ended.
+    worker.on("error", (error) => logger.debug({ err: error, worker: slot }, "a worker could not be told"));
+    worker.once("exit", (code, signal) => {
+      const sound = performance.now() - startedAt > soundMs;
+      ended(worker, slot, signal ?? code, sound ? restartMsMin : Math.min(waitedMs * 2, restartMsMax));
+    });
+  }
+
+  function ended(worker: Worker, slot: number, how: string | number, waitMs: number): void {
+    workers.delete(worker);
+    void reports.ended(worker);
+    if (phase === "starting") onStartFailed(new Error(`A worker ended with ${how} before it listened.`));
+    if (phase === "closing" && how !== 0) unclean.push(`worker ${slot} ended with ${how}`);
+    if (workers.size === 0) onEmpty();
+    if (phase !== "running") return;
+    logger.error({ worker: slot, how, waitMs }, "a worker has ended and is started again");
+    delay(waitMs, undefined, { signal: restarts.signal }).then(
+      () => start(slot, waitMs),
+      () => {},
+    );
+  }
+
+  function hear(worker: Worker, message: FromWorker): void {
+    const state = workers.get(worker);
+    if (state === undefined) return;
+    if (message.says === "join") {
+      const names = [...workers.values()].flatMap(({ name }) => name ?? []);
+      state.name = message.name;
+      tell(worker, { says: "joined", names });
+    } else if (message.says === "listening") {
+      state.listening = true;
+      if ([...workers.values()].filter(({ listening }) => listening).length === count) onStarted();
+    } else if (message.says === "failed") fail(state.listening, message.message);
+    else if (message.says === "report") reports.reported(message.id, message.report);
+    else if (message.says === "scrape") {
+      const { id } = message;
+      void reports.gather(listeners()).then((all) => tell(worker, { says: "reports", id, reports: all }));
+    }
+  }
+
+  function fail(wasListening: boolean, message: string): void {
+    const error = new Error(message);
+    if (phase === "starting") onStartFailed(error);
+    else if (wasListening && !failed) {
+      failed = true;
+      options.onFailure(error);
+    } else logger.error({ err: error }, "a worker can not start");
+  }
+
+  const listeners = (): Worker[] => [...workers].filter(([, { listening }]) => listening).map(([worker]) => worker);
+
+  function tell(worker: Worker, message: ToWorker): void {
+    if (worker.isConnected()) worker.send(message);
+  }
+
+  async function empty(): Promise<void> {
+    if (workers.size > 0) await new Promise<void>((resolve) => (onEmpty = resolve));
+  }
+
+  for (let slot = 1; slot <= count; slot++) start(slot, restartMsMin / 2);
+  try {
+    await started;
+  } catch (error) {
+    phase = "closing";
+    for (const worker of workers.keys()) worker.process.kill("SIGKILL");
+    await empty();
+    throw error;
+  }
+  phase = "running";
+
+  return {
+    async close() {
+      phase = "closing";
+      restarts.abort();
+      for (const worker of workers.keys()) tell(worker, { says: "stop" });
+      await empty();
+      if (unclean.length > 0) throw new Error(unclean.join(", "));
+    },
+  };
+}
