@@ -71,6 +71,7 @@ export const settingTable = {
     kind: natsServers(),
     fallback: undefined,
     shown: "one node, alone",
+    secret: true,
     meaning:
       "NATS servers that carry events between nodes on the same database, comma-separated, such as nats://a:4222 or tls://b:4222. What they need to know stands in the NATS_ settings, not in the URL.",
   },

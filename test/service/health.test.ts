@@ -18,7 +18,7 @@ it("has no trouble while the database answers", async () => {
 
 it("is starting until the directory was read", async () => {
   const health = createHealth({ store: node.store, directory: { ...node.directory, ready: false } });
-  expect(await health.trouble()).toBe("starting");
+  expect(await health.trouble()).toBe("db starting");
 });
 
 it("asks the database once for all who ask at once, and anew for who asks later", async () => {
@@ -39,5 +39,5 @@ it("asks the database once for all who ask at once, and anew for who asks later"
 
 it("is unreachable when the database is gone", async () => {
   await node.database.drop();
-  expect(await createHealth(node).trouble()).toBe("unreachable");
+  expect(await createHealth(node).trouble()).toBe("db unreachable");
 });
