@@ -36,9 +36,15 @@ export interface Server {
   readonly grpcUrl: string;
   readonly publicPort: number;
   readonly servicePort: number;
-  /** Closes sockets with 1001 and lets calls in flight finish, for `drainSeconds` and a little; then the store. Idempotent. */
+  /**
+   * Says that it leaves, closes its sockets with 1001 over `drainSeconds` while it serves on, lets calls in flight finish,
+   * then closes what they needed. Idempotent.
+   */
   close(): Promise<void>;
 }
+
+/** For calls in flight when the sockets are gone and nothing new is taken. They have the rest of `drainSeconds` if it is more. */
+const callGraceMs = 5_000;
 
 /** Long enough for a database that is there. One that is not is waited for while the ports answer. */
 const databaseWaitMs = 2_000;
@@ -83,7 +89,8 @@ async function startPorts(
   const publishing = createPublishing({ directory, bus, status, publishMaxBytes });
   const websockets = createWebsockets({ store });
   const instances = createInstances({ store, status });
-  const health = createHealth({ store, directory });
+  const draining = new AbortController();
+  const health = createHealth({ store, directory, draining: draining.signal });
   metrics.watch({ hub: hub.stats, publishing: publishing.stats, directory });
 
   const limits = {
@@ -103,6 +110,7 @@ async function startPorts(
     directory,
     hub,
     onUpgrade: metrics.upgradeAnswered,
+    draining: draining.signal,
     logger,
   });
   const servicePort = await startServicePort({
@@ -112,16 +120,21 @@ async function startPorts(
     tls: tlsTexts(settings),
     trouble: health.trouble,
     metrics: metrics.read,
+    draining: draining.signal,
     shutdown,
     logger,
-  }).catch((error: unknown) => {
-    publicPort.close();
+  }).catch(async (error: unknown) => {
+    await publicPort.close(0);
     throw error;
   });
 
   async function closeAll(): Promise<void> {
-    await Promise.all([publicPort.drain(drainMs), servicePort.close(drainMs), hub.close(shuttingDown)]);
-    publicPort.close();
+    const callsUntil = performance.now() + drainMs;
+    logger.info({ sockets: hub.stats.sockets }, "draining");
+    draining.abort();
+    await hub.close(shuttingDown, drainMs);
+    const callsMs = Math.max(callsUntil - performance.now(), callGraceMs);
+    await Promise.all([publicPort.close(callsMs), servicePort.close(callsMs)]);
     await status.close();
     await bus.close();
     await store.close();

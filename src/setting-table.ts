@@ -148,7 +148,8 @@ export const settingTable = {
     kind: integer(0, 300),
     fallback: 10,
     unit: "seconds",
-    meaning: "What calls in flight and open sockets get to end in after SIGTERM.",
+    meaning:
+      "After SIGTERM open sockets are closed spread over this time, at least ten a second. 0 closes all at once. Calls in flight get the rest of it, and five seconds at least.",
   },
   tlsCert: {
     env: "TLS_CERT",

@@ -9,12 +9,13 @@ export function createHealthMethods({ health }: { health: Health }): Method[] {
   return [
     openMethod(HealthService.method.checkHealth, async () => {
       const trouble = await health.trouble();
+      const { draining } = health;
       return {
-        status: trouble === undefined ? "ok" : "degraded",
+        status: trouble === undefined && !draining ? "ok" : "degraded",
         service: "eventwire",
         uptime: health.uptime(),
         timestamp: timestampNow(),
-        checks: { db: trouble ?? "ok" },
+        checks: { db: trouble ?? "ok", ...(draining && { node: "draining" }) },
       };
     }),
   ];

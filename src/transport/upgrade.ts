@@ -2,7 +2,7 @@
 
 import { Bucket } from "../../gen/eventwire/v1/policy_pb.js";
 import type { Directory, Entry } from "../directory/directory.js";
-import { AppError } from "../domain/errors.js";
+import { AppError, type Reason } from "../domain/errors.js";
 import type { Principal } from "../domain/instance.js";
 import type { Hub } from "../hub/hub.js";
 import type { Subscriber } from "../hub/subscriber.js";
@@ -114,14 +114,9 @@ async function serve(
   const entry = find(options.directory, principal, instanceName(head.variable));
   if (!entry.websocket?.enabled) throw new AppError("WEBSOCKET_DISABLED", { instance: entry.instance.name });
   if (!options.context.cors.mayConnect(head.origin, head.host)) throw new AppError("ORIGIN_NOT_ALLOWED");
-  if (key === undefined || socketContext === undefined) {
-    const refusal = new AppError("UPGRADE_REQUIRED");
-    exchange.refuse(refusal, upgradeRequired);
-    return refusal.reason;
-  }
+  if (options.context.draining.aborted) return refuse(exchange, "SHUTTING_DOWN", comeBack);
+  if (key === undefined || socketContext === undefined) return refuse(exchange, "UPGRADE_REQUIRED", upgradeRequired);
   if (!exchange.open) return "aborted";
-  // The hub has closed its sockets, or does so now.
-  if (options.context.traffic.closing) throw new AppError("SHUTTING_DOWN");
   const data: SocketData = { opening: { entry, principal }, subscriber: undefined };
   exchange.res.cork(() => {
     exchange.res.writeStatus("101 Switching Protocols");
@@ -131,6 +126,17 @@ async function serve(
   });
   return "accepted";
 }
+
+function refuse(exchange: Exchange, reason: Reason, headers: readonly Header[]): string {
+  exchange.refuse(new AppError(reason), headers);
+  return reason;
+}
+
+/**
+ * In seconds. Behind a balancer another node has it by then. Until the end of the drain would be worse: whoever was
+ * refused would be kept away for longer than needed, and come back in the same second as all the others.
+ */
+const comeBack: readonly Header[] = [["Retry-After", "1"]];
 
 const upgradeRequired: readonly Header[] = [
   ["Upgrade", "websocket"],

@@ -233,7 +233,8 @@ export const EventService: GenService<{
    * Errors that end the stream: UNAUTHENTICATED `Invalid token`, also when the token is revoked later;
    * INVALID_ARGUMENT `Invalid request body` for a message that is no batch or has more than 1024 events, none of which
    * is published then; RESOURCE_EXHAUSTED `Event too large` for a batch beyond 4/3 of PUBLISH_MAX_BYTES; UNAVAILABLE
-   * `Shutting down. Try again later.` Everything else is a Refusal. The rate limit counts events.
+   * `Shutting down. Try again later.` when the node ends, behind the last of its sockets (it takes events until then):
+   * open the stream anew, to any node. Everything else is a Refusal. The rate limit counts events.
    *
    * @generated from rpc eventwire.v1.EventService.PublishEvents
    */
