@@ -37,13 +37,13 @@ export interface Server {
   readonly publicPort: number;
   readonly servicePort: number;
   /**
-   * Says that it leaves, closes its sockets with 1001 over `drainSeconds` while it serves on, lets calls in flight finish,
-   * then closes what they needed. Idempotent.
+   * Says that it leaves, closes its sockets with 1001 over `drainSeconds` while it serves on, lets calls in flight
+   * finish, then closes what they needed. Idempotent.
    */
   close(): Promise<void>;
 }
 
-/** For calls in flight when the sockets are gone and nothing new is taken. They have the rest of `drainSeconds` if it is more. */
+/** For calls in flight when the sockets are gone and nothing new is taken; the rest of `drainSeconds` if it is more. */
 const callGraceMs = 5_000;
 
 /** Long enough for a database that is there. One that is not is waited for while the ports answer. */

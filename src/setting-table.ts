@@ -149,7 +149,7 @@ export const settingTable = {
     fallback: 10,
     unit: "seconds",
     meaning:
-      "After SIGTERM open sockets are closed spread over this time, at least ten a second. 0 closes all at once. Calls in flight get the rest of it, and five seconds at least.",
+      "Over this time open sockets are closed after SIGTERM: evenly, but at least ten a second; 0 closes all at once. Calls in flight get the rest of it, and at least five seconds.",
   },
   tlsCert: {
     env: "TLS_CERT",

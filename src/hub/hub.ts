@@ -35,8 +35,9 @@ export interface Hub extends DirectoryListener {
   /** For the socket's drain handler. */
   drained(subscriber: Subscriber): void;
   /**
-   * Closes every socket: in random order, spread over at most `overMs` (see `pace`); those that are still open get their
-   * events. Resolves when all are gone, `closeGraceMs` after the last close at the latest. Nothing shall be added meanwhile.
+   * Closes every socket: in random order, spread over at most `overMs` (see `pace`); those that are still open get
+   * their events, and one that is added meanwhile goes with the last. Resolves when all are gone, `closeGraceMs` after
+   * the last close at the latest.
    */
   close(close: Close, overMs: number): Promise<void>;
 }

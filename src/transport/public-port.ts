@@ -42,7 +42,7 @@ export interface PublicPortOptions {
 
 export interface PublicPort {
   readonly port: number;
-  /** Stops accepting, lets calls in flight finish, and cuts every connection that is left, after `deadlineMs` at the latest. */
+  /** Stops accepting, lets calls in flight finish, and cuts what is left, after `deadlineMs` at the latest. */
   close(deadlineMs: number): Promise<void>;
 }
 

@@ -22,9 +22,11 @@ export function addHealth(router: ConnectRouter, options: ServiceHealthOptions):
   const { services, trouble, draining, shutdown, watchIntervalMs } = options;
   const names = new Set(["", Health.typeName, ...services.map(({ typeName }) => typeName)]);
 
+  const leaving = (): boolean => draining.aborted || shutdown.aborted;
+
   async function status(): Promise<Status> {
-    if (draining.aborted || shutdown.aborted) return Status.NOT_SERVING;
-    return (await trouble()) === undefined ? Status.SERVING : Status.NOT_SERVING;
+    const healthy = !leaving() && (await trouble()) === undefined;
+    return healthy && !leaving() ? Status.SERVING : Status.NOT_SERVING;
   }
 
   router.service(Health, {
@@ -49,7 +51,8 @@ export function addHealth(router: ConnectRouter, options: ServiceHealthOptions):
         if (now !== told) yield { status: now };
         told = now;
         if (ends.some((signal) => signal.aborted)) return;
-        await pause(watchIntervalMs, [...ends, draining]);
+        // A signal wakes only those that wait already.
+        if (now !== Status.SERVING || !leaving()) await pause(watchIntervalMs, [...ends, draining]);
       }
     },
   });

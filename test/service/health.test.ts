@@ -23,6 +23,14 @@ it("is starting until the directory was read", async () => {
   expect(await health.trouble()).toBe("starting");
 });
 
+it("tells that it drains beside the state of the database", async () => {
+  const leaving = new AbortController();
+  const health = createHealth({ ...node, draining: leaving.signal });
+  expect(health.draining).toBe(false);
+  leaving.abort();
+  expect([health.draining, await health.trouble()]).toEqual([true, undefined]);
+});
+
 it("asks the database once for all who ask at once, and anew for who asks later", async () => {
   let questions = 0;
   const store = {
