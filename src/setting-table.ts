@@ -231,7 +231,8 @@ export const settingTable = {
     kind: integer(0, 300),
     fallback: 10,
     unit: "seconds",
-    meaning: "What calls in flight and open sockets get to end in after SIGTERM.",
+    meaning:
+      "Over this time open sockets are closed after SIGTERM: evenly, but at least ten a second; 0 closes all at once. Calls in flight get the rest of it, and at least five seconds.",
   },
   tlsCert: {
     env: "TLS_CERT",
