@@ -23,12 +23,15 @@ it("is starting until the directory was read", async () => {
   expect(await health.trouble()).toBe("db starting");
 });
 
-it("tells that it drains beside the state of the database", async () => {
+it("tells that it drains, and of a bus only where there is one", async () => {
   const leaving = new AbortController();
-  const health = createHealth({ ...node, draining: leaving.signal });
-  expect(await health.check()).toEqual({ db: "ok" });
+  const { store, directory, bus } = node;
+  const alone = createHealth({ store, directory, draining: leaving.signal });
+  const health = createHealth({ store, directory, bus, draining: leaving.signal });
+  expect(await alone.check()).toEqual({ db: "ok" });
   leaving.abort();
-  expect(await health.check()).toEqual({ db: "ok", node: "draining" });
+  expect(await alone.check()).toEqual({ db: "ok", node: "draining" });
+  expect(await health.check()).toEqual({ db: "ok", node: "draining", bus: "ok" });
   expect(await health.trouble()).toBe("node draining");
 });
 
