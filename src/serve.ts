@@ -7,8 +7,8 @@ import { readSettings } from "./settings.js";
 import { startWorkers } from "./start-workers.js";
 import { findParent, type Parent } from "./workers/parent.js";
 
-/** For the sockets' last five seconds, the embedded database and what else is closed after the drain. */
-const closeSeconds = 20;
+/** For what follows the drain: blocked sockets and calls in flight, which have five each, then the embedded database. */
+const closeSeconds = 25;
 
 /** A terminal's Ctrl-C reaches the process twice under `npm start`: npm passes on what the terminal sent already. */
 const echoMs = 500;
