@@ -69,7 +69,7 @@ export async function startServer(
   const directory = createMemoryDirectory({ logger });
   const [bus, opened] = await bothOrNone(
     openBus(settings, logger, directory, parent),
-    openStore({ ...settings, directory, logger, onFirstAccount: listener.onFirstAccount }),
+    openStore({ ...settings, directory, logger, onFirstAccount: listener.onFirstAccount, others: parent }),
   );
   try {
     await readyOrLate(opened.ready);
@@ -112,7 +112,7 @@ async function startPorts(
   const health = createHealth({ store, directory, bus: settings.natsUrl && bus, draining: draining.signal });
   metrics.watch({ hub: hub.stats, publishing: publishing.stats, directory, bus, rateCounters });
 
-  parent?.reportWith(metrics.report);
+  parent?.answerCounts(metrics.report);
 
   const limiter = chooseRateLimiter(settings, rateCounters, parent);
   const api = observeApi(createApi({ directory, websockets, instances, publishing, health, limiter, logger }), metrics);
@@ -137,7 +137,7 @@ async function startPorts(
     port: settings.grpcPort,
     tls: tlsTexts(settings),
     trouble: health.trouble,
-    metrics: parent ? async () => mergeReports(await parent.reports()) : metrics.read,
+    metrics: parent ? async () => mergeReports(await parent.counts()) : metrics.read,
     draining: draining.signal,
     shutdown,
     logger,

@@ -22,8 +22,9 @@ const connectionsLeft = 40;
 export async function startWorkers(settings: Settings, logger: Logger, listener: ServerListener): Promise<Server> {
   const { host, workers: count } = settings;
   const secure = settings.tlsCert !== undefined;
-  const publicPort = await claimPort("PORT", host, settings.port);
-  const servicePort = await claimPort("GRPC_PORT", host, settings.grpcPort);
+  const claimed = [await claimPort("PORT", host, settings.port), await claimPort("GRPC_PORT", host, settings.grpcPort)];
+  await Promise.all(claimed.map((port) => port.release()));
+  const [publicPort = 0, servicePort = 0] = claimed.map(({ port }) => port);
   const database = await openDatabase(settings, logger);
   const directory = mkdtempSync(join(tmpdir(), "eventwire-workers-"));
 

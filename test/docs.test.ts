@@ -29,8 +29,7 @@ function settings(): string {
       generated("src/setting-table.ts"),
       "",
       "Every setting is an environment variable. An empty one counts as unset. A wrong one stops the start with a sentence",
-      "that names it. `NATS_URL` and `WORKERS` belong to a later release of several nodes: the start is refused when they ask",
-      "for more than one.",
+      "that names it.",
     ],
     ["setting", "default", "unit", "allowed", "meaning"],
     Object.values<SettingRow>(settingTable).map(({ env, kind, fallback, shown, unit = "", secret, meaning }) => [

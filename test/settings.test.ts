@@ -2,7 +2,7 @@
 
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { settingTable } from "../src/setting-table.js";
@@ -39,6 +39,12 @@ describe("defaults", () => {
       encryptionKey: undefined,
       logLevel: "info",
     });
+  });
+
+  it("let WORKERS be a number, or as many as there are cores", () => {
+    expect(readSettings({}).workers).toBe(1);
+    expect(readSettings({ WORKERS: "16" }).workers).toBe(16);
+    expect(readSettings({ WORKERS: "auto" }).workers).toBe(Math.min(availableParallelism(), 64));
   });
 
   it("hold for empty variables too", () => {
@@ -121,8 +127,9 @@ describe("a wrong value", () => {
     ["TLS_KEY", "/"],
     ["LOG_LEVEL", "loud"],
     ["LOG_LEVEL", "INFO"],
-    ["WORKERS", "2"],
-    ["WORKERS", "auto"],
+    ["WORKERS", "0"],
+    ["WORKERS", "65"],
+    ["WORKERS", "all"],
   ])("of %s, such as %s, is shown in a sentence that names it", (name, value) => {
     const message = refusal({ [name]: value });
     expect(message).toMatch(/^[A-Z_]+ is ".*", but must .*\.$/s);

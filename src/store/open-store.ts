@@ -1,7 +1,7 @@
 /** Opens the store: finds or starts its database, prepares it, and keeps the directory equal to it. */
 
 import type { Logger } from "pino";
-import type { Replica } from "../directory/replica.js";
+import type { Change, Replica } from "../directory/replica.js";
 import { type Changes, startChanges } from "./changes.js";
 import { openEmbeddedPostgres } from "./embedded-postgres.js";
 import { readEncryptionKey } from "./encryption-key.js";
@@ -29,6 +29,14 @@ export interface StoreOptions extends DatabaseChoice {
   readonly accountToken: string | undefined;
   /** Hears the token of the account that the first start makes: the only time that it can be seen. */
   readonly onFirstAccount: (token: string) => void;
+  /** Further processes that must look like one with this: what a write changed is in force there too when it resolves. */
+  readonly others?: OtherProcesses | undefined;
+}
+
+export interface OtherProcesses {
+  /** Resolves when all of them have followed the change, or have had their time. */
+  follow(change: Change): Promise<void>;
+  answerChanges(follow: (change: Change) => Promise<void>): void;
 }
 
 export interface OpenStore {
@@ -48,7 +56,7 @@ const closeMsMax = 2_000;
 
 /** Resolves before a database elsewhere has answered. Rejects when the data directory can not be used. */
 export async function openStore(options: StoreOptions): Promise<OpenStore> {
-  const { directory, logger, accountToken, onFirstAccount } = options;
+  const { directory, logger, accountToken, onFirstAccount, others } = options;
   const { url, sealer, closeServer } = await openParts(options, "service", false);
   const db = createDatabase({ url, logger });
   const rateCounters = createRateCounters({ url, logger });
@@ -87,6 +95,12 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
     }
   }
 
+  async function follow(change: Change): Promise<void> {
+    // Until then nothing is known that could be out of date.
+    await changes?.follow(change);
+  }
+  others?.answerChanges(follow);
+
   let closed: Promise<void> | undefined;
   async function close(): Promise<void> {
     closing.abort();
@@ -101,8 +115,7 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
     db,
     sealer,
     accountInstanceQuota: options.accountInstanceQuota,
-    // Until then nothing is known that could be out of date.
-    follow: async (change) => changes?.follow(change),
+    follow: async (change) => void (await Promise.all([follow(change), others?.follow(change)])),
     isReady: () => directory.ready,
     close: () => (closed ??= close()),
   });

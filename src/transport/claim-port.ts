@@ -3,8 +3,14 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 
-/** The port, or a free one for 0. Rejects with a sentence that names the setting when it cannot be listened on. */
-export async function claimPort(setting: string, host: string, port: number): Promise<number> {
+export interface ClaimedPort {
+  readonly port: number;
+  /** Until then nobody else can have it; from then on it can be listened on. */
+  release(): Promise<void>;
+}
+
+/** 0 claims a free one. Rejects with a sentence that names the setting when it cannot be listened on. */
+export async function claimPort(setting: string, host: string, port: number): Promise<ClaimedPort> {
   const server = createServer();
   try {
     const listening = once(server, "listening");
@@ -16,9 +22,12 @@ export async function claimPort(setting: string, host: string, port: number): Pr
       { cause },
     );
   }
-  const claimed = (server.address() as AddressInfo).port;
-  const closed = once(server, "close");
-  server.close();
-  await closed;
-  return claimed;
+  return {
+    port: (server.address() as AddressInfo).port,
+    async release() {
+      const closed = once(server, "close");
+      server.close();
+      await closed;
+    },
+  };
 }

@@ -1,24 +1,34 @@
 /** What the primary process and its workers say to each other. */
 
+import type { Change } from "../directory/replica.js";
+
 /** What a worker has counted; only `src/metrics.ts` knows what is in it. */
 export type Report = readonly object[];
 
+/** What one worker asks of others. */
+export type Question =
+  | { readonly about: "counts" }
+  /** To be in force before it is answered. */
+  | { readonly about: "change"; readonly change: Change };
+
 export type FromWorker =
+  /** It hears what it is told. */
+  | { readonly says: "here" }
   /** It can be dialled by this name. */
   | { readonly says: "join"; readonly name: string }
   | { readonly says: "listening" }
   /** It can not start, or not go on: a sentence for the operator. */
   | { readonly says: "failed"; readonly message: string }
-  /** Asks for the reports of all. */
-  | { readonly says: "scrape"; readonly id: number }
-  | { readonly says: "report"; readonly id: number; readonly report: Report };
+  | { readonly says: "ask"; readonly id: number; readonly question: Question }
+  | { readonly says: "answer"; readonly id: number; readonly answer: Report };
 
 export type ToWorker =
   /** Those that could be dialled before. */
   | { readonly says: "joined"; readonly names: readonly string[] }
   | { readonly says: "stop" }
-  | { readonly says: "measure"; readonly id: number }
-  | { readonly says: "reports"; readonly id: number; readonly reports: readonly Report[] };
+  | { readonly says: "question"; readonly id: number; readonly question: Question }
+  /** Those of the workers that answered in time. */
+  | { readonly says: "answers"; readonly id: number; readonly answers: readonly Report[] };
 
 /** Where a worker finds, in its environment, what is its own: as JSON. */
 export const placeVariable = "EVENTWIRE_WORKER";

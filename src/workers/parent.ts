@@ -1,6 +1,7 @@
 /** The primary process, as a worker sees it. */
 
-import type { FromWorker, Place, Report, ToWorker } from "./messages.js";
+import type { Change } from "../directory/replica.js";
+import type { FromWorker, Place, Question, Report, ToWorker } from "./messages.js";
 import { placeVariable } from "./messages.js";
 
 export interface Parent extends Place {
@@ -9,10 +10,13 @@ export interface Parent extends Place {
   listening(): void;
   /** Resolves when it is said. */
   fail(message: string): Promise<void>;
-  /** From now on this worker answers what it has counted. */
-  reportWith(measure: () => Promise<Report>): void;
-  /** Of all workers. */
-  reports(): Promise<readonly Report[]>;
+  /** Resolves when all other workers have brought the change into force, or have had their time. */
+  follow(change: Change): Promise<void>;
+  /** What all workers have counted, this one too. */
+  counts(): Promise<readonly Report[]>;
+  /** How this worker answers when another asks. */
+  answerCounts(count: () => Promise<Report>): void;
+  answerChanges(follow: (change: Change) => Promise<void>): void;
   onStop(stop: () => void): void;
 }
 
@@ -20,10 +24,11 @@ export interface Parent extends Place {
 export function findParent(self: NodeJS.Process): Parent | undefined {
   const place = self.env[placeVariable];
   if (place === undefined || self.send === undefined) return undefined;
-  const scrapes = new Map<number, (reports: readonly Report[]) => void>();
-  let scraped = 0;
+  const asked = new Map<number, (answers: readonly Report[]) => void>();
+  let lastId = 0;
   let onJoined: (names: readonly string[]) => void = () => {};
-  let measure: (() => Promise<Report>) | undefined;
+  let count = async (): Promise<Report> => [];
+  let follow = async (_: Change): Promise<void> => {};
   let stop: () => void = () => {};
 
   function say(message: FromWorker): Promise<void> {
@@ -33,16 +38,31 @@ export function findParent(self: NodeJS.Process): Parent | undefined {
     });
   }
 
-  self.on("message", (message: Partial<ToWorker> & ToWorker) => {
+  function ask(question: Question): Promise<readonly Report[]> {
+    return new Promise((resolve) => {
+      asked.set(++lastId, resolve);
+      void say({ says: "ask", id: lastId, question });
+    });
+  }
+
+  async function answer(id: number, question: Question): Promise<void> {
+    if (question.about === "counts") return say({ says: "answer", id, answer: await count() });
+    // One that could not be followed comes with the reading of everything.
+    await follow(question.change).catch(() => {});
+    return say({ says: "answer", id, answer: [] });
+  }
+
+  // Others speak on this channel too.
+  self.on("message", (message: ToWorker | { readonly says?: undefined }) => {
     if (message.says === "joined") onJoined(message.names);
     else if (message.says === "stop") stop();
-    else if (message.says === "measure") {
-      void measure?.().then((report) => say({ says: "report", id: message.id, report }));
-    } else if (message.says === "reports") {
-      scrapes.get(message.id)?.(message.reports);
-      scrapes.delete(message.id);
+    else if (message.says === "question") void answer(message.id, message.question);
+    else if (message.says === "answers") {
+      asked.get(message.id)?.(message.answers);
+      asked.delete(message.id);
     }
   });
+  void say({ says: "here" });
 
   return {
     ...(JSON.parse(place) as Place),
@@ -57,17 +77,17 @@ export function findParent(self: NodeJS.Process): Parent | undefined {
     listening: () => void say({ says: "listening" }),
     fail: (message) => say({ says: "failed", message }),
 
-    reportWith(make) {
-      measure = make;
+    async follow(change) {
+      await ask({ about: "change", change });
     },
+    counts: () => ask({ about: "counts" }),
 
-    reports() {
-      return new Promise((resolve) => {
-        scrapes.set(++scraped, resolve);
-        void say({ says: "scrape", id: scraped });
-      });
+    answerCounts(handler) {
+      count = handler;
     },
-
+    answerChanges(handler) {
+      follow = handler;
+    },
     onStop(handler) {
       stop = handler;
     },

@@ -4,7 +4,7 @@ import cluster, { type Worker } from "node:cluster";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import { type FromWorker, type Place, placeVariable, type Report, type ToWorker } from "./messages.js";
-import { createReports } from "./reports.js";
+import { createQuestions } from "./questions.js";
 
 export interface WorkforceOptions {
   readonly count: number;
@@ -12,7 +12,7 @@ export interface WorkforceOptions {
   readonly directory: string;
   /** What they have in their environment besides that of this process. */
   readonly environment: Readonly<Record<string, string>>;
-  /** See `Reports`. */
+  /** See `createQuestions`. */
   readonly retire: (reports: readonly Report[]) => Promise<Report>;
   /** A worker that was listening can not go on. Called once. */
   readonly onFailure: (error: Error) => void;
@@ -32,9 +32,12 @@ const soundMs = 10_000;
 /** Resolves when all listen. Rejects when one of them can not start, with its sentence; then none is left. */
 export async function startWorkforce(options: WorkforceOptions): Promise<Workforce> {
   const { count, directory, environment, logger } = options;
-  /** Of those that live: whether they listen, and the name that others dial them by. */
-  const workers = new Map<Worker, { listening: boolean; name?: string; failed?: boolean }>();
-  const reports = createReports({ ask: (worker, id) => tell(worker, { says: "measure", id }), retire: options.retire });
+  /** Of those that live: whether they hear us, whether they listen, and the name that others dial them by. */
+  const workers = new Map<Worker, { here: boolean; listening: boolean; name?: string }>();
+  const questions = createQuestions({
+    tell: (worker, id, question) => tell(worker, { says: "question", id, question }),
+    retire: options.retire,
+  });
   const restarts = new AbortController();
   let phase: "starting" | "running" | "closing" = "starting";
   let onStarted: () => void;
@@ -51,7 +54,7 @@ export async function startWorkforce(options: WorkforceOptions): Promise<Workfor
     const place: Place = { slot, directory };
     const worker = cluster.fork({ ...environment, [placeVariable]: JSON.stringify(place) });
     const startedAt = performance.now();
-    workers.set(worker, { listening: false });
+    workers.set(worker, { here: false, listening: false });
     worker.on("message", (message: FromWorker) => hear(worker, message));
     // A message to one that has just ended.
     worker.on("error", (error) => logger.debug({ err: error, worker: slot }, "a worker could not be told"));
@@ -63,7 +66,7 @@ export async function startWorkforce(options: WorkforceOptions): Promise<Workfor
 
   function ended(worker: Worker, slot: number, how: string | number, waitMs: number): void {
     workers.delete(worker);
-    void reports.ended(worker);
+    void questions.ended(worker);
     if (phase === "starting") onStartFailed(new Error(`A worker ended with ${how} before it listened.`));
     if (phase === "closing" && how !== 0) unclean.push(`worker ${slot} ended with ${how}`);
     if (workers.size === 0) onEmpty();
@@ -78,18 +81,20 @@ export async function startWorkforce(options: WorkforceOptions): Promise<Workfor
   function hear(worker: Worker, message: FromWorker): void {
     const state = workers.get(worker);
     if (state === undefined) return;
-    if (message.says === "join") {
+    if (message.says === "here") state.here = true;
+    else if (message.says === "join") {
       const names = [...workers.values()].flatMap(({ name }) => name ?? []);
       state.name = message.name;
       tell(worker, { says: "joined", names });
     } else if (message.says === "listening") {
       state.listening = true;
-      if ([...workers.values()].filter(({ listening }) => listening).length === count) onStarted();
+      if (those("listening").length === count) onStarted();
     } else if (message.says === "failed") fail(state.listening, message.message);
-    else if (message.says === "report") reports.reported(message.id, message.report);
-    else if (message.says === "scrape") {
-      const { id } = message;
-      void reports.gather(listeners()).then((all) => tell(worker, { says: "reports", id, reports: all }));
+    else if (message.says === "answer") questions.answered(message.id, message.answer);
+    else if (message.says === "ask") {
+      const { id, question } = message;
+      const asked = question.about === "counts" ? those("here") : those("here").filter((other) => other !== worker);
+      void questions.ask(asked, question).then((answers) => tell(worker, { says: "answers", id, answers }));
     }
   }
 
@@ -102,7 +107,9 @@ export async function startWorkforce(options: WorkforceOptions): Promise<Workfor
     } else logger.error({ err: error }, "a worker can not start");
   }
 
-  const listeners = (): Worker[] => [...workers].filter(([, { listening }]) => listening).map(([worker]) => worker);
+  function those(state: "here" | "listening"): Worker[] {
+    return [...workers].flatMap(([worker, { [state]: holds }]) => (holds ? [worker] : []));
+  }
 
   function tell(worker: Worker, message: ToWorker): void {
     if (worker.isConnected()) worker.send(message);

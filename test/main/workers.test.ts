@@ -1,0 +1,274 @@
+/** Several workers behind one public port: they behave like one process, and the death of one is not that of the others. */
+
+import { once } from "node:events";
+import { readdirSync } from "node:fs";
+import { createServer } from "node:net";
+import { createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { EventService } from "../../gen/eventwire/v1/event_service_pb.js";
+import { type Consumer, dataOf, openConsumer } from "../support/consumer.js";
+import { eventOf, openEventStream } from "../support/event-stream.js";
+import { createTestDatabase, type TestDatabase } from "../support/postgres.js";
+import { startProgram } from "../support/program.js";
+import { scrape } from "../support/scrape.js";
+import { temporaryDirectory } from "../support/temporary.js";
+import { until } from "../support/until.js";
+import { accountToken, startWorkersProgram, type WorkersServer } from "../support/workers.js";
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.drop());
+
+let lastInstance = 0;
+
+/** All of them on one worker: once in a billion runs. */
+const many = 30;
+
+async function createInstance({ call }: WorkersServer, more: object = {}): Promise<string> {
+  const name = `desk-${++lastInstance}`;
+  expect(await call("POST", "/api/instance/new", { name, websocketEnabled: true, ...more })).toMatchObject({
+    status: 201,
+  });
+  return name;
+}
+
+function connect({ url }: WorkersServer, instance: string): Promise<Consumer> {
+  return openConsumer(url, `/ws/${instance}?token=${accountToken}`);
+}
+
+function connectMany(server: WorkersServer, instance: string, count = many): Promise<Consumer[]> {
+  return Promise.all(Array.from({ length: count }, () => connect(server, instance)));
+}
+
+const publish = ({ call }: WorkersServer, instance: string, n: number, event = "label.update") =>
+  call("POST", `/api/events/publish/${instance}`, { event, data: { n } });
+
+const numbersOf = (frames: readonly string[]) => frames.map((frame) => dataOf(frame).n);
+
+describe("two workers", () => {
+  it("are one to whoever calls: what was answered holds for the next call, whichever gets it", async () => {
+    const server = await startWorkersProgram(database.url);
+    expect(server.pids()).toHaveLength(2);
+    for (let round = 0; round < 20; round++) {
+      const name = await createInstance(server);
+      for (let call = 0; call < 4; call++) {
+        const events = call % 2 === 0 ? ["call.update"] : [];
+        await server.call("POST", `/api/events/websocket/${name}`, { enabled: true, events });
+        const { body } = await server.call("GET", `/api/events/getWebsocket/${name}`);
+        expect(body).toMatchObject({ websocket: { events } });
+        expect((await server.call("GET", `/ws/${name}`)).status).toBe(426);
+      }
+      await server.call("DELETE", `/api/instance/delete/${name}`);
+      expect((await server.call("GET", `/ws/${name}`)).status).toBe(404);
+    }
+  });
+
+  it("deliver what either was given to all sockets, in order, once", async () => {
+    const server = await startWorkersProgram(database.url);
+    const instance = await createInstance(server);
+    const consumers = await connectMany(server, instance);
+    let n = 0;
+    for (; n < 40; n++) expect(await publish(server, instance, n)).toMatchObject({ status: 200 });
+    for (; n < 50; n++) {
+      const unary = createClient(EventService, createGrpcTransport({ baseUrl: server.grpcUrl }));
+      await unary.publishEvent(eventOf(instance, "label.update", `{"n":${n}}`), { headers: { token: accountToken } });
+    }
+    for (; n < 300; n += 50) {
+      const stream = openEventStream(server.grpcUrl, accountToken);
+      const events = Array.from({ length: 50 }, (_, i) => eventOf(instance, "label.update", `{"n":${n + i}}`));
+      stream.send({ sequence: 1n, events });
+      expect(await stream.acknowledgement()).toMatchObject({ published: 50, refusals: [] });
+      stream.end();
+    }
+    for (const consumer of consumers) {
+      expect(numbersOf(await consumer.take(300))).toEqual(Array.from({ length: 300 }, (_, i) => i));
+    }
+  });
+
+  it("feel an edit and a deletion on the sockets of both", async () => {
+    const server = await startWorkersProgram(database.url);
+    const instance = await createInstance(server);
+    const consumers = await connectMany(server, instance);
+    await server.call("POST", `/api/events/websocket/${instance}`, { enabled: true, events: ["call.update"] });
+    for (let n = 0; n < 10; n++) {
+      await publish(server, instance, -1, "label.update");
+      await publish(server, instance, n, "call.update");
+    }
+    for (const consumer of consumers) {
+      expect(numbersOf(await consumer.take(10))).toEqual(Array.from({ length: 10 }, (_, i) => i));
+    }
+    await server.call("DELETE", `/api/instance/delete/${instance}`);
+    for (const { closed } of consumers) expect(await closed).toEqual([4004, "instance deleted"]);
+  });
+
+  it("count calls together", async () => {
+    const server = await startWorkersProgram(database.url, { RATE_LIMIT_GLOBAL: "100" });
+    const statuses = await Promise.all(
+      Array.from({ length: 130 }, async () => (await server.call("GET", "/api/instance/list")).status),
+    );
+    expect(statuses.filter((status) => status === 200)).toHaveLength(100);
+    expect(statuses.filter((status) => status === 429)).toHaveLength(30);
+  });
+
+  it("tell their metrics as one, and forget no count of one that has died", async () => {
+    const server = await startWorkersProgram(database.url);
+    const instance = await createInstance(server);
+    const consumers = await connectMany(server, instance, 20);
+    for (let n = 0; n < 10; n++) await publish(server, instance, n);
+    for (const consumer of consumers) await consumer.take(10);
+    const names = [
+      "eventwire_sockets",
+      "eventwire_events_published_total",
+      "eventwire_frames_delivered_total",
+      'eventwire_calls_total{method="EventService/PublishEvent",code="ok"}',
+      'eventwire_call_duration_seconds_count{method="EventService/PublishEvent"}',
+      "eventwire_directory_ready",
+      "eventwire_bus_connected",
+    ];
+    for (let scrapes = 0; scrapes < 4; scrapes++) {
+      expect(await scrape(server.grpcUrl, ...names)).toEqual([20, 10, 200, 10, 10, 1, 1]);
+    }
+    const [victim = 0, ...others] = server.pids();
+    process.kill(victim, "SIGKILL");
+    await until(() => server.pids().length === 2 && !server.pids().includes(victim));
+    expect(server.pids()).toEqual(expect.arrayContaining(others));
+    const [sockets = 0, ...counts] = await scrape(server.grpcUrl, ...names.slice(0, 5));
+    expect(sockets).toBeLessThan(20);
+    expect(counts).toEqual([10, 200, 10, 10]);
+  });
+});
+
+describe("a worker that is killed", () => {
+  it("takes its own sockets along and no others; whoever comes back gets all that comes then", async () => {
+    const server = await startWorkersProgram(database.url);
+    const instance = await createInstance(server);
+    const consumers = await connectMany(server, instance);
+    const broken: Consumer[] = [];
+    for (const consumer of consumers) void consumer.closed.then(() => broken.push(consumer));
+    const [victim = 0, survivor = 0] = server.pids();
+    let published = 0;
+    await publish(server, instance, published++);
+    process.kill(victim, "SIGKILL");
+    await until(() => broken.length > 0);
+    for (const { closed } of broken) expect((await closed)[0]).toBe(1006);
+
+    // They come back at once, and what is published after their upgrade is theirs.
+    const returned = await connectMany(server, instance, broken.length);
+    const from = published;
+    for (; published < from + 20; published++) {
+      // A connection may be meant for the worker that is dead; then it is refused, and was not published.
+      await until(() =>
+        publish(server, instance, published).then(
+          ({ status }) => status === 200,
+          () => false,
+        ),
+      );
+    }
+    await server.printed("a worker has ended and is started again");
+    await until(() => server.pids().length === 2);
+    expect(server.pids()).toContain(survivor);
+    const late = await connectMany(server, instance);
+    for (const end = published + 20; published < end; published++) {
+      expect(await publish(server, instance, published)).toMatchObject({ status: 200 });
+    }
+    const whole = consumers.filter((consumer) => !broken.includes(consumer));
+    expect(whole.length).toBeGreaterThan(0);
+    const all = Array.from({ length: published }, (_, n) => n);
+    for (const consumer of whole) expect(numbersOf(await consumer.take(published))).toEqual(all);
+    for (const consumer of returned) {
+      expect(numbersOf(await consumer.take(published - from))).toEqual(all.slice(from));
+    }
+    for (const consumer of late) expect(numbersOf(await consumer.take(20))).toEqual(all.slice(-20));
+  });
+
+  it("ends with its primary", async () => {
+    const server = await startWorkersProgram(database.url);
+    const pids = server.pids();
+    const consumer = await connect(server, await createInstance(server));
+    server.kill("SIGKILL");
+    expect((await consumer.closed)[0]).toBe(1006);
+    await until(() => pids.every((pid) => !isAlive(pid)));
+  });
+});
+
+describe("a stop of several workers", () => {
+  it.each(["SIGTERM", "SIGINT"] as const)("by %s closes all sockets with 1001 and ends with 0", async (signal) => {
+    const server = await startWorkersProgram(database.url);
+    const consumers = await connectMany(server, await createInstance(server));
+    const pids = server.pids();
+    // As a terminal and a service manager do: to all of them at once.
+    for (const pid of [...pids, server.child.pid as number]) process.kill(pid, signal);
+    for (const { closed } of consumers) expect(await closed).toEqual([1001, "shutting down"]);
+    expect(await server.ended).toBe(0);
+    expect(pids.filter(isAlive)).toEqual([]);
+    expect(readdirSync(server.temporary)).toEqual([]);
+  });
+});
+
+describe("a start of several workers", () => {
+  it("brings its own database, and prints the token of the first account once", async () => {
+    const server = await startWorkersProgram(undefined, { ACCOUNT_TOKEN: "" });
+    const tokens = server.stdout.match(/ta_\S+/g) ?? [];
+    expect(tokens).toHaveLength(1);
+    const answer = await fetch(`${server.url}/api/instance/list`, { headers: { token: tokens[0] ?? "" } });
+    expect(answer.status).toBe(200);
+    expect(server.stderr).not.toContain(tokens[0]);
+    server.kill("SIGTERM");
+    expect(await server.ended).toBe(0);
+  });
+
+  it.each(["PORT", "GRPC_PORT"])("ends with one sentence when %s is taken, by one of its kind too", async (name) => {
+    const server = await startWorkersProgram(database.url);
+    const strange = createServer().listen(0, "127.0.0.1");
+    await once(strange, "listening");
+    const address = strange.address() as { port: number };
+    const taken = [String(address.port), new URL(name === "PORT" ? server.url : server.grpcUrl).port];
+    for (const port of taken) {
+      const ports = { PORT: "0", GRPC_PORT: "0", [name]: port };
+      const refused = startProgram([], {
+        ...ports,
+        WORKERS: "2",
+        HOST: "127.0.0.1",
+        DATABASE_URL: database.url,
+        DATA_DIR: temporaryDirectory(),
+        LOG_LEVEL: "silent",
+      });
+      expect(await refused.ended).toBe(1);
+      expect(refused.stdout).toBe("");
+      expect(refused.stderr).toMatch(new RegExp(`^eventwire: ${name} ${port} cannot be listened on .*taken.*\\n$`));
+    }
+    strange.close();
+  });
+
+  it("ends with one sentence when no worker can start", async () => {
+    const other = await createTestDatabase();
+    const seeded = await startWorkersProgram(other.url, { ENCRYPTION_KEY: "1".repeat(64) });
+    seeded.kill("SIGTERM");
+    await seeded.ended;
+    const refused = startProgram([], {
+      WORKERS: "2",
+      HOST: "127.0.0.1",
+      PORT: "0",
+      GRPC_PORT: "0",
+      DATABASE_URL: other.url,
+      DATA_DIR: temporaryDirectory(),
+      ENCRYPTION_KEY: "2".repeat(64),
+      LOG_LEVEL: "silent",
+    });
+    expect(await refused.ended).toBe(1);
+    expect(refused.stderr).toMatch(/^eventwire: .*ENCRYPTION_KEY.*\n$/);
+    await other.drop();
+  });
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

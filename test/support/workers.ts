@@ -1,0 +1,64 @@
+/** The program with several workers, and calls to whichever of them. */
+
+import { readFileSync } from "node:fs";
+import { request } from "node:http";
+import { type RunningServer, startServerProgram } from "./program.js";
+import { temporaryDirectory } from "./temporary.js";
+
+export const accountToken = "ta_test-of-the-workers";
+
+export interface WorkersServer extends RunningServer {
+  /** Where it keeps what is of this start alone. */
+  readonly temporary: string;
+  /** Their processes. */
+  pids(): number[];
+  /** On a connection of its own, so that any worker may get it. */
+  call(method: string, path: string, body?: object): Promise<{ status: number; body: Record<string, unknown> }>;
+}
+
+/** Two, without rate limits unless `env` sets them. `databaseUrl` undefined: the embedded database. */
+export async function startWorkersProgram(
+  databaseUrl: string | undefined,
+  env: Record<string, string> = {},
+): Promise<WorkersServer> {
+  const temporary = temporaryDirectory();
+  const server = await startServerProgram({
+    WORKERS: "2",
+    ...(databaseUrl && { DATABASE_URL: databaseUrl }),
+    DATA_DIR: temporaryDirectory(),
+    ACCOUNT_TOKEN: accountToken,
+    ENCRYPTION_KEY: "3".repeat(64),
+    RATE_LIMIT_GLOBAL: "0",
+    RATE_LIMIT_CREATE: "0",
+    DRAIN_SECONDS: "1",
+    TMPDIR: temporary,
+    ...env,
+  });
+  const { pid } = server.child;
+  return Object.assign(server, {
+    temporary,
+    pids: () =>
+      readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")
+        .trim()
+        .split(" ")
+        .filter((child) => readFileSync(`/proc/${child}/cmdline`, "utf8").includes("main.js"))
+        .map(Number),
+    call: (method: string, path: string, body?: object) => callAnyone(server.url, method, path, body),
+  });
+}
+
+function callAnyone(url: string, method: string, path: string, body?: object) {
+  return new Promise<{ status: number; body: Record<string, unknown> }>((done, fail) => {
+    const headers = { token: accountToken, ...(body && { "content-type": "application/json" }) };
+    const sent = request(`${url}${path}`, { method, headers, agent: false }, (answer) => {
+      let text = "";
+      answer.setEncoding("utf8").on("data", (chunk: string) => {
+        text += chunk;
+      });
+      answer.on("end", () => done({ status: answer.statusCode ?? 0, body: JSON.parse(text) }));
+      answer.on("error", fail);
+    });
+    sent.on("error", fail);
+    sent.end(body && JSON.stringify(body));
+  });
+}
