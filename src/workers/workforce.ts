@@ -81,8 +81,11 @@ export async function startWorkforce(options: WorkforceOptions): Promise<Workfor
   function hear(worker: Worker, message: FromWorker): void {
     const state = workers.get(worker);
     if (state === undefined) return;
-    if (message.says === "here") state.here = true;
-    else if (message.says === "join") {
+    if (message.says === "here") {
+      state.here = true;
+      // What it was told before it did not hear.
+      if (phase === "closing") tell(worker, { says: "stop" });
+    } else if (message.says === "join") {
       const names = [...workers.values()].flatMap(({ name }) => name ?? []);
       state.name = message.name;
       tell(worker, { says: "joined", names });
