@@ -55,6 +55,8 @@ export function createMeshPeer(options: MeshPeerOptions): MeshPeer {
   const { name, dials, dial, connect, interest, gone, stats } = options;
   const interruptions = createInterruptions({ logger: options.logger.child({ peer: name }), stats });
   let connection: MeshConnection | undefined;
+  /** Why there is none, until it is known whether the worker lives. */
+  let lostFor: string | undefined;
   let interrupted = false;
   let closing = false;
   /** Events that it has not got, if it lives. */
@@ -64,6 +66,7 @@ export function createMeshPeer(options: MeshPeerOptions): MeshPeer {
   let fate = createFate();
 
   function interrupt(reason: string): void {
+    lostFor = undefined;
     interrupted = true;
     interruptions.begin(reason);
     stats.unreached += doubtful;
@@ -118,9 +121,11 @@ export function createMeshPeer(options: MeshPeerOptions): MeshPeer {
       if (connection !== undefined) {
         const old = connection;
         connection = undefined;
-        old.cut("it has dialled again");
-        interrupt("it has dialled again");
+        lostFor = "it has dialled again";
+        old.cut(lostFor);
       }
+      // It has, so it lives.
+      if (lostFor !== undefined) interrupt(lostFor);
       clearTimeout(retry);
       connection = made;
       fate = createFate();
@@ -140,6 +145,7 @@ export function createMeshPeer(options: MeshPeerOptions): MeshPeer {
       doubtful += unwritten;
       if (which !== connection || closing) return;
       connection = undefined;
+      lostFor = reason;
       if (interrupted) retry = setTimeout(look, retryMs, reason);
       else void look(reason);
     },

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { loadCore, serverCore } from "../driver/machine.mjs";
 import { firstLine, kill, start } from "../driver/processes.mjs";
-import { accountToken, collectingNode, startEventwire } from "./eventwire.mjs";
+import { accountToken, collectingNode, startEventwire, startWorkers, startWorkersOverNats } from "./eventwire.mjs";
 import { missingNats, missingNchan, startNats, startNchan } from "./external.mjs";
 
 /**
@@ -54,13 +54,13 @@ const bridged = (startServer, publisher, options) => async (shape) => {
 };
 
 /** @returns {Peer} */
-const eventwire = (way, title, unordered = false) => ({
+const eventwire = (way, title, unordered = false, startServer = startEventwire) => ({
   title: `Eventwire end to end, ${title}`,
   protocol: "raw",
   unordered,
   path: `/ws/i-#?token=${accountToken}`,
   missing: notBuilt,
-  start: bridged(startEventwire, "eventwire-publisher", { way }),
+  start: bridged(startServer, "eventwire-publisher", { way }),
 });
 
 /** @type {Record<string, Peer>} */
@@ -82,6 +82,11 @@ export const peers = {
   stream: eventwire("stream", "gRPC stream"),
   unary: eventwire("unary", "gRPC unary", true),
   rest: eventwire("rest", "REST", true),
+  workers: eventwire("stream", "gRPC stream, two workers on one core", false, startWorkers),
+  "workers-nats": {
+    ...eventwire("stream", "the same with NATS between them", false, startWorkersOverNats),
+    missing: () => notBuilt() ?? missingNats(),
+  },
   ws: {
     title: "`ws`, `send` in a loop",
     protocol: "raw",

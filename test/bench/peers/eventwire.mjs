@@ -1,10 +1,10 @@
 /** Eventwire as it is shipped: the program, its embedded database, instances made over its own API. */
 
-import { rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { serverCore } from "../driver/machine.mjs";
-import { kill, sleep, start } from "../driver/processes.mjs";
-import { freePort, listening, scratchDirectory } from "./external.mjs";
+import { kill, resume, sleep, start } from "../driver/processes.mjs";
+import { freePort, listening, scratchDirectory, startNats } from "./external.mjs";
 import { baseUrl, filterOf, instanceName, instanceToken } from "./payload.mjs";
 
 const program = fileURLToPath(new URL("../../../dist/src/main.js", import.meta.url));
@@ -17,8 +17,11 @@ export const collectingNode = [
 ];
 export const accountToken = "bench-account-token";
 
-/** @param {import("./payload.mjs").Shape} shape */
-export async function startEventwire(shape) {
+/**
+ * @param {import("./payload.mjs").Shape} shape
+ * @param {NodeJS.ProcessEnv} [more] further settings
+ */
+export async function startEventwire(shape, more = {}) {
   const directory = scratchDirectory("eventwire");
   const [port, grpcPort] = [await freePort(), await freePort()];
   const env = {
@@ -33,22 +36,53 @@ export async function startEventwire(shape) {
     RATE_LIMIT_CREATE: "0",
     DRAIN_SECONDS: "0",
     LOG_LEVEL: "warn",
+    ...more,
   };
   const child = start(serverCore, [...collectingNode, program], { env, gentle: true });
   child.stdout.resume();
   await listening(port, child);
   await listening(grpcPort, child);
   for (let number = 0; number < shape.instances; number++) await createInstance(port, number, shape);
+  const workers = workersOf(child.pid);
   return {
-    pids: [child.pid],
+    pids: [child.pid, ...workers],
     collects: true,
     port,
     publisher: { grpcPort, token: accountToken },
     async close() {
+      try {
+        // Paused, they would not hear what the primary tells them.
+        resume(workers);
+      } catch {
+        // One that crashed needs no resuming.
+      }
       await kill(child);
       rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+export const startWorkers = (shape) => startEventwire(shape, { WORKERS: "2" });
+
+/** The same, with NATS between the workers; its CPU counts too. */
+export async function startWorkersOverNats(shape) {
+  const nats = await startNats();
+  const server = await startEventwire(shape, { WORKERS: "2", NATS_URL: `nats://127.0.0.1:${nats.publishPort}` });
+  return {
+    ...server,
+    pids: [...server.pids, ...nats.pids],
+    collects: false,
+    async close() {
+      await server.close();
+      await nats.close();
+    },
+  };
+}
+
+/** Not its database. */
+function workersOf(pid) {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean);
+  return children.filter((child) => readFileSync(`/proc/${child}/cmdline`, "utf8").includes(program)).map(Number);
 }
 
 async function createInstance(port, number, shape) {

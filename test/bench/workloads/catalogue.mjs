@@ -44,6 +44,20 @@ export const workloads = [
     systems: ["hub", "publish", "stream"],
   }),
   throughput({
+    name: "cores",
+    title: "Two workers against one process: 1,000 sockets of one instance, frames of 400 B",
+    shape: { size: 400, instances: 1, sockets: 1000 },
+    bursts: [1, 4, 16],
+    systems: ["stream", "workers", "workers-nats"],
+  }),
+  throughput({
+    name: "cores100",
+    title: "Two workers against one process: 100 instances with 10 sockets each, frames of 400 B",
+    shape: { size: 400, instances: 100, sockets: 1000 },
+    bursts: [24, 96],
+    systems: ["stream", "workers", "workers-nats"],
+  }),
+  throughput({
     name: "frames20k",
     title: "500 sockets, frames of 20 KiB",
     shape: { size: 20 * KiB, instances: 1, sockets: 500 },
