@@ -1,6 +1,7 @@
 /** The metrics page: every metric of the table is on it, and what it says is read when it is asked for. */
 
 import { describe, expect, it } from "vitest";
+import { createMemoryBus } from "../src/bus/memory-bus.js";
 import { metricTable } from "../src/metric-table.js";
 import { createMetrics } from "../src/metrics.js";
 
@@ -10,6 +11,7 @@ function sources() {
     publishing: { published: 0, withoutClient: 0 },
     directory: { ready: false },
     rateCounters: { rejected: 0 },
+    bus: createMemoryBus(),
   };
 }
 
