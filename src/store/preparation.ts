@@ -19,21 +19,33 @@ export async function prepareSchema(db: Kysely<Schema>, sealer: Sealer): Promise
   await migrate(db as Kysely<unknown>);
   await db
     .insertInto("key_check")
-    .values({ id: 1, sealed: sealer.seal(checkText, checkText) })
+    .values({ id: 1, sealed: sealCheck(sealer) })
     .onConflict((conflict) => conflict.doNothing())
     .execute();
   const { sealed } = await db.selectFrom("key_check").select("sealed").executeTakeFirstOrThrow();
-  try {
-    sealer.open(sealed, checkText);
-  } catch (cause) {
+  if (!keyFits(sealer, sealed)) {
     throw new PreparationError(
       "The tokens in the database were encrypted with another key: set ENCRYPTION_KEY to that key, or bring its key file back.",
-      { cause },
     );
   }
 }
 
 const checkText = "eventwire";
+
+/** What stands in `key_check`. */
+export function sealCheck(sealer: Sealer): Buffer {
+  return sealer.seal(checkText, checkText);
+}
+
+/** Whether the tokens of the database were sealed with this sealer's key. */
+export function keyFits(sealer: Sealer, check: Buffer): boolean {
+  try {
+    sealer.open(check, checkText);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 export interface FirstAccountOptions {
   readonly db: Kysely<Schema>;
