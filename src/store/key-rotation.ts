@@ -3,9 +3,10 @@
 import { type Kysely, sql, type Transaction } from "kysely";
 import { followerName } from "./changes.js";
 import { adoptNextKey, prepareNextKey } from "./encryption-key.js";
+import { keyFits, sealCheck } from "./key-check.js";
 import { migrate } from "./migrations.js";
 import { type DatabaseChoice, onPatientDatabase, openParts } from "./open-store.js";
-import { keyFits, PreparationError, sealCheck } from "./preparation.js";
+import { PreparationError } from "./preparation.js";
 import { reasonOf } from "./retrying.js";
 import type { Schema } from "./schema.js";
 import { createSealer, type Sealer } from "./sealing.js";

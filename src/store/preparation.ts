@@ -4,6 +4,7 @@ import { type Kysely, sql, type Transaction } from "kysely";
 import type { Logger } from "pino";
 import { generateToken, hashToken } from "../domain/token.js";
 import { insertAccount } from "./accounts.js";
+import { keyFits, sealCheck } from "./key-check.js";
 import { migrate } from "./migrations.js";
 import type { Schema } from "./schema.js";
 import type { Sealer } from "./sealing.js";
@@ -27,23 +28,6 @@ export async function prepareSchema(db: Kysely<Schema>, sealer: Sealer): Promise
     throw new PreparationError(
       "The tokens in the database were encrypted with another key: set ENCRYPTION_KEY to that key, or bring its key file back.",
     );
-  }
-}
-
-const checkText = "eventwire";
-
-/** What stands in `key_check`. */
-export function sealCheck(sealer: Sealer): Buffer {
-  return sealer.seal(checkText, checkText);
-}
-
-/** Whether the tokens of the database were sealed with this sealer's key. */
-export function keyFits(sealer: Sealer, check: Buffer): boolean {
-  try {
-    sealer.open(check, checkText);
-    return true;
-  } catch {
-    return false;
   }
 }
 

@@ -2,9 +2,11 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import pg from "pg";
+import { pino } from "pino";
 import { afterEach, beforeEach, expect, it, onTestFinished } from "vitest";
 import { rotateEncryptionKey } from "../../src/store/key-rotation.js";
 import { createSealer } from "../../src/store/sealing.js";
+import { startDatabaseProxy } from "../support/database-proxy.js";
 import { createTestDatabase, query, type TestDatabase } from "../support/postgres.js";
 import { startProgram } from "../support/program.js";
 import { openReadyNode, silent, testKey } from "../support/store.js";
@@ -107,6 +109,29 @@ it("changes nothing while a node is connected", async () => {
   expect(await sealed()).toEqual(before);
   await node.close();
   expect(await rotate()).toMatchObject({ tokens: instances });
+});
+
+it("leaves a node that could not reach the database with what it has, and lets it write nothing", async () => {
+  const proxy = await startDatabaseProxy(database.url);
+  onTestFinished(proxy.close);
+  const log: string[] = [];
+  const node = await openReadyNode(proxy.url, { logger: pino({}, { write: (line) => void log.push(line) }) });
+  onTestFinished(() => node.close());
+  await proxy.cut();
+  const connected =
+    "select from pg_stat_activity where datname = current_database() and application_name like 'eventwire%'";
+  await expect.poll(async () => (await query(database.url, connected)).rowCount, { timeout: 20_000 }).toBe(0);
+  await rotate();
+  await proxy.heal();
+  await expect.poll(() => log.join(""), { timeout: 20_000 }).toContain("the encryption key was rotated");
+
+  const { rows } = await query(database.url, "select id::text from instance limit 1");
+  await expect(node.store.createInstance({ accountId, name: "another" })).rejects.toThrow("key was rotated");
+  await expect(node.store.rotateInstanceToken(rows[0].id)).rejects.toThrow("key was rotated");
+  const websocket = { enabled: true, events: [], mediaBase64: false };
+  await expect(node.store.setWebsocket(rows[0].id, websocket)).rejects.toThrow("key was rotated");
+  expect(node.directory.instanceById(rows[0].id)).toBeDefined();
+  expect(node.news.all).not.toContainEqual(expect.stringMatching(/^deleted/));
 });
 
 it("changes nothing when one token can not be decrypted, and names its instance", async () => {
