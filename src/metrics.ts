@@ -14,6 +14,19 @@ export interface MetricSources {
   };
   readonly publishing: { readonly published: number; readonly withoutClient: number };
   readonly directory: { readonly ready: boolean };
+  readonly bus: {
+    readonly stats: {
+      readonly sent: number;
+      readonly unwanted: number;
+      readonly unreached: number;
+      readonly received: number;
+      readonly missed: number;
+      readonly interruptions: number;
+      readonly interruptedMs: number;
+      readonly slowConsumer: number;
+    };
+    trouble(): string | undefined;
+  };
 }
 
 /** Of one method. To be kept: finding a label by its text costs more than counting. */
@@ -62,8 +75,9 @@ export function createMetrics(): Metrics {
   };
 }
 
-function createWatchers({ hub, publishing, directory }: MetricSources): Metric[] {
+function createWatchers({ hub, publishing, directory, bus }: MetricSources): Metric[] {
   const { socketCloses } = metricTable;
+  const { stats } = bus;
   return [
     watchGauge(metricTable.sockets, () => hub.sockets),
     watchCounter(metricTable.published, () => publishing.published),
@@ -71,6 +85,15 @@ function createWatchers({ hub, publishing, directory }: MetricSources): Metric[]
     watchCounter(metricTable.filtered, () => hub.filtered),
     watchCounter(metricTable.framesBuilt, () => hub.framesBuilt),
     watchCounter(metricTable.framesDelivered, () => hub.framesDelivered),
+    watchGauge(metricTable.busConnected, () => Number(bus.trouble() === undefined)),
+    watchCounter(metricTable.busSent, () => stats.sent),
+    watchCounter(metricTable.busUnwanted, () => stats.unwanted),
+    watchCounter(metricTable.busUnreached, () => stats.unreached),
+    watchCounter(metricTable.busReceived, () => stats.received),
+    watchCounter(metricTable.busMissed, () => stats.missed),
+    watchCounter(metricTable.busInterruptions, () => stats.interruptions),
+    watchCounter(metricTable.busInterruptedSeconds, () => stats.interruptedMs / 1000),
+    watchCounter(metricTable.busSlowConsumer, () => stats.slowConsumer),
     watchGauge(metricTable.directoryReady, () => Number(directory.ready)),
     new Counter({
       ...options(socketCloses),
