@@ -34,6 +34,8 @@ describe.skipIf(!hasNatsServer || !(await canRun("nginx", ["-v"])))("behind the 
     const first = await startPublicServer(env);
     const second = await startPublicServer(env, async () => first.database.url);
     nodes = [first, second];
+    // On a busy machine they listen before they have read their database.
+    for (const { url } of nodes) await until(async () => (await fetch(`${url}/health`)).ok);
     balancer = await startBalancer([first.server, second.server]);
   });
   afterAll(async () => {
