@@ -69,6 +69,9 @@ export async function startPublicServer(
     throw error;
   });
 
+  // A busy machine may read the directory later than the server waits for it.
+  while ((await (await fetch(`${server.url}/health`)).text()).includes(`"db":"starting"`));
+
   async function call(method: string, path: string, body?: unknown) {
     const response = await fetch(`${server.url}${path}`, {
       method,
