@@ -70,7 +70,8 @@ export async function startPublicServer(
   });
 
   // A busy machine may read the directory later than the server waits for it.
-  while ((await (await fetch(`${server.url}/health`)).text()).includes(`"db":"starting"`));
+  const isStarting = async () => (await (await fetch(`${server.url}/health`)).text()).includes(`"db":"starting"`);
+  while (settings.tlsCert === undefined && (await isStarting()));
 
   async function call(method: string, path: string, body?: unknown) {
     const response = await fetch(`${server.url}${path}`, {
