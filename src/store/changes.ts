@@ -25,6 +25,9 @@ export interface Changes {
   close(): Promise<void>;
 }
 
+/** What PostgreSQL calls this connection: every running node has one. */
+export const followerName = "eventwire changes";
+
 /*
  * What was missed is in force within five seconds of the return of the database. Before the attempt that succeeds pass at
  * most, when connections
@@ -75,7 +78,7 @@ export function startChanges({ url, sealer, logger, directory }: ChangesOptions)
     const close = () => lost.abort(new Error("closing"));
     signal.addEventListener("abort", close);
     try {
-      const client = await connect(url, lost);
+      const client = await connect(url, followerName, lost);
       const asking = ask(client, lost);
       asking.catch((error: unknown) => lost.abort(error));
       // On the listening connection itself: when one of its reads hangs, so does the next question.
@@ -109,7 +112,7 @@ export function startChanges({ url, sealer, logger, directory }: ChangesOptions)
 
   /** On a connection of its own: one out of the pool may be dead, and the listening one goes on being asked. */
   async function readAll(lost: AbortController) {
-    const client = await connect(url, lost);
+    const client = await connect(url, "eventwire reading", lost);
     try {
       return await createDirectoryReader({ db: databaseOn(client), sealer, logger }).readAll();
     } finally {
@@ -139,9 +142,9 @@ export function startChanges({ url, sealer, logger, directory }: ChangesOptions)
 }
 
 /** Ends with `lost`, and ends it when the connection breaks. */
-async function connect(url: string, lost: AbortController): Promise<pg.Client> {
+async function connect(url: string, name: string, lost: AbortController): Promise<pg.Client> {
   const client = new pg.Client({
-    ...connectionConfig(url, "eventwire changes"),
+    ...connectionConfig(url, name),
     connectionTimeoutMillis: connectMsMax,
     query_timeout: statementMsMax,
   });

@@ -7,6 +7,7 @@ import type { Instance } from "../domain/instance.js";
 import { generateToken, hashToken } from "../domain/token.js";
 import type { Websocket } from "../domain/websocket.js";
 import { insertToken } from "./accounts.js";
+import { requireKey } from "./key-check.js";
 import type { Schema } from "./schema.js";
 import type { Sealer } from "./sealing.js";
 import type { Store } from "./store.js";
@@ -49,6 +50,7 @@ export function createInstances({ db, write, sealer, accountInstanceQuota }: Ins
     createInstance: ({ accountId, name, token = generateToken("instance"), websocket }) =>
       write(async (transaction, touch) => {
         await lockAccount(transaction, accountId, accountInstanceQuota > 0);
+        await requireKey(transaction, sealer);
         const id = randomUUID();
         await insertInstance(transaction, { id, accountId, name, tokenSealed: sealer.seal(token, id) });
         await insertToken(transaction, { hash: hashToken(token), account_id: accountId, instance_id: id });
@@ -89,6 +91,7 @@ export function createInstances({ db, write, sealer, accountInstanceQuota }: Ins
     async rotateInstanceToken(id) {
       if (!isUuid(id)) return undefined;
       return write(async (transaction, touch) => {
+        await requireKey(transaction, sealer);
         const token = generateToken("instance");
         const rotated = await transaction
           .updateTable("instance")
