@@ -6,7 +6,7 @@ import type { Logger } from "pino";
 import type { Change, Replica } from "../directory/replica.js";
 import { createDirectoryReader } from "./directory-reader.js";
 import { connectionConfig, databaseOn } from "./pool.js";
-import { createAttempts } from "./retrying.js";
+import { createAttempts, reasonOf } from "./retrying.js";
 import type { Sealer } from "./sealing.js";
 import { channel, readChange } from "./writing.js";
 
@@ -57,6 +57,7 @@ export function startChanges({ url, sealer, logger, directory }: ChangesOptions)
   });
   /** Undefined while something may have been missed. */
   let read: ((change: Change) => Promise<void>) | undefined;
+  let reason = "closing";
   let nextReading = createGate();
   const begun = nextReading.opened;
   const done = run();
@@ -66,6 +67,7 @@ export function startChanges({ url, sealer, logger, directory }: ChangesOptions)
       try {
         await listen();
       } catch (error) {
+        reason = reasonOf(error);
         if (!signal.aborted) await attempts.failed(error);
       }
     }
@@ -118,6 +120,10 @@ export function startChanges({ url, sealer, logger, directory }: ChangesOptions)
     } finally {
       client.end().catch(() => {});
     }
+  }
+
+  function notFollowed(): never {
+    throw new Error(`the change was saved, but could not be read back: ${reason}`);
   }
 
   return {
@@ -181,8 +187,4 @@ function createGate(): { readonly opened: Promise<void>; readonly open: () => vo
     open = resolve;
   });
   return { opened, open };
-}
-
-function notFollowed(): never {
-  throw new Error("the change was saved, but could not be read back in time");
 }
