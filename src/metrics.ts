@@ -23,6 +23,7 @@ export interface MetricSources {
   };
   readonly publishing: { readonly published: number; readonly withoutClient: number };
   readonly directory: { readonly ready: boolean };
+  readonly rateCounters: { readonly rejected: number };
   readonly bus: {
     readonly stats: {
       readonly sent: number;
@@ -36,7 +37,6 @@ export interface MetricSources {
     };
     trouble(): string | undefined;
   };
-  readonly rateCounters: { readonly rejected: number };
 }
 
 /** Of one method. To be kept: finding a label by its text costs more than counting. */
@@ -120,6 +120,7 @@ function createWatchers({ hub, publishing, directory, bus, rateCounters }: Metri
     watchCounter(metricTable.filtered, () => hub.filtered),
     watchCounter(metricTable.framesBuilt, () => hub.framesBuilt),
     watchCounter(metricTable.framesDelivered, () => hub.framesDelivered),
+    watchCounter(metricTable.countedAlone, () => rateCounters.rejected),
     watchGauge(metricTable.busConnected, () => Number(bus.trouble() === undefined), "min"),
     watchCounter(metricTable.busSent, () => stats.sent),
     watchCounter(metricTable.busUnwanted, () => stats.unwanted),
@@ -129,7 +130,6 @@ function createWatchers({ hub, publishing, directory, bus, rateCounters }: Metri
     watchCounter(metricTable.busInterruptions, () => stats.interruptions),
     watchCounter(metricTable.busInterruptedSeconds, () => stats.interruptedMs / 1000),
     watchCounter(metricTable.busSlowConsumer, () => stats.slowConsumer),
-    watchCounter(metricTable.countedAlone, () => rateCounters.rejected),
     watchGauge(metricTable.directoryReady, () => Number(directory.ready), "min"),
     new Counter({
       ...options(socketCloses),

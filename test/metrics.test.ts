@@ -10,8 +10,8 @@ function sources() {
     hub: { sockets: 0, filtered: 0, framesBuilt: 0, framesDelivered: 0, closes: new Map<number, number>() },
     publishing: { published: 0, withoutClient: 0 },
     directory: { ready: false },
-    bus: createMemoryBus(),
     rateCounters: { rejected: 0 },
+    bus: createMemoryBus(),
   };
 }
 

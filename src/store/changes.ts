@@ -6,7 +6,7 @@ import type { Logger } from "pino";
 import type { Change, Replica } from "../directory/replica.js";
 import { createDirectoryReader } from "./directory-reader.js";
 import { connectionConfig, databaseOn } from "./pool.js";
-import { createAttempts } from "./retrying.js";
+import { createAttempts, reasonOf } from "./retrying.js";
 import type { Sealer } from "./sealing.js";
 import { channel, readChange } from "./writing.js";
 
@@ -25,18 +25,21 @@ export interface Changes {
   close(): Promise<void>;
 }
 
+/** What PostgreSQL calls this connection: every running node has one. */
+export const followerName = "eventwire changes";
+
 /*
  * What was missed is in force within five seconds of the return of the database. Before the attempt that succeeds pass at
  * most, when connections
  *
- * - were cut or refused: one wait between attempts (1 s, see retrying.ts);
- * - hung while they were made: the rest of that attempt (2 s) and one wait (1 s);
- * - fell silent: the next question (1 s), its answer that does not come (1.5 s) and one wait (1 s).
+ * - were cut or refused: one wait between attempts (0.5 s, see retrying.ts);
+ * - hung while they were made: the rest of that attempt (2 s) and one wait (0.5 s);
+ * - fell silent: the next question (0.5 s), its answer that does not come (1.5 s) and one wait (0.5 s).
  *
- * That leaves 1.5 s for the attempt itself, which reads every instance: enough for 100,000.
+ * That leaves 2.5 s for the attempt itself, which reads every instance: 100,000 take less on two busy cores.
  */
 const connectMsMax = 2_000;
-const askEveryMs = 1_000;
+const askEveryMs = 500;
 const answerMsMax = 1_500;
 
 /** Of one statement of the reading of everything, while the listening connection answers. */
@@ -54,6 +57,7 @@ export function startChanges({ url, sealer, logger, directory }: ChangesOptions)
   });
   /** Undefined while something may have been missed. */
   let read: ((change: Change) => Promise<void>) | undefined;
+  let reason = "closing";
   let nextReading = createGate();
   const begun = nextReading.opened;
   const done = run();
@@ -63,6 +67,7 @@ export function startChanges({ url, sealer, logger, directory }: ChangesOptions)
       try {
         await listen();
       } catch (error) {
+        reason = reasonOf(error);
         if (!signal.aborted) await attempts.failed(error);
       }
     }
@@ -75,7 +80,7 @@ export function startChanges({ url, sealer, logger, directory }: ChangesOptions)
     const close = () => lost.abort(new Error("closing"));
     signal.addEventListener("abort", close);
     try {
-      const client = await connect(url, lost);
+      const client = await connect(url, followerName, lost);
       const asking = ask(client, lost);
       asking.catch((error: unknown) => lost.abort(error));
       // On the listening connection itself: when one of its reads hangs, so does the next question.
@@ -109,7 +114,7 @@ export function startChanges({ url, sealer, logger, directory }: ChangesOptions)
 
   /** On a connection of its own: one out of the pool may be dead, and the listening one goes on being asked. */
   async function readAll(lost: AbortController) {
-    const client = await connect(url, lost);
+    const client = await connect(url, "eventwire reading", lost);
     try {
       return await createDirectoryReader({ db: databaseOn(client), sealer, logger }).readAll();
     } finally {
@@ -117,17 +122,23 @@ export function startChanges({ url, sealer, logger, directory }: ChangesOptions)
     }
   }
 
+  function notFollowed(): never {
+    throw new Error(`the change was saved, but could not be read back: ${reason}`);
+  }
+
   return {
     begun,
     async follow(change) {
-      if (read !== undefined) {
+      const end = Date.now() + followMsMax;
+      while (!signal.aborted) {
         try {
-          return await read(change);
+          if (read !== undefined) return await read(change);
         } catch {
-          // The connection was lost with it: the reading of everything that comes next has it too.
+          // The connection was lost with it. Even the reading that follows may have begun before the change.
         }
+        await Promise.race([nextReading.opened, delay(end - Date.now(), undefined, { ref: false }).then(notFollowed)]);
       }
-      await Promise.race([nextReading.opened, delay(followMsMax, undefined, { ref: false }).then(notFollowed)]);
+      notFollowed();
     },
     async close() {
       closing.abort();
@@ -137,9 +148,9 @@ export function startChanges({ url, sealer, logger, directory }: ChangesOptions)
 }
 
 /** Ends with `lost`, and ends it when the connection breaks. */
-async function connect(url: string, lost: AbortController): Promise<pg.Client> {
+async function connect(url: string, name: string, lost: AbortController): Promise<pg.Client> {
   const client = new pg.Client({
-    ...connectionConfig(url, "eventwire changes"),
+    ...connectionConfig(url, name),
     connectionTimeoutMillis: connectMsMax,
     query_timeout: statementMsMax,
   });
@@ -176,8 +187,4 @@ function createGate(): { readonly opened: Promise<void>; readonly open: () => vo
     open = resolve;
   });
   return { opened, open };
-}
-
-function notFollowed(): never {
-  throw new Error("the change was saved, but could not be read back in time");
 }

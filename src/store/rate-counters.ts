@@ -29,6 +29,7 @@ export function createRateCounters({ url, logger }: { url: string; logger: Logge
     signal: closing.signal,
   });
   let away: unknown;
+  let returns = 0;
   let rejected = 0;
   let sweptAt = Date.now();
 
@@ -41,6 +42,7 @@ export function createRateCounters({ url, logger }: { url: string; logger: Logge
         (error: unknown) => error,
       );
     }
+    returns++;
     if (!closing.signal.aborted) attempts.succeeded();
   }
 
@@ -62,6 +64,7 @@ export function createRateCounters({ url, logger }: { url: string; logger: Logge
     },
 
     async query(statement) {
+      const asked = returns;
       try {
         if (away !== undefined) throw away;
         if (Date.now() - sweptAt >= sweepEveryMs)
@@ -69,7 +72,8 @@ export function createRateCounters({ url, logger }: { url: string; logger: Logge
         return await pool.query(statement);
       } catch (error) {
         rejected++;
-        if (away === undefined && !closing.signal.aborted) {
+        // What was asked before the database came back says nothing of now.
+        if (away === undefined && asked === returns && !closing.signal.aborted) {
           away = error;
           void comeBack();
         }

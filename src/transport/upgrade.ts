@@ -127,9 +127,11 @@ async function serve(
     exchange.res.cork(() => {
       exchange.res.writeStatus("101 Switching Protocols");
       exchange.writeSharedHeaders();
-      exchange.finish(101);
-      exchange.res.upgrade(data, key, "", "", socketContext);
     });
+    exchange.finish(101);
+    // Behind the cork, not in it: where the upgrade had to wait, uWebSockets still takes the socket for an HTTP connection
+    // when it uncorks, and at times (4 of 75 first sockets) cuts it. All that it says about that is a warning on stderr.
+    exchange.res.upgrade(data, key, "", "", socketContext);
     return "accepted";
   } finally {
     reservation.release();

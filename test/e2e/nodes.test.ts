@@ -163,10 +163,10 @@ describe("what was changed while the other node's connections to the database", 
     for (const [kind, tools] of Object.entries(kinds))
       channels.push([tools, await openChannel(nameOf(kind, trouble), tools.socketToken)]);
     onTestFinished(() => proxy.heal());
+    const told = far.log.length;
     if (trouble === "were cut") await proxy.cut();
     else proxy.silence();
     for (const [{ change }, channel] of channels) await change(channel);
-    const told = far.log.length;
     const hangs = () => far.log.slice(told).some((line) => line.includes('"reason":"timeout expired"'));
     if (trouble.endsWith("hang")) await expect.poll(hangs, { timeout: 20_000 }).toBe(true);
     await proxy.heal();

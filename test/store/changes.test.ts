@@ -108,6 +108,19 @@ describe("a node whose listening connection is cut", () => {
     expect(node.directory.principal(revoked.accountToken)).toBeUndefined();
   });
 
+  it("answers no write before it knows it", async () => {
+    const node = closing(await openReadyNode(database.url));
+    const { id } = await makeInstance(node, "desk");
+    for (let write = 0; write < 20; write++) {
+      const websocket = { ...anyWebsocket, mediaBase64: write % 2 === 0 };
+      const cut = cutListeners(database.url);
+      await node.store.setWebsocket(id, websocket);
+      expect(node.directory.instanceById(id)?.websocket).toEqual(websocket);
+      await cut;
+      await caughtUp(node, node);
+    }
+  });
+
   it("hears of changes again afterwards", async () => {
     const node = closing(await openReadyNode(database.url));
     const other = closing(await openReadyNode(database.url));
