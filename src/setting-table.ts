@@ -213,7 +213,7 @@ export const settingTable = {
     kind: oneOf(["node", "cluster"]),
     fallback: "node",
     meaning:
-      "Where calls are counted: `node`, by every node for itself; `cluster`, for all nodes together in PostgreSQL. That costs a statement per call, and a database out of reach means every node for itself until it is back.",
+      "Where calls are counted: `node`, by every node for itself, its workers together; `cluster`, for all nodes together in PostgreSQL. That costs a statement per call, and a database out of reach means every node for itself until it is back.",
   },
   accountInstanceQuota: {
     env: "ACCOUNT_INSTANCE_QUOTA",

@@ -1,47 +1,30 @@
 /** Several workers behind one public port: they behave like one process, and the death of one is not that of the others. */
 
-import { once } from "node:events";
-import { readdirSync } from "node:fs";
-import { createServer } from "node:net";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { EventService } from "../../gen/eventwire/v1/event_service_pb.js";
-import { type Consumer, dataOf, openConsumer } from "../support/consumer.js";
+import { type Consumer, dataOf } from "../support/consumer.js";
 import { eventOf, openEventStream } from "../support/event-stream.js";
+import { hasNatsServer, startNatsServer } from "../support/nats-server.js";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.js";
-import { startProgram } from "../support/program.js";
 import { scrape } from "../support/scrape.js";
-import { temporaryDirectory } from "../support/temporary.js";
 import { until } from "../support/until.js";
-import { accountToken, startWorkersProgram, type WorkersServer } from "../support/workers.js";
+import {
+  accountToken,
+  connect,
+  connectMany,
+  createInstance,
+  isAlive,
+  startWorkersProgram,
+  type WorkersServer,
+} from "../support/workers.js";
 
 let database: TestDatabase;
 beforeAll(async () => {
   database = await createTestDatabase();
 });
 afterAll(() => database.drop());
-
-let lastInstance = 0;
-
-/** All of them on one worker: once in a billion runs. */
-const many = 30;
-
-async function createInstance({ call }: WorkersServer, more: object = {}): Promise<string> {
-  const name = `desk-${++lastInstance}`;
-  expect(await call("POST", "/api/instance/new", { name, websocketEnabled: true, ...more })).toMatchObject({
-    status: 201,
-  });
-  return name;
-}
-
-function connect({ url }: WorkersServer, instance: string): Promise<Consumer> {
-  return openConsumer(url, `/ws/${instance}?token=${accountToken}`);
-}
-
-function connectMany(server: WorkersServer, instance: string, count = many): Promise<Consumer[]> {
-  return Promise.all(Array.from({ length: count }, () => connect(server, instance)));
-}
 
 const publish = ({ call }: WorkersServer, instance: string, n: number, event = "label.update") =>
   call("POST", `/api/events/publish/${instance}`, { event, data: { n } });
@@ -85,6 +68,22 @@ describe("two workers", () => {
     }
     for (const consumer of consumers) {
       expect(numbersOf(await consumer.take(300))).toEqual(Array.from({ length: 300 }, (_, i) => i));
+    }
+  });
+
+  it.skipIf(!hasNatsServer)("are two nodes on NATS where there is one", async () => {
+    const nats = await startNatsServer();
+    onTestFinished(() => nats.close());
+    const server = await startWorkersProgram(database.url, { NATS_URL: nats.url });
+    const instance = await createInstance(server);
+    const consumers = await connectMany(server, instance);
+    for (let n = 0; n < 20; n++) {
+      const { status, body } = await publish(server, instance, n);
+      expect(status).toBe(200);
+      expect(body).not.toHaveProperty("otherNodesReached");
+    }
+    for (const consumer of consumers) {
+      expect(numbersOf(await consumer.take(20))).toEqual(Array.from({ length: 20 }, (_, n) => n));
     }
   });
 
@@ -193,82 +192,3 @@ describe("a worker that is killed", () => {
     await until(() => pids.every((pid) => !isAlive(pid)));
   });
 });
-
-describe("a stop of several workers", () => {
-  it.each(["SIGTERM", "SIGINT"] as const)("by %s closes all sockets with 1001 and ends with 0", async (signal) => {
-    const server = await startWorkersProgram(database.url);
-    const consumers = await connectMany(server, await createInstance(server));
-    const pids = server.pids();
-    // As a terminal and a service manager do: to all of them at once.
-    for (const pid of [...pids, server.child.pid as number]) process.kill(pid, signal);
-    for (const { closed } of consumers) expect(await closed).toEqual([1001, "shutting down"]);
-    expect(await server.ended).toBe(0);
-    expect(pids.filter(isAlive)).toEqual([]);
-    expect(readdirSync(server.temporary)).toEqual([]);
-  });
-});
-
-describe("a start of several workers", () => {
-  it("brings its own database, and prints the token of the first account once", async () => {
-    const server = await startWorkersProgram(undefined, { ACCOUNT_TOKEN: "" });
-    const tokens = server.stdout.match(/ta_\S+/g) ?? [];
-    expect(tokens).toHaveLength(1);
-    const answer = await fetch(`${server.url}/api/instance/list`, { headers: { token: tokens[0] ?? "" } });
-    expect(answer.status).toBe(200);
-    expect(server.stderr).not.toContain(tokens[0]);
-    server.kill("SIGTERM");
-    expect(await server.ended).toBe(0);
-  });
-
-  it.each(["PORT", "GRPC_PORT"])("ends with one sentence when %s is taken, by one of its kind too", async (name) => {
-    const server = await startWorkersProgram(database.url);
-    const strange = createServer().listen(0, "127.0.0.1");
-    await once(strange, "listening");
-    const address = strange.address() as { port: number };
-    const taken = [String(address.port), new URL(name === "PORT" ? server.url : server.grpcUrl).port];
-    for (const port of taken) {
-      const ports = { PORT: "0", GRPC_PORT: "0", [name]: port };
-      const refused = startProgram([], {
-        ...ports,
-        WORKERS: "2",
-        HOST: "127.0.0.1",
-        DATABASE_URL: database.url,
-        DATA_DIR: temporaryDirectory(),
-        LOG_LEVEL: "silent",
-      });
-      expect(await refused.ended).toBe(1);
-      expect(refused.stdout).toBe("");
-      expect(refused.stderr).toMatch(new RegExp(`^eventwire: ${name} ${port} cannot be listened on .*taken.*\\n$`));
-    }
-    strange.close();
-  });
-
-  it("ends with one sentence when no worker can start", async () => {
-    const other = await createTestDatabase();
-    const seeded = await startWorkersProgram(other.url, { ENCRYPTION_KEY: "1".repeat(64) });
-    seeded.kill("SIGTERM");
-    await seeded.ended;
-    const refused = startProgram([], {
-      WORKERS: "2",
-      HOST: "127.0.0.1",
-      PORT: "0",
-      GRPC_PORT: "0",
-      DATABASE_URL: other.url,
-      DATA_DIR: temporaryDirectory(),
-      ENCRYPTION_KEY: "2".repeat(64),
-      LOG_LEVEL: "silent",
-    });
-    expect(await refused.ended).toBe(1);
-    expect(refused.stderr).toMatch(/^eventwire: .*ENCRYPTION_KEY.*\n$/);
-    await other.drop();
-  });
-});
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -2,10 +2,16 @@
 
 import { readFileSync } from "node:fs";
 import { request } from "node:http";
+import { type Consumer, openConsumer } from "./consumer.js";
 import { type RunningServer, startServerProgram } from "./program.js";
 import { temporaryDirectory } from "./temporary.js";
 
 export const accountToken = "ta_test-of-the-workers";
+
+/** On two workers, all of them on the same: once in half a billion runs. */
+const many = 30;
+
+let lastInstance = 0;
 
 export interface WorkersServer extends RunningServer {
   /** Where it keeps what is of this start alone. */
@@ -61,4 +67,29 @@ function callAnyone(url: string, method: string, path: string, body?: object) {
     sent.on("error", fail);
     sent.end(body && JSON.stringify(body));
   });
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** With its channel on; of a name of its own. */
+export async function createInstance({ call }: WorkersServer): Promise<string> {
+  const name = `desk-${++lastInstance}`;
+  const { status } = await call("POST", "/api/instance/new", { name, websocketEnabled: true });
+  if (status !== 201) throw new Error(`not created: ${status}`);
+  return name;
+}
+
+export function connect({ url }: WorkersServer, instance: string): Promise<Consumer> {
+  return openConsumer(url, `/ws/${instance}?token=${accountToken}`);
+}
+
+export function connectMany(server: WorkersServer, instance: string, count = many): Promise<Consumer[]> {
+  return Promise.all(Array.from({ length: count }, () => connect(server, instance)));
 }
