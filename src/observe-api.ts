@@ -2,15 +2,16 @@
 
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Bucket } from "../gen/eventwire/v1/policy_pb.js";
+import type { CallStats } from "./call-stats.js";
 import { AppError } from "./domain/errors.js";
-import type { CallMetrics, Metrics } from "./metrics.js";
+import type { Metrics } from "./metrics.js";
 import type { Api } from "./rpc/api.js";
 import { readPolicy } from "./rpc/policy.js";
 
 export function observeApi(api: Api, metrics: Metrics): Api {
-  const calls = new Map<DescMethod, CallMetrics>();
+  const calls = new Map<DescMethod, CallStats>();
 
-  function callsOf(method: DescMethod): CallMetrics {
+  function callsOf(method: DescMethod): CallStats {
     let found = calls.get(method);
     if (found === undefined) {
       found = metrics.call(`${method.parent.name}/${method.name}`);
