@@ -9,7 +9,6 @@ import type { Subscriber } from "../hub/subscriber.js";
 import type { Api } from "../rpc/api.js";
 import type { Header } from "./cors.js";
 import { type Exchange, type ExchangeContext, exchanging } from "./exchange.js";
-import { handshakeKey } from "./handshake.js";
 import { instanceName } from "./instance-name.js";
 import { queryToken } from "./query-token.js";
 import type { HttpRequest, TemplatedApp, us_socket_context_t } from "./uws.js";
@@ -49,9 +48,9 @@ interface SocketData {
 export function mountUpgrade(app: TemplatedApp, pattern: string, options: UpgradeOptions): void {
   const { hub, context, onUpgrade } = options;
 
-  async function observed(exchange: Exchange, req: HttpRequest, socketContext?: us_socket_context_t): Promise<void> {
+  async function observed(exchange: Exchange, _: HttpRequest, socketContext?: us_socket_context_t): Promise<void> {
     try {
-      onUpgrade(await serve(options, exchange, req, socketContext));
+      onUpgrade(await serve(options, exchange, socketContext));
     } catch (error) {
       onUpgrade(AppError.from(error).reason);
       throw error;
@@ -98,11 +97,9 @@ export function mountUpgrade(app: TemplatedApp, pattern: string, options: Upgrad
 async function serve(
   options: UpgradeOptions,
   exchange: Exchange,
-  req: HttpRequest,
   socketContext: us_socket_context_t | undefined,
 ): Promise<string> {
   const { head } = exchange;
-  const key = handshakeKey(req);
   exchange.queryToken = queryToken(head.query);
   const admission = await options.api.admitUpgrade(Bucket.GLOBAL, exchange);
   exchange.rate = admission.rate;
@@ -114,6 +111,7 @@ async function serve(
   const entry = find(options.directory, principal, instanceName(head.variable));
   if (!entry.websocket?.enabled) throw new AppError("WEBSOCKET_DISABLED", { instance: entry.instance.name });
   if (!options.context.cors.mayConnect(head.origin, head.host)) throw new AppError("ORIGIN_NOT_ALLOWED");
+  const key = head.handshakeKey;
   if (key === undefined || socketContext === undefined) {
     const refusal = new AppError("UPGRADE_REQUIRED");
     exchange.refuse(refusal, upgradeRequired);
