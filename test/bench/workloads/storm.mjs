@@ -30,7 +30,7 @@ export function storm({ name, title, sockets, systems }) {
       } finally {
         await contest.close();
       }
-      return { samples };
+      if (process.env.RAW) console.error(samples.map((s)=>s.system+" "+s.usPerUpgrade.toFixed(1)).join("\n")); return { samples };
     },
   };
 }
