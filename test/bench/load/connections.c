@@ -170,6 +170,11 @@ static int read_some(struct connection *c) {
   return got == READ_MAX;
 }
 
+static void waste(void) {
+  uint64_t until = now_ns() + (uint64_t)options.waste_ns;
+  while (now_ns() < until) continue;
+}
+
 void connection_ready(struct connection *c, uint32_t events) {
   if (c->state == FREE) return;
   if (c->state == CONNECTING) {
@@ -178,6 +183,7 @@ void connection_ready(struct connection *c, uint32_t events) {
     return;
   }
   while (read_some(c)) continue;
+  if (options.waste_ns > 0) waste();
 }
 
 void connections_drop(void) {

@@ -1,6 +1,7 @@
 /** Every workload, in the order of the report. */
 
 import { frozen } from "./frozen.mjs";
+import { generator } from "./generator.mjs";
 import { idle } from "./idle.mjs";
 import { ingest } from "./ingest.mjs";
 import { rates } from "./rates.mjs";
@@ -93,6 +94,12 @@ export const workloads = [
     title: "A storm of 10,000 connections",
     sockets: 10_000,
     systems: ["publish", "hub", "stream", ...others],
+  }),
+  generator({
+    name: "generator",
+    title: "The load generator's own cost: 1,000 sockets, frames of 400 B",
+    shape: { size: 400, instances: 1, sockets: 1000 },
+    bursts: [1, 4, 16],
   }),
   ingest({ name: "ingest", title: "Taking events in: 400 B" }),
 ];
