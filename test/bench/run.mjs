@@ -111,9 +111,10 @@ for (const workload of chosen) {
     log(`${workload.name} failed: ${error.stack}`);
     results[workload.name] = { error: error.message };
   }
+  // After each one: what was measured survives whatever ends the run.
+  writeFileSync(options.inner ?? `${cache}results.json`, JSON.stringify(results, undefined, 1));
 }
 
-writeFileSync(options.inner ?? `${cache}results.json`, JSON.stringify(results, undefined, 1));
 if (options.inner !== undefined) process.exit(0);
 const about = { machine: describeMachine(), mode: options.quick ? "quick run" : "full run", leftOut };
 const report = renderReport(results, about);
