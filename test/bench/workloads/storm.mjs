@@ -34,7 +34,6 @@ export function storm({ name, title, sockets, systems }) {
       } finally {
         await contest.close();
       }
-      if (process.env.RAW) console.error(samples.map((s) => s.system + " " + s.usPerUpgrade.toFixed(1)).join("\n"));
       return { systems: entered, samples };
     },
   };
