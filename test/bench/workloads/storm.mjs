@@ -27,8 +27,12 @@ export function storm({ name, title, sockets, systems }) {
         // The first storm only warms up: code is compiled in it.
         for (let round = -1; round < rounds; round++) {
           for (const c of rotate(contest.contestants, round + 1)) {
-            const sample = await strike(c, sockets);
-            if (round >= 0) samples.push({ system: c.name, round, ...sample });
+            try {
+              const sample = await strike(c, sockets);
+              if (round >= 0) samples.push({ system: c.name, round, ...sample });
+            } catch (error) {
+              await contest.exclude(c, error.message);
+            }
           }
         }
       } finally {
