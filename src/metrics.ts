@@ -15,6 +15,19 @@ export interface MetricSources {
   };
   readonly publishing: { readonly published: number; readonly withoutClient: number };
   readonly directory: { readonly ready: boolean };
+  readonly bus: {
+    readonly stats: {
+      readonly sent: number;
+      readonly unwanted: number;
+      readonly unreached: number;
+      readonly received: number;
+      readonly missed: number;
+      readonly interruptions: number;
+      readonly interruptedMs: number;
+      readonly slowConsumer: number;
+    };
+    trouble(): string | undefined;
+  };
 }
 
 export interface Metrics {
@@ -53,14 +66,24 @@ export function createMetrics(): Metrics {
   };
 }
 
-function createWatchers({ hub, publishing, directory }: MetricSources): Metric[] {
+function createWatchers({ hub, publishing, directory, bus }: MetricSources): Metric[] {
+  const { stats } = bus;
   return [
     watchGauge(metricTable.sockets, () => hub.sockets),
-    watchCounter(metricTable.published, () => single(publishing.published)),
-    watchCounter(metricTable.withoutClient, () => single(publishing.withoutClient)),
-    watchCounter(metricTable.filtered, () => single(hub.filtered)),
-    watchCounter(metricTable.framesBuilt, () => single(hub.framesBuilt)),
-    watchCounter(metricTable.framesDelivered, () => single(hub.framesDelivered)),
+    watchCounter(metricTable.published, () => publishing.published),
+    watchCounter(metricTable.withoutClient, () => publishing.withoutClient),
+    watchCounter(metricTable.filtered, () => hub.filtered),
+    watchCounter(metricTable.framesBuilt, () => hub.framesBuilt),
+    watchCounter(metricTable.framesDelivered, () => hub.framesDelivered),
+    watchGauge(metricTable.busConnected, () => Number(bus.trouble() === undefined)),
+    watchCounter(metricTable.busSent, () => stats.sent),
+    watchCounter(metricTable.busUnwanted, () => stats.unwanted),
+    watchCounter(metricTable.busUnreached, () => stats.unreached),
+    watchCounter(metricTable.busReceived, () => stats.received),
+    watchCounter(metricTable.busMissed, () => stats.missed),
+    watchCounter(metricTable.busInterruptions, () => stats.interruptions),
+    watchCounter(metricTable.busInterruptedSeconds, () => stats.interruptedMs / 1000),
+    watchCounter(metricTable.busSlowConsumer, () => stats.slowConsumer),
     watchGauge(metricTable.directoryReady, () => Number(directory.ready)),
     watchCounter(metricTable.socketCloses, () => byKey("code", hub.closes)),
   ];
@@ -79,7 +102,8 @@ function watchGauge(row: { name: string; help: string }, read: () => number): Me
 
 type Series = readonly [labels: Record<string, string>, count: number];
 
-function watchCounter(row: CounterRow, read: () => Iterable<Series>): Metric {
+/** `read`: the count, or where there are labels, one for each. */
+function watchCounter(row: CounterRow, read: () => number | readonly Series[]): Metric {
   return new Counter({
     name: row.name,
     help: row.help,
@@ -87,7 +111,9 @@ function watchCounter(row: CounterRow, read: () => Iterable<Series>): Metric {
     registers: [],
     collect() {
       this.reset();
-      for (const [labels, count] of read()) this.inc(labels, count);
+      const counts = read();
+      if (typeof counts === "number") this.inc(counts);
+      else for (const [labels, count] of counts) this.inc(labels, count);
     },
   });
 }
@@ -109,8 +135,6 @@ interface CounterRow {
   readonly labels: readonly string[];
   readonly help: string;
 }
-
-const single = (count: number): Series[] => [[{}, count]];
 
 const byKey = (label: string, counts: ReadonlyMap<string | number, number>): Series[] =>
   [...counts].map(([key, count]) => [{ [label]: String(key) }, count]);

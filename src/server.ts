@@ -2,7 +2,10 @@
 
 import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
+import type { Bus, Event } from "./bus/bus.js";
 import { createMemoryBus } from "./bus/memory-bus.js";
+import { openNatsBus } from "./bus/nats-bus.js";
+import type { Directory } from "./directory/directory.js";
 import { createMemoryDirectory } from "./directory/memory-directory.js";
 import { shuttingDown } from "./hub/close.js";
 import { createHub } from "./hub/hub.js";
@@ -36,9 +39,15 @@ export interface Server {
   readonly grpcUrl: string;
   readonly publicPort: number;
   readonly servicePort: number;
-  /** Closes sockets with 1001 and lets calls in flight finish, for `drainSeconds` and a little; then the store. Idempotent. */
+  /**
+   * Says that it leaves, closes its sockets with 1001 over `drainSeconds` while it serves on, lets calls in flight
+   * finish, then closes what they needed. Idempotent.
+   */
   close(): Promise<void>;
 }
+
+/** For calls in flight when the sockets are gone and nothing new is taken; the rest of `drainSeconds` if it is more. */
+const callGraceMs = 5_000;
 
 /** Long enough for a database that is there. One that is not is waited for while the ports answer. */
 const databaseWaitMs = 2_000;
@@ -46,14 +55,17 @@ const databaseWaitMs = 2_000;
 /** Rejects with one sentence that says what the operator has to change. */
 export async function startServer(settings: Settings, logger: Logger, listener: ServerListener): Promise<Server> {
   const directory = createMemoryDirectory({ logger });
-  const opened = await openStore({ ...settings, directory, logger, onFirstAccount: listener.onFirstAccount });
+  const [bus, opened] = await bothOrNone(
+    openBus(settings, logger, directory),
+    openStore({ ...settings, directory, logger, onFirstAccount: listener.onFirstAccount }),
+  );
   try {
     await readyOrLate(opened.ready);
-    const server = await startPorts(settings, logger, directory, opened);
+    const server = await startPorts(settings, logger, directory, opened, bus);
     opened.ready.catch(listener.onUnusable);
     return server;
   } catch (error) {
-    await opened.close();
+    await Promise.all([bus.close(), opened.close()]);
     throw error;
   }
 }
@@ -63,13 +75,13 @@ async function startPorts(
   logger: Logger,
   directory: ReturnType<typeof createMemoryDirectory>,
   { store }: OpenStore,
+  bus: Bus,
 ): Promise<Server> {
   const { host, publicUrl, publishMaxBytes, mediaMaxBytes } = settings;
   const drainMs = settings.drainSeconds * 1000;
   const secure = settings.tlsCert !== undefined;
 
   const metrics = createMetrics();
-  const bus = createMemoryBus();
   const app = createApp(tlsFiles(settings));
   const hub = createHub({
     bus,
@@ -80,11 +92,12 @@ async function startPorts(
   });
   directory.listen(hub);
   const status = createInstanceStatus({ store, logger });
-  const publishing = createPublishing({ directory, bus, status, publishMaxBytes });
+  const publishing = createPublishing({ directory, bus, status, publishMaxBytes, busOutage: settings.busOutage });
   const websockets = createWebsockets({ store });
   const instances = createInstances({ store, status });
-  const health = createHealth({ store, directory });
-  metrics.watch({ hub: hub.stats, publishing: publishing.stats, directory });
+  const draining = new AbortController();
+  const health = createHealth({ store, directory, bus: settings.natsUrl && bus, draining: draining.signal });
+  metrics.watch({ hub: hub.stats, publishing: publishing.stats, directory, bus });
 
   const limits = {
     global: settings.rateLimitGlobal,
@@ -103,6 +116,7 @@ async function startPorts(
     directory,
     hub,
     onUpgrade: metrics.upgradeAnswered,
+    draining: draining.signal,
     logger,
   });
   const servicePort = await startServicePort({
@@ -112,16 +126,21 @@ async function startPorts(
     tls: tlsTexts(settings),
     trouble: health.trouble,
     metrics: metrics.read,
+    draining: draining.signal,
     shutdown,
     logger,
-  }).catch((error: unknown) => {
-    publicPort.close();
+  }).catch(async (error: unknown) => {
+    await publicPort.close(0);
     throw error;
   });
 
   async function closeAll(): Promise<void> {
-    await Promise.all([publicPort.drain(drainMs), servicePort.close(drainMs), hub.close(shuttingDown)]);
-    publicPort.close();
+    const callsUntil = performance.now() + drainMs;
+    logger.info({ sockets: hub.stats.sockets }, "draining");
+    draining.abort();
+    await hub.close(shuttingDown, drainMs);
+    const callsMs = Math.max(callsUntil - performance.now(), callGraceMs);
+    await Promise.all([publicPort.close(callsMs), servicePort.close(callsMs)]);
     await status.close();
     await bus.close();
     await store.close();
@@ -135,6 +154,48 @@ async function startPorts(
     servicePort: servicePort.port,
     close: () => (closing ??= closeAll()),
   };
+}
+
+function openBus(settings: Settings, logger: Logger, directory: Directory): Promise<Bus> {
+  const { natsUrl, natsSubjectPrefix, natsUser, natsPassword, natsToken, natsNkeyFile, natsCredsFile } = settings;
+  if (natsUrl === undefined) return Promise.resolve(createMemoryBus());
+  return openNatsBus({
+    nats: {
+      servers: natsUrl,
+      subjectPrefix: natsSubjectPrefix,
+      user: natsUser,
+      password: natsPassword,
+      token: natsToken,
+      nkeyFile: natsNkeyFile,
+      credsFile: natsCredsFile,
+      tlsCa: settings.natsTlsCa,
+      tlsCert: settings.natsTlsCert,
+      tlsKey: settings.natsTlsKey,
+    },
+    mayBeWanted: (event) => mayBeWanted(directory, event),
+    logger,
+  });
+}
+
+/** A disabled channel tells nothing: sockets that are still open keep the last enabled filter, wherever they are. */
+function mayBeWanted(directory: Directory, { instanceId, type }: Event): boolean {
+  const websocket = directory.instanceById(instanceId)?.websocket;
+  if (websocket === undefined) return false;
+  return !websocket.enabled || websocket.events.length === 0 || websocket.events.includes(type);
+}
+
+type Closable = { close(): Promise<void> };
+
+/** What opened beside a failure is closed again. */
+async function bothOrNone<A extends Closable, B extends Closable>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
+  try {
+    return await Promise.all([a, b]);
+  } catch (error) {
+    for (const opened of await Promise.allSettled([a, b])) {
+      if (opened.status === "fulfilled") await opened.value.close();
+    }
+    throw error;
+  }
 }
 
 /** Rejects with what `ready` rejects with, if it does so in time. */

@@ -70,6 +70,29 @@ export function postgresUrl(): Kind<string> {
   };
 }
 
+export function natsServers(): Kind<readonly string[]> {
+  return {
+    allowed: "a comma-separated list of nats:// or tls:// URLs without user, password and path",
+    parse(text) {
+      const list = text.split(",").map((item) => item.trim());
+      return list.every((item) => /^(nats|tls):\/\/[^/?#@\s]+$/.test(item) && toUrl(item) !== undefined)
+        ? list
+        : undefined;
+    },
+  };
+}
+
+export function natsSubject(): Kind<string> {
+  return {
+    allowed: "words of letters, digits, - and _ with dots between them",
+    parse: (text) => (/^[\w-]{1,64}(\.[\w-]{1,64}){0,7}$/.test(text) ? text : undefined),
+  };
+}
+
+export function text(): Kind<string> {
+  return { allowed: "text", parse: (value) => value };
+}
+
 export function origins(): Kind<readonly string[]> {
   return {
     allowed: "a comma-separated list of origins, such as https://app.example.net, or *",

@@ -38,7 +38,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** An empty variable counts as unset. */
 export function readSettings(env: Environment): Settings {
-  refuseCluster(env);
+  refuseWorkers(env);
   const read = Object.fromEntries(
     Object.entries<SettingRow>(settingTable).map(([name, row]) => [name, readSetting(row, env[row.env])]),
   ) as unknown as Read;
@@ -46,6 +46,7 @@ export function readSettings(env: Environment): Settings {
     throw new SettingError(`GRPC_PORT is ${read.grpcPort}, but must differ from PORT.`);
   }
   checkTls(read);
+  checkNats(read);
   return { ...read, publicUrl: read.publicUrl ?? localUrl(read.tlsCert !== undefined, read.host, read.port) };
 }
 
@@ -64,10 +65,7 @@ function readSetting(row: SettingRow, text: string | undefined): unknown {
 }
 
 function checkTls({ tlsCert, tlsKey }: Read): void {
-  if ((tlsCert === undefined) !== (tlsKey === undefined)) {
-    const [given, missing] = tlsCert === undefined ? ["TLS_KEY", "TLS_CERT"] : ["TLS_CERT", "TLS_KEY"];
-    throw new SettingError(`${given} is set without ${missing}, but they must be set together.`);
-  }
+  requirePair("TLS_CERT", tlsCert, "TLS_KEY", tlsKey);
   if (tlsCert === undefined || tlsKey === undefined) return;
   try {
     createSecureContext({ cert: readFileSync(tlsCert), key: readFileSync(tlsKey) });
@@ -76,11 +74,31 @@ function checkTls({ tlsCert, tlsKey }: Read): void {
   }
 }
 
-/** A node of this release is alone: starting it as one of several would lose the events of the others silently. */
-function refuseCluster(env: Environment): void {
-  if (env.NATS_URL) {
-    throw new SettingError("NATS_URL is set, but must be unset: this release runs as a single node.");
-  }
+function requirePair(nameOfA: string, a: string | undefined, nameOfB: string, b: string | undefined): void {
+  if ((a === undefined) === (b === undefined)) return;
+  const [given, missing] = a === undefined ? [nameOfB, nameOfA] : [nameOfA, nameOfB];
+  throw new SettingError(`${given} is set without ${missing}, but they must be set together.`);
+}
+
+/** One way to say who we are, and all of what that way needs. */
+function checkNats(read: Read): void {
+  const { natsUser, natsPassword, natsToken, natsNkeyFile, natsCredsFile, natsTlsCert, natsTlsKey } = read;
+  requirePair("NATS_USER", natsUser, "NATS_PASSWORD", natsPassword);
+  requirePair("NATS_TLS_CERT", natsTlsCert, "NATS_TLS_KEY", natsTlsKey);
+  const ways = {
+    NATS_USER: natsUser,
+    NATS_TOKEN: natsToken,
+    NATS_NKEY_FILE: natsNkeyFile,
+    NATS_CREDS_FILE: natsCredsFile,
+  };
+  const [first, second] = Object.entries(ways).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+  if (second !== undefined)
+    throw new SettingError(`${first} and ${second} are both set, but only one of them can be used.`);
+  if (first !== undefined && read.natsUrl === undefined) throw new SettingError(`${first} is set without NATS_URL.`);
+}
+
+/** Starting one process where several were asked for would be a surprise. */
+function refuseWorkers(env: Environment): void {
   if (env.WORKERS && env.WORKERS !== "1") {
     throw new SettingError(
       `WORKERS is "${env.WORKERS}", but must be unset or 1: this release runs in a single process.`,

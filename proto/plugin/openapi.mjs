@@ -117,7 +117,7 @@ function impliedStatuses({ policy, binding }) {
   if (binding.hasBody) statuses.push(400);
   if (binding.variables.includes("instance")) statuses.push(404);
   if (policy.caller === "ACCOUNT_OR_INSTANCE" && binding.variables.includes("instance")) statuses.push(403);
-  if (policy.carriesEvent) statuses.push(413);
+  if (policy.carriesEvent) statuses.push(413, 503);
   if (policy.bucket !== undefined) statuses.push(429);
   return statuses;
 }

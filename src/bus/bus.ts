@@ -33,12 +33,51 @@ export interface Event {
 
 export type Handler = (event: Event) => void;
 
+export interface Subscription {
+  /**
+   * Resolves when every event that is published from then on, on whatever node, reaches the handler; undefined when
+   * that is so already. While the bus is away it resolves too: events of other nodes come when it is back. Never rejects.
+   */
+  readonly inForce: Promise<void> | undefined;
+  stop(): void;
+}
+
+/** Plain numbers, read when metrics are scraped. What goes on between nodes; all zero on a node that is alone. */
+export interface BusStats {
+  /** Events sent to other nodes. */
+  sent: number;
+  /** Events that no other node wanted: neither encoded nor sent. */
+  unwanted: number;
+  /** Events that other nodes may have missed, because the bus was away; their publisher was told. */
+  unreached: number;
+  /** Events that came from other nodes. */
+  received: number;
+  /** Events of other nodes that never came, found by a gap in their numbers. */
+  missed: number;
+  /** Spans in which events of other nodes may have been missed, because the bus was away. */
+  interruptions: number;
+  interruptedMs: number;
+  /** The bus told that this node took its events too slowly. */
+  slowConsumer: number;
+}
+
 export interface Bus {
-  /** Fire and forget, at most once, in order per instance and publisher. Never throws. */
-  publish(event: Event): void;
-  /** Whether an event of this instance would reach anybody: found out before any of it is built. */
-  hasSubscriber(instanceId: string): boolean;
-  /** At most one handler per instance. It also hears what this node published, exactly once. Returns the way to stop. */
-  subscribe(instanceId: string, handler: Handler): () => void;
+  readonly stats: Readonly<BusStats>;
+  /**
+   * Hands an event to every subscriber, on this node before it returns: at most once each, in order per instance and
+   * publisher. Returns whether there is a subscriber on this node. Throws AppError EVENT_TOO_LARGE_FOR_BUS; then nobody
+   * gets it.
+   */
+  publish(event: Event): boolean;
+  /**
+   * Whether everything published until now has reached the bus for every other node that wants it. Undefined: there is
+   * nothing to wait for. Never rejects.
+   */
+  flush(): Promise<boolean> | undefined;
+  /** At most one handler per instance. It also hears what this node published, exactly once. */
+  subscribe(instanceId: string, handler: Handler): Subscription;
+  /** Why other nodes cannot be reached; undefined when they can be, and on a node that is alone. */
+  trouble(): "unreachable" | undefined;
+  /** Takes what is under way, then ends. */
   close(): Promise<void>;
 }

@@ -1,20 +1,41 @@
 /** The bus of a single node: a direct call. */
 
-import type { Bus, Event, Handler } from "./bus.js";
+import type { Bus, BusStats, Event, Handler } from "./bus.js";
+
+export function emptyBusStats(): BusStats {
+  return {
+    sent: 0,
+    unwanted: 0,
+    unreached: 0,
+    received: 0,
+    missed: 0,
+    interruptions: 0,
+    interruptedMs: 0,
+    slowConsumer: 0,
+  };
+}
 
 export function createMemoryBus(): Bus {
   const handlers = new Map<string, Handler>();
   return {
+    stats: emptyBusStats(),
     publish(event: Event) {
-      handlers.get(event.instanceId)?.(event);
+      const handler = handlers.get(event.instanceId);
+      if (handler === undefined) return false;
+      handler(event);
+      return true;
     },
-    hasSubscriber: (instanceId) => handlers.has(instanceId),
+    flush: () => undefined,
     subscribe(instanceId, handler) {
       handlers.set(instanceId, handler);
-      return () => {
-        if (handlers.get(instanceId) === handler) handlers.delete(instanceId);
+      return {
+        inForce: undefined,
+        stop() {
+          if (handlers.get(instanceId) === handler) handlers.delete(instanceId);
+        },
       };
     },
+    trouble: () => undefined,
     async close() {
       handlers.clear();
     },

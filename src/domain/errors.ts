@@ -51,6 +51,11 @@ export const catalogue = {
   INSTANCE_EXISTS: { code: "already_exists", status: 409, message: "Instance already exists" },
   TOKEN_IN_USE: { code: "already_exists", status: 409, message: "Token already in use" },
   EVENT_TOO_LARGE: { code: "resource_exhausted", status: 413, message: "Event too large" },
+  EVENT_TOO_LARGE_FOR_BUS: {
+    code: "resource_exhausted",
+    status: 413,
+    message: "Event too large for the event bus, which carries at most {limit} bytes",
+  },
   UPGRADE_REQUIRED: { code: "failed_precondition", status: 426, message: "Upgrade required" },
   RATE_LIMITED: {
     code: "resource_exhausted",
@@ -64,6 +69,11 @@ export const catalogue = {
   LIST_INSTANCES_FAILED: { code: "internal", status: 500, message: "Failed to list instances" },
   DELETE_INSTANCE_FAILED: { code: "internal", status: 500, message: "Failed to delete instance" },
   INTERNAL: { code: "internal", status: 500, message: "Internal server error" },
+  BUS_UNREACHABLE: {
+    code: "unavailable",
+    status: 503,
+    message: "Other nodes cannot be reached. Try again later.",
+  },
   SHUTTING_DOWN: { code: "unavailable", status: 503, message: "Shutting down. Try again later." },
 } as const satisfies Record<string, Problem>;
 
@@ -75,11 +85,13 @@ export class AppError extends Error {
   readonly code: Code;
   readonly status: number;
 
-  constructor(reason: Reason, options?: { cause?: unknown; instance?: string }) {
+  /** `values` fill the braces of the message. */
+  constructor(reason: Reason, options?: { cause?: unknown; values?: Readonly<Record<string, string>> }) {
     const { code, status, message } = catalogue[reason];
-    super(options?.instance === undefined ? message : message.replace("{instance}", () => options.instance as string), {
-      cause: options?.cause,
-    });
+    super(
+      message.replace(/\{(\w+)\}/g, (braces, name) => options?.values?.[name] ?? braces),
+      { cause: options?.cause },
+    );
     this.name = "AppError";
     this.reason = reason;
     this.code = code;

@@ -1,10 +1,11 @@
 /** This node's subscribers by instance: takes events from the bus, gives frames to sockets once per turn. */
 
-import type { Bus, Event } from "../bus/bus.js";
+import type { Bus, Event, Subscription } from "../bus/bus.js";
 import type { DirectoryListener, Entry } from "../directory/directory.js";
 import type { Principal } from "../domain/instance.js";
 import { type Close, instanceDeleted, slowConsumer, tokenRevoked } from "./close.js";
 import { Group, type GroupOptions } from "./group.js";
+import { pace, shuffle } from "./pace.js";
 import type { Socket } from "./socket.js";
 import { Subscriber } from "./subscriber.js";
 
@@ -27,19 +28,33 @@ export interface HubStats {
 
 export interface Hub extends DirectoryListener {
   readonly stats: Readonly<HubStats>;
-  /** The entry must be enabled. Every event published from now on reaches the socket. */
+  /** Ahead of a socket: makes sure that events of the instance come to this node. The entry must be enabled. */
+  reserve(entry: Entry): Reservation;
+  /** The entry must be enabled. Every event published from now on reaches the socket, if it was reserved. */
   add(socket: Socket, entry: Entry, principal: Principal): Subscriber;
   /** For the socket's close handler. Idempotent. */
   remove(subscriber: Subscriber): void;
   /** For the socket's drain handler. */
   drained(subscriber: Subscriber): void;
-  /** Closes every socket and resolves when all are gone, after `closeGraceMs` at the latest. */
-  close(close: Close): Promise<void>;
+  /**
+   * Closes every socket: in random order, spread over at most `overMs` (see `pace`); those that are still open get
+   * their events, and one that is added meanwhile goes with the last. Resolves when all are gone, `closeGraceMs` after
+   * the last close at the latest.
+   */
+  close(close: Close, overMs: number): Promise<void>;
+}
+
+/** To be released when the socket is open, or will not be. */
+export interface Reservation {
+  /** Resolves when the next event, published on whatever node, would come; undefined when it would already. Never rejects. */
+  readonly inForce: Promise<void> | undefined;
+  release(): void;
 }
 
 interface Membership {
   readonly group: Group;
-  readonly unsubscribe: () => void;
+  readonly subscription: Subscription;
+  reservations: number;
 }
 
 export function createHub({ bus, ...options }: GroupOptions & { bus: Bus }): Hub {
@@ -110,7 +125,7 @@ export function createHub({ bus, ...options }: GroupOptions & { bus: Bus }): Hub
 
   /** From here on the socket gets nothing but the close frame, and if it does not drain in time not even that. */
   function closeSubscriber(subscriber: Subscriber, close: Close): void {
-    leave(subscriber);
+    if (!leave(subscriber)) return;
     stats.closes.set(close.code, (stats.closes.get(close.code) ?? 0) + 1);
     if (subscriber.blocked) {
       subscriber.drop();
@@ -125,27 +140,59 @@ export function createHub({ bus, ...options }: GroupOptions & { bus: Bus }): Hub
     for (const subscriber of subscribers.filter(whom)) closeSubscriber(subscriber, close);
   }
 
-  function leave(subscriber: Subscriber): void {
+  function everyone(): Subscriber[] {
+    return [...memberships.values()].flatMap(({ group }) => group.subscribers);
+  }
+
+  function closeAll(subscribers: readonly Subscriber[], close: Close): void {
+    atEndOfTurn(() => {
+      for (const subscriber of subscribers) closeSubscriber(subscriber, close);
+    });
+  }
+
+  /** False: it had left already. */
+  function leave(subscriber: Subscriber): boolean {
     const membership = memberships.get(subscriber.instanceId);
-    if (membership === undefined || !membership.group.remove(subscriber)) return;
-    if (membership.group.subscribers.length > 0) return;
-    membership.unsubscribe();
-    memberships.delete(subscriber.instanceId);
+    if (membership === undefined || !membership.group.remove(subscriber)) return false;
+    endIfUnused(subscriber.instanceId, membership);
+    return true;
+  }
+
+  function membershipOf(entry: Entry): Membership {
+    const known = memberships.get(entry.instance.id);
+    if (known !== undefined) return known;
+    const group = new Group(entry, options);
+    const subscription = bus.subscribe(entry.instance.id, (event) => receive(group, event));
+    const membership = { group, subscription, reservations: 0 };
+    memberships.set(entry.instance.id, membership);
+    return membership;
+  }
+
+  function endIfUnused(instanceId: string, { group, subscription, reservations }: Membership): void {
+    if (group.subscribers.length > 0 || reservations > 0) return;
+    subscription.stop();
+    memberships.delete(instanceId);
   }
 
   return {
     stats,
 
+    reserve(entry) {
+      const membership = membershipOf(entry);
+      membership.reservations++;
+      return {
+        inForce: membership.subscription.inForce,
+        release() {
+          membership.reservations--;
+          endIfUnused(entry.instance.id, membership);
+        },
+      };
+    },
+
     add(socket, entry, principal) {
       const instanceId = entry.instance.id;
-      let membership = memberships.get(instanceId);
-      if (membership === undefined) {
-        const group = new Group(entry, options);
-        membership = { group, unsubscribe: bus.subscribe(instanceId, (event) => receive(group, event)) };
-        memberships.set(instanceId, membership);
-      }
       const subscriber = new Subscriber(socket, instanceId, principal);
-      membership.group.add(subscriber);
+      membershipOf(entry).group.add(subscriber);
       stats.sockets++;
       return subscriber;
     },
@@ -182,13 +229,18 @@ export function createHub({ bus, ...options }: GroupOptions & { bus: Bus }): Hub
       });
     },
 
-    close(close) {
-      return new Promise((resolve) => {
+    async close(close, overMs) {
+      const leaving = shuffle(everyone());
+      let closed = 0;
+      for await (const due of pace(leaving.length, overMs)) {
+        if (stats.sockets === 0) return;
+        closeAll(leaving.slice(closed, due), close);
+        closed = due;
+      }
+      closeAll(everyone(), close);
+      if (stats.sockets === 0) return;
+      await new Promise<void>((resolve) => {
         onEmpty = resolve;
-        atEndOfTurn(() => {
-          for (const id of [...memberships.keys()]) closeGroup(id, close, () => true);
-          if (stats.sockets === 0) resolve();
-        });
       });
     },
   };

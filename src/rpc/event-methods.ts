@@ -12,12 +12,13 @@ import { entryMethod, type Method } from "./method.js";
 
 /** Frozen, so that a face may encode it once. */
 const published = Object.freeze(create(PublishEventResponseSchema, { success: true, message: "Event published" }));
+const publishedHere = Object.freeze(create(PublishEventResponseSchema, { ...published, otherNodesReached: false }));
 
 export function createEventMethods({ publishing }: { publishing: Publishing }): Method[] {
   return [
     entryMethod(EventService.method.publishEvent, (request, entry) => {
       publishing.publishTo(entry, toEventInput(request));
-      return published;
+      return publishing.reached()?.then((reached) => (reached ? published : publishedHere)) ?? published;
     }),
   ];
 }

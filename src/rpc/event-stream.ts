@@ -38,7 +38,7 @@ export function createEventStream(options: { publishing: Publishing; limiter: Ra
     principal: Principal,
     { sequence, events }: PublishEventsRequest,
     granted: number,
-  ): PublishEventsResponse {
+  ): PublishEventsResponse | Promise<PublishEventsResponse> {
     const refusals: Refusal[] = [];
     for (let index = 0; index < events.length; index++) {
       const event = events[index] as PublishEventRequest;
@@ -50,7 +50,12 @@ export function createEventStream(options: { publishing: Publishing; limiter: Ra
         refusals.push({ index, reason: error.reason, message: error.message });
       }
     }
-    return create(PublishEventsResponseSchema, { sequence, published: events.length - refusals.length, refusals });
+    const answer = { sequence, published: events.length - refusals.length, refusals };
+    const reached = publishing.reached();
+    if (reached === undefined) return create(PublishEventsResponseSchema, answer);
+    return reached.then((all) =>
+      create(PublishEventsResponseSchema, all ? answer : { ...answer, otherNodesReached: false }),
+    );
   }
 
   return {

@@ -8,13 +8,13 @@ import { type Method, openMethod } from "./method.js";
 export function createHealthMethods({ health }: { health: Health }): Method[] {
   return [
     openMethod(HealthService.method.checkHealth, async () => {
-      const trouble = await health.trouble();
+      const checks = await health.check();
       return {
-        status: trouble === undefined ? "ok" : "degraded",
+        status: Object.values(checks).every((check) => check === "ok") ? "ok" : "degraded",
         service: "eventwire",
         uptime: health.uptime(),
         timestamp: timestampNow(),
-        checks: { db: trouble ?? "ok" },
+        checks,
       };
     }),
   ];

@@ -20,17 +20,28 @@ export interface EventInput {
 export interface PublishingStats {
   /** Events that were accepted. */
   published: number;
-  /** Of those, the ones to whose instance nobody was connected. */
+  /** Of those, the ones to whose instance nobody was connected on this node. */
   withoutClient: number;
 }
 
 export interface Publishing {
   readonly stats: Readonly<PublishingStats>;
-  /** Throws AppError INSTANCE_NOT_FOUND, EVENT_TOO_LARGE or INVALID_REQUEST_BODY; then nothing was published. */
+  /**
+   * Throws AppError INSTANCE_NOT_FOUND, EVENT_TOO_LARGE, EVENT_TOO_LARGE_FOR_BUS, INVALID_REQUEST_BODY or BUS_UNREACHABLE;
+   * then nothing was published.
+   */
   publish(principal: Principal, instance: string, input: EventInput): void;
   /** The same, on an instance that was found already. */
   publishTo(entry: Entry, input: EventInput): void;
+  /**
+   * Whether what was published until now has reached the other nodes that want it; undefined when there is nothing to
+   * wait for. Rejects with BUS_UNREACHABLE where publishing without them is refused.
+   */
+  reached(): Promise<boolean> | undefined;
 }
+
+/** What publishing does while other nodes cannot be reached: see BUS_OUTAGE. */
+export type BusOutage = "accept" | "refuse";
 
 export function createPublishing(options: {
   directory: Directory;
@@ -38,8 +49,10 @@ export function createPublishing(options: {
   status: InstanceStatus;
   /** Data and media together, in bytes. */
   publishMaxBytes: number;
+  busOutage: BusOutage;
 }): Publishing {
   const { directory, bus, status, publishMaxBytes } = options;
+  const refuses = options.busOutage === "refuse";
   const stats: PublishingStats = { published: 0, withoutClient: 0 };
 
   function publishTo({ instance }: Entry, { event: type, data, media }: EventInput): void {
@@ -47,10 +60,11 @@ export function createPublishing(options: {
     if (!isEventType(type)) throw new AppError("INVALID_REQUEST_BODY");
     const slot = checked(type, data);
     if (media !== undefined && slot === undefined) throw new AppError("INVALID_REQUEST_BODY");
+    if (refuses && bus.trouble() !== undefined) throw new AppError("BUS_UNREACHABLE");
+    const here = bus.publish({ instanceId: instance.id, type, data, slot, media });
     stats.published++;
+    if (!here) stats.withoutClient++;
     if (type === "instance.state") status.record(instance.id, data);
-    if (bus.hasSubscriber(instance.id)) bus.publish({ instanceId: instance.id, type, data, slot, media });
-    else stats.withoutClient++;
   }
 
   return {
@@ -61,6 +75,10 @@ export function createPublishing(options: {
       if (entry === undefined) throw new AppError("INSTANCE_NOT_FOUND");
       publishTo(entry, input);
     },
+    reached() {
+      const flushed = bus.flush();
+      return refuses ? flushed?.then(refuseUnreached) : flushed;
+    },
   };
 }
 
@@ -70,4 +88,9 @@ function checked(type: EventType, data: Uint8Array): MediaSlot | undefined {
   } catch (cause) {
     throw new AppError("INVALID_REQUEST_BODY", { cause });
   }
+}
+
+function refuseUnreached(reached: boolean): boolean {
+  if (!reached) throw new AppError("BUS_UNREACHABLE");
+  return reached;
 }

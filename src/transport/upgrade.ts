@@ -2,7 +2,7 @@
 
 import { Bucket } from "../../gen/eventwire/v1/policy_pb.js";
 import type { Directory, Entry } from "../directory/directory.js";
-import { AppError } from "../domain/errors.js";
+import { AppError, type Reason } from "../domain/errors.js";
 import type { Principal } from "../domain/instance.js";
 import type { Hub } from "../hub/hub.js";
 import type { Subscriber } from "../hub/subscriber.js";
@@ -103,37 +103,61 @@ async function serve(
   exchange.queryToken = queryToken(head.query);
   const admission = await options.api.admitUpgrade(Bucket.GLOBAL, exchange);
   exchange.rate = admission.rate;
-  // From here to the open socket nothing is awaited: what is checked still holds when the hub gets it.
   if (admission.refusal !== undefined) throw admission.refusal;
   if (head.ambiguous) throw new AppError("INVALID_REQUEST");
-  const { principal } = admission;
-  if (principal === undefined || principal.revoked) throw new AppError("INVALID_TOKEN");
-  const entry = find(options.directory, principal, instanceName(head.variable));
-  if (!entry.websocket?.enabled) throw new AppError("WEBSOCKET_DISABLED", { instance: entry.instance.name });
+  const name = instanceName(head.variable);
+  const opening = findOpening(options.directory, admission.principal, name);
   if (!options.context.cors.mayConnect(head.origin, head.host)) throw new AppError("ORIGIN_NOT_ALLOWED");
+  if (options.context.draining.aborted) return refuse(exchange, "SHUTTING_DOWN", comeBack);
   const key = head.handshakeKey;
-  if (key === undefined || socketContext === undefined) {
-    const refusal = new AppError("UPGRADE_REQUIRED");
-    exchange.refuse(refusal, upgradeRequired);
-    return refusal.reason;
+  if (key === undefined || socketContext === undefined) return refuse(exchange, "UPGRADE_REQUIRED", upgradeRequired);
+  const reservation = options.hub.reserve(opening.entry);
+  try {
+    if (reservation.inForce !== undefined) {
+      await reservation.inForce;
+      const { entry } = findOpening(options.directory, admission.principal, name);
+      if (entry !== opening.entry) throw new AppError("INSTANCE_NOT_FOUND");
+      if (options.context.draining.aborted) return refuse(exchange, "SHUTTING_DOWN", comeBack);
+    }
+    // From here to the open socket nothing is awaited: what was checked still holds when the hub gets it.
+    if (!exchange.open) return "aborted";
+    const data: SocketData = { opening, subscriber: undefined };
+    exchange.res.cork(() => {
+      exchange.res.writeStatus("101 Switching Protocols");
+      exchange.writeSharedHeaders();
+      exchange.finish(101);
+      exchange.res.upgrade(data, key, "", "", socketContext);
+    });
+    return "accepted";
+  } finally {
+    reservation.release();
   }
-  if (!exchange.open) return "aborted";
-  // The hub has closed its sockets, or does so now.
-  if (options.context.traffic.closing) throw new AppError("SHUTTING_DOWN");
-  const data: SocketData = { opening: { entry, principal }, subscriber: undefined };
-  exchange.res.cork(() => {
-    exchange.res.writeStatus("101 Switching Protocols");
-    exchange.writeSharedHeaders();
-    exchange.finish(101);
-    exchange.res.upgrade(data, key, "", "", socketContext);
-  });
-  return "accepted";
 }
+
+function refuse(exchange: Exchange, reason: Reason, headers: readonly Header[]): string {
+  exchange.refuse(new AppError(reason), headers);
+  return reason;
+}
+
+/**
+ * In seconds. Behind a balancer another node has it by then. Until the end of the drain would be worse: whoever was
+ * refused would be kept away for longer than needed, and come back in the same second as all the others.
+ */
+const comeBack: readonly Header[] = [["Retry-After", "1"]];
 
 const upgradeRequired: readonly Header[] = [
   ["Upgrade", "websocket"],
   ["Sec-WebSocket-Version", "13"],
 ];
+
+/** Throws why a socket may not be opened now. */
+function findOpening(directory: Directory, principal: Principal | undefined, name: string): Opening {
+  if (principal === undefined || principal.revoked) throw new AppError("INVALID_TOKEN");
+  const entry = find(directory, principal, name);
+  if (!entry.websocket?.enabled)
+    throw new AppError("WEBSOCKET_DISABLED", { values: { instance: entry.instance.name } });
+  return { entry, principal };
+}
 
 function find(directory: Directory, principal: Principal, name: string): Entry {
   if (principal.kind === "instance") {

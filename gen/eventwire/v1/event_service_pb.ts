@@ -14,7 +14,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file eventwire/v1/event_service.proto.
  */
 export const file_eventwire_v1_event_service: GenFile = /*@__PURE__*/
-  fileDesc("CiBldmVudHdpcmUvdjEvZXZlbnRfc2VydmljZS5wcm90bxIMZXZlbnR3aXJlLnYxIooCChNQdWJsaXNoRXZlbnRSZXF1ZXN0EhsKCGluc3RhbmNlGAEgASgJQgm6SAZyBBABGGQSbQoFZXZlbnQYAiABKAlCXrpIW3JZUhBtZXNzYWdlLmV4Y2hhbmdlUg5tZXNzYWdlLnN0YXR1c1ILY2FsbC51cGRhdGVSCmdyb3VwLmZsb3dSDmluc3RhbmNlLnN0YXRlUgxsYWJlbC51cGRhdGUSJwoEZGF0YRgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RIABIdCglkYXRhX2pzb24YBCABKAxCCKq7GARkYXRhSAASDQoFbWVkaWEYBSABKAxCEAoHcGF5bG9hZBIFukgCCAEiOAoUUHVibGlzaEV2ZW50UmVzcG9uc2USDwoHc3VjY2VzcxgBIAEoCBIPCgdtZXNzYWdlGAIgASgJImYKFFB1Ymxpc2hFdmVudHNSZXF1ZXN0EhAKCHNlcXVlbmNlGAEgASgEEjwKBmV2ZW50cxgCIAMoCzIhLmV2ZW50d2lyZS52MS5QdWJsaXNoRXZlbnRSZXF1ZXN0Qgm6SAaSAQMQgAgitgEKFVB1Ymxpc2hFdmVudHNSZXNwb25zZRIQCghzZXF1ZW5jZRgBIAEoBBIRCglwdWJsaXNoZWQYAiABKA0SPQoIcmVmdXNhbHMYAyADKAsyKy5ldmVudHdpcmUudjEuUHVibGlzaEV2ZW50c1Jlc3BvbnNlLlJlZnVzYWwaOQoHUmVmdXNhbBINCgVpbmRleBgBIAEoDRIOCgZyZWFzb24YAiABKAkSDwoHbWVzc2FnZRgDIAEoCTKFAgoMRXZlbnRTZXJ2aWNlEooBCgxQdWJsaXNoRXZlbnQSIS5ldmVudHdpcmUudjEuUHVibGlzaEV2ZW50UmVxdWVzdBoiLmV2ZW50d2lyZS52MS5QdWJsaXNoRXZlbnRSZXNwb25zZSIzorsYBggCEAMgAYLT5JMCIzoBKiIeL2FwaS9ldmVudHMvcHVibGlzaC97aW5zdGFuY2V9EmgKDVB1Ymxpc2hFdmVudHMSIi5ldmVudHdpcmUudjEuUHVibGlzaEV2ZW50c1JlcXVlc3QaIy5ldmVudHdpcmUudjEuUHVibGlzaEV2ZW50c1Jlc3BvbnNlIgqiuxgGCAIQAyABKAEwAWIGcHJvdG8z", [file_buf_validate_validate, file_eventwire_v1_policy, file_google_api_annotations, file_google_protobuf_struct]);
+  fileDesc("CiBldmVudHdpcmUvdjEvZXZlbnRfc2VydmljZS5wcm90bxIMZXZlbnR3aXJlLnYxIooCChNQdWJsaXNoRXZlbnRSZXF1ZXN0EhsKCGluc3RhbmNlGAEgASgJQgm6SAZyBBABGGQSbQoFZXZlbnQYAiABKAlCXrpIW3JZUhBtZXNzYWdlLmV4Y2hhbmdlUg5tZXNzYWdlLnN0YXR1c1ILY2FsbC51cGRhdGVSCmdyb3VwLmZsb3dSDmluc3RhbmNlLnN0YXRlUgxsYWJlbC51cGRhdGUSJwoEZGF0YRgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RIABIdCglkYXRhX2pzb24YBCABKAxCCKq7GARkYXRhSAASDQoFbWVkaWEYBSABKAxCEAoHcGF5bG9hZBIFukgCCAEicgoUUHVibGlzaEV2ZW50UmVzcG9uc2USDwoHc3VjY2VzcxgBIAEoCBIPCgdtZXNzYWdlGAIgASgJEiAKE290aGVyX25vZGVzX3JlYWNoZWQYAyABKAhIAIgBAUIWChRfb3RoZXJfbm9kZXNfcmVhY2hlZCJmChRQdWJsaXNoRXZlbnRzUmVxdWVzdBIQCghzZXF1ZW5jZRgBIAEoBBI8CgZldmVudHMYAiADKAsyIS5ldmVudHdpcmUudjEuUHVibGlzaEV2ZW50UmVxdWVzdEIJukgGkgEDEIAIIvABChVQdWJsaXNoRXZlbnRzUmVzcG9uc2USEAoIc2VxdWVuY2UYASABKAQSEQoJcHVibGlzaGVkGAIgASgNEj0KCHJlZnVzYWxzGAMgAygLMisuZXZlbnR3aXJlLnYxLlB1Ymxpc2hFdmVudHNSZXNwb25zZS5SZWZ1c2FsEiAKE290aGVyX25vZGVzX3JlYWNoZWQYBCABKAhIAIgBARo5CgdSZWZ1c2FsEg0KBWluZGV4GAEgASgNEg4KBnJlYXNvbhgCIAEoCRIPCgdtZXNzYWdlGAMgASgJQhYKFF9vdGhlcl9ub2Rlc19yZWFjaGVkMoUCCgxFdmVudFNlcnZpY2USigEKDFB1Ymxpc2hFdmVudBIhLmV2ZW50d2lyZS52MS5QdWJsaXNoRXZlbnRSZXF1ZXN0GiIuZXZlbnR3aXJlLnYxLlB1Ymxpc2hFdmVudFJlc3BvbnNlIjOiuxgGCAIQAyABgtPkkwIjOgEqIh4vYXBpL2V2ZW50cy9wdWJsaXNoL3tpbnN0YW5jZX0SaAoNUHVibGlzaEV2ZW50cxIiLmV2ZW50d2lyZS52MS5QdWJsaXNoRXZlbnRzUmVxdWVzdBojLmV2ZW50d2lyZS52MS5QdWJsaXNoRXZlbnRzUmVzcG9uc2UiCqK7GAYIAhADIAEoATABYgZwcm90bzM", [file_buf_validate_validate, file_eventwire_v1_policy, file_google_api_annotations, file_google_protobuf_struct]);
 
 /**
  * One event.
@@ -97,6 +97,14 @@ export type PublishEventResponse = Message<"eventwire.v1.PublishEventResponse"> 
    * @generated from field: string message = 2;
    */
   message: string;
+
+  /**
+   * False, and only then present, when other nodes may not have got it, because the bus between the nodes was away:
+   * sockets that are open on this node have it.
+   *
+   * @generated from field: optional bool other_nodes_reached = 3;
+   */
+  otherNodesReached?: boolean | undefined;
 };
 
 /**
@@ -160,6 +168,14 @@ export type PublishEventsResponse = Message<"eventwire.v1.PublishEventsResponse"
    * @generated from field: repeated eventwire.v1.PublishEventsResponse.Refusal refusals = 3;
    */
   refusals: PublishEventsResponse_Refusal[];
+
+  /**
+   * False, and only then present, when other nodes may not have got some of the published events; see
+   * PublishEventResponse.
+   *
+   * @generated from field: optional bool other_nodes_reached = 4;
+   */
+  otherNodesReached?: boolean | undefined;
 };
 
 /**
@@ -183,7 +199,8 @@ export type PublishEventsResponse_Refusal = Message<"eventwire.v1.PublishEventsR
   index: number;
 
   /**
-   * Stable machine name: `INVALID_REQUEST_BODY`, `INSTANCE_NOT_FOUND`, `RATE_LIMITED` or `EVENT_TOO_LARGE`.
+   * Stable machine name: `INVALID_REQUEST_BODY`, `INSTANCE_NOT_FOUND`, `RATE_LIMITED`, `EVENT_TOO_LARGE`,
+   * `EVENT_TOO_LARGE_FOR_BUS` or `BUS_UNREACHABLE`.
    *
    * @generated from field: string reason = 2;
    */
@@ -216,7 +233,12 @@ export const EventService: GenService<{
    *
    * Errors: INVALID_ARGUMENT `Invalid request body`, UNAUTHENTICATED `Invalid token` (also for a TokenInstance: a
    * consumer's token must not be able to forge events), NOT_FOUND `Instance not found`, RESOURCE_EXHAUSTED
-   * `Rate limit exceeded. Try again later.` or (REST: 413) `Event too large`.
+   * `Rate limit exceeded. Try again later.` or (REST: 413) `Event too large`, among several nodes also
+   * `Event too large for the event bus, which carries at most {limit} bytes`, UNAVAILABLE
+   * `Other nodes cannot be reached. Try again later.` where BUS_OUTAGE is set to refuse.
+   *
+   * After an error nobody got the event, with one exception: when the bus goes away in the middle of a call that BUS_OUTAGE
+   * refuses, sockets of this node have it.
    *
    * @generated from rpc eventwire.v1.EventService.PublishEvent
    */
@@ -233,7 +255,9 @@ export const EventService: GenService<{
    * Errors that end the stream: UNAUTHENTICATED `Invalid token`, also when the token is revoked later;
    * INVALID_ARGUMENT `Invalid request body` for a message that is no batch or has more than 1024 events, none of which
    * is published then; RESOURCE_EXHAUSTED `Event too large` for a batch beyond 4/3 of PUBLISH_MAX_BYTES; UNAVAILABLE
-   * `Shutting down. Try again later.` Everything else is a Refusal. The rate limit counts events.
+   * `Shutting down. Try again later.` when the node ends, behind the last of its sockets (it takes events until then):
+   * open the stream anew, to any node; or, where BUS_OUTAGE is set to refuse, `Other nodes cannot be reached. Try again
+   * later.` for a batch that the bus did not take. Everything else is a Refusal. The rate limit counts events.
    *
    * @generated from rpc eventwire.v1.EventService.PublishEvents
    */

@@ -1,0 +1,58 @@
+/** The bus of several nodes: those of this node by a direct call, all others over NATS, one subject per instance. */
+
+import { randomUUID } from "node:crypto";
+import type { Logger } from "pino";
+import type { Bus, Event } from "./bus.js";
+import { createMemoryBus, emptyBusStats } from "./memory-bus.js";
+import { type NatsChoice, natsConnection } from "./nats-choice.js";
+import { createInbox } from "./nats-inbox.js";
+import { openNatsLink } from "./nats-link.js";
+import { createOutbox } from "./nats-outbox.js";
+
+export interface NatsBusOptions {
+  readonly nats: NatsChoice;
+  /** Whether any socket may take it, on whatever node: what the stored filter refuses does not leave this node. */
+  readonly mayBeWanted: (event: Event) => boolean;
+  readonly logger: Logger;
+}
+
+/** A bus that is there is waited for; one that is not must not keep the node from starting. */
+const patienceMs = 2_000;
+
+/** Never rejects: without NATS this node works alone until it comes. */
+export async function openNatsBus({ nats, mayBeWanted, logger }: NatsBusOptions): Promise<Bus> {
+  const stats = emptyBusStats();
+  const link = await openNatsLink({ connection: natsConnection(nats), logger, stats, patienceMs });
+  const subjectOf = (instanceId: string): string => `${nats.subjectPrefix}.${instanceId}`;
+  const local = createMemoryBus();
+  const outbox = createOutbox({ link, subjectOf, origin: randomUUID(), mayBeWanted, stats });
+  const listenTo = createInbox({ link, subjectOf, logger, stats });
+
+  return {
+    stats,
+    publish(event) {
+      outbox.check(event);
+      const here = local.publish(event);
+      outbox.add(event);
+      return here;
+    },
+    flush: outbox.flush,
+    subscribe(instanceId, handler) {
+      const { stop } = local.subscribe(instanceId, handler);
+      const stopListening = listenTo(instanceId, handler);
+      return {
+        inForce: link.connected ? link.confirm().then(() => {}) : undefined,
+        stop() {
+          stop();
+          stopListening();
+        },
+      };
+    },
+    trouble: () => (link.connected ? undefined : "unreachable"),
+    async close() {
+      await outbox.flush();
+      await link.close();
+      await local.close();
+    },
+  };
+}

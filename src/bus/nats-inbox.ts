@@ -1,0 +1,57 @@
+/** What comes to this node: one subscription per instance that has a socket here, and a look at the numbers of its events. */
+
+import type { Logger } from "pino";
+import type { BusStats, Handler } from "./bus.js";
+import { decodeEvent } from "./event-codec.js";
+import type { NatsLink } from "./nats-link.js";
+
+export interface InboxOptions {
+  readonly link: NatsLink;
+  readonly subjectOf: (instanceId: string) => string;
+  readonly logger: Logger;
+  readonly stats: Pick<BusStats, "received" | "missed">;
+}
+
+/** The last event of one origin. */
+interface Seen {
+  sequence: number;
+  /** When it came, in milliseconds since 1970. */
+  at: number;
+}
+
+/** Returns the way to stop. */
+export type ListenTo = (instanceId: string, handler: Handler) => () => void;
+
+export function createInbox({ link, subjectOf, logger, stats }: InboxOptions): ListenTo {
+  return (instanceId, handler) => {
+    const seen = new Map<string, Seen>();
+
+    function number(origin: string, sequence: number): void {
+      const at = Date.now();
+      const last = seen.get(origin);
+      seen.set(origin, { sequence, at });
+      // Number 1 is a new beginning, and so is the first one that we hear.
+      if (last === undefined || sequence === 1 || sequence === last.sequence + 1) return;
+      const missed = Math.max(sequence - last.sequence - 1, 1);
+      stats.missed += missed;
+      const span = { from: new Date(last.at).toISOString(), until: new Date(at).toISOString() };
+      logger.warn({ instanceId, origin, missed, ...span }, "events of another node were missed");
+    }
+
+    return link.subscribe(subjectOf(instanceId), (_, bytes) => {
+      // Somebody asks whether anybody listens: that this came is the answer.
+      if (bytes.length === 0) return;
+      let numbered: ReturnType<typeof decodeEvent>;
+      try {
+        numbered = decodeEvent(instanceId, bytes);
+      } catch (error) {
+        stats.missed++;
+        logger.warn({ instanceId, reason: (error as Error).message }, "the bus carried what is no event");
+        return;
+      }
+      number(numbered.origin, numbered.sequence);
+      stats.received++;
+      handler(numbered.event);
+    });
+  };
+}

@@ -1,0 +1,155 @@
+/**
+ * What leaves this node. An event that no other node wants is neither encoded nor sent: NATS itself is asked, with an
+ * empty message, whether anybody listens to the subject of an instance ("no responders"), and the events of the instance
+ * wait for its answer. Whoever publishes waits for one round trip, shared by all who publish meanwhile.
+ */
+
+import { createInbox } from "@nats-io/transport-node";
+import { AppError } from "../domain/errors.js";
+import type { BusStats, Event } from "./bus.js";
+import { encodedBytesMax, encodeEvent } from "./event-codec.js";
+import type { NatsLink } from "./nats-link.js";
+
+export interface Outbox {
+  /** Throws EVENT_TOO_LARGE_FOR_BUS. */
+  check(event: Event): void;
+  add(event: Event): void;
+  /** See `Bus.flush`. */
+  flush(): Promise<boolean> | undefined;
+}
+
+export interface OutboxOptions {
+  readonly link: NatsLink;
+  readonly subjectOf: (instanceId: string) => string;
+  /** Names this node among the others. */
+  readonly origin: string;
+  /** Whether any socket may take it, whatever node it is on. */
+  readonly mayBeWanted: (event: Event) => boolean;
+  readonly stats: Pick<BusStats, "sent" | "unwanted" | "unreached">;
+}
+
+/** An instance that other nodes listen to. */
+interface Route {
+  sequence: number;
+  /** From then on NATS is asked again. */
+  readonly until: number;
+}
+
+/** So long an answer that somebody listens is believed. Should they have gone, events are sent in vain, not lost. */
+const wantedMs = 5_000;
+const routesMax = 100_000;
+/** Of events that wait for NATS or that it has not confirmed. Beyond them other nodes count as not reached. */
+const pendingBytesMax = 64 * 1024 * 1024;
+
+const question = new Uint8Array(0);
+
+export function createOutbox({ link, subjectOf, origin, mayBeWanted, stats }: OutboxOptions): Outbox {
+  const routes = new Map<string, Route>();
+  /** Events of instances about which NATS is to be asked in the next round. */
+  let asking = new Map<string, Event[]>();
+  /** Instances that the round under way asks about. */
+  let asked: ReadonlyMap<string, Event[]> = new Map();
+  /** Of those, the ones that nobody listens to. */
+  const nobody = new Set<string>();
+  /** Sent since the last round began, and not confirmed. */
+  let sent = 0;
+  let pendingBytes = 0;
+  /** Events were skipped since the last round began. */
+  let skipped = false;
+  let running: Promise<boolean> | undefined;
+  let next: Promise<boolean> | undefined;
+
+  const inbox = createInbox();
+  link.subscribe(`${inbox}.*`, (subject) => nobody.add(subject.slice(inbox.length + 1)));
+
+  function send(instanceId: string, route: Route, event: Event): void {
+    link.publish(subjectOf(instanceId), encodeEvent({ event, origin, sequence: ++route.sequence }));
+    sent++;
+    stats.sent++;
+  }
+
+  function skip(events: number): void {
+    skipped = true;
+    stats.unreached += events;
+  }
+
+  async function round(): Promise<boolean> {
+    next = undefined;
+    const complete = !skipped;
+    skipped = false;
+    asked = asking;
+    asking = new Map();
+    nobody.clear();
+    const bytes = pendingBytes;
+    const reached = await askAndSend();
+    pendingBytes -= bytes;
+    asked = new Map();
+    running = undefined;
+    return complete && reached;
+  }
+
+  async function askAndSend(): Promise<boolean> {
+    if (link.connected) for (const id of asked.keys()) link.publish(subjectOf(id), question, `${inbox}.${id}`);
+    if (!(await confirm())) {
+      for (const events of asked.values()) stats.unreached += events.length;
+      return false;
+    }
+    for (const [id, events] of asked) {
+      if (nobody.has(id)) {
+        routes.delete(id);
+        stats.unwanted += events.length;
+        continue;
+      }
+      const route: Route = { sequence: routes.get(id)?.sequence ?? 0, until: performance.now() + wantedMs };
+      // A receiver takes number 1 for a new beginning.
+      if (routes.size >= routesMax) routes.clear();
+      routes.set(id, route);
+      for (const event of events) send(id, route, event);
+      for (const event of asking.get(id) ?? []) send(id, route, event);
+      asking.delete(id);
+    }
+    return sent === 0 || confirm();
+  }
+
+  async function confirm(): Promise<boolean> {
+    const covered = sent;
+    sent = 0;
+    const reached = await link.confirm();
+    if (!reached) stats.unreached += covered;
+    return reached;
+  }
+
+  return {
+    check(event) {
+      const limit = link.payloadMax;
+      if (limit !== undefined && encodedBytesMax(event) > limit)
+        throw new AppError("EVENT_TOO_LARGE_FOR_BUS", { values: { limit: `${limit}` } });
+    },
+
+    add(event) {
+      if (!mayBeWanted(event)) {
+        stats.unwanted++;
+        return;
+      }
+      const bytes = encodedBytesMax(event);
+      if (!link.connected || pendingBytes + bytes > pendingBytesMax) return skip(1);
+      pendingBytes += bytes;
+      const { instanceId } = event;
+      const route = routes.get(instanceId);
+      const waiting = asking.get(instanceId);
+      if (waiting !== undefined) waiting.push(event);
+      else if (route === undefined || asked.has(instanceId) || route.until <= performance.now())
+        asking.set(instanceId, [event]);
+      else send(instanceId, route, event);
+    },
+
+    flush() {
+      if (!skipped && sent === 0 && asking.size === 0) return running;
+      next ??= (running ?? Promise.resolve(true)).then(() => {
+        running = round();
+        return running;
+      });
+      return next;
+    },
+  };
+}

@@ -1,0 +1,6 @@
+/** The bus of a single node. */
+
+import { createMemoryBus } from "../../src/bus/memory-bus.js";
+import { describeBus } from "../support/bus-suite.js";
+
+describeBus("in memory", { open: async () => [createMemoryBus()] }, 1);

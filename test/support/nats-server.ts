@@ -1,0 +1,78 @@
+/** A real nats-server on a port of its own, that can be killed, frozen and started again there. */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { canRun } from "./can-run.js";
+
+export const hasNatsServer = await canRun("nats-server", ["--version"]);
+
+export interface NatsServer {
+  /** For NATS_URL. */
+  readonly url: string;
+  readonly port: number;
+  /** Resolves when it is gone. */
+  kill(): Promise<void>;
+  /** On the same port. Resolves when it takes connections. */
+  start(): Promise<void>;
+  /** SIGSTOP and SIGCONT. */
+  freeze(): void;
+  thaw(): void;
+  close(): Promise<void>;
+}
+
+/** `config`: what its configuration file says besides host and port. */
+export async function startNatsServer(config = ""): Promise<NatsServer> {
+  const directory = mkdtempSync(join(tmpdir(), "eventwire-nats-"));
+  const port = await freePort();
+  const file = join(directory, "nats.conf");
+  writeFileSync(file, `host: 127.0.0.1\nport: ${port}\nmax_payload: 33554432\n${config}`);
+  let child: ChildProcess | undefined;
+  let gone: Promise<unknown> = Promise.resolve();
+
+  async function start(): Promise<void> {
+    const started = spawn("nats-server", ["-c", file], { stdio: ["ignore", "ignore", "pipe"] });
+    child = started;
+    gone = new Promise((done) => started.on("close", done));
+    let log = "";
+    await new Promise<void>((done, fail) => {
+      started.stderr.setEncoding("utf8").on("data", (text: string) => {
+        log += text;
+        if (log.includes("Server is ready")) done();
+      });
+      started.on("error", fail);
+      started.on("close", () => fail(new Error(`nats-server has ended.\n${log}`)));
+    });
+  }
+
+  async function kill(): Promise<void> {
+    child?.kill("SIGKILL");
+    await gone;
+  }
+
+  await start();
+  return {
+    url: `nats://127.0.0.1:${port}`,
+    port,
+    start,
+    kill,
+    freeze: () => void child?.kill("SIGSTOP"),
+    thaw: () => void child?.kill("SIGCONT"),
+    async close() {
+      await kill();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().on("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
