@@ -10,7 +10,6 @@ import type { Api } from "../rpc/api.js";
 import { BorrowedCork } from "./borrowed-cork.js";
 import type { Header } from "./cors.js";
 import { type Exchange, type ExchangeContext, exchanging } from "./exchange.js";
-import { handshakeKey } from "./handshake.js";
 import { instanceName } from "./instance-name.js";
 import { queryToken } from "./query-token.js";
 import type { HttpRequest, TemplatedApp, us_socket_context_t } from "./uws.js";
@@ -51,9 +50,9 @@ export function mountUpgrade(app: TemplatedApp, pattern: string, options: Upgrad
   const { hub, context, onUpgrade } = options;
   const borrowedCork = new BorrowedCork<SocketData>();
 
-  async function observed(exchange: Exchange, req: HttpRequest, socketContext?: us_socket_context_t): Promise<void> {
+  async function observed(exchange: Exchange, _: HttpRequest, socketContext?: us_socket_context_t): Promise<void> {
     try {
-      onUpgrade(await serve(options, borrowedCork, exchange, req, socketContext));
+      onUpgrade(await serve(options, borrowedCork, exchange, socketContext));
     } catch (error) {
       onUpgrade(AppError.from(error).reason);
       throw error;
@@ -103,11 +102,9 @@ async function serve(
   options: UpgradeOptions,
   borrowedCork: BorrowedCork<SocketData>,
   exchange: Exchange,
-  req: HttpRequest,
   socketContext: us_socket_context_t | undefined,
 ): Promise<string> {
   const { head } = exchange;
-  const key = handshakeKey(req);
   exchange.queryToken = queryToken(head.query);
   const admission = await options.api.admitUpgrade(Bucket.GLOBAL, exchange);
   exchange.rate = admission.rate;
@@ -117,6 +114,7 @@ async function serve(
   const opening = findOpening(options.directory, admission.principal, name);
   if (!options.context.cors.mayConnect(head.origin, head.host)) throw new AppError("ORIGIN_NOT_ALLOWED");
   if (options.context.draining.aborted) return refuse(exchange, "SHUTTING_DOWN", comeBack);
+  const key = head.handshakeKey;
   if (key === undefined || socketContext === undefined) return refuse(exchange, "UPGRADE_REQUIRED", upgradeRequired);
   const reservation = options.hub.reserve(opening.entry);
   try {

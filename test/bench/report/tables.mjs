@@ -125,8 +125,7 @@ export const tables = {
       ]),
     ),
 
-  storm({ samples }) {
-    const systems = unique(samples.map(({ system }) => system));
+  storm({ systems, samples }) {
     const row = (system) => {
       const found = compare(samples, system, systems[0], "usPerUpgrade");
       const of = (key) => number(middle(samples, key, (s) => s.system === system));
@@ -140,8 +139,23 @@ export const tables = {
     return table(["system", `${titleOf(systems[0])} = 1`, "CPU µs per upgrade", "upgrades/s seen"], systems.map(row));
   },
 
-  ingest({ samples }) {
-    const systems = unique(samples.map(({ system }) => system));
+  generator({ systems, samples }) {
+    const bursts = unique(samples.map(({ burst }) => burst));
+    const cell = (system, burst) => {
+      const found = compare(samples, system, systems[0], "usPerFrame", (s) => s.burst === burst);
+      const share = middle(samples, "loadShare", (s) => s.system === system && s.burst === burst);
+      return `${ratio(found?.median)} ± ${percent(found?.spread)} (${percent(share)})`;
+    };
+    return [
+      "CPU of the server per frame, and in brackets the generator's CPU as a part of it.",
+      table(
+        ["generator", ...bursts.map((burst) => `K = ${burst}`)],
+        systems.map((system) => [system, ...bursts.map((burst) => cell(system, burst))]),
+      ),
+    ].join("\n\n");
+  },
+
+  ingest({ systems, samples }) {
     const row = (system) => {
       const us = middle(samples, "usPerEvent", (s) => s.system === system);
       return [system, number(us), number(1e6 / us), percent(middle(samples, "loadShare", (s) => s.system === system))];
