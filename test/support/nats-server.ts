@@ -15,8 +15,8 @@ export interface NatsServer {
   readonly port: number;
   /** Resolves when it is gone. */
   kill(): Promise<void>;
-  /** On the same port. Resolves when it takes connections. */
-  start(): Promise<void>;
+  /** On the same port, with another configuration if one is given. Resolves when it takes connections. */
+  start(config?: string): Promise<void>;
   /** SIGSTOP and SIGCONT. */
   freeze(): void;
   thaw(): void;
@@ -28,11 +28,17 @@ export async function startNatsServer(config = ""): Promise<NatsServer> {
   const directory = mkdtempSync(join(tmpdir(), "eventwire-nats-"));
   const port = await freePort();
   const file = join(directory, "nats.conf");
-  writeFileSync(file, `host: 127.0.0.1\nport: ${port}\nmax_payload: 33554432\n${config}`);
+  configure(config);
   let child: ChildProcess | undefined;
   let gone: Promise<unknown> = Promise.resolve();
 
-  async function start(): Promise<void> {
+  function configure(more: string): void {
+    const payload = more.includes("max_payload") ? "" : "max_payload: 33554432\n";
+    writeFileSync(file, `host: 127.0.0.1\nport: ${port}\n${payload}${more}`);
+  }
+
+  async function start(another?: string): Promise<void> {
+    if (another !== undefined) configure(another);
     const started = spawn("nats-server", ["-c", file], { stdio: ["ignore", "ignore", "pipe"] });
     child = started;
     gone = new Promise((done) => started.on("close", done));
