@@ -127,9 +127,11 @@ async function serve(
     exchange.res.cork(() => {
       exchange.res.writeStatus("101 Switching Protocols");
       exchange.writeSharedHeaders();
-      exchange.finish(101);
-      exchange.res.upgrade(data, key, "", "", socketContext);
     });
+    exchange.finish(101);
+    // Not within the cork: uWebSockets looks behind it at the state of the answer, where by then there may be no answer but
+    // a socket, and now and then takes what it reads there for a wish to close.
+    exchange.res.upgrade(data, key, "", "", socketContext);
     return "accepted";
   } finally {
     reservation.release();
