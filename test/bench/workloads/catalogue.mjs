@@ -3,6 +3,7 @@
 import { frozen } from "./frozen.mjs";
 import { idle } from "./idle.mjs";
 import { ingest } from "./ingest.mjs";
+import { nodes } from "./nodes.mjs";
 import { rates } from "./rates.mjs";
 import { saturation } from "./saturation.mjs";
 import { storm } from "./storm.mjs";
@@ -95,4 +96,5 @@ export const workloads = [
     systems: ["publish", "hub", "stream", ...others],
   }),
   ingest({ name: "ingest", title: "Taking events in: 400 B" }),
+  nodes({ name: "nodes", title: "Between nodes: 400 B over NATS" }),
 ];
