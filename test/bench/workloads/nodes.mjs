@@ -18,6 +18,8 @@ import { startFlood } from "./ingest.mjs";
 const size = 400;
 const eventsPerRound = 300;
 const floodMs = 1000;
+/** A frame that has not come by then never will. */
+const lostMs = 10_000;
 /** Instance 0 has a socket on the node that takes the events, instance 1 one on the other node. */
 const [nearInstance, farInstance] = [0, 1];
 
@@ -99,7 +101,8 @@ async function measureLatency(cluster, rounds) {
     for (const { socket, publish, frame, answer } of ways) {
       const from = performance.now();
       const since = (into) => () => into.push((performance.now() - from) * 1000);
-      await Promise.all([once(socket, "message").then(since(frame)), publish().then(since(answer))]);
+      const arrived = once(socket, "message", { signal: AbortSignal.timeout(lostMs) });
+      await Promise.all([arrived.then(since(frame)), publish().then(since(answer))]);
     }
   }
   for (const { socket } of ways) socket.terminate();
