@@ -12,7 +12,7 @@ import { type Exchange, type ExchangeContext, exchanging } from "./exchange.js";
 import { handshakeKey } from "./handshake.js";
 import { instanceName } from "./instance-name.js";
 import { queryToken } from "./query-token.js";
-import type { HttpRequest, TemplatedApp, us_socket_context_t, WebSocket } from "./uws.js";
+import type { HttpRequest, TemplatedApp, us_socket_context_t } from "./uws.js";
 
 /** What clients send is thrown away; a larger message is a mistake that is told with 1009. */
 const messageMaxBytes = 4096;
@@ -38,15 +38,10 @@ interface Opening {
   readonly principal: Principal;
 }
 
-/** The way from the open handler back to the upgrade: uWebSockets copies its data, but not what that refers to. */
-interface Upgrading {
-  socket: WebSocket<SocketData> | undefined;
-}
-
 /** What uWebSockets keeps per socket. */
 interface SocketData {
-  /** Until the upgrade is over. */
-  upgrading: Upgrading | undefined;
+  /** Until the socket is open, that is within the upgrade. */
+  opening: Opening | undefined;
   /** From then on. */
   subscriber: Subscriber | undefined;
 }
@@ -75,8 +70,10 @@ export function mountUpgrade(app: TemplatedApp, pattern: string, options: Upgrad
     upgrade: exchanging(context, observed),
 
     open(ws) {
-      const { upgrading } = ws.getUserData();
-      if (upgrading !== undefined) upgrading.socket = ws;
+      const data = ws.getUserData();
+      const { opening } = data;
+      data.opening = undefined;
+      if (opening !== undefined) data.subscriber = hub.add(ws, opening.entry, opening.principal);
     },
 
     message(ws, message) {
@@ -89,8 +86,7 @@ export function mountUpgrade(app: TemplatedApp, pattern: string, options: Upgrad
     },
 
     close(ws) {
-      const { subscriber, upgrading } = ws.getUserData();
-      if (upgrading !== undefined) upgrading.socket = undefined;
+      const { subscriber } = ws.getUserData();
       if (subscriber !== undefined) hub.remove(subscriber);
     },
   });
@@ -127,20 +123,15 @@ async function serve(
     }
     // From here to the open socket nothing is awaited: what was checked still holds when the hub gets it.
     if (!exchange.open) return "aborted";
-    const upgrading: Upgrading = { socket: undefined };
+    const data: SocketData = { opening, subscriber: undefined };
     exchange.res.cork(() => {
       exchange.res.writeStatus("101 Switching Protocols");
       exchange.writeSharedHeaders();
-      exchange.finish(101);
-      exchange.res.upgrade<SocketData>({ upgrading, subscriber: undefined }, key, "", "", socketContext);
     });
-    // Not in the open handler, which runs inside of the cork. Behind a cork uWebSockets reads the state of the answer, which
-    // is no more after an upgrade: as long as nothing takes its memory it reads as before, else it may close the socket.
-    const { socket } = upgrading;
-    if (socket !== undefined) {
-      const subscriber = options.hub.add(socket, opening.entry, opening.principal);
-      Object.assign(socket.getUserData(), { upgrading: undefined, subscriber } satisfies SocketData);
-    }
+    exchange.finish(101);
+    // Not within the cork: uWebSockets looks behind it at the state of the answer, where by then there may be no answer but
+    // a socket, and now and then takes what it reads there for a wish to close.
+    exchange.res.upgrade(data, key, "", "", socketContext);
     return "accepted";
   } finally {
     reservation.release();

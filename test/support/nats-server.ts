@@ -1,11 +1,12 @@
 /** A real nats-server on a port of its own, that can be killed, frozen and started again there. */
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { canRun } from "./can-run.js";
+import { until } from "./until.js";
 
 export const hasNatsServer = await canRun("nats-server", ["--version"]);
 
@@ -17,8 +18,9 @@ export interface NatsServer {
   kill(): Promise<void>;
   /** On the same port, with another configuration if one is given. Resolves when it takes connections. */
   start(config?: string): Promise<void>;
-  /** SIGSTOP and SIGCONT. */
-  freeze(): void;
+  /** SIGSTOP; resolves when it has stopped. */
+  freeze(): Promise<void>;
+  /** SIGCONT. */
   thaw(): void;
   close(): Promise<void>;
 }
@@ -64,7 +66,12 @@ export async function startNatsServer(config = ""): Promise<NatsServer> {
     port,
     start,
     kill,
-    freeze: () => void child?.kill("SIGSTOP"),
+    async freeze() {
+      child?.kill("SIGSTOP");
+      const threads = `/proc/${child?.pid}/task`;
+      const stopped = (thread: string) => /\) T /.test(readFileSync(`${threads}/${thread}/stat`, "utf8"));
+      await until(() => readdirSync(threads).every(stopped));
+    },
     thaw: () => void child?.kill("SIGCONT"),
     async close() {
       await kill();
