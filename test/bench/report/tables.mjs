@@ -165,4 +165,26 @@ export const tables = {
       systems.map(row),
     );
   },
+
+  nodes({ latencies, floods }) {
+    const at = (values, part) => number(values.toSorted((a, b) => a - b)[Math.floor(values.length * part)]);
+    const latency = Object.entries(latencies).flatMap(([way, { frame, answer }]) => [
+      [`${way}: frame`, at(frame, 0.5), at(frame, 0.99), number(frame.length)],
+      [`${way}: answer`, at(answer, 0.5), at(answer, 0.99), number(answer.length)],
+    ]);
+    const ways = unique(floods.map(({ way }) => way));
+    const of = (way, what) => number(middle(floods, what, (f) => f.way === way));
+    return [
+      table(["REST, one event at a time", "p50 µs", "p99 µs", "events"], latency),
+      table(
+        [
+          "stream, batches of 64",
+          "events/s",
+          "CPU µs per event where it is taken",
+          "CPU µs per event where the socket is",
+        ],
+        ways.map((way) => [way, of(way, "perSecond"), of(way, "nearUs"), of(way, "farUs")]),
+      ),
+    ].join("\n\n");
+  },
 };

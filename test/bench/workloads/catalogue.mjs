@@ -4,6 +4,7 @@ import { frozen } from "./frozen.mjs";
 import { generator } from "./generator.mjs";
 import { idle } from "./idle.mjs";
 import { ingest } from "./ingest.mjs";
+import { nodes } from "./nodes.mjs";
 import { rates } from "./rates.mjs";
 import { saturation } from "./saturation.mjs";
 import { storm } from "./storm.mjs";
@@ -108,4 +109,5 @@ export const workloads = [
     bursts: [1, 4, 16],
   }),
   ingest({ name: "ingest", title: "Taking events in: 400 B" }),
+  nodes({ name: "nodes", title: "Between nodes: 400 B over NATS" }),
 ];

@@ -63,7 +63,7 @@ export function ingest({ name, title }) {
   };
 }
 
-async function startFlood(system, pids, { batch, ...told }) {
+export async function startFlood(system, pids, { batch, ...told }) {
   const words = [
     process.execPath,
     script("eventwire-publisher"),
@@ -86,7 +86,7 @@ async function startFlood(system, pids, { batch, ...told }) {
   return { system, pids, child, ask };
 }
 
-async function play({ pids, ask }) {
+export async function play({ pids, ask }) {
   resume(pids);
   const cpu = cpuNs(pids);
   const before = await ask("go");
