@@ -82,7 +82,7 @@ export const settingTable = {
     shown: "one node, alone",
     secret: true,
     meaning:
-      "NATS servers that carry events between nodes on the same database, comma-separated, such as nats://a:4222 or tls://b:4222. What they need to know stands in the NATS_ settings, not in the URL.",
+      "NATS servers that carry events between nodes on the same database, comma-separated, such as nats://a:4222 or tls://b:4222. What they need to know stands in the NATS_ settings, not in the URL. With TLS, name servers as their certificates do, not by address.",
   },
   natsSubjectPrefix: {
     env: "NATS_SUBJECT_PREFIX",
@@ -153,7 +153,7 @@ export const settingTable = {
     kind: oneOf(["accept", "refuse"]),
     fallback: "accept",
     meaning:
-      "What publishing does while NATS is away: `accept` delivers to the sockets of this node and says `otherNodesReached: false` in the answer; `refuse` answers 503 and delivers nothing.",
+      "What publishing does while NATS is away: `accept` delivers to the sockets of this node and says `otherNodesReached: false` in the answer; `refuse` answers 503 and delivers nothing, except an event that was under way when NATS went: the sockets of this node have it.",
   },
   accountToken: {
     env: "ACCOUNT_TOKEN",

@@ -64,6 +64,18 @@ describe("metrics", () => {
     expect(text).toContain(`eventwire_upgrades_total{outcome="accepted"} 1\n`);
   });
 
+  it("sorts the durations of calls into buckets that each hold the ones before", async () => {
+    const metrics = createMetrics();
+    const calls = metrics.call("EventService/PublishEvent");
+    for (const seconds of [0.0005, 0.0006, 7, 60]) calls.took(seconds);
+    const { text } = await metrics.read();
+    const counts = ["0.0005", "0.001", "5", "10", "+Inf"].map((le) =>
+      Number(text.split(`_bucket{le="${le}",method="EventService/PublishEvent"} `)[1]?.split("\n")[0]),
+    );
+    expect(counts).toEqual([1, 2, 2, 3, 4]);
+    expect(text).toContain('_duration_seconds_sum{method="EventService/PublishEvent"} 67.0011\n');
+  });
+
   it("reads the hub and the directory when it is scraped", async () => {
     const metrics = createMetrics();
     const read = sources();

@@ -22,10 +22,18 @@ const patienceMs = 2_000;
 /** Never rejects: without NATS this node works alone until it comes. */
 export async function openNatsBus({ nats, mayBeWanted, logger }: NatsBusOptions): Promise<Bus> {
   const stats = emptyBusStats();
-  const link = await openNatsLink({ connection: natsConnection(nats), logger, stats, patienceMs });
-  const subjectOf = (instanceId: string): string => `${nats.subjectPrefix}.${instanceId}`;
+  const subjectOf = (name: string): string => `${nats.subjectPrefix}.${name}`;
+  const connection = natsConnection(nats);
+  const link = await openNatsLink({ connection, probe: subjectOf("probe"), logger, stats, patienceMs });
   const local = createMemoryBus();
-  const outbox = createOutbox({ link, subjectOf, origin: randomUUID(), mayBeWanted, stats });
+  const outbox = createOutbox({
+    link,
+    subjectOf,
+    replyPrefix: subjectOf("inbox"),
+    origin: randomUUID(),
+    mayBeWanted,
+    stats,
+  });
   const listenTo = createInbox({ link, subjectOf, logger, stats });
 
   return {

@@ -30,8 +30,9 @@ export function createInbox({ link, subjectOf, logger, stats }: InboxOptions): L
       const at = Date.now();
       const last = seen.get(origin);
       seen.set(origin, { sequence, at });
-      // Number 1 is a new beginning, and so is the first one that we hear.
-      if (last === undefined || sequence === 1 || sequence === last.sequence + 1) return;
+      // Number 1 is a new beginning, and so is the first one that we hear, at all or since an interruption.
+      if (last === undefined || sequence === 1 || last.at < link.connectedAt) return;
+      if (sequence === last.sequence + 1) return;
       const missed = Math.max(sequence - last.sequence - 1, 1);
       stats.missed += missed;
       const span = { from: new Date(last.at).toISOString(), until: new Date(at).toISOString() };
@@ -41,17 +42,16 @@ export function createInbox({ link, subjectOf, logger, stats }: InboxOptions): L
     return link.subscribe(subjectOf(instanceId), (_, bytes) => {
       // Somebody asks whether anybody listens: that this came is the answer.
       if (bytes.length === 0) return;
-      let numbered: ReturnType<typeof decodeEvent>;
+      // An error that went on to the library would end its reading, without a word.
       try {
-        numbered = decodeEvent(instanceId, bytes);
+        const { event, origin, sequence } = decodeEvent(instanceId, bytes);
+        number(origin, sequence);
+        handler(event);
+        stats.received++;
       } catch (error) {
         stats.missed++;
         logger.warn({ instanceId, reason: (error as Error).message }, "the bus carried what is no event");
-        return;
       }
-      number(numbered.origin, numbered.sequence);
-      stats.received++;
-      handler(numbered.event);
     });
   };
 }

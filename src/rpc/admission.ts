@@ -20,20 +20,25 @@ export function createAdmission(options: {
   const { directory, limiter, policies } = options;
 
   /** `points` 0: a stream is charged for its events, not for being opened. */
-  async function check(
+  function check(
     accepts: (principal: Principal) => boolean,
     bucket: Bucket,
     points: number,
     credentials: Credentials,
     missing: Reason,
-  ): Promise<Admission> {
+  ): Admission | Promise<Admission> {
     const { token } = credentials;
     if (token === undefined) return refuseStranger(bucket, credentials, missing);
     if (!directory.ready)
       return { principal: undefined, rate: undefined, refusal: new AppError("GET_INSTANCE_FAILED") };
     const principal = directory.principal(token);
     if (principal === undefined || !accepts(principal)) return refuseStranger(bucket, credentials, "INVALID_TOKEN");
-    const charge = limiter.isOn(bucket) ? await limiter.charge(bucket, rateKey(principal), points) : undefined;
+    if (!limiter.isOn(bucket)) return { principal, rate: undefined, refusal: undefined };
+    return charge(bucket, points, principal);
+  }
+
+  async function charge(bucket: Bucket, points: number, principal: Principal): Promise<Admission> {
+    const charge = await limiter.charge(bucket, rateKey(principal), points);
     const refusal = charge !== undefined && charge.granted < points ? new AppError("RATE_LIMITED") : undefined;
     return { principal, rate: charge?.status, refusal };
   }
@@ -47,7 +52,7 @@ export function createAdmission(options: {
   }
 
   return {
-    async admit(method: DescMethod, credentials) {
+    admit(method: DescMethod, credentials) {
       const policy = policies.get(method);
       if (policy === undefined) throw new Error(`${method.name} is no method of the contract`);
       if (policy.caller === Caller.ANYONE) return admittedAnyone;

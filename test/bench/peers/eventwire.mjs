@@ -19,7 +19,7 @@ export const accountToken = "bench-account-token";
 
 /**
  * @param {import("./payload.mjs").Shape} shape
- * @param {NodeJS.ProcessEnv} [more] further settings
+ * @param {Record<string, string>} more settings
  */
 export async function startEventwire(shape, more = {}) {
   const directory = scratchDirectory("eventwire");
