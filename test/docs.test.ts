@@ -50,6 +50,9 @@ function metrics(): string {
       "",
       "`GET /metrics` on the service port, in the text format of Prometheus. The default metrics of a Node.js process",
       "(`process_…`, `nodejs_…`: CPU, memory, garbage collection, event loop lag) stand beside these.",
+      "",
+      "With `WORKERS` a scrape is of all workers, whichever answers: sums, the mean of the event loop lag, and 0 for what is 0",
+      "on one of them (`…_ready`, `…_connected`). The primary process is not in it.",
     ],
     ["metric", "type", "labels", "meaning"],
     Object.values<MetricRow>(metricTable).map(({ name, type, labels, help }) => [
