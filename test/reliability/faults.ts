@@ -12,7 +12,7 @@ export interface FaultOptions {
   readonly readers: Readers;
   readonly heavy: Channel;
   readonly random: Random;
-  readonly over: () => boolean;
+  readonly seconds: number;
 }
 
 /** What it breaks, where that can be broken only once, and the breaking and mending of it. */
@@ -27,16 +27,17 @@ const gapMsMax = 2_000;
 
 /** Resolves when everything is mended again. Faults of different targets overlap. */
 export async function injectFaults(options: FaultOptions): Promise<Fault[]> {
-  const { random, over } = options;
+  const { random, seconds } = options;
+  const end = Date.now() + seconds * 1_000;
   const faults: Fault[] = [];
   const playing = new Map<object, Promise<void>>();
   let deck: (() => Scene)[] = [];
-  while (!over()) {
+  while (Date.now() < end) {
     if (deck.length === 0) deck = scenes(options);
     const [draw] = deck.splice(random.below(deck.length), 1);
     const { kind, target, play } = (draw as () => Scene)();
     await playing.get(target);
-    if (over()) break;
+    if (Date.now() >= end) break;
     faults.push({ kind, at: Date.now() });
     playing.set(target, play());
     await delay(gapMsMin + random.below(gapMsMax - gapMsMin));

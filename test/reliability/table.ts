@@ -13,7 +13,10 @@ const columns: readonly (readonly [title: string, key: keyof Tally])[] = [
   ["unexplained", "unexplained"],
 ];
 
-export function renderSettlement({ byFault, total }: Settlement, faults: readonly Fault[]): string {
+export function renderSettlement(
+  { byFault, total, duplicates, disordered, strangers }: Settlement,
+  faults: readonly Fault[],
+): string {
   const times = (kind: string): number => faults.filter((fault) => fault.kind === kind).length;
   const rows = [...byFault].map(([kind, tally]) => row(kind, times(kind) || "", tally));
   return [
@@ -21,6 +24,8 @@ export function renderSettlement({ byFault, total }: Settlement, faults: readonl
     `| --- | ---: |${columns.map(() => " ---: |").join("")}`,
     ...rows,
     row("**all**", faults.length, total),
+    "",
+    `Duplicates: ${duplicates.length}. Out of order: ${disordered.length}. Never due: ${strangers.length}.`,
   ].join("\n");
 }
 
