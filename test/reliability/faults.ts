@@ -22,8 +22,8 @@ interface Scene {
   play(): Promise<void>;
 }
 
-const gapMsMin = 500;
-const gapMsMax = 2_000;
+const gapMsMin = 800;
+const gapMsMax = 2_400;
 
 /** Resolves when everything is mended again. Faults of different targets overlap. */
 export async function injectFaults(options: FaultOptions): Promise<Fault[]> {
@@ -67,7 +67,7 @@ function scenes({ cluster, readers, heavy, random }: FaultOptions): (() => Scene
     () => {
       const play = async () => {
         await nats.kill();
-        await lasting(2_000);
+        await lasting(1_500);
         await nats.start();
       };
       return { kind: "nats-server killed", target: nats, play };
