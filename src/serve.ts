@@ -5,8 +5,8 @@ import { createLogger } from "./log.js";
 import { type Server, startServer } from "./server.js";
 import { readSettings } from "./settings.js";
 
-/** For the sockets' last five seconds, the embedded database and what else is closed after the drain. */
-const closeSeconds = 20;
+/** For what follows the drain: blocked sockets and calls in flight, which have five each, then the embedded database. */
+const closeSeconds = 25;
 
 /** A terminal's Ctrl-C reaches the process twice under `npm start`: npm passes on what the terminal sent already. */
 const echoMs = 500;

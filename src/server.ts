@@ -39,9 +39,15 @@ export interface Server {
   readonly grpcUrl: string;
   readonly publicPort: number;
   readonly servicePort: number;
-  /** Closes sockets with 1001 and lets calls in flight finish, for `drainSeconds` and a little; then the store. Idempotent. */
+  /**
+   * Says that it leaves, closes its sockets with 1001 over `drainSeconds` while it serves on, lets calls in flight
+   * finish, then closes what they needed. Idempotent.
+   */
   close(): Promise<void>;
 }
+
+/** For calls in flight when the sockets are gone and nothing new is taken; the rest of `drainSeconds` if it is more. */
+const callGraceMs = 5_000;
 
 /** Long enough for a database that is there. One that is not is waited for while the ports answer. */
 const databaseWaitMs = 2_000;
@@ -49,16 +55,17 @@ const databaseWaitMs = 2_000;
 /** Rejects with one sentence that says what the operator has to change. */
 export async function startServer(settings: Settings, logger: Logger, listener: ServerListener): Promise<Server> {
   const directory = createMemoryDirectory({ logger });
-  const busOpening = openBus(settings, logger, directory);
-  const opened = await openStore({ ...settings, directory, logger, onFirstAccount: listener.onFirstAccount });
+  const [bus, opened] = await bothOrNone(
+    openBus(settings, logger, directory),
+    openStore({ ...settings, directory, logger, onFirstAccount: listener.onFirstAccount }),
+  );
   try {
     await readyOrLate(opened.ready);
-    const server = await startPorts(settings, logger, directory, opened, await busOpening);
+    const server = await startPorts(settings, logger, directory, opened, bus);
     opened.ready.catch(listener.onUnusable);
     return server;
   } catch (error) {
-    await (await busOpening).close();
-    await opened.close();
+    await Promise.all([bus.close(), opened.close()]);
     throw error;
   }
 }
@@ -88,7 +95,8 @@ async function startPorts(
   const publishing = createPublishing({ directory, bus, status, publishMaxBytes, busOutage: settings.busOutage });
   const websockets = createWebsockets({ store });
   const instances = createInstances({ store, status });
-  const health = createHealth({ store, directory, bus: settings.natsUrl && bus });
+  const draining = new AbortController();
+  const health = createHealth({ store, directory, bus: settings.natsUrl && bus, draining: draining.signal });
   metrics.watch({ hub: hub.stats, publishing: publishing.stats, directory, bus });
 
   const limits = {
@@ -108,6 +116,7 @@ async function startPorts(
     directory,
     hub,
     onUpgrade: metrics.upgradeAnswered,
+    draining: draining.signal,
     logger,
   });
   const servicePort = await startServicePort({
@@ -117,16 +126,21 @@ async function startPorts(
     tls: tlsTexts(settings),
     trouble: health.trouble,
     metrics: metrics.read,
+    draining: draining.signal,
     shutdown,
     logger,
-  }).catch((error: unknown) => {
-    publicPort.close();
+  }).catch(async (error: unknown) => {
+    await publicPort.close(0);
     throw error;
   });
 
   async function closeAll(): Promise<void> {
-    await Promise.all([publicPort.drain(drainMs), servicePort.close(drainMs), hub.close(shuttingDown)]);
-    publicPort.close();
+    const callsUntil = performance.now() + drainMs;
+    logger.info({ sockets: hub.stats.sockets }, "draining");
+    draining.abort();
+    await hub.close(shuttingDown, drainMs);
+    const callsMs = Math.max(callsUntil - performance.now(), callGraceMs);
+    await Promise.all([publicPort.close(callsMs), servicePort.close(callsMs)]);
     await status.close();
     await bus.close();
     await store.close();
@@ -168,6 +182,20 @@ function mayBeWanted(directory: Directory, { instanceId, type }: Event): boolean
   const websocket = directory.instanceById(instanceId)?.websocket;
   if (websocket === undefined) return false;
   return !websocket.enabled || websocket.events.length === 0 || websocket.events.includes(type);
+}
+
+type Closable = { close(): Promise<void> };
+
+/** What opened beside a failure is closed again. */
+async function bothOrNone<A extends Closable, B extends Closable>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
+  try {
+    return await Promise.all([a, b]);
+  } catch (error) {
+    for (const opened of await Promise.allSettled([a, b])) {
+      if (opened.status === "fulfilled") await opened.value.close();
+    }
+    throw error;
+  }
 }
 
 /** Rejects with what `ready` rejects with, if it does so in time. */

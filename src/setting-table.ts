@@ -71,6 +71,7 @@ export const settingTable = {
     kind: natsServers(),
     fallback: undefined,
     shown: "one node, alone",
+    secret: true,
     meaning:
       "NATS servers that carry events between nodes on the same database, comma-separated, such as nats://a:4222 or tls://b:4222. What they need to know stands in the NATS_ settings, not in the URL.",
   },
@@ -230,7 +231,8 @@ export const settingTable = {
     kind: integer(0, 300),
     fallback: 10,
     unit: "seconds",
-    meaning: "What calls in flight and open sockets get to end in after SIGTERM.",
+    meaning:
+      "Over this time open sockets are closed after SIGTERM: evenly, but at least ten a second; 0 closes all at once. Calls in flight get the rest of it, and at least five seconds.",
   },
   tlsCert: {
     env: "TLS_CERT",

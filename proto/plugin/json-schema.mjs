@@ -26,13 +26,13 @@ export function createJsonSchema(contract) {
     return { type: "object", properties, ...(required.length > 0 ? { required } : {}) };
   }
 
-  /** Of a message in an answer: members are never dropped, only messages may be absent. */
+  /** Of a message in an answer: members are never dropped, only messages and what is declared optional may be absent. */
   function answerSchema(message) {
     const properties = {};
     const required = [];
     for (const field of message.fields) {
       properties[field.jsonName] = described(field);
-      if (field.fieldKind !== "message") required.push(field.jsonName);
+      if (field.fieldKind !== "message" && !field.proto.proto3Optional) required.push(field.jsonName);
     }
     return { type: "object", description: commentOf(message), properties, required };
   }

@@ -4,7 +4,19 @@ const description = `Opens the channel of an instance. Send the headers of RFC 6
 cannot set headers here. Every event that the channel's filter takes arrives as one text frame:
 \`{"event":"…","data":{…},"instanceData":{"baseUrl":"…","instance":"…","token":"…"}}\`.
 
+Checked in this order: token (401), rate (429), instance (404, 403), channel enabled (400), Origin (403), whether the node
+drains (503). Without upgrade headers the same checks run, and 426 says that all is well.
+
+A node that shuts down refuses upgrades with 503 and \`Retry-After\`: come back after so many seconds, behind a balancer to
+another node. It closes its open sockets with 1001, spread over DRAIN_SECONDS; until then they get their events.
+
 Close codes: 1001 shutting down and 4008 slow consumer (come back); 4001 token revoked and 4004 instance deleted (do not).`;
+
+const retryAfter = { "Retry-After": { description: "Seconds, whole.", schema: { type: "integer" } } };
+
+function withRetryAfter(response) {
+  return { ...response, headers: { ...response.headers, ...retryAfter } };
+}
 
 export function upgradePath(errorResponse, rateHeaders) {
   const limited = true;
@@ -43,6 +55,7 @@ export function upgradePath(errorResponse, rateHeaders) {
           426: errorResponse(426, ["Upgrade required"], limited),
           429: errorResponse(429, ["Rate limit exceeded. Try again later."], limited),
           500: errorResponse(500, ["Failed to get instance"], limited),
+          503: withRetryAfter(errorResponse(503, ["Shutting down. Try again later."], limited)),
         },
       },
     },

@@ -5,6 +5,7 @@ import type { DirectoryListener, Entry } from "../directory/directory.js";
 import type { Principal } from "../domain/instance.js";
 import { type Close, instanceDeleted, slowConsumer, tokenRevoked } from "./close.js";
 import { Group, type GroupOptions } from "./group.js";
+import { pace, shuffle } from "./pace.js";
 import type { Socket } from "./socket.js";
 import { Subscriber } from "./subscriber.js";
 
@@ -35,8 +36,12 @@ export interface Hub extends DirectoryListener {
   remove(subscriber: Subscriber): void;
   /** For the socket's drain handler. */
   drained(subscriber: Subscriber): void;
-  /** Closes every socket and resolves when all are gone, after `closeGraceMs` at the latest. */
-  close(close: Close): Promise<void>;
+  /**
+   * Closes every socket: in random order, spread over at most `overMs` (see `pace`); those that are still open get
+   * their events, and one that is added meanwhile goes with the last. Resolves when all are gone, `closeGraceMs` after
+   * the last close at the latest.
+   */
+  close(close: Close, overMs: number): Promise<void>;
 }
 
 /** To be released when the socket is open, or will not be. */
@@ -120,7 +125,7 @@ export function createHub({ bus, ...options }: GroupOptions & { bus: Bus }): Hub
 
   /** From here on the socket gets nothing but the close frame, and if it does not drain in time not even that. */
   function closeSubscriber(subscriber: Subscriber, close: Close): void {
-    leave(subscriber);
+    if (!leave(subscriber)) return;
     stats.closes.set(close.code, (stats.closes.get(close.code) ?? 0) + 1);
     if (subscriber.blocked) {
       subscriber.drop();
@@ -135,10 +140,22 @@ export function createHub({ bus, ...options }: GroupOptions & { bus: Bus }): Hub
     for (const subscriber of subscribers.filter(whom)) closeSubscriber(subscriber, close);
   }
 
-  function leave(subscriber: Subscriber): void {
+  function everyone(): Subscriber[] {
+    return [...memberships.values()].flatMap(({ group }) => group.subscribers);
+  }
+
+  function closeAll(subscribers: readonly Subscriber[], close: Close): void {
+    atEndOfTurn(() => {
+      for (const subscriber of subscribers) closeSubscriber(subscriber, close);
+    });
+  }
+
+  /** False: it had left already. */
+  function leave(subscriber: Subscriber): boolean {
     const membership = memberships.get(subscriber.instanceId);
-    if (membership === undefined || !membership.group.remove(subscriber)) return;
+    if (membership === undefined || !membership.group.remove(subscriber)) return false;
     endIfUnused(subscriber.instanceId, membership);
+    return true;
   }
 
   function membershipOf(entry: Entry): Membership {
@@ -212,13 +229,18 @@ export function createHub({ bus, ...options }: GroupOptions & { bus: Bus }): Hub
       });
     },
 
-    close(close) {
-      return new Promise((resolve) => {
+    async close(close, overMs) {
+      const leaving = shuffle(everyone());
+      let closed = 0;
+      for await (const due of pace(leaving.length, overMs)) {
+        if (stats.sockets === 0) return;
+        closeAll(leaving.slice(closed, due), close);
+        closed = due;
+      }
+      closeAll(everyone(), close);
+      if (stats.sockets === 0) return;
+      await new Promise<void>((resolve) => {
         onEmpty = resolve;
-        atEndOfTurn(() => {
-          for (const id of [...memberships.keys()]) closeGroup(id, close, () => true);
-          if (stats.sockets === 0) resolve();
-        });
       });
     },
   };

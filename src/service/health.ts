@@ -7,6 +7,8 @@ import type { Store } from "../store/store.js";
 export interface Checks {
   /** `ok`, or why the database is not usable. */
   readonly db: "ok" | "unreachable" | "starting";
+  /** The node shuts down: it takes no further sockets and lets go of those that it has. */
+  readonly node?: "draining";
   /** `ok`, or why other nodes cannot be reached; absent on a node that is alone. */
   readonly bus?: "ok" | "unreachable";
 }
@@ -25,8 +27,10 @@ export function createHealth(options: {
   directory: Directory;
   /** Absent on a node that is alone. */
   bus?: Bus | undefined;
+  /** Aborted when the node begins to shut down. */
+  draining: AbortSignal;
 }): Health {
-  const { store, directory, bus } = options;
+  const { store, directory, bus, draining } = options;
   /** Anyone may ask, as often as they like: all who ask at once share one question to the database. */
   let asking: Promise<Checks["db"]> | undefined;
 
@@ -43,7 +47,11 @@ export function createHealth(options: {
       asking = undefined;
     });
     const db = await asking;
-    return bus === undefined ? { db } : { db, bus: bus.trouble() ?? "ok" };
+    return {
+      db,
+      ...(draining.aborted && { node: "draining" }),
+      ...(bus && { bus: bus.trouble() ?? "ok" }),
+    };
   }
 
   return {

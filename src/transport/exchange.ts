@@ -14,6 +14,8 @@ import type { HttpRequest, HttpResponse, us_socket_context_t } from "./uws.js";
 export interface ExchangeContext {
   readonly cors: Cors;
   readonly traffic: Traffic;
+  /** Aborted when the node begins to shut down: from then on answers end their connection. */
+  readonly draining: AbortSignal;
   readonly logger: Logger;
 }
 
@@ -75,7 +77,7 @@ export class Exchange implements Credentials {
 
   /** Whether this answer is the last one on its connection. */
   get last(): boolean {
-    return this.#context.traffic.closing || this.head.ambiguous;
+    return this.#context.draining.aborted || this.head.ambiguous;
   }
 
   get token(): string | undefined {

@@ -32,26 +32,26 @@ export interface PublicPortOptions {
   readonly idleTimeoutSeconds: number;
   /** Hears what became of each upgrade: `accepted`, `aborted`, or the reason of the refusal. */
   readonly onUpgrade: (outcome: string) => void;
+  /**
+   * Aborted when the node begins to shut down. The port goes on listening and serving, so that refusals can be read, but
+   * upgrades are refused and answers end their connection.
+   */
+  readonly draining: AbortSignal;
   readonly logger: Logger;
 }
 
 export interface PublicPort {
   readonly port: number;
-  /**
-   * Stops accepting and resolves when no call is in flight any more, after `deadlineMs` at the latest. Open sockets
-   * stay: they are the hub's; further upgrades are refused.
-   */
-  drain(deadlineMs: number): Promise<void>;
-  /** Stops accepting and cuts every connection that is left. Idempotent. */
-  close(): void;
+  /** Stops accepting, lets calls in flight finish, and cuts what is left, after `deadlineMs` at the latest. */
+  close(deadlineMs: number): Promise<void>;
 }
 
 /** Rejects with a sentence that names PORT when it cannot listen. */
 export async function startPublicPort(options: PublicPortOptions): Promise<PublicPort> {
-  const { app, api, handlers, host, port, publishMaxBytes, logger } = options;
+  const { app, api, handlers, host, port, publishMaxBytes, draining, logger } = options;
   const traffic = new Traffic();
   const cors = createCors(options.allowedOrigins, new URL(options.publicUrl).origin);
-  const context: ExchangeContext = { cors, traffic, logger };
+  const context: ExchangeContext = { cors, traffic, draining, logger };
 
   const allowed = new Map<string, string[]>();
   const methods = handlers.map(({ method }) => method);
@@ -89,18 +89,12 @@ export async function startPublicPort(options: PublicPortOptions): Promise<Publi
     throw new Error(`PORT ${port} cannot be listened on at ${host}: it is taken, or this host has no such address.`);
   }
 
-  let open = true;
   return {
     port: socket.port,
-    async drain(deadlineMs) {
+    async close(deadlineMs) {
       socket.close();
-      await traffic.drain(deadlineMs);
-    },
-    close() {
-      traffic.closing = true;
-      socket.close();
-      if (open) app.close();
-      open = false;
+      await traffic.idle(deadlineMs);
+      app.close();
     },
   };
 }

@@ -10,6 +10,8 @@ export interface ServiceHealthOptions {
   readonly services: readonly DescService[];
   /** Why this node cannot serve; undefined when it can. */
   readonly trouble: () => Promise<string | undefined>;
+  /** Aborted when the node begins to shut down: NOT_SERVING from then on, and watches hear of it at once. */
+  readonly draining: AbortSignal;
   /** Ends watches, after a last NOT_SERVING. */
   readonly shutdown: AbortSignal;
   /** Between two looks of a watch, in milliseconds. */
@@ -17,12 +19,14 @@ export interface ServiceHealthOptions {
 }
 
 export function addHealth(router: ConnectRouter, options: ServiceHealthOptions): void {
-  const { services, trouble, shutdown, watchIntervalMs } = options;
+  const { services, trouble, draining, shutdown, watchIntervalMs } = options;
   const names = new Set(["", Health.typeName, ...services.map(({ typeName }) => typeName)]);
 
+  const leaving = (): boolean => draining.aborted || shutdown.aborted;
+
   async function status(): Promise<Status> {
-    if (shutdown.aborted) return Status.NOT_SERVING;
-    return (await trouble()) === undefined ? Status.SERVING : Status.NOT_SERVING;
+    const healthy = !leaving() && (await trouble()) === undefined;
+    return healthy && !leaving() ? Status.SERVING : Status.NOT_SERVING;
   }
 
   router.service(Health, {
@@ -40,14 +44,15 @@ export function addHealth(router: ConnectRouter, options: ServiceHealthOptions):
 
     async *watch({ service }, context) {
       admit(context);
-      const signals = [context.signal, shutdown];
+      const ends = [context.signal, shutdown];
       let told: Status | undefined;
       for (;;) {
         const now = names.has(service) ? await status() : Status.SERVICE_UNKNOWN;
         if (now !== told) yield { status: now };
         told = now;
-        if (signals.some((signal) => signal.aborted)) return;
-        await pause(watchIntervalMs, signals);
+        if (ends.some((signal) => signal.aborted)) return;
+        // A signal wakes only those that wait already.
+        if (now !== Status.SERVING || !leaving()) await pause(watchIntervalMs, [...ends, draining]);
       }
     },
   });

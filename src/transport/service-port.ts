@@ -29,6 +29,11 @@ export interface ServicePortOptions {
   /** Why this node cannot serve; undefined when it can. What `grpc.health.v1.Health` says. */
   readonly trouble: () => Promise<string | undefined>;
   readonly metrics: ServiceRoutesOptions["metrics"];
+  /**
+   * Aborted when the node begins to shut down. The port goes on listening and serving, streams too, so that producers
+   * reach the sockets that are still open; but health says NOT_SERVING, and HTTP/1.1 clients are asked to leave.
+   */
+  readonly draining: AbortSignal;
   /** Aborted by `close`: open streams end. */
   readonly shutdown: AbortController;
   readonly logger: Logger;
@@ -61,12 +66,12 @@ export interface ServicePort {
 
 /** Rejects with a sentence that names GRPC_PORT when it cannot listen. */
 export async function startServicePort(options: ServicePortOptions): Promise<ServicePort> {
-  const { host, tls, trouble, metrics, shutdown, logger } = options;
+  const { host, tls, metrics, draining, shutdown, logger } = options;
   const timeouts = { ...defaultTimeouts, ...options.timeouts };
   const routes = createServiceRoutes({
-    handlers: [...options.handlers, ...standardHandlers(trouble, shutdown.signal, timeouts, logger)],
+    handlers: [...options.handlers, ...standardHandlers(options, timeouts)],
     metrics,
-    closing: () => shutdown.signal.aborted,
+    closing: () => draining.aborted || shutdown.signal.aborted,
     logger,
   });
 
@@ -170,10 +175,8 @@ const standardMessageBytesMax = 64 * 1024;
 
 /** Reflection and health, open to anyone. */
 function standardHandlers(
-  trouble: ServicePortOptions["trouble"],
-  shutdown: AbortSignal,
+  { trouble, draining, shutdown: { signal: shutdown }, logger }: ServicePortOptions,
   { healthWatchIntervalMs }: ServiceTimeouts,
-  logger: Logger,
 ): Handler[] {
   const router = createConnectRouter({
     acceptCompression: [compressionGzip, compressionBrotli],
@@ -181,7 +184,7 @@ function standardHandlers(
     readMaxBytes: standardMessageBytesMax,
   });
   addReflection(router, [...services, Health], shutdown);
-  addHealth(router, { services, trouble, shutdown, watchIntervalMs: healthWatchIntervalMs });
+  addHealth(router, { services, trouble, draining, shutdown, watchIntervalMs: healthWatchIntervalMs });
   const admit = async () => ({ principal: undefined, rate: undefined, refusal: undefined });
   return router.handlers.map((route) => createHandler(route, { admit, carriesEvent: false, logger }));
 }

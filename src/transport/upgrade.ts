@@ -2,7 +2,7 @@
 
 import { Bucket } from "../../gen/eventwire/v1/policy_pb.js";
 import type { Directory, Entry } from "../directory/directory.js";
-import { AppError } from "../domain/errors.js";
+import { AppError, type Reason } from "../domain/errors.js";
 import type { Principal } from "../domain/instance.js";
 import type { Hub } from "../hub/hub.js";
 import type { Subscriber } from "../hub/subscriber.js";
@@ -111,22 +111,18 @@ async function serve(
   const name = instanceName(head.variable);
   const opening = findOpening(options.directory, admission.principal, name);
   if (!options.context.cors.mayConnect(head.origin, head.host)) throw new AppError("ORIGIN_NOT_ALLOWED");
-  if (key === undefined || socketContext === undefined) {
-    const refusal = new AppError("UPGRADE_REQUIRED");
-    exchange.refuse(refusal, upgradeRequired);
-    return refusal.reason;
-  }
+  if (options.context.draining.aborted) return refuse(exchange, "SHUTTING_DOWN", comeBack);
+  if (key === undefined || socketContext === undefined) return refuse(exchange, "UPGRADE_REQUIRED", upgradeRequired);
   const reservation = options.hub.reserve(opening.entry);
   try {
     if (reservation.inForce !== undefined) {
       await reservation.inForce;
       const { entry } = findOpening(options.directory, admission.principal, name);
       if (entry !== opening.entry) throw new AppError("INSTANCE_NOT_FOUND");
+      if (options.context.draining.aborted) return refuse(exchange, "SHUTTING_DOWN", comeBack);
     }
     // From here to the open socket nothing is awaited: what was checked still holds when the hub gets it.
     if (!exchange.open) return "aborted";
-    // The hub has closed its sockets, or does so now.
-    if (options.context.traffic.closing) throw new AppError("SHUTTING_DOWN");
     const data: SocketData = { opening, subscriber: undefined };
     exchange.res.cork(() => {
       exchange.res.writeStatus("101 Switching Protocols");
@@ -139,6 +135,17 @@ async function serve(
     reservation.release();
   }
 }
+
+function refuse(exchange: Exchange, reason: Reason, headers: readonly Header[]): string {
+  exchange.refuse(new AppError(reason), headers);
+  return reason;
+}
+
+/**
+ * In seconds. Behind a balancer another node has it by then. Until the end of the drain would be worse: whoever was
+ * refused would be kept away for longer than needed, and come back in the same second as all the others.
+ */
+const comeBack: readonly Header[] = [["Retry-After", "1"]];
 
 const upgradeRequired: readonly Header[] = [
   ["Upgrade", "websocket"],

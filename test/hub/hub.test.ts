@@ -190,14 +190,50 @@ describe("closing", () => {
     const [healthy, blocked] = [open(), open(10)];
     publish();
     await turn();
-    const closed = hub.close(shuttingDown);
-    await turn();
+    const closed = hub.close(shuttingDown, 0);
+    await vi.waitUntil(() => healthy.ended !== undefined);
     expect(healthy.ended?.code).toBe(1001);
     expect(blocked.ended).toBeUndefined();
     blocked.drain(Number.POSITIVE_INFINITY);
     await closed;
     expect(blocked.ended?.code).toBe(1001);
-    await hub.close(shuttingDown);
+    await hub.close(shuttingDown, 0);
+  });
+
+  it("lets go of sockets over the time it has, whichever their instance, and the others get their events", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+    try {
+      const { hub, open, publish } = setUp();
+      const sockets = Array.from({ length: 100 }, (_, i) => open(undefined, entry(i < 50 ? "1" : "2")));
+      const stillOpen = (among: FakeSocket[]) => among.filter((socket) => socket.ended === undefined);
+      const first = sockets.slice(0, 50);
+      const closed = hub.close(shuttingDown, 5_000);
+      for (let tenths = 1; tenths <= 50; tenths++) {
+        publish();
+        await turn();
+        for (const socket of stillOpen(first)) expect(socket.received).toHaveLength(tenths);
+        await vi.advanceTimersByTimeAsync(100);
+        await turn();
+        const left = stillOpen(sockets).length;
+        expect(Math.abs(left - (100 - 2 * tenths)), `after ${tenths}00 ms`).toBeLessThanOrEqual(3);
+        if (tenths === 25) expect(Math.abs(stillOpen(first).length - 25)).toBeLessThan(20);
+      }
+      await vi.advanceTimersByTimeAsync(100);
+      await closed;
+      expect(stillOpen(sockets)).toEqual([]);
+      expect(hub.stats).toMatchObject({ sockets: 0, closes: new Map([[1001, 100]]) });
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it("does not wait when the sockets leave by themselves", async () => {
+    const { hub, open } = setUp();
+    const sockets = Array.from({ length: 100 }, () => open());
+    const closed = hub.close(shuttingDown, 300_000);
+    for (const socket of sockets) socket.close();
+    await closed;
+    expect(hub.stats.closes.size).toBe(0);
   });
 });
 

@@ -67,8 +67,8 @@ describe("a stop", () => {
     expect(await server.ended).toBe(0);
   });
 
-  it("cuts a call that does not finish within DRAIN_SECONDS", async () => {
-    const server = await start({ DRAIN_SECONDS: "1" });
+  it("cuts a call that does not finish in its time", async () => {
+    const server = await start({ DRAIN_SECONDS: "0" });
     const { port, hostname } = new URL(server.url);
     const call = connect(Number(port), hostname);
     call.on("error", () => {});

@@ -100,6 +100,19 @@ export function requestHead(requestLine: string, ...lines: string[]): string {
   return [`${requestLine} HTTP/1.1`, ...host, ...lines, "", ""].join("\r\n");
 }
 
+/** The head of a proper WebSocket handshake. */
+export function upgradeHead(path: string, ...lines: string[]): string {
+  const key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
+  return requestHead(
+    `GET ${path}`,
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    "Sec-WebSocket-Version: 13",
+    key,
+    ...lines,
+  );
+}
+
 /** A whole JSON request. */
 export function jsonRequest(requestLine: string, body: string | Uint8Array, ...lines: string[]): Buffer {
   const bytes = Buffer.from(body as string);

@@ -33,6 +33,8 @@ export interface ServiceNode {
   readonly database: TestDatabase;
   /** The TokenAccount of the account that everything is done under. */
   readonly token: string;
+  /** Aborted by a test: the begin of a shutdown. */
+  readonly draining: AbortController;
   /** Every line of the log, as JSON. */
   readonly log: Record<string, unknown>[];
   /** Events that reached the bus for an instance from now on. */
@@ -72,7 +74,8 @@ export async function startServiceNode(options: ServiceNodeOptions = {}): Promis
   const bus = createMemoryBus();
   const status = createInstanceStatus({ store, logger });
   const publishMaxBytes = options.publishMaxBytes ?? 16 * 2 ** 20;
-  const health = createHealth({ store, directory });
+  const draining = new AbortController();
+  const health = createHealth({ store, directory, draining: draining.signal });
   const api = createApi({
     directory,
     websockets: createWebsockets({ store }),
@@ -90,6 +93,7 @@ export async function startServiceNode(options: ServiceNodeOptions = {}): Promis
     tls: options.tls,
     trouble: health.trouble,
     metrics: async () => ({ contentType: "text/plain; version=0.0.4; charset=utf-8", text: "up 1\n" }),
+    draining: draining.signal,
     shutdown,
     logger,
     ...(options.timeouts && { timeouts: options.timeouts }),
@@ -104,6 +108,7 @@ export async function startServiceNode(options: ServiceNodeOptions = {}): Promis
     bus,
     database,
     token,
+    draining,
     log,
     eventsOf(instanceId) {
       const events: Event[] = [];

@@ -24,7 +24,12 @@ async function startPort(handle: Handler["handle"]): Promise<{ port: number; tra
   const app = createApp(undefined);
   const traffic = new Traffic();
   const cors = createCors([], "http://localhost");
-  const context: ExchangeContext = { cors, traffic, logger: pino({ level: "silent" }) };
+  const context: ExchangeContext = {
+    cors,
+    traffic,
+    draining: new AbortController().signal,
+    logger: pino({ level: "silent" }),
+  };
   const handler: Handler = { path: "/", method: HealthService.method.checkHealth, handle };
   app.any(
     "/*",
@@ -124,5 +129,5 @@ it("tells the handler that its client went away, before and while it is answered
     expect(await aborted).toEqual([path]);
     await returned;
   }
-  await traffic.drain(60_000);
+  await traffic.idle(60_000);
 });

@@ -9,7 +9,7 @@ import { describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { startDatabaseProxy } from "../support/database-proxy.js";
 import { startPublicServer } from "../support/public-server.js";
-import { jsonRequest, openRaw, requestHead, sendRaw } from "../support/raw-http.js";
+import { jsonRequest, openRaw, requestHead, sendRaw, upgradeHead } from "../support/raw-http.js";
 import { temporaryDirectory } from "../support/temporary.js";
 
 describe("the start", () => {
@@ -129,16 +129,7 @@ describe("the end", () => {
     expect([code, String(reason)]).toEqual([1001, "shutting down"]);
     await expect(openRaw(server.port)).rejects.toThrow("ECONNREFUSED");
     // On a connection that was open already.
-    await idle.send(
-      requestHead(
-        "GET /ws/desk-1",
-        token,
-        "Upgrade: websocket",
-        "Connection: Upgrade",
-        "Sec-WebSocket-Version: 13",
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-      ),
-    );
+    await idle.send(upgradeHead("/ws/desk-1", token));
     expect(await idle.response()).toMatchObject({
       status: 503,
       body: '{"success":false,"error":{"message":"Shutting down. Try again later."}}',

@@ -73,6 +73,23 @@ it.each([
   await closed;
 });
 
+it("tells everyone at once that the node drains, and keeps its watchers until it ends", async () => {
+  await node.close();
+  node = await startServiceNode({ timeouts: { healthWatchIntervalMs: 600_000 } });
+  const watch = client().watch({})[Symbol.asyncIterator]();
+  const unknown = client().watch({ service: "eventwire.v1.Unknown" })[Symbol.asyncIterator]();
+  expect((await watch.next()).value.status).toBe(Status.SERVING);
+  expect((await unknown.next()).value.status).toBe(Status.SERVICE_UNKNOWN);
+  node.draining.abort();
+  expect((await watch.next()).value.status).toBe(Status.NOT_SERVING);
+  expect((await client().check({ service: "eventwire.v1.EventService" })).status).toBe(Status.NOT_SERVING);
+  const response = await fetch(`${node.url}/metrics`);
+  expect([response.status, response.headers.get("connection")]).toEqual([200, "close"]);
+  const closed = node.port.close(600_000);
+  expect([(await watch.next()).done, (await unknown.next()).done]).toEqual([true, true]);
+  await closed;
+});
+
 it("forgets watchers that went", async () => {
   const leaving = new AbortController();
   const watch = client().watch({}, { signal: leaving.signal })[Symbol.asyncIterator]();

@@ -110,6 +110,7 @@ describe("a taken port", () => {
       port: taken,
       trouble: async () => undefined,
       metrics: async () => ({ contentType: "text/plain", text: "" }),
+      draining: new AbortController().signal,
       shutdown: new AbortController(),
       logger: pino({ level: "silent" }),
     });

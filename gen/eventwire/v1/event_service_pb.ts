@@ -255,8 +255,9 @@ export const EventService: GenService<{
    * Errors that end the stream: UNAUTHENTICATED `Invalid token`, also when the token is revoked later;
    * INVALID_ARGUMENT `Invalid request body` for a message that is no batch or has more than 1024 events, none of which
    * is published then; RESOURCE_EXHAUSTED `Event too large` for a batch beyond 4/3 of PUBLISH_MAX_BYTES; UNAVAILABLE
-   * `Shutting down. Try again later.` or, where BUS_OUTAGE says so, `Other nodes cannot be reached. Try again later.` for a
-   * batch that the bus did not take. Everything else is a Refusal. The rate limit counts events.
+   * `Shutting down. Try again later.` when the node ends, behind the last of its sockets (it takes events until then):
+   * open the stream anew, to any node; or, where BUS_OUTAGE is set to refuse, `Other nodes cannot be reached. Try again
+   * later.` for a batch that the bus did not take. Everything else is a Refusal. The rate limit counts events.
    *
    * @generated from rpc eventwire.v1.EventService.PublishEvents
    */

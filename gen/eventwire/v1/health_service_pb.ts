@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file eventwire/v1/health_service.proto.
  */
 export const file_eventwire_v1_health_service: GenFile = /*@__PURE__*/
-  fileDesc("CiFldmVudHdpcmUvdjEvaGVhbHRoX3NlcnZpY2UucHJvdG8SDGV2ZW50d2lyZS52MSIUChJDaGVja0hlYWx0aFJlcXVlc3Qi3wEKE0NoZWNrSGVhbHRoUmVzcG9uc2USDgoGc3RhdHVzGAEgASgJEg8KB3NlcnZpY2UYAiABKAkSDgoGdXB0aW1lGAMgASgNEi0KCXRpbWVzdGFtcBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASOAoGY2hlY2tzGAUgASgLMiguZXZlbnR3aXJlLnYxLkNoZWNrSGVhbHRoUmVzcG9uc2UuQ2hlY2tzGi4KBkNoZWNrcxIKCgJkYhgBIAEoCRIQCgNidXMYAyABKAlIAIgBAUIGCgRfYnVzMnoKDUhlYWx0aFNlcnZpY2USaQoLQ2hlY2tIZWFsdGgSIC5ldmVudHdpcmUudjEuQ2hlY2tIZWFsdGhSZXF1ZXN0GiEuZXZlbnR3aXJlLnYxLkNoZWNrSGVhbHRoUmVzcG9uc2UiFaK7GAIIAYLT5JMCCRIHL2hlYWx0aGIGcHJvdG8z", [file_eventwire_v1_policy, file_google_api_annotations, file_google_protobuf_timestamp]);
+  fileDesc("CiFldmVudHdpcmUvdjEvaGVhbHRoX3NlcnZpY2UucHJvdG8SDGV2ZW50d2lyZS52MSIUChJDaGVja0hlYWx0aFJlcXVlc3Qi+wEKE0NoZWNrSGVhbHRoUmVzcG9uc2USDgoGc3RhdHVzGAEgASgJEg8KB3NlcnZpY2UYAiABKAkSDgoGdXB0aW1lGAMgASgNEi0KCXRpbWVzdGFtcBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASOAoGY2hlY2tzGAUgASgLMiguZXZlbnR3aXJlLnYxLkNoZWNrSGVhbHRoUmVzcG9uc2UuQ2hlY2tzGkoKBkNoZWNrcxIKCgJkYhgBIAEoCRIRCgRub2RlGAIgASgJSACIAQESEAoDYnVzGAMgASgJSAGIAQFCBwoFX25vZGVCBgoEX2J1czJ6Cg1IZWFsdGhTZXJ2aWNlEmkKC0NoZWNrSGVhbHRoEiAuZXZlbnR3aXJlLnYxLkNoZWNrSGVhbHRoUmVxdWVzdBohLmV2ZW50d2lyZS52MS5DaGVja0hlYWx0aFJlc3BvbnNlIhWiuxgCCAGC0+STAgkSBy9oZWFsdGhiBnByb3RvMw", [file_eventwire_v1_policy, file_google_api_annotations, file_google_protobuf_timestamp]);
 
 /**
  * Asks for the health.
@@ -92,6 +92,14 @@ export type CheckHealthResponse_Checks = Message<"eventwire.v1.CheckHealthRespon
    * @generated from field: string db = 1;
    */
   db: string;
+
+  /**
+   * `draining` while the node shuts down: it takes no further sockets, and closes those that it has over DRAIN_SECONDS.
+   * Absent otherwise.
+   *
+   * @generated from field: optional string node = 2;
+   */
+  node?: string | undefined;
 
   /**
    * `ok`, or `unreachable` when the bus between the nodes is away: this node goes on alone. Absent without a bus.
