@@ -13,6 +13,8 @@ import { injectFaults } from "./faults.js";
 import { settle } from "./settle.js";
 import { renderSettlement } from "./table.js";
 
+/** Of what is wrong; the table has the number of it. */
+const shownMax = 20;
 const seconds = Number(process.env.RELIABILITY_SECONDS ?? 12);
 const seed = Number(process.env.RELIABILITY_SEED ?? Date.now() % 2 ** 31);
 
@@ -35,7 +37,7 @@ it.skipIf(!hasNatsServer)(
       const settlement = settle(books);
       console.info(`${renderSettlement(settlement, books.faults)}\n\n${summarize(books)}`);
       const { duplicates, disordered, strangers, unexplained, total } = settlement;
-      expect([...duplicates, ...disordered, ...strangers, ...unexplained]).toEqual([]);
+      expect([...duplicates, ...disordered, ...strangers, ...unexplained].slice(0, shownMax)).toEqual([]);
       expect(total.delivered).toBeGreaterThan(0);
       for (const process of cluster.nodes.map(({ running }) => running as NodeProcess)) {
         const [counted] = await scrape(process.grpcUrl, "eventwire_bus_interruptions_total");

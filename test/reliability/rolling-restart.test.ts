@@ -9,6 +9,8 @@ import { drive, summarize } from "./drive.js";
 import { settle } from "./settle.js";
 import { renderSettlement } from "./table.js";
 
+/** Of what is wrong; the table has the number of it. */
+const shownMax = 20;
 const drainSeconds = 4;
 
 it.skipIf(!hasNatsServer)(
@@ -43,7 +45,7 @@ it.skipIf(!hasNatsServer)(
       const closes = books.lives.flatMap(({ closed }) => (closed === undefined ? [] : [closed]));
       console.info(`${renderSettlement(settlement, books.faults)}\n\n${summarize(books)}`);
       const { duplicates, disordered, strangers, unexplained, total } = settlement;
-      expect([...duplicates, ...disordered, ...strangers, ...unexplained]).toEqual([]);
+      expect([...duplicates, ...disordered, ...strangers, ...unexplained].slice(0, shownMax)).toEqual([]);
       expect(total.delivered).toBeGreaterThan(0);
       expect(total.interrupted).toBe(0);
       expect(new Set(closes.map(({ code }) => code))).toEqual(new Set([1001]));

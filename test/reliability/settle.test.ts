@@ -102,7 +102,7 @@ describe("the ledger", () => {
     ];
     const { byFault } = settled(events(), life([1, 2, 4, 5]), { faults });
     expect([...byFault].map(([kind, { expected, unexplained }]) => [kind, expected, unexplained])).toEqual([
-      ["before the first fault", 1, 0],
+      ["before the first one", 1, 0],
       ["first", 2, 1],
       ["second", 2, 0],
     ]);

@@ -27,7 +27,7 @@ export interface Settlement {
   readonly unexplained: readonly string[];
 }
 
-export const noFault = "before the first fault";
+export const noFault = "before the first one";
 
 export function settle(books: Books): Settlement {
   const byFault = new Map<string, Tally>();

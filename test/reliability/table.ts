@@ -18,9 +18,9 @@ export function renderSettlement(
   faults: readonly Fault[],
 ): string {
   const times = (kind: string): number => faults.filter((fault) => fault.kind === kind).length;
-  const rows = [...byFault].map(([kind, tally]) => row(kind, times(kind) || "", tally));
+  const rows = [...byFault].sort().map(([kind, tally]) => row(kind, times(kind) || "", tally));
   return [
-    `| since the begin of | times | ${columns.map(([title]) => title).join(" | ")} |`,
+    `| fault | times | ${columns.map(([title]) => title).join(" | ")} |`,
     `| --- | ---: |${columns.map(() => " ---: |").join("")}`,
     ...rows,
     row("**all**", faults.length, total),
