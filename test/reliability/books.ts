@@ -39,6 +39,7 @@ export interface Life {
 /** A span that a node process has logged: events of other nodes may have been missed. */
 export interface Interruption {
   readonly process: number;
+  readonly reason: string;
   readonly from: number;
   /** Infinity when the process ended within it. */
   until: number;

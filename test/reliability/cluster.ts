@@ -98,8 +98,8 @@ function interruptionsOf({ number: process, stderr }: NodeProcess): Interruption
   for (const line of stderr.split("\n")) {
     // A process that was killed may have left half a line.
     if (!line.includes('"the bus is ') || !line.endsWith("}")) continue;
-    const { msg, from, until } = JSON.parse(line);
-    if (until === undefined) found.push({ process, from: Date.parse(from), until: Number.POSITIVE_INFINITY });
+    const { msg, reason, from, until } = JSON.parse(line);
+    if (until === undefined) found.push({ process, reason, from: Date.parse(from), until: Number.POSITIVE_INFINITY });
     else if (msg === "the bus is back") (found.at(-1) as Interruption).until = Date.parse(until);
   }
   return found;

@@ -64,7 +64,7 @@ export function summarize({ published, lives, interruptions }: Books): string {
   return [
     `Answers: ${count(publications.map(({ answer }) => answer))}.`,
     `Sockets opened: ${lives.length}. Closes by code: ${count(closes)}.`,
-    `Interruptions logged: ${interruptions.length}, ${(ms / 1_000).toFixed(1)} s in all.`,
+    `Interruptions logged: ${interruptions.length}, ${(ms / 1_000).toFixed(1)} s in all: ${count(interruptions.map(({ reason }) => reason))}.`,
   ].join("\n");
 }
 

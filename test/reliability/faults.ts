@@ -75,8 +75,8 @@ function scenes({ cluster, readers, heavy, random }: FaultOptions): (() => Scene
     () => {
       const play = async () => {
         nats.freeze();
-        // Sometimes longer than the nodes wait for a sign of life.
-        await lasting(6_000);
+        // The nodes wait about four seconds for a sign of life.
+        await (random.below(2) === 0 ? lasting(2_000) : delay(4_500 + random.below(1_500)));
         nats.thaw();
       };
       return { kind: "nats-server stopped and continued", target: nats, play };

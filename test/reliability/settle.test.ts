@@ -54,7 +54,7 @@ describe("the ledger", () => {
   it("does not take the absence of other nodes for one on the node itself", () => {
     const one = life([1, 2, 4, 5], { process: 1 });
     expect(settled(third({ answer: "unreached" }), one).total.unexplained).toBe(1);
-    const interruptions = [{ process: 1, from: 0, until: 100 }];
+    const interruptions = [{ process: 1, reason: "", from: 0, until: 100 }];
     expect(settled(events(), one, { interruptions }).total.unexplained).toBe(1);
   });
 
@@ -65,7 +65,7 @@ describe("the ledger", () => {
     { process: 2, from: 36, until: 40, interrupted: 0 },
     { process: 3, from: 0, until: 100, interrupted: 0 },
   ])("looks at whose interruption it was, and when: $process, $from to $until", ({ interrupted, ...span }) => {
-    const { total } = settled(events(), life([1, 2, 4, 5]), { interruptions: [span] });
+    const { total } = settled(events(), life([1, 2, 4, 5]), { interruptions: [{ ...span, reason: "" }] });
     expect(total).toMatchObject({ interrupted, unexplained: 1 - interrupted });
   });
 

@@ -11,7 +11,7 @@ import { until } from "../support/until.js";
 import { makeChannels } from "./channels.js";
 import { churn } from "./churn.js";
 import { type Cluster, type NodeProcess, startCluster } from "./cluster.js";
-import { type Gauge, gaugeNames, hasGrown, median, type Sample, sample } from "./footprint.js";
+import { figure, type Gauge, gaugeNames, hasGrown, type Sample, sample } from "./footprint.js";
 
 const minutes = Number(process.env.SOAK_MINUTES ?? 0);
 const soakMs = minutes * 60_000;
@@ -53,7 +53,7 @@ it.runIf(minutes > 0 && hasNatsServer)(
           mine.filter(({ at }) => at - begin >= from && at - begin < from + windowMs);
         for (const gauge of gaugeNames) {
           const [early, middle, late] = [warmUpMs, soakMs / 2, soakMs - windowMs].map((from) =>
-            median(within(from), gauge),
+            figure(within(from), gauge),
           ) as [number, number, number];
           const figures = [atRest[i]?.values[gauge], early, middle, late, after[i]?.values[gauge]];
           lines.push(`| ${i + 1} | ${gauge} | ${figures.map((value) => value?.toFixed(0)).join(" | ")} |`);
