@@ -4,7 +4,14 @@ import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** A file that takes a minute must not be the last one to start. */
-const longest = ["e2e/exactness", "main/start", "main/stop", "store/embedded-postgres", "hub/backpressure"];
+const longest = [
+  "e2e/exactness",
+  "main/start",
+  "main/stop",
+  "store/embedded-postgres",
+  "hub/backpressure",
+  "reliability/ledger",
+];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

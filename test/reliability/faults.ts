@@ -46,68 +46,71 @@ export async function injectFaults(options: FaultOptions): Promise<Fault[]> {
   return faults;
 }
 
-/** Each kind once. */
+/** Each kind once. What is to be drawn is drawn at once: what happens meanwhile must not change the order. */
 function scenes({ cluster, readers, heavy, random }: FaultOptions): (() => Scene)[] {
   const { nats, postgres, nodes } = cluster;
-  const lasting = (msMax: number): Promise<void> => delay(200 + random.below(msMax - 200));
+  const draw = (min: number, max: number): number => min + random.below(max - min);
   return [
     () => {
-      const node = random.pick(nodes);
-      return { kind: "a node killed (SIGKILL)", target: node, play: () => killNode(cluster, node, lasting(2_000)) };
+      const [node, ms] = [random.pick(nodes), draw(200, 2_000)];
+      return { kind: "a node killed (SIGKILL)", target: node, play: () => killNode(cluster, node, ms) };
     },
     () => {
-      const node = random.pick(nodes);
+      const [node, ms] = [random.pick(nodes), draw(200, 5_000)];
       const play = async () => {
         node.running?.kill("SIGSTOP");
-        await lasting(5_000);
+        await delay(ms);
         node.running?.kill("SIGCONT");
       };
       return { kind: "a node stopped and continued (SIGSTOP, SIGCONT)", target: node, play };
     },
     () => {
+      const ms = draw(200, 1_500);
       const play = async () => {
         await nats.kill();
-        await lasting(1_500);
+        await delay(ms);
         await nats.start();
       };
       return { kind: "nats-server killed", target: nats, play };
     },
     () => {
+      // The nodes wait about four seconds for a sign of life.
+      const ms = random.below(2) === 0 ? draw(200, 2_000) : draw(4_500, 6_000);
       const play = async () => {
         nats.freeze();
-        // The nodes wait about four seconds for a sign of life.
-        await (random.below(2) === 0 ? lasting(2_000) : delay(4_500 + random.below(1_500)));
+        await delay(ms);
         nats.thaw();
       };
       return { kind: "nats-server stopped and continued", target: nats, play };
     },
     () => {
+      const ms = draw(200, 3_000);
       const play = async () => {
         postgres.kill();
-        await lasting(3_000);
+        await delay(ms);
         await postgres.start();
       };
       return { kind: "PostgreSQL killed", target: postgres, play };
     },
-    () => ({ kind: "sockets cut", target: {}, play: async () => readers.cut(5 + random.below(40)) }),
-    () => ({
-      kind: "readers frozen",
-      target: heavy,
-      play: async () => {
-        await Promise.all([
-          readers.freeze(5, 2_000 + random.below(5_000), heavy),
-          readers.freeze(5 + random.below(20), 200 + random.below(3_000)),
-        ]);
-      },
-    }),
+    () => {
+      const count = draw(5, 45);
+      return { kind: "sockets cut", target: {}, play: async () => readers.cut(count) };
+    },
+    () => {
+      const [longMs, count, shortMs] = [draw(2_000, 7_000), draw(5, 25), draw(200, 3_000)];
+      const play = async () => {
+        await Promise.all([readers.freeze(5, longMs, heavy), readers.freeze(count, shortMs)]);
+      };
+      return { kind: "readers frozen", target: heavy, play };
+    },
   ];
 }
 
-async function killNode(cluster: Cluster, node: Node, absence: Promise<void>): Promise<void> {
+async function killNode(cluster: Cluster, node: Node, ms: number): Promise<void> {
   const { running } = node;
   node.running = undefined;
   running?.kill("SIGKILL");
   await running?.ended;
-  await absence;
+  await delay(ms);
   await cluster.start(node);
 }
