@@ -25,8 +25,9 @@ export async function openNatsBus({ nats, mayBeWanted, logger }: NatsBusOptions)
   const link = await openNatsLink({ connection: natsConnection(nats), logger, stats, patienceMs });
   const subjectOf = (instanceId: string): string => `${nats.subjectPrefix}.${instanceId}`;
   const local = createMemoryBus();
-  const outbox = createOutbox({ link, subjectOf, origin: randomUUID(), mayBeWanted, stats });
-  const listenTo = createInbox({ link, subjectOf, logger, stats });
+  const origin = randomUUID();
+  const outbox = createOutbox({ link, subjectOf, origin, mayBeWanted, stats });
+  const listenTo = createInbox({ link, subjectOf, origin, logger, stats });
 
   return {
     stats,

@@ -8,6 +8,8 @@ import type { NatsLink } from "./nats-link.js";
 export interface InboxOptions {
   readonly link: NatsLink;
   readonly subjectOf: (instanceId: string) => string;
+  /** Names this node among the others. */
+  readonly origin: string;
   readonly logger: Logger;
   readonly stats: Pick<BusStats, "received" | "missed">;
 }
@@ -22,7 +24,7 @@ interface Seen {
 /** Returns the way to stop. */
 export type ListenTo = (instanceId: string, handler: Handler) => () => void;
 
-export function createInbox({ link, subjectOf, logger, stats }: InboxOptions): ListenTo {
+export function createInbox({ link, subjectOf, origin: self, logger, stats }: InboxOptions): ListenTo {
   return (instanceId, handler) => {
     const seen = new Map<string, Seen>();
 
@@ -49,6 +51,8 @@ export function createInbox({ link, subjectOf, logger, stats }: InboxOptions): L
         logger.warn({ instanceId, reason: (error as Error).message }, "the bus carried what is no event");
         return;
       }
+      // A server that was held up takes from the connection that we had before what it hands to the one that we have now.
+      if (numbered.origin === self) return;
       number(numbered.origin, numbered.sequence);
       stats.received++;
       handler(numbered.event);
