@@ -6,19 +6,21 @@ import { Command } from "commander";
 import { addAccountCommands } from "./cli/account-commands.js";
 import type { CommandLine } from "./cli/command.js";
 import { addInstanceCommands } from "./cli/instance-commands.js";
+import { addKeyCommands } from "./cli/key-commands.js";
 import { createLogger } from "./log.js";
 import { serve } from "./serve.js";
 import { readSettings } from "./settings.js";
+import { rotateEncryptionKey } from "./store/key-rotation.js";
 import { openCommandStore } from "./store/open-store.js";
 
+function readOptions() {
+  const settings = readSettings(process.env);
+  const logger = createLogger({ level: settings.logLevel, readable: process.stderr.isTTY === true });
+  return { ...settings, logger };
+}
+
 const line: CommandLine = {
-  open: async () => {
-    const settings = readSettings(process.env);
-    return openCommandStore({
-      ...settings,
-      logger: createLogger({ level: settings.logLevel, readable: process.stderr.isTTY === true }),
-    });
-  },
+  open: async () => openCommandStore(readOptions()),
   print: (text) => void process.stdout.write(`${text}\n`),
 };
 
@@ -37,6 +39,7 @@ program
   .action(() => serve(process));
 addAccountCommands(program, line);
 addInstanceCommands(program, line);
+addKeyCommands(program, { rotate: async () => rotateEncryptionKey(readOptions()), print: line.print });
 
 try {
   await program.parseAsync();

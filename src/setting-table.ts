@@ -163,6 +163,14 @@ export const settingTable = {
     secret: true,
     meaning: "Key that instance tokens are encrypted with in the database. The same for every start on one database.",
   },
+  newEncryptionKey: {
+    env: "NEW_ENCRYPTION_KEY",
+    kind: encryptionKey(),
+    fallback: undefined,
+    shown: "generated into the key file",
+    secret: true,
+    meaning: "Key that `key rotate` encrypts all instance tokens with anew. Read by that command alone.",
+  },
   allowedOrigins: {
     env: "ALLOWED_ORIGINS",
     kind: origins(),

@@ -20,6 +20,9 @@ export interface Changes {
   close(): Promise<void>;
 }
 
+/** What PostgreSQL calls this connection: every running node has one. */
+export const followerName = "eventwire changes";
+
 /** A connection that died without a word is found by asking. */
 const askEveryMs = 10_000;
 const answerMsMax = 5_000;
@@ -48,7 +51,7 @@ export function startChanges({ url, logger, readAll, read }: ChangesOptions): Ch
 
   /** Ends with the connection, or with the first change that could not be read: the next connection reads them all. */
   async function follow(): Promise<never> {
-    const client = new pg.Client({ ...connectionConfig(url, "eventwire changes"), query_timeout: answerMsMax });
+    const client = new pg.Client({ ...connectionConfig(url, followerName), query_timeout: answerMsMax });
     let fail: (error: Error) => void = () => {};
     const failed = new Promise<never>((_, reject) => {
       fail = reject;

@@ -3,6 +3,7 @@
 import { type Kysely, sql, type Transaction } from "kysely";
 import type { Logger } from "pino";
 import type { DirectoryReader, InstanceRecord } from "../directory/replica.js";
+import { requireKey } from "./key-check.js";
 import type { Schema } from "./schema.js";
 import type { Sealer } from "./sealing.js";
 import { toWebsocket } from "./websockets.js";
@@ -36,6 +37,7 @@ export function createDirectoryReader({ db, sealer, logger }: DirectoryReaderOpt
         .setIsolationLevel("repeatable read")
         .setAccessMode("read only")
         .execute(async (transaction) => {
+          await requireKey(transaction, sealer);
           const accounts = await selectAccounts(transaction).execute();
           const instances: InstanceRecord[] = [];
           // A cursor reads the tables once; pages by key cost 30 s with 100,000 instances whose statistics are missing.
@@ -57,7 +59,9 @@ export function createDirectoryReader({ db, sealer, logger }: DirectoryReaderOpt
 
     async readInstance(id) {
       const row = await selectInstances(db).where("instance.id", "=", id).executeTakeFirst();
-      return row && toRecord(row);
+      const record = row && toRecord(row);
+      if (row !== undefined && record === undefined) await requireKey(db, sealer);
+      return record;
     },
   };
 }

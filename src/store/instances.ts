@@ -6,6 +6,7 @@ import { AppError } from "../domain/errors.js";
 import type { Instance } from "../domain/instance.js";
 import { generateToken, hashToken } from "../domain/token.js";
 import { insertToken } from "./accounts.js";
+import { requireKey } from "./key-check.js";
 import type { Schema } from "./schema.js";
 import type { Sealer } from "./sealing.js";
 import type { Store } from "./store.js";
@@ -48,6 +49,7 @@ export function createInstances({ db, write, sealer, accountInstanceQuota }: Ins
     createInstance: ({ accountId, name, token = generateToken("instance") }) =>
       write(async (transaction, touch) => {
         await lockAccount(transaction, accountId, accountInstanceQuota > 0);
+        await requireKey(transaction, sealer);
         const id = randomUUID();
         await insertInstance(transaction, { id, accountId, name, tokenSealed: sealer.seal(token, id) });
         await insertToken(transaction, { hash: hashToken(token), account_id: accountId, instance_id: id });
@@ -87,6 +89,7 @@ export function createInstances({ db, write, sealer, accountInstanceQuota }: Ins
     async rotateInstanceToken(id) {
       if (!isUuid(id)) return undefined;
       return write(async (transaction, touch) => {
+        await requireKey(transaction, sealer);
         const token = generateToken("instance");
         const rotated = await transaction
           .updateTable("instance")

@@ -83,7 +83,7 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
     });
     while (!closing.signal.aborted) {
       try {
-        await prepareDatabase(url, options, async (patient) => {
+        await onPatientDatabase(url, options, async (patient) => {
           await prepareSchema(patient, sealer);
           await prepareAccount({ db: patient, logger, accountToken, onFirstAccount });
         });
@@ -120,7 +120,7 @@ export async function openCommandStore(options: DatabaseChoice): Promise<Store> 
   const { logger, accountInstanceQuota } = options;
   const { url, sealer, closeServer } = await openParts(options, "command", true);
   try {
-    await prepareDatabase(url, options, (patient) => prepareSchema(patient, sealer));
+    await onPatientDatabase(url, options, (patient) => prepareSchema(patient, sealer));
   } catch (cause) {
     await closeServer();
     if (cause instanceof PreparationError) throw cause;
@@ -140,7 +140,8 @@ export async function openCommandStore(options: DatabaseChoice): Promise<Store> 
   });
 }
 
-async function openParts(
+/** Where the database is, started when it is our own, and the sealer of its tokens. */
+export async function openParts(
   { databaseUrl, dataDir, encryptionKey, logger }: DatabaseChoice,
   purpose: string,
   shared: boolean,
@@ -160,14 +161,14 @@ async function openParts(
 }
 
 /** Statements may take longer here: a migration, or waiting for another node that is at it. */
-async function prepareDatabase(
+export async function onPatientDatabase<T>(
   url: string,
   { logger }: DatabaseChoice,
-  work: (patient: ReturnType<typeof createDatabase>) => Promise<void>,
-): Promise<void> {
+  work: (patient: ReturnType<typeof createDatabase>) => Promise<T>,
+): Promise<T> {
   const patient = createDatabase({ url, logger, statementMs: 60_000 });
   try {
-    await work(patient);
+    return await work(patient);
   } finally {
     await bounded(patient.destroy());
   }

@@ -4,6 +4,7 @@ import { type Kysely, sql, type Transaction } from "kysely";
 import type { Logger } from "pino";
 import { generateToken, hashToken } from "../domain/token.js";
 import { insertAccount } from "./accounts.js";
+import { keyFits, sealCheck } from "./key-check.js";
 import { migrate } from "./migrations.js";
 import type { Schema } from "./schema.js";
 import type { Sealer } from "./sealing.js";
@@ -19,21 +20,16 @@ export async function prepareSchema(db: Kysely<Schema>, sealer: Sealer): Promise
   await migrate(db as Kysely<unknown>);
   await db
     .insertInto("key_check")
-    .values({ id: 1, sealed: sealer.seal(checkText, checkText) })
+    .values({ id: 1, sealed: sealCheck(sealer) })
     .onConflict((conflict) => conflict.doNothing())
     .execute();
   const { sealed } = await db.selectFrom("key_check").select("sealed").executeTakeFirstOrThrow();
-  try {
-    sealer.open(sealed, checkText);
-  } catch (cause) {
+  if (!keyFits(sealer, sealed)) {
     throw new PreparationError(
       "The tokens in the database were encrypted with another key: set ENCRYPTION_KEY to that key, or bring its key file back.",
-      { cause },
     );
   }
 }
-
-const checkText = "eventwire";
 
 export interface FirstAccountOptions {
   readonly db: Kysely<Schema>;

@@ -43,7 +43,7 @@ interface WebsocketTable {
 /** One row: a known text, sealed with the key that all tokens in this database are sealed with. */
 interface KeyCheckTable {
   id: ColumnType<number, number, never>;
-  sealed: ColumnType<Buffer, Buffer, never>;
+  sealed: Buffer;
 }
 
 export interface Schema {

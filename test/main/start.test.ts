@@ -50,10 +50,7 @@ describe("a start that cannot succeed ends with code 1 and one sentence", () => 
     [{ PORT: "http" }, 'eventwire: PORT is "http", but must be a whole number from 0 to 65535.\n'],
     [{ ACCOUNT_TOKEN: "short" }, "eventwire: ACCOUNT_TOKEN must be 8 to 128 visible ASCII characters.\n"],
     [{ TLS_CERT: "/nowhere" }, 'eventwire: TLS_CERT is "/nowhere", but must be a file that can be read.\n'],
-    [
-      { NATS_URL: "nats://localhost" },
-      "eventwire: NATS_URL is set, but must be unset: this release runs as a single node.\n",
-    ],
+    [{ NATS_TOKEN: "secret" }, "eventwire: NATS_TOKEN is set without NATS_URL.\n"],
   ])("for the settings %o", async (env, sentence) => {
     expect(await refusal(env as Record<string, string>)).toBe(sentence);
   });

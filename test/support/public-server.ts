@@ -69,6 +69,10 @@ export async function startPublicServer(
     throw error;
   });
 
+  // A busy machine may read the directory later than the server waits for it.
+  const isStarting = async () => (await (await fetch(`${server.url}/health`)).text()).includes(`"db":"starting"`);
+  while (settings.tlsCert === undefined && (await isStarting()));
+
   async function call(method: string, path: string, body?: unknown) {
     const response = await fetch(`${server.url}${path}`, {
       method,

@@ -1,0 +1,32 @@
+/** The row that tells whether a sealer has the key of this database: a known text, sealed with that key. */
+
+import type { Kysely } from "kysely";
+import type { Schema } from "./schema.js";
+import type { Sealer } from "./sealing.js";
+
+const text = "eventwire";
+
+/** What stands in the row. */
+export function sealCheck(sealer: Sealer): Buffer {
+  return sealer.seal(text, text);
+}
+
+export function keyFits(sealer: Sealer, sealed: Buffer): boolean {
+  try {
+    sealer.open(sealed, text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Rejects when the key was rotated behind the back of this node, which could not reach the database then. It must not
+ * take what it cannot decrypt for deleted, nor write what the others cannot decrypt.
+ */
+export async function requireKey(db: Kysely<Schema>, sealer: Sealer): Promise<void> {
+  const check = await db.selectFrom("key_check").select("sealed").executeTakeFirst();
+  if (check === undefined || !keyFits(sealer, check.sealed)) {
+    throw new Error("the encryption key was rotated: restart this node with the new one");
+  }
+}

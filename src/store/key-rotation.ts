@@ -1,0 +1,120 @@
+/** Encrypts every instance token anew, with another key: all of them or none. */
+
+import { type Kysely, sql, type Transaction } from "kysely";
+import { followerName } from "./changes.js";
+import { adoptNextKey, prepareNextKey } from "./encryption-key.js";
+import { keyFits, sealCheck } from "./key-check.js";
+import { migrate } from "./migrations.js";
+import { type DatabaseChoice, onPatientDatabase, openParts } from "./open-store.js";
+import { PreparationError } from "./preparation.js";
+import { reasonOf } from "./retrying.js";
+import type { Schema } from "./schema.js";
+import { createSealer, type Sealer } from "./sealing.js";
+
+export interface KeyRotationOptions extends DatabaseChoice {
+  /** 32 bytes; absent: one is generated, and takes the place of the key file. */
+  readonly newEncryptionKey: Buffer | undefined;
+}
+
+export interface KeyRotation {
+  /** How many tokens were encrypted anew. Undefined: the new key is in force already, after a run that was cut short. */
+  readonly tokens: number | undefined;
+  /** Where the new key stands, unless it was given. */
+  readonly keyFile: string | undefined;
+}
+
+/**
+ * Rejects with a sentence when a node is connected, when the current key does not fit or when a token can not be
+ * decrypted; nothing has changed then. Repeated after it was killed at any point, it completes what was begun.
+ */
+export async function rotateEncryptionKey(options: KeyRotationOptions): Promise<KeyRotation> {
+  const { dataDir, encryptionKey, newEncryptionKey } = options;
+  if (encryptionKey !== undefined && newEncryptionKey === undefined) {
+    throw new Error("NEW_ENCRYPTION_KEY must be set to the new key, because ENCRYPTION_KEY is set.");
+  }
+  const { url, sealer, closeServer } = await openParts(options, "command", true);
+  try {
+    const next = createSealer(newEncryptionKey ?? (await prepareNextKey(dataDir)));
+    const tokens = await onPatientDatabase(url, options, (db) => rotate(db, sealer, next));
+    return { tokens, keyFile: newEncryptionKey === undefined ? await adoptNextKey(dataDir) : undefined };
+  } catch (cause) {
+    if (cause instanceof PreparationError) throw cause;
+    throw new Error(`The key can not be rotated: ${reasonOf(cause)}.`, { cause });
+  } finally {
+    await closeServer();
+  }
+}
+
+async function rotate(db: Kysely<Schema>, current: Sealer, next: Sealer): Promise<number | undefined> {
+  await migrate(db as Kysely<unknown>);
+  return db.transaction().execute(async (transaction) => {
+    // Nobody adds a token now, and a node that starts waits at its own check, and then refuses the old key.
+    await sql`lock table key_check, instance in share row exclusive mode`.execute(transaction);
+    await refuseNodes(transaction);
+    const check = await transaction.selectFrom("key_check").select("sealed").executeTakeFirst();
+    if (check !== undefined && keyFits(next, check.sealed)) return undefined;
+    if (check !== undefined && !keyFits(current, check.sealed)) {
+      throw new PreparationError(
+        "The tokens in the database were encrypted with another key than ENCRYPTION_KEY or the key file.",
+      );
+    }
+    const tokens = await sealAll(transaction, current, next);
+    const sealed = sealCheck(next);
+    await transaction
+      .insertInto("key_check")
+      .values({ id: 1, sealed })
+      .onConflict((conflict) => conflict.column("id").doUpdateSet({ sealed }))
+      .execute();
+    return tokens;
+  });
+}
+
+/** With the old key, a node would take what it cannot decrypt for deleted, and write what nobody else can read. */
+async function refuseNodes(transaction: Transaction<Schema>): Promise<void> {
+  const { rows } = await sql<{ nodes: number }>`
+    select count(*)::int as nodes from pg_stat_activity
+    where datname = current_database() and application_name = ${followerName}`.execute(transaction);
+  const nodes = rows[0]?.nodes ?? 0;
+  if (nodes > 0) {
+    throw new PreparationError(
+      `${nodes === 1 ? "One node is" : `${nodes} nodes are`} connected to the database: stop every node first.`,
+    );
+  }
+}
+
+const pageRows = 1_000;
+const firstId = "00000000-0000-0000-0000-000000000000";
+
+async function sealAll(transaction: Transaction<Schema>, current: Sealer, next: Sealer): Promise<number> {
+  let count = 0;
+  for (let last = firstId; ; ) {
+    const rows = await transaction
+      .selectFrom("instance")
+      .select(["id", "token_sealed"])
+      .where("id", ">", last)
+      .orderBy("id")
+      .limit(pageRows)
+      .execute();
+    const ids = rows.map(({ id }) => id);
+    const sealed = rows.map(({ id, token_sealed }) => next.seal(openToken(current, id, token_sealed), id));
+    await sql`
+      update instance set token_sealed = given.sealed
+      from unnest(${ids}::uuid[], ${sealed}::bytea[]) as given (id, sealed)
+      where instance.id = given.id`.execute(transaction);
+    count += rows.length;
+    const id = ids.at(-1);
+    if (id === undefined || rows.length < pageRows) return count;
+    last = id;
+  }
+}
+
+function openToken(current: Sealer, id: string, sealed: Buffer): string {
+  try {
+    return current.open(sealed, id);
+  } catch (cause) {
+    throw new PreparationError(
+      `The token of the instance ${id} can not be decrypted, so nothing was changed: restore or delete this row first.`,
+      { cause },
+    );
+  }
+}

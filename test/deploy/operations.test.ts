@@ -1,0 +1,30 @@
+/** What the operator's guide and its files name is there. */
+
+import { existsSync, readFileSync } from "node:fs";
+import { expect, it } from "vitest";
+import { settingTable } from "../../src/setting-table.js";
+
+const guide = readFileSync("docs/OPERATIONS.md", "utf8");
+const alerts = readFileSync("deploy/alerts.yaml", "utf8");
+
+it("every metric of an alert is exposed", () => {
+  const exposed = readFileSync("docs/METRICS.md", "utf8");
+  const named = new Set(alerts.match(/\beventwire_\w+/g));
+  expect(named.size).toBeGreaterThan(5);
+  for (const metric of named) expect(exposed).toContain(`| \`${metric}\` |`);
+});
+
+it("every alert is explained, and no other", () => {
+  const explained = [...guide.matchAll(/^\| `(Eventwire\w+)`/gm)].map(([, name]) => name);
+  expect(explained).toEqual([...alerts.matchAll(/- alert: (\w+)/g)].map(([, name]) => name));
+});
+
+it("every setting that the example asks for exists", () => {
+  const settings = new Set<string>(Object.values(settingTable).map(({ env }) => env));
+  const asked = [...readFileSync("deploy/env.example", "utf8").matchAll(/^([A-Z_]+)=/gm)].map(([, name]) => name ?? "");
+  expect(asked.filter((name) => !settings.has(name))).toEqual(["POSTGRES_PASSWORD"]);
+});
+
+it("every file that the guide links is there", () => {
+  for (const [, path = ""] of guide.matchAll(/\]\(([^)#]+)/g)) expect(existsSync(`docs/${path}`), path).toBe(true);
+});
