@@ -2,7 +2,7 @@
 
 import type { Logger } from "pino";
 import type { BusStats, Handler } from "./bus.js";
-import { decodeEvent } from "./event-codec.js";
+import { decodeEvent, type Numbered } from "./event-codec.js";
 import type { NatsLink } from "./nats-link.js";
 
 export interface InboxOptions {
@@ -16,9 +16,10 @@ export interface InboxOptions {
 
 /** The last event of one origin. */
 interface Seen {
-  sequence: number;
+  readonly series: number;
+  readonly sequence: number;
   /** When it came, in milliseconds since 1970. */
-  at: number;
+  readonly at: number;
 }
 
 /** Returns the way to stop. */
@@ -28,22 +29,26 @@ export function createInbox({ link, subjectOf, origin: self, logger, stats }: In
   return (instanceId, handler) => {
     const seen = new Map<string, Seen>();
 
-    function number(origin: string, sequence: number): void {
+    /** False for what comes too late to be in order. */
+    function inOrder({ origin, series, sequence }: Numbered): boolean {
       const at = Date.now();
       const last = seen.get(origin);
-      seen.set(origin, { sequence, at });
-      // Number 1 is a new beginning, and so is the first one that we hear.
-      if (last === undefined || sequence === 1 || sequence === last.sequence + 1) return;
-      const missed = Math.max(sequence - last.sequence - 1, 1);
+      const before = last?.series === series ? last.sequence : 0;
+      // What was sent over a connection that its node has lost: the publisher was told.
+      if (last !== undefined && (series < last.series || sequence <= before)) return false;
+      seen.set(origin, { series, sequence, at });
+      const missed = sequence - before - 1;
+      if (last === undefined || missed === 0) return true;
       stats.missed += missed;
       const span = { from: new Date(last.at).toISOString(), until: new Date(at).toISOString() };
       logger.warn({ instanceId, origin, missed, ...span }, "events of another node were missed");
+      return true;
     }
 
     return link.subscribe(subjectOf(instanceId), (_, bytes) => {
       // Somebody asks whether anybody listens: that this came is the answer.
       if (bytes.length === 0) return;
-      let numbered: ReturnType<typeof decodeEvent>;
+      let numbered: Numbered;
       try {
         numbered = decodeEvent(instanceId, bytes);
       } catch (error) {
@@ -52,8 +57,7 @@ export function createInbox({ link, subjectOf, origin: self, logger, stats }: In
         return;
       }
       // A server that was held up takes from the connection that we had before what it hands to the one that we have now.
-      if (numbered.origin === self) return;
-      number(numbered.origin, numbered.sequence);
+      if (numbered.origin === self || !inOrder(numbered)) return;
       stats.received++;
       handler(numbered.event);
     });

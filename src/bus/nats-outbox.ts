@@ -30,6 +30,7 @@ export interface OutboxOptions {
 
 /** An instance that other nodes listen to. */
 interface Route {
+  readonly series: number;
   sequence: number;
   /** From then on NATS is asked again. */
   readonly until: number;
@@ -45,6 +46,7 @@ const question = new Uint8Array(0);
 
 export function createOutbox({ link, subjectOf, origin, mayBeWanted, stats }: OutboxOptions): Outbox {
   const routes = new Map<string, Route>();
+  let lastSeries = 0;
   /** Events of instances about which NATS is to be asked in the next round. */
   let asking = new Map<string, Event[]>();
   /** Instances that the round under way asks about. */
@@ -63,7 +65,10 @@ export function createOutbox({ link, subjectOf, origin, mayBeWanted, stats }: Ou
   link.subscribe(`${inbox}.*`, (subject) => nobody.add(subject.slice(inbox.length + 1)));
 
   function send(instanceId: string, route: Route, event: Event): void {
-    link.publish(subjectOf(instanceId), encodeEvent({ event, origin, sequence: ++route.sequence }));
+    link.publish(
+      subjectOf(instanceId),
+      encodeEvent({ event, origin, series: route.series, sequence: ++route.sequence }),
+    );
     sent++;
     stats.sent++;
   }
@@ -100,8 +105,8 @@ export function createOutbox({ link, subjectOf, origin, mayBeWanted, stats }: Ou
         stats.unwanted += events.length;
         continue;
       }
-      const route: Route = { sequence: routes.get(id)?.sequence ?? 0, until: performance.now() + wantedMs };
-      // A receiver takes number 1 for a new beginning.
+      const { series, sequence } = routes.get(id) ?? { series: ++lastSeries, sequence: 0 };
+      const route: Route = { series, sequence, until: performance.now() + wantedMs };
       if (routes.size >= routesMax) routes.clear();
       routes.set(id, route);
       for (const event of events) send(id, route, event);
