@@ -26,6 +26,12 @@ export const metricTable = {
     labels: ["bucket"],
     help: "Calls and upgrades refused by a rate limit: `global`, `create` or `publish`.",
   },
+  countedAlone: {
+    name: "eventwire_rate_counted_alone_total",
+    type: "counter",
+    labels: [],
+    help: "Calls and upgrades that this node counted alone, because the database that counts for all nodes did not answer.",
+  },
   upgrades: {
     name: "eventwire_upgrades_total",
     type: "counter",

@@ -1,6 +1,7 @@
-/** What the process tells Prometheus: counted where it happens, or read from plain numbers when it is scraped. */
+/** What the process tells Prometheus: counted in plain numbers where it happens, read when it is scraped. */
 
-import { Counter, collectDefaultMetrics, Gauge, Histogram, type Metric, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from "prom-client";
+import { CallStats } from "./call-stats.js";
 import { metricTable } from "./metric-table.js";
 
 /** Read at scrape time, so that the hot path counts in plain numbers. */
@@ -14,6 +15,7 @@ export interface MetricSources {
   };
   readonly publishing: { readonly published: number; readonly withoutClient: number };
   readonly directory: { readonly ready: boolean };
+  readonly rateCounters: { readonly rejected: number };
   readonly bus: {
     readonly stats: {
       readonly sent: number;
@@ -29,14 +31,9 @@ export interface MetricSources {
   };
 }
 
-/** Of one method. To be kept: finding a label by its text costs more than counting. */
-export interface CallMetrics {
-  answered(code: string): void;
-  took(seconds: number): void;
-}
-
 export interface Metrics {
-  call(method: string): CallMetrics;
+  /** To be kept: finding it by its name costs more than counting. */
+  call(method: string): CallStats;
   rateLimited(bucket: string): void;
   upgradeAnswered(outcome: string): void;
   /** From now on a scrape reads these. */
@@ -44,30 +41,25 @@ export interface Metrics {
   read(): Promise<{ readonly contentType: string; readonly text: string }>;
 }
 
-/** From an answer out of memory to a database that hangs. */
-const secondsBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-
 export function createMetrics(): Metrics {
   const registry = new Registry();
-  const registers = [registry];
   collectDefaultMetrics({ register: registry });
-  const { calls, callSeconds, rateLimited, upgrades } = metricTable;
-  const callCounter = new Counter({ ...options(calls), registers });
-  const callHistogram = new Histogram({ ...options(callSeconds), buckets: secondsBuckets, registers });
-  const rateLimitedCounter = new Counter({ ...options(rateLimited), registers });
-  const upgradeCounter = new Counter({ ...options(upgrades), registers });
+  const calls = new Map<string, CallStats>();
+  const rateLimited = new Map<string, number>();
+  const upgrades = new Map<string, number>();
+  registry.registerMetric(watchCounter(metricTable.calls, () => byAnswer(calls)));
+  registry.registerMetric(watchHistogram(metricTable.callSeconds, calls));
+  registry.registerMetric(watchCounter(metricTable.rateLimited, () => byKey("bucket", rateLimited)));
+  registry.registerMetric(watchCounter(metricTable.upgrades, () => byKey("outcome", upgrades)));
 
   return {
     call(method) {
-      const ok = callCounter.labels({ method, code: "ok" });
-      const took = callHistogram.labels({ method });
-      return {
-        answered: (code) => (code === "ok" ? ok.inc() : callCounter.inc({ method, code })),
-        took: (seconds) => took.observe(seconds),
-      };
+      const stats = calls.get(method) ?? new CallStats();
+      calls.set(method, stats);
+      return stats;
     },
-    rateLimited: (bucket) => rateLimitedCounter.inc({ bucket }),
-    upgradeAnswered: (outcome) => upgradeCounter.inc({ outcome }),
+    rateLimited: (bucket) => increment(rateLimited, bucket),
+    upgradeAnswered: (outcome) => increment(upgrades, outcome),
     watch: (sources) => {
       for (const metric of createWatchers(sources)) registry.registerMetric(metric);
     },
@@ -75,8 +67,7 @@ export function createMetrics(): Metrics {
   };
 }
 
-function createWatchers({ hub, publishing, directory, bus }: MetricSources): Metric[] {
-  const { socketCloses } = metricTable;
+function createWatchers({ hub, publishing, directory, bus, rateCounters }: MetricSources): Metric[] {
   const { stats } = bus;
   return [
     watchGauge(metricTable.sockets, () => hub.sockets),
@@ -85,6 +76,7 @@ function createWatchers({ hub, publishing, directory, bus }: MetricSources): Met
     watchCounter(metricTable.filtered, () => hub.filtered),
     watchCounter(metricTable.framesBuilt, () => hub.framesBuilt),
     watchCounter(metricTable.framesDelivered, () => hub.framesDelivered),
+    watchCounter(metricTable.countedAlone, () => rateCounters.rejected),
     watchGauge(metricTable.busConnected, () => Number(bus.trouble() === undefined)),
     watchCounter(metricTable.busSent, () => stats.sent),
     watchCounter(metricTable.busUnwanted, () => stats.unwanted),
@@ -95,14 +87,7 @@ function createWatchers({ hub, publishing, directory, bus }: MetricSources): Met
     watchCounter(metricTable.busInterruptedSeconds, () => stats.interruptedMs / 1000),
     watchCounter(metricTable.busSlowConsumer, () => stats.slowConsumer),
     watchGauge(metricTable.directoryReady, () => Number(directory.ready)),
-    new Counter({
-      ...options(socketCloses),
-      registers: [],
-      collect() {
-        this.reset();
-        for (const [code, count] of hub.closes) this.inc({ code: String(code) }, count);
-      },
-    }),
+    watchCounter(metricTable.socketCloses, () => byKey("code", hub.closes)),
   ];
 }
 
@@ -117,18 +102,50 @@ function watchGauge(row: { name: string; help: string }, read: () => number): Me
   });
 }
 
-function watchCounter(row: { name: string; help: string }, read: () => number): Metric {
+type Series = readonly [labels: Record<string, string>, count: number];
+
+/** `read`: the count, or where there are labels, one for each. */
+function watchCounter(row: CounterRow, read: () => number | readonly Series[]): Metric {
   return new Counter({
     name: row.name,
     help: row.help,
+    labelNames: row.labels,
     registers: [],
     collect() {
       this.reset();
-      this.inc(read());
+      const counts = read();
+      if (typeof counts === "number") this.inc(counts);
+      else for (const [labels, count] of counts) this.inc(labels, count);
     },
   });
 }
 
-function options<const Labels extends readonly string[]>(row: { name: string; labels: Labels; help: string }) {
-  return { name: row.name, help: row.help, labelNames: row.labels };
+/** The library can not be given the counts of a histogram; its registry needs no more of one than this. */
+function watchHistogram(row: { name: string; help: string }, calls: ReadonlyMap<string, CallStats>): Metric {
+  const { name, help } = row;
+  const get = async () => ({
+    name,
+    help,
+    type: "histogram",
+    values: [...calls].flatMap(([method, stats]) => [...stats.histogram(name, { method })]),
+  });
+  return { name, get } as unknown as Metric;
+}
+
+interface CounterRow {
+  readonly name: string;
+  readonly labels: readonly string[];
+  readonly help: string;
+}
+
+const byKey = (label: string, counts: ReadonlyMap<string | number, number>): Series[] =>
+  [...counts].map(([key, count]) => [{ [label]: String(key) }, count]);
+
+const byAnswer = (calls: ReadonlyMap<string, CallStats>): Series[] =>
+  [...calls].flatMap(([method, stats]) =>
+    [...stats.answers()].map(([code, count]): Series => [{ method, code }, count]),
+  );
+
+function increment(counts: Map<string, number>, key: string): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
 }

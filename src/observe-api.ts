@@ -1,16 +1,17 @@
 /** Counts and times the calls of every face, between the faces and the API that answers them. */
 
-import type { DescMethod } from "@bufbuild/protobuf";
+import type { DescMethod, Message } from "@bufbuild/protobuf";
 import { Bucket } from "../gen/eventwire/v1/policy_pb.js";
+import type { CallStats } from "./call-stats.js";
 import { AppError } from "./domain/errors.js";
-import type { CallMetrics, Metrics } from "./metrics.js";
-import type { Api } from "./rpc/api.js";
+import type { Metrics } from "./metrics.js";
+import type { Admission, Api } from "./rpc/api.js";
 import { readPolicy } from "./rpc/policy.js";
 
 export function observeApi(api: Api, metrics: Metrics): Api {
-  const calls = new Map<DescMethod, CallMetrics>();
+  const calls = new Map<DescMethod, CallStats>();
 
-  function callsOf(method: DescMethod): CallMetrics {
+  function callsOf(method: DescMethod): CallStats {
     let found = calls.get(method);
     if (found === undefined) {
       found = metrics.call(`${method.parent.name}/${method.name}`);
@@ -25,36 +26,48 @@ export function observeApi(api: Api, metrics: Metrics): Api {
 
   return {
     /** A face may answer a refused admission by itself, so a refusal counts here and not where it is thrown. */
-    async admit(method, credentials) {
-      const admission = await api.admit(method, credentials);
-      const { refusal } = admission;
-      if (refusal !== undefined) {
+    admit(method, credentials) {
+      const count = (admission: Admission): Admission => {
+        const { refusal } = admission;
+        if (refusal === undefined) return admission;
         callsOf(method).answered(refusal.code);
         countRate(refusal, readPolicy(method).bucket);
-      }
-      return admission;
+        return admission;
+      };
+      const admission = api.admit(method, credentials);
+      return admission instanceof Promise ? admission.then(count) : count(admission);
     },
 
-    async admitUpgrade(bucket, credentials) {
-      const admission = await api.admitUpgrade(bucket, credentials);
-      if (admission.refusal !== undefined) countRate(admission.refusal, bucket);
-      return admission;
+    admitUpgrade(bucket, credentials) {
+      const count = (admission: Admission): Admission => {
+        if (admission.refusal !== undefined) countRate(admission.refusal, bucket);
+        return admission;
+      };
+      const admission = api.admitUpgrade(bucket, credentials);
+      return admission instanceof Promise ? admission.then(count) : count(admission);
     },
 
-    async call(method, admission, instance, decode) {
+    call(method, admission, instance, decode) {
       if (admission.refusal !== undefined) return api.call(method, admission, instance, decode);
       const observed = callsOf(method);
       const started = performance.now();
-      try {
-        const answer = await api.call(method, admission, instance, decode);
+      const succeed = (answer: Message): Message => {
         observed.answered("ok");
-        return answer;
-      } catch (error) {
-        observed.answered(AppError.from(error).code);
-        throw error;
-      } finally {
         observed.took((performance.now() - started) / 1000);
+        return answer;
+      };
+      const fail = (error: unknown): never => {
+        observed.answered(AppError.from(error).code);
+        observed.took((performance.now() - started) / 1000);
+        throw error;
+      };
+      let answer: Message | Promise<Message>;
+      try {
+        answer = api.call(method, admission, instance, decode);
+      } catch (error) {
+        return fail(error);
       }
+      return answer instanceof Promise ? answer.then(succeed, fail) : succeed(answer);
     },
 
     async *stream(method, admission, requests) {

@@ -12,8 +12,11 @@ import { createHub } from "./hub/hub.js";
 import { localUrl } from "./local-url.js";
 import { createMetrics } from "./metrics.js";
 import { observeApi } from "./observe-api.js";
+import { createClusterRateLimiter } from "./rpc/cluster-rate-limiter.js";
 import { createApi } from "./rpc/create-api.js";
 import { createHandlers } from "./rpc/handlers.js";
+import { createNodeRateLimiter } from "./rpc/node-rate-limiter.js";
+import type { RateLimiter } from "./rpc/rate-limiter.js";
 import { createHealth } from "./service/health.js";
 import { createInstanceStatus } from "./service/instance-status.js";
 import { createInstances } from "./service/instances.js";
@@ -21,6 +24,7 @@ import { createPublishing } from "./service/publishing.js";
 import { createWebsockets } from "./service/websockets.js";
 import type { Settings } from "./settings.js";
 import { type OpenStore, openStore } from "./store/open-store.js";
+import type { RateCounters } from "./store/store.js";
 import { startPublicPort } from "./transport/public-port.js";
 import { startServicePort } from "./transport/service-port.js";
 import { createApp } from "./transport/uws.js";
@@ -74,7 +78,7 @@ async function startPorts(
   settings: Settings,
   logger: Logger,
   directory: ReturnType<typeof createMemoryDirectory>,
-  { store }: OpenStore,
+  { store, rateCounters }: OpenStore,
   bus: Bus,
 ): Promise<Server> {
   const { host, publicUrl, publishMaxBytes, mediaMaxBytes } = settings;
@@ -97,14 +101,10 @@ async function startPorts(
   const instances = createInstances({ store, status });
   const draining = new AbortController();
   const health = createHealth({ store, directory, bus: settings.natsUrl && bus, draining: draining.signal });
-  metrics.watch({ hub: hub.stats, publishing: publishing.stats, directory, bus });
+  metrics.watch({ hub: hub.stats, publishing: publishing.stats, directory, bus, rateCounters });
 
-  const limits = {
-    global: settings.rateLimitGlobal,
-    create: settings.rateLimitCreate,
-    publish: settings.rateLimitPublish,
-  };
-  const api = observeApi(createApi({ directory, websockets, instances, publishing, health, limits, logger }), metrics);
+  const limiter = chooseRateLimiter(settings, rateCounters);
+  const api = observeApi(createApi({ directory, websockets, instances, publishing, health, limiter, logger }), metrics);
   const shutdown = new AbortController();
   const calls = { api, publishMaxBytes, shutdown: shutdown.signal, logger };
 
@@ -154,6 +154,17 @@ async function startPorts(
     servicePort: servicePort.port,
     close: () => (closing ??= closeAll()),
   };
+}
+
+function chooseRateLimiter(settings: Settings, counters: RateCounters): RateLimiter {
+  const limits = {
+    global: settings.rateLimitGlobal,
+    create: settings.rateLimitCreate,
+    publish: settings.rateLimitPublish,
+  };
+  return settings.rateLimitScope === "cluster"
+    ? createClusterRateLimiter(limits, counters)
+    : createNodeRateLimiter(limits);
 }
 
 function openBus(settings: Settings, logger: Logger, directory: Directory): Promise<Bus> {

@@ -73,7 +73,7 @@ export const settingTable = {
     shown: "one node, alone",
     secret: true,
     meaning:
-      "NATS servers that carry events between nodes on the same database, comma-separated, such as nats://a:4222 or tls://b:4222. What they need to know stands in the NATS_ settings, not in the URL.",
+      "NATS servers that carry events between nodes on the same database, comma-separated, such as nats://a:4222 or tls://b:4222. What they need to know stands in the NATS_ settings, not in the URL. With TLS, name servers as their certificates do, not by address.",
   },
   natsSubjectPrefix: {
     env: "NATS_SUBJECT_PREFIX",
@@ -144,7 +144,7 @@ export const settingTable = {
     kind: oneOf(["accept", "refuse"]),
     fallback: "accept",
     meaning:
-      "What publishing does while NATS is away: `accept` delivers to the sockets of this node and says `otherNodesReached: false` in the answer; `refuse` answers 503 and delivers nothing.",
+      "What publishing does while NATS is away: `accept` delivers to the sockets of this node and says `otherNodesReached: false` in the answer; `refuse` answers 503 and delivers nothing, except an event that was under way when NATS went: the sockets of this node have it.",
   },
   accountToken: {
     env: "ACCOUNT_TOKEN",
@@ -198,6 +198,13 @@ export const settingTable = {
     fallback: 0,
     unit: "events per minute",
     meaning: "Events published with one token. 0 switches the limit off.",
+  },
+  rateLimitScope: {
+    env: "RATE_LIMIT_SCOPE",
+    kind: oneOf(["node", "cluster"]),
+    fallback: "node",
+    meaning:
+      "Where calls are counted: `node`, by every node for itself; `cluster`, for all nodes together in PostgreSQL. That costs a statement per call, and a database out of reach means every node for itself until it is back.",
   },
   accountInstanceQuota: {
     env: "ACCOUNT_INSTANCE_QUOTA",

@@ -10,6 +10,7 @@ function sources() {
     hub: { sockets: 0, filtered: 0, framesBuilt: 0, framesDelivered: 0, closes: new Map<number, number>() },
     publishing: { published: 0, withoutClient: 0 },
     directory: { ready: false },
+    rateCounters: { rejected: 0 },
     bus: createMemoryBus(),
   };
 }
@@ -63,6 +64,18 @@ describe("metrics", () => {
     expect(text).toContain(`eventwire_upgrades_total{outcome="accepted"} 1\n`);
   });
 
+  it("sorts the durations of calls into buckets that each hold the ones before", async () => {
+    const metrics = createMetrics();
+    const calls = metrics.call("EventService/PublishEvent");
+    for (const seconds of [0.0005, 0.0006, 7, 60]) calls.took(seconds);
+    const { text } = await metrics.read();
+    const counts = ["0.0005", "0.001", "5", "10", "+Inf"].map((le) =>
+      Number(text.split(`_bucket{le="${le}",method="EventService/PublishEvent"} `)[1]?.split("\n")[0]),
+    );
+    expect(counts).toEqual([1, 2, 2, 3, 4]);
+    expect(text).toContain('_duration_seconds_sum{method="EventService/PublishEvent"} 67.0011\n');
+  });
+
   it("reads the hub and the directory when it is scraped", async () => {
     const metrics = createMetrics();
     const read = sources();
@@ -73,6 +86,7 @@ describe("metrics", () => {
     read.hub.closes.set(4008, 2);
     read.publishing.published = 7;
     read.directory.ready = true;
+    read.rateCounters.rejected = 4;
     for (const _ of ["first scrape", "second scrape"]) {
       const { text } = await metrics.read();
       expect(text).toContain("eventwire_sockets 3\n");
@@ -80,6 +94,7 @@ describe("metrics", () => {
       expect(text).toContain(`eventwire_socket_closes_total{code="4008"} 2\n`);
       expect(text).toContain("eventwire_events_published_total 7\n");
       expect(text).toContain("eventwire_directory_ready 1\n");
+      expect(text).toContain("eventwire_rate_counted_alone_total 4\n");
     }
   });
 });

@@ -154,6 +154,91 @@ describe("a wrong value", () => {
   });
 });
 
+describe("NATS", () => {
+  const directory = mkdtempSync(join(tmpdir(), "eventwire-nats-"));
+  const file = join(directory, "file");
+  writeFileSync(file, "");
+  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+  const url = { NATS_URL: "nats://a:4222" };
+
+  it("is reached as the settings say", () => {
+    expect(
+      readSettings({
+        NATS_URL: "nats://a:4222, tls://b.example.net",
+        NATS_SUBJECT_PREFIX: "prod.eu_1",
+        NATS_USER: "node",
+        NATS_PASSWORD: "hunter22",
+        NATS_TLS_CA: file,
+        NATS_TLS_CERT: file,
+        NATS_TLS_KEY: file,
+        BUS_OUTAGE: "refuse",
+      }),
+    ).toMatchObject({
+      natsUrl: ["nats://a:4222", "tls://b.example.net"],
+      natsSubjectPrefix: "prod.eu_1",
+      natsUser: "node",
+      natsPassword: "hunter22",
+      natsTlsCa: file,
+      natsTlsCert: file,
+      natsTlsKey: file,
+      busOutage: "refuse",
+    });
+    expect(readSettings(url)).toMatchObject({ natsSubjectPrefix: "eventwire", busOutage: "accept" });
+    expect(readSettings({ ...url, NATS_TOKEN: "hunter22" }).natsToken).toBe("hunter22");
+    expect(readSettings({ ...url, NATS_NKEY_FILE: file }).natsNkeyFile).toBe(file);
+    expect(readSettings({ ...url, NATS_CREDS_FILE: file }).natsCredsFile).toBe(file);
+  });
+
+  it.each([
+    ["NATS_SUBJECT_PREFIX", "event wire"],
+    ["NATS_SUBJECT_PREFIX", "eventwire.>"],
+    ["NATS_SUBJECT_PREFIX", "a..b"],
+    ["NATS_NKEY_FILE", "/nowhere/seed"],
+    ["NATS_CREDS_FILE", "/nowhere/creds"],
+    ["NATS_TLS_CA", "/nowhere/ca"],
+    ["NATS_TLS_CERT", "/nowhere/cert"],
+    ["NATS_TLS_KEY", "/nowhere/key"],
+    ["BUS_OUTAGE", "ignore"],
+  ])("refuses %s such as %s, and shows it", (name, value) => {
+    expect(refusal({ ...url, [name]: value })).toMatch(new RegExp(`^${name} is ".*", but must be .*\\.$`));
+  });
+
+  it.each([
+    ["NATS_USER", "NATS_PASSWORD"],
+    ["NATS_TLS_CERT", "NATS_TLS_KEY"],
+  ])("needs both %s and %s", (one, other) => {
+    for (const [given, missing] of [
+      [one, other],
+      [other, one],
+    ] as const)
+      expect(refusal({ ...url, [given]: file })).toBe(
+        `${given} is set without ${missing}, but they must be set together.`,
+      );
+  });
+
+  const ways = {
+    NATS_USER: { NATS_USER: "hunter22", NATS_PASSWORD: "hunter22" },
+    NATS_TOKEN: { NATS_TOKEN: "hunter22" },
+    NATS_NKEY_FILE: { NATS_NKEY_FILE: file },
+    NATS_CREDS_FILE: { NATS_CREDS_FILE: file },
+  };
+  const names = Object.keys(ways) as (keyof typeof ways)[];
+
+  it.each(names.flatMap((one, at) => names.slice(at + 1).map((other) => [one, other] as const)))(
+    "takes one way to say who we are, not %s and %s",
+    (one, other) => {
+      const message = refusal({ ...url, ...ways[one], ...ways[other] });
+      expect(message).toBe(`${one} and ${other} are both set, but only one of them can be used.`);
+    },
+  );
+
+  it.each(names)("has no use for %s without a server", (name) => {
+    const message = refusal(ways[name]);
+    expect(message).toBe(`${name} is set without NATS_URL.`);
+    expect(message).not.toContain("hunter22");
+  });
+});
+
 describe("TLS", () => {
   let directory: string;
   const file = (name: string): string => join(directory, name);

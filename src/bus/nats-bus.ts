@@ -22,11 +22,12 @@ const patienceMs = 2_000;
 /** Never rejects: without NATS this node works alone until it comes. */
 export async function openNatsBus({ nats, mayBeWanted, logger }: NatsBusOptions): Promise<Bus> {
   const stats = emptyBusStats();
-  const link = await openNatsLink({ connection: natsConnection(nats), logger, stats, patienceMs });
-  const subjectOf = (instanceId: string): string => `${nats.subjectPrefix}.${instanceId}`;
+  const subjectOf = (name: string): string => `${nats.subjectPrefix}.${name}`;
+  const connection = natsConnection(nats);
+  const link = await openNatsLink({ connection, probe: subjectOf("probe"), logger, stats, patienceMs });
   const local = createMemoryBus();
   const origin = randomUUID();
-  const outbox = createOutbox({ link, subjectOf, origin, mayBeWanted, stats });
+  const outbox = createOutbox({ link, subjectOf, replyPrefix: subjectOf("inbox"), origin, mayBeWanted, stats });
   const listenTo = createInbox({ link, subjectOf, origin, logger, stats });
 
   return {

@@ -38,7 +38,8 @@ export function createInbox({ link, subjectOf, origin: self, logger, stats }: In
       if (last !== undefined && (series < last.series || sequence <= before)) return false;
       seen.set(origin, { series, sequence, at });
       const missed = sequence - before - 1;
-      if (last === undefined || missed === 0) return true;
+      // The first one that we hear, at all or since an interruption, tells of no gap.
+      if (missed === 0 || last === undefined || last.at < link.connectedAt) return true;
       stats.missed += missed;
       const span = { from: new Date(last.at).toISOString(), until: new Date(at).toISOString() };
       logger.warn({ instanceId, origin, missed, ...span }, "events of another node were missed");
@@ -48,18 +49,17 @@ export function createInbox({ link, subjectOf, origin: self, logger, stats }: In
     return link.subscribe(subjectOf(instanceId), (_, bytes) => {
       // Somebody asks whether anybody listens: that this came is the answer.
       if (bytes.length === 0) return;
-      let numbered: Numbered;
+      // An error that went on to the library would end its reading, without a word.
       try {
-        numbered = decodeEvent(instanceId, bytes);
+        const numbered = decodeEvent(instanceId, bytes);
+        // A server that was held up takes from the connection that we had before what it hands to the one that we have now.
+        if (numbered.origin === self || !inOrder(numbered)) return;
+        handler(numbered.event);
+        stats.received++;
       } catch (error) {
         stats.missed++;
         logger.warn({ instanceId, reason: (error as Error).message }, "the bus carried what is no event");
-        return;
       }
-      // A server that was held up takes from the connection that we had before what it hands to the one that we have now.
-      if (numbered.origin === self || !inOrder(numbered)) return;
-      stats.received++;
-      handler(numbered.event);
     });
   };
 }

@@ -1,7 +1,7 @@
 /** The connection to NATS: comes back for ever, knows when it was away, and tells what the server has processed. */
 
 import { setTimeout as delay } from "node:timers/promises";
-import { type ConnectionOptions, connect, type NatsConnection } from "@nats-io/transport-node";
+import { type ConnectionOptions, connect, errors, type NatsConnection } from "@nats-io/transport-node";
 import type { Logger } from "pino";
 import type { BusStats } from "./bus.js";
 import { createInterruptions } from "./interruptions.js";
@@ -14,10 +14,12 @@ export type OnMessage = (subject: string, data: Uint8Array, nobody: boolean) => 
 export interface NatsLink {
   /** False from the first sign that it is gone until the server has taken all subscriptions again. */
   readonly connected: boolean;
+  /** When that was last achieved, in milliseconds since 1970. */
+  readonly connectedAt: number;
   /** Largest message that the server takes, in bytes, as far as it has ever told. */
   readonly payloadMax: number | undefined;
-  /** To be called only while connected. `reply`: where the server says that nobody listens. */
-  publish(subject: string, data: Uint8Array, reply?: string): void;
+  /** False when it can not be sent: not connected, or too large for this server. `reply`: where it says that nobody listens. */
+  publish(subject: string, data: Uint8Array, reply?: string): boolean;
   /** In force after the next `confirm`, and again after each return of the connection. Returns the way to stop. */
   subscribe(subject: string, onMessage: OnMessage): () => void;
   /** True once the server has processed everything from before; false when the connection was lost. Never rejects. */
@@ -27,6 +29,8 @@ export interface NatsLink {
 
 export interface NatsLinkOptions {
   readonly connection: ConnectionOptions;
+  /** Each connection must be allowed to publish and to listen here before it counts: what is forbidden shows at once. */
+  readonly probe: string;
   readonly logger: Logger;
   readonly stats: LinkStats;
   /** How long to wait for the first connection before going on without, in milliseconds. */
@@ -41,7 +45,8 @@ const dialMsMax = 2_000;
 const retryMsMin = 50;
 const retryMsMax = 2_000;
 
-export async function openNatsLink({ connection, logger, stats, patienceMs }: NatsLinkOptions): Promise<NatsLink> {
+export async function openNatsLink(options: NatsLinkOptions): Promise<NatsLink> {
+  const { connection, probe, logger, stats, patienceMs } = options;
   const interruptions = createInterruptions({ logger, stats });
   const subscriptions = new Map<string, { onMessage: OnMessage; stop: (() => void) | undefined }>();
   /** Who waits for the server's answer. */
@@ -49,17 +54,22 @@ export async function openNatsLink({ connection, logger, stats, patienceMs }: Na
   const closing = new AbortController();
   let nats: NatsConnection | undefined;
   let connected = false;
+  let connectedAt = 0;
   let payloadMax: number | undefined;
   let lostAt = performance.now();
   /** Beats since the server last answered. */
   let silentBeats = 0;
   let gathering: Promise<boolean> | undefined;
+  /** Reasons that were told since it was last connected. */
+  const complaints = new Set<string>();
 
-  function listen(to: NatsConnection, subject: string, onMessage: OnMessage): () => void {
+  /** Undefined when the connection is no more: the next one will ask for it again. */
+  function listen(to: NatsConnection, subject: string, onMessage: OnMessage): (() => void) | undefined {
+    if (to.isClosed() || to.isDraining()) return undefined;
     const subscription = to.subscribe(subject, {
+      // An error is a missing permission, which the status tells too.
       callback: (error, message) => {
         if (error === null) onMessage(message.subject, message.data, message.headers?.code === noResponders);
-        else logger.error({ err: error, subject }, "the bus refuses a subscription");
       },
     });
     return () => subscription.unsubscribe();
@@ -67,11 +77,18 @@ export async function openNatsLink({ connection, logger, stats, patienceMs }: Na
 
   /** Ends every wait at once: the library tells it only when it dials again. */
   function lose(reason: string): void {
+    for (const tell of [...waiting]) tell(false);
     if (!connected) return;
     connected = false;
     lostAt = performance.now();
     interruptions.begin(reason);
-    for (const tell of [...waiting]) tell(false);
+  }
+
+  /** The same again and again, at every attempt, is told once. */
+  function complain(reason: string, message: string): void {
+    if (complaints.has(reason)) return;
+    complaints.add(reason);
+    logger.warn({ reason }, message);
   }
 
   async function ask(): Promise<boolean> {
@@ -85,7 +102,8 @@ export async function openNatsLink({ connection, logger, stats, patienceMs }: Na
       };
       waiting.add(tell);
       current.flush().then(
-        () => tell(true),
+        // In the same turn, but behind what the server said before its answer: a refusal comes through the status.
+        () => setImmediate(tell, true),
         () => tell(false),
       );
     });
@@ -97,32 +115,45 @@ export async function openNatsLink({ connection, logger, stats, patienceMs }: Na
   }
 
   async function returned(): Promise<void> {
-    payloadMax = nats?.info?.max_payload;
+    if (nats === undefined || nats.isClosed()) return;
+    silentBeats = 0;
+    nats.publish(probe);
     if (!(await ask())) return;
     connected = true;
+    connectedAt = Date.now();
+    complaints.clear();
     interruptions.end();
   }
 
   function beat(): void {
-    if (!connected) return;
+    if (!connected && waiting.size === 0) return;
     if (++silentBeats <= silentBeatsMax) void ask();
     else {
       silentBeats = 0;
       lose("no sign of life");
-      void nats?.reconnect();
+      nats?.reconnect().catch(() => {});
     }
   }
 
   async function watch(watched: NatsConnection): Promise<void> {
     for await (const status of watched.status()) {
       if (status.type === "disconnect") lose("the connection was lost");
-      else if (status.type === "reconnect") await returned();
+      else if (status.type === "reconnect") void returned();
       else if (status.type === "slowConsumer") slow();
-      else if (status.type === "error") {
-        logger.warn({ reason: status.error.message }, "the bus reports an error");
-        // The server says so and then cuts the connection, which is an interruption like any other.
-        if (/slow consumer/i.test(status.error.message)) slow();
-      }
+      else if (status.type === "ldm") logger.info("the bus server is about to stop");
+      else if (status.type === "error") refused(watched, status.error);
+    }
+  }
+
+  function refused(by: NatsConnection, error: Error): void {
+    const { message } = error;
+    complain(message, "the bus reports an error");
+    // The server says so and then cuts the connection, which is an interruption like any other.
+    if (/slow consumer/i.test(message)) slow();
+    // What it forbids is lost without a further word, so this is no connection until it is allowed.
+    if (error instanceof errors.PermissionViolationError) {
+      lose(message);
+      void by.close();
     }
   }
 
@@ -131,10 +162,14 @@ export async function openNatsLink({ connection, logger, stats, patienceMs }: Na
     logger.warn("the bus finds this node too slow");
   }
 
+  function pause(): Promise<void> {
+    return delay(retryMs(performance.now() - lostAt), undefined, { signal: closing.signal }).catch(() => {});
+  }
+
   /** The library repeats later attempts for ever, but gives up on the first, and when a credentials file cannot be read. */
   async function dial(): Promise<void> {
     nats = undefined;
-    for (let attempt = 0; !closing.signal.aborted; attempt++) {
+    while (nats === undefined && !closing.signal.aborted) {
       try {
         nats = await connect({
           ...connection,
@@ -144,20 +179,20 @@ export async function openNatsLink({ connection, logger, stats, patienceMs }: Na
           ignoreAuthErrorAbort: true,
           reconnectDelayHandler: () => retryMs(performance.now() - lostAt),
         });
-        break;
       } catch (error) {
-        if (attempt === 0) logger.warn({ reason: (error as Error).message }, "the bus cannot be reached");
-        await delay(retryMs(performance.now() - lostAt), undefined, { signal: closing.signal }).catch(() => {});
+        complain((error as Error).message, "the bus cannot be reached");
+        await pause();
       }
     }
     if (nats === undefined) return;
     if (closing.signal.aborted) return nats.close();
     void watch(nats);
-    void nats.closed().then(() => {
-      if (closing.signal.aborted) return;
+    void nats.closed().then(async () => {
       lose("the connection was closed");
-      void dial();
+      await pause();
+      await dial();
     });
+    listen(nats, probe, () => {});
     for (const [subject, entry] of subscriptions) entry.stop = listen(nats, subject, entry.onMessage);
     await returned();
   }
@@ -171,19 +206,28 @@ export async function openNatsLink({ connection, logger, stats, patienceMs }: Na
     get connected() {
       return connected;
     },
+    get connectedAt() {
+      return connectedAt;
+    },
     get payloadMax() {
+      // The server may tell another one at any time.
+      payloadMax = nats?.info?.max_payload ?? payloadMax;
       return payloadMax;
     },
 
-    publish: (subject, data, reply) => nats?.publish(subject, data, reply === undefined ? {} : { reply }),
+    publish(subject, data, reply) {
+      if (!connected || nats === undefined || nats.isClosed()) return false;
+      if (data.length > (nats.info?.max_payload ?? Number.POSITIVE_INFINITY)) return false;
+      nats.publish(subject, data, reply === undefined ? {} : { reply });
+      return true;
+    },
 
     subscribe(subject, onMessage) {
       const entry = { onMessage, stop: nats && listen(nats, subject, onMessage) };
       subscriptions.set(subject, entry);
       return () => {
-        if (subscriptions.get(subject) !== entry) return;
-        subscriptions.delete(subject);
-        if (nats?.isClosed() === false) entry.stop?.();
+        if (subscriptions.get(subject) === entry) subscriptions.delete(subject);
+        entry.stop?.();
       };
     },
 
@@ -202,9 +246,10 @@ export async function openNatsLink({ connection, logger, stats, patienceMs }: Na
     async close() {
       clearInterval(beating);
       closing.abort();
-      if (connected) await Promise.race([nats?.drain(), delay(dialMsMax, undefined, { ref: false })]);
+      const drained = connected ? nats?.drain().catch(() => {}) : undefined;
       connected = false;
       for (const tell of [...waiting]) tell(false);
+      await Promise.race([drained, delay(dialMsMax, undefined, { ref: false })]);
       await nats?.close();
     },
   };

@@ -21,6 +21,8 @@ export interface Outbox {
 export interface OutboxOptions {
   readonly link: NatsLink;
   readonly subjectOf: (instanceId: string) => string;
+  /** Where NATS says that nobody listens; of this node alone. */
+  readonly replyPrefix: string;
   /** Names this node among the others. */
   readonly origin: string;
   /** Whether any socket may take it, whatever node it is on. */
@@ -44,7 +46,8 @@ const pendingBytesMax = 64 * 1024 * 1024;
 
 const question = new Uint8Array(0);
 
-export function createOutbox({ link, subjectOf, origin, mayBeWanted, stats }: OutboxOptions): Outbox {
+export function createOutbox(options: OutboxOptions): Outbox {
+  const { link, subjectOf, origin, mayBeWanted, stats } = options;
   const routes = new Map<string, Route>();
   let lastSeries = 0;
   /** Events of instances about which NATS is to be asked in the next round. */
@@ -61,16 +64,21 @@ export function createOutbox({ link, subjectOf, origin, mayBeWanted, stats }: Ou
   let running: Promise<boolean> | undefined;
   let next: Promise<boolean> | undefined;
 
-  const inbox = createInbox();
-  link.subscribe(`${inbox}.*`, (subject) => nobody.add(subject.slice(inbox.length + 1)));
+  const inbox = createInbox(options.replyPrefix);
+  link.subscribe(`${inbox}.*`, (subject, _, nobodyListens) => {
+    if (nobodyListens) nobody.add(subject.slice(inbox.length + 1));
+  });
 
-  function send(instanceId: string, route: Route, event: Event): void {
-    link.publish(
-      subjectOf(instanceId),
-      encodeEvent({ event, origin, series: route.series, sequence: ++route.sequence }),
-    );
+  /** Returns whether it is under way: the limit of the server can have changed since it was checked. */
+  function send(instanceId: string, route: Route, event: Event): boolean {
+    const bytes = encodeEvent({ event, origin, series: route.series, sequence: ++route.sequence });
+    if (!link.publish(subjectOf(instanceId), bytes)) {
+      skip(1);
+      return false;
+    }
     sent++;
     stats.sent++;
+    return true;
   }
 
   function skip(events: number): void {
@@ -88,17 +96,19 @@ export function createOutbox({ link, subjectOf, origin, mayBeWanted, stats }: Ou
     const bytes = pendingBytes;
     const reached = await askAndSend();
     pendingBytes -= bytes;
-    asked = new Map();
     running = undefined;
     return complete && reached;
   }
 
   async function askAndSend(): Promise<boolean> {
-    if (link.connected) for (const id of asked.keys()) link.publish(subjectOf(id), question, `${inbox}.${id}`);
+    for (const id of asked.keys()) link.publish(subjectOf(id), question, `${inbox}.${id}`);
     if (!(await confirm())) {
       for (const events of asked.values()) stats.unreached += events.length;
+      asked = new Map();
       return false;
     }
+    const before = sent;
+    let taken = true;
     for (const [id, events] of asked) {
       if (nobody.has(id)) {
         routes.delete(id);
@@ -109,11 +119,12 @@ export function createOutbox({ link, subjectOf, origin, mayBeWanted, stats }: Ou
       const route: Route = { series, sequence, until: performance.now() + wantedMs };
       if (routes.size >= routesMax) routes.clear();
       routes.set(id, route);
-      for (const event of events) send(id, route, event);
-      for (const event of asking.get(id) ?? []) send(id, route, event);
+      for (const event of [...events, ...(asking.get(id) ?? [])]) taken = send(id, route, event) && taken;
       asking.delete(id);
     }
-    return sent === 0 || confirm();
+    // Their next events need not wait for the end of this round.
+    asked = new Map();
+    return (sent === before || (await confirm())) && taken;
   }
 
   async function confirm(): Promise<boolean> {

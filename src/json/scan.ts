@@ -1,12 +1,19 @@
 /** Checks a JSON object and tells where the values of some of its members stand in the text. */
 
 import { isUtf8 } from "node:buffer";
+import { CheckedObject } from "./checked-object.js";
 import { Cursor, JsonError } from "./cursor.js";
 
 /** Half-open range of bytes. */
 export interface Range {
   readonly start: number;
   readonly end: number;
+}
+
+/** The text of a value that a scan has found. */
+export function textAt(bytes: Uint8Array, { start, end }: Range): Uint8Array {
+  const isObject = bytes[start] === 0x7b;
+  return isObject ? new CheckedObject(bytes.buffer, bytes.byteOffset + start, end - start) : bytes.subarray(start, end);
 }
 
 /**

@@ -7,7 +7,7 @@ import { AppError, type Reason } from "../domain/errors.js";
 import type { Principal } from "../domain/instance.js";
 import type { Admission, Api, Credentials } from "./api.js";
 import type { Policies } from "./policy.js";
-import type { RateLimiter, RateLimits } from "./rate-limiter.js";
+import type { RateLimiter } from "./rate-limiter.js";
 import { remoteKey } from "./remote-key.js";
 
 const admittedAnyone: Admission = { principal: undefined, rate: undefined, refusal: undefined };
@@ -15,40 +15,44 @@ const admittedAnyone: Admission = { principal: undefined, rate: undefined, refus
 export function createAdmission(options: {
   directory: Directory;
   limiter: RateLimiter;
-  limits: RateLimits;
   policies: Policies;
 }): Pick<Api, "admit" | "admitUpgrade"> {
-  const { directory, limiter, limits, policies } = options;
+  const { directory, limiter, policies } = options;
 
   /** `points` 0: a stream is charged for its events, not for being opened. */
-  async function check(
+  function check(
     accepts: (principal: Principal) => boolean,
     bucket: Bucket,
     points: number,
     credentials: Credentials,
     missing: Reason,
-  ): Promise<Admission> {
+  ): Admission | Promise<Admission> {
     const { token } = credentials;
     if (token === undefined) return refuseStranger(bucket, credentials, missing);
     if (!directory.ready)
       return { principal: undefined, rate: undefined, refusal: new AppError("GET_INSTANCE_FAILED") };
     const principal = directory.principal(token);
     if (principal === undefined || !accepts(principal)) return refuseStranger(bucket, credentials, "INVALID_TOKEN");
-    const charge = limiter.isOn(bucket) ? await limiter.charge(bucket, rateKey(principal), points) : undefined;
+    if (!limiter.isOn(bucket)) return { principal, rate: undefined, refusal: undefined };
+    return charge(bucket, points, principal);
+  }
+
+  async function charge(bucket: Bucket, points: number, principal: Principal): Promise<Admission> {
+    const charge = await limiter.charge(bucket, rateKey(principal), points);
     const refusal = charge !== undefined && charge.granted < points ? new AppError("RATE_LIMITED") : undefined;
     return { principal, rate: charge?.status, refusal };
   }
 
   /** Guessing stays bounded where a bucket is off: it is charged to the global one then. */
   async function refuseStranger(bucket: Bucket, { remoteAddress }: Credentials, reason: Reason): Promise<Admission> {
-    const charged = bucket === Bucket.PUBLISH && limits.publish === 0 ? Bucket.GLOBAL : bucket;
+    const charged = bucket === Bucket.PUBLISH && !limiter.isOn(bucket) ? Bucket.GLOBAL : bucket;
     const charge = await limiter.charge(charged, remoteKey(remoteAddress));
     const refusal = new AppError(charge !== undefined && charge.granted === 0 ? "RATE_LIMITED" : reason);
     return { principal: undefined, rate: charge?.status, refusal };
   }
 
   return {
-    async admit(method: DescMethod, credentials) {
+    admit(method: DescMethod, credentials) {
       const policy = policies.get(method);
       if (policy === undefined) throw new Error(`${method.name} is no method of the contract`);
       if (policy.caller === Caller.ANYONE) return admittedAnyone;

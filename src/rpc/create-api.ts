@@ -19,7 +19,7 @@ import { createHealthMethods } from "./health-methods.js";
 import { createInstanceMethods } from "./instance-methods.js";
 import type { Call } from "./method.js";
 import { readPolicies } from "./policy.js";
-import { createRateLimiter, type RateLimits } from "./rate-limiter.js";
+import type { RateLimiter } from "./rate-limiter.js";
 import { services } from "./services.js";
 import { createValidation } from "./validation.js";
 import { createWebsocketMethods } from "./websocket-methods.js";
@@ -30,18 +30,17 @@ export interface ApiOptions {
   readonly instances: Instances;
   readonly publishing: Publishing;
   readonly health: Health;
-  readonly limits: RateLimits;
+  readonly limiter: RateLimiter;
   readonly logger: Logger;
 }
 
 /** Throws when a method of the contract has no policy or no implementation. */
 export function createApi(options: ApiOptions): Api {
-  const { directory, limits, logger } = options;
+  const { directory, limiter, logger } = options;
   const policies = readPolicies(services);
-  const limiter = createRateLimiter(limits);
   const addressed = createAddressedInstances(options);
   const validation = createValidation(services.flatMap(({ methods }) => methods.map(({ input }) => input)));
-  const stream = createEventStream({ ...options, limiter });
+  const stream = createEventStream(options);
   const methods = new Map(
     [
       ...createWebsocketMethods(options),
@@ -53,14 +52,24 @@ export function createApi(options: ApiOptions): Api {
   for (const desc of policies.keys())
     if (desc.methodKind === "unary" && !methods.has(desc)) throw new Error(`${desc.name} is not implemented`);
 
-  async function resolve(desc: DescMethod, { principal }: Admission, name = ""): Promise<Call> {
+  /** At once for an event, whose instance is found in memory. */
+  function resolve(desc: DescMethod, { principal }: Admission, name = ""): Call | Promise<Call> {
     if (principal === undefined || desc.input.field.instance === undefined)
       return { principal, instance: undefined, entry: undefined };
     if (policies.get(desc)?.carriesEvent) {
       const entry = addressed.entry(principal, name);
       return { principal, instance: entry.instance, entry };
     }
-    return { principal, instance: await addressed.instance(principal, name), entry: undefined };
+    return addressed.instance(principal, name).then((instance) => ({ principal, instance, entry: undefined }));
+  }
+
+  function run(desc: DescMethod, call: Call, decode: () => Message): Message | Promise<Message> {
+    const method = methods.get(desc);
+    if (method === undefined) throw new Error(`${desc.name} is no unary method of the contract`);
+    const request = decoded(decode);
+    // Publishing checks an event's rules by hand, for the stream's sake; twice would be 5 % of a REST publish.
+    if (!policies.get(desc)?.carriesEvent) validation.check(desc.input, request);
+    return method.run(request, call);
   }
 
   /** The one place where failures are logged. */
@@ -74,21 +83,24 @@ export function createApi(options: ApiOptions): Api {
   }
 
   return {
-    ...createAdmission({ directory, limiter, limits, policies }),
+    ...createAdmission({ directory, limiter, policies }),
 
-    async call(desc, admission, instance, decode) {
+    call(desc, admission, instance, decode) {
       let call: Call | undefined;
+      const fail = (error: unknown): never => {
+        throw report(error, desc, call?.instance?.id);
+      };
+      const proceed = (found: Call) => {
+        call = found;
+        return run(desc, found, decode);
+      };
       try {
         if (admission.refusal !== undefined) throw admission.refusal;
-        const method = methods.get(desc);
-        if (method === undefined) throw new Error(`${desc.name} is no unary method of the contract`);
-        call = await resolve(desc, admission, instance);
-        const request = decoded(decode);
-        // Publishing checks an event's rules by hand, for the stream's sake; twice would be 5 % of a REST publish.
-        if (!policies.get(desc)?.carriesEvent) validation.check(desc.input, request);
-        return await method.run(request, call);
+        const found = resolve(desc, admission, instance);
+        const answer = found instanceof Promise ? found.then(proceed) : proceed(found);
+        return answer instanceof Promise ? answer.catch(fail) : answer;
       } catch (error) {
-        throw report(error, desc, call?.instance?.id);
+        return fail(error);
       }
     },
 

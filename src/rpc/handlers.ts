@@ -60,7 +60,7 @@ export function createHandlers(options: HandlersOptions): Handler[] {
 export function createHandler(
   route: UniversalHandler,
   options: {
-    admit: (credentials: Credentials) => Promise<Admission>;
+    admit: (credentials: Credentials) => Admission | Promise<Admission>;
     /** A shorter way for what it takes. */
     batches?: GrpcBatches | undefined;
     carriesEvent: boolean;

@@ -5,10 +5,8 @@ import { type Value, ValueSchema } from "@bufbuild/protobuf/wkt";
 import type { Logger } from "pino";
 import { type CreateInstanceRequest, InstanceService } from "../../gen/eventwire/v1/instance_service_pb.js";
 import { SetWebsocketRequestSchema } from "../../gen/eventwire/v1/websocket_service_pb.js";
-import type { Instance } from "../domain/instance.js";
-import { disabledWebsocket, type Websocket } from "../domain/websocket.js";
+import { disabledWebsocket, type Websocket, websocketToSave } from "../domain/websocket.js";
 import type { Instances } from "../service/instances.js";
-import type { Websockets } from "../service/websockets.js";
 import { describeCause } from "./failure-log.js";
 import { callerMethod, instanceMethod, type Method } from "./method.js";
 import type { Validation } from "./validation.js";
@@ -16,47 +14,48 @@ import { toWebsocket, toWebsocketMessage } from "./websocket-methods.js";
 
 export function createInstanceMethods(options: {
   instances: Instances;
-  websockets: Websockets;
   validation: Validation;
   logger: Logger;
 }): Method[] {
-  const { instances, websockets, validation, logger } = options;
+  const { instances, validation, logger } = options;
 
-  /** Never rejects: the instance exists already, and its creation must not look as if it had failed. */
-  async function configure(instance: Instance, block: JsonObject): Promise<Websocket> {
+  /** A block that breaks the rules is a disabled channel: creation must not fail over it. */
+  function readBlock(request: CreateInstanceRequest): { websocket: Websocket; failure?: unknown } | undefined {
+    const block = inlineBlock(request);
+    if (block === undefined) return undefined;
     try {
-      const request = fromJson(SetWebsocketRequestSchema, { ...block, instance: instance.name });
-      validation.check(SetWebsocketRequestSchema, request);
-      return await websockets.set(instance.id, toWebsocket(request));
-    } catch (error) {
-      logger.warn(
-        { instanceId: instance.id, err: describeCause(error) },
-        "inline websocket configuration refused or not saved: the channel stays disabled",
-      );
-      return saveDisabled(instance);
-    }
-  }
-
-  /** The row keeps `GetWebsocket` from answering "not configured" for a channel that was asked for. */
-  async function saveDisabled(instance: Instance): Promise<Websocket> {
-    try {
-      return await websockets.set(instance.id, disabledWebsocket);
-    } catch (error) {
-      logger.warn({ instanceId: instance.id, err: describeCause(error) }, "disabled websocket configuration not saved");
-      return disabledWebsocket;
+      const asked = fromJson(SetWebsocketRequestSchema, { ...block, instance: request.name });
+      validation.check(SetWebsocketRequestSchema, asked);
+      return { websocket: toWebsocket(asked) };
+    } catch (failure) {
+      return { websocket: disabledWebsocket, failure };
     }
   }
 
   return [
     callerMethod(InstanceService.method.createInstance, async (request, principal) => {
-      const instance = await instances.create(principal.accountId, request.name, request.token || undefined);
-      const block = inlineBlock(request);
-      const { id, name, token } = instance;
+      const block = readBlock(request);
+      const { id, name, token, websocketFailure } = await instances.create({
+        accountId: principal.accountId,
+        name: request.name,
+        token: request.token || undefined,
+        websocket: block?.websocket,
+      });
+      const failure = block?.failure ?? websocketFailure;
+      if (failure !== undefined) {
+        const err = describeCause(failure);
+        logger.warn(
+          { instanceId: id, err },
+          "inline websocket configuration refused or not saved: the channel stays disabled",
+        );
+      }
       return {
         success: true,
         message: "Instance created",
         instance: { id, name, token, status: "disconnected" },
-        ...(block && { websocket: toWebsocketMessage(await configure(instance, block)) }),
+        ...(block && {
+          websocket: toWebsocketMessage(failure === undefined ? websocketToSave(block.websocket) : disabledWebsocket),
+        }),
         data: { token },
       };
     }),

@@ -21,7 +21,7 @@ export interface Call {
 export interface Method {
   readonly desc: DescMethodUnary;
   /** `request` is a valid message of the method's input. */
-  run(request: Message, call: Call): Promise<Message>;
+  run(request: Message, call: Call): Message | Promise<Message>;
 }
 
 type Answer<O extends DescMessage> = MessageInitShape<O> | Promise<MessageInitShape<O>>;
@@ -58,7 +58,14 @@ function method<I extends DescMessage, O extends DescMessage>(
   desc: DescMethodUnary<I, O>,
   run: (request: MessageShape<I>, call: Call) => Answer<O>,
 ): Method {
-  return { desc, run: async (request, call) => create(desc.output, await run(request as MessageShape<I>, call)) };
+  return {
+    desc,
+    run(request, call) {
+      const answer = run(request as MessageShape<I>, call);
+      if (answer instanceof Promise) return answer.then((init) => create(desc.output, init));
+      return create(desc.output, answer);
+    },
+  };
 }
 
 /** The policy of the method promises it; a contradiction in the contract is an internal error. */

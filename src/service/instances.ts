@@ -2,7 +2,8 @@
 
 import { AppError } from "../domain/errors.js";
 import type { Instance, Principal } from "../domain/instance.js";
-import type { InstanceListing, Store } from "../store/store.js";
+import { websocketToSave } from "../domain/websocket.js";
+import type { CreatedInstance, InstanceListing, NewInstance, Store } from "../store/store.js";
 import { failingAs } from "./failure.js";
 import type { InstanceStatus } from "./instance-status.js";
 
@@ -12,8 +13,11 @@ const nameLengthMax = 200;
 export interface Instances {
   /** Undefined: unknown. Rejects with GET_INSTANCE_FAILED. */
   find(accountId: string, name: string): Promise<Instance | undefined>;
-  /** Rejects with INSTANCE_EXISTS, TOKEN_IN_USE, QUOTA_EXCEEDED or CREATE_INSTANCE_FAILED. */
-  create(accountId: string, name: string, token: string | undefined): Promise<Instance>;
+  /**
+   * Together with its configuration, if one is given. Rejects with INSTANCE_EXISTS, TOKEN_IN_USE, QUOTA_EXCEEDED or
+   * CREATE_INSTANCE_FAILED.
+   */
+  create(instance: NewInstance): Promise<CreatedInstance>;
   /**
    * Oldest first. An account sees all of its instances, or those with `names`; an instance sees itself, whatever it
    * asks for. Rejects with INSTANCE_NOT_FOUND when one single unknown name was asked for, or LIST_INSTANCES_FAILED.
@@ -35,8 +39,10 @@ export function createInstances({ store, status }: { store: Store; status: Insta
       return failingAs("GET_INSTANCE_FAILED", store.findInstance(accountId, name));
     },
 
-    create: (accountId, name, token) =>
-      failingAs("CREATE_INSTANCE_FAILED", store.createInstance({ accountId, name, token })),
+    create: (instance) => {
+      const websocket = instance.websocket && websocketToSave(instance.websocket);
+      return failingAs("CREATE_INSTANCE_FAILED", store.createInstance({ ...instance, websocket }));
+    },
 
     async list(principal, names) {
       if (principal.kind === "instance") return read(principal.accountId, { id: principal.id });

@@ -1,34 +1,52 @@
-/** Hears what any node changed in the database, and asks for everything to be read anew whenever it may have missed something. */
+/** Hears what any node changes in the database, and reads everything anew whenever it may have missed something. */
 
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import type { Logger } from "pino";
-import type { Change } from "../directory/replica.js";
-import { connectionConfig } from "./pool.js";
-import { createAttempts } from "./retrying.js";
+import type { Change, Replica } from "../directory/replica.js";
+import { createDirectoryReader } from "./directory-reader.js";
+import { connectionConfig, databaseOn } from "./pool.js";
+import { createAttempts, reasonOf } from "./retrying.js";
+import type { Sealer } from "./sealing.js";
 import { channel, readChange } from "./writing.js";
 
 export interface ChangesOptions {
   readonly url: string;
+  readonly sealer: Sealer;
   readonly logger: Logger;
-  /** Called behind each connection, when nothing can be missed any more. */
-  readonly readAll: () => Promise<void>;
-  readonly read: (change: Change) => Promise<void>;
+  readonly directory: Replica;
 }
 
 export interface Changes {
+  /** Resolves when the directory has been read for the first time, or at the close. */
+  readonly begun: Promise<void>;
+  /** Resolves when the directory knows a change that was committed. Rejects after 5 s without. */
+  follow(change: Change): Promise<void>;
   close(): Promise<void>;
 }
 
 /** What PostgreSQL calls this connection: every running node has one. */
 export const followerName = "eventwire changes";
 
-/** A connection that died without a word is found by asking. */
-const askEveryMs = 10_000;
-const answerMsMax = 5_000;
-const goodbyeMsMax = 500;
+/*
+ * What was missed is in force within five seconds of the return of the database. Before the attempt that succeeds pass at
+ * most, when connections
+ *
+ * - were cut or refused: one wait between attempts (0.5 s, see retrying.ts);
+ * - hung while they were made: the rest of that attempt (2 s) and one wait (0.5 s);
+ * - fell silent: the next question (0.5 s), its answer that does not come (1.5 s) and one wait (0.5 s).
+ *
+ * That leaves 2.5 s for the attempt itself, which reads every instance: 100,000 take less on two busy cores.
+ */
+const connectMsMax = 2_000;
+const askEveryMs = 500;
+const answerMsMax = 1_500;
 
-export function startChanges({ url, logger, readAll, read }: ChangesOptions): Changes {
+/** Of one statement of the reading of everything, while the listening connection answers. */
+const statementMsMax = 10_000;
+const followMsMax = 5_000;
+
+export function startChanges({ url, sealer, logger, directory }: ChangesOptions): Changes {
   const closing = new AbortController();
   const { signal } = closing;
   const attempts = createAttempts({
@@ -37,53 +55,136 @@ export function startChanges({ url, logger, readAll, read }: ChangesOptions): Ch
     success: "changes in the database are followed again",
     signal,
   });
+  /** Undefined while something may have been missed. */
+  let read: ((change: Change) => Promise<void>) | undefined;
+  let reason = "closing";
+  let nextReading = createGate();
+  const begun = nextReading.opened;
   const done = run();
 
   async function run(): Promise<void> {
     while (!signal.aborted) {
       try {
-        await follow();
+        await listen();
       } catch (error) {
+        reason = reasonOf(error);
         if (!signal.aborted) await attempts.failed(error);
       }
     }
+    nextReading.open();
   }
 
   /** Ends with the connection, or with the first change that could not be read: the next connection reads them all. */
-  async function follow(): Promise<never> {
-    const client = new pg.Client({ ...connectionConfig(url, followerName), query_timeout: answerMsMax });
-    let fail: (error: Error) => void = () => {};
-    const failed = new Promise<never>((_, reject) => {
-      fail = reject;
-    });
-    failed.catch(() => {});
-    client.on("error", fail);
-    client.on("end", () => fail(new Error("the connection has ended")));
-    client.on("notification", ({ payload = "" }) => {
-      const change = readChange(payload);
-      if (change !== undefined) read(change).catch(fail);
-    });
-    const abort = () => fail(new Error("closing"));
-    signal.addEventListener("abort", abort);
+  async function listen(): Promise<never> {
+    const lost = new AbortController();
+    const close = () => lost.abort(new Error("closing"));
+    signal.addEventListener("abort", close);
     try {
-      await Promise.race([client.connect(), failed]);
-      await Promise.race([client.query(`listen ${channel}`), failed]);
-      await Promise.race([readAll(), failed]);
+      const client = await connect(url, followerName, lost);
+      const asking = ask(client, lost);
+      asking.catch((error: unknown) => lost.abort(error));
+      // On the listening connection itself: when one of its reads hangs, so does the next question.
+      const reader = createDirectoryReader({ db: databaseOn(client), sealer, logger });
+      const readOne = (change: Change) =>
+        directory.refresh(reader, change).catch((error: unknown) => {
+          lost.abort(error);
+          throw error;
+        });
+      client.on("notification", ({ payload = "" }) => {
+        const change = readChange(payload);
+        if (change !== undefined) readOne(change).catch(() => {});
+      });
+      await client.query(`listen ${channel}`);
+      // From here on nothing can be missed.
+      await directory.reload({ ...reader, readAll: () => unless(lost.signal, readAll(lost)) });
       attempts.succeeded();
-      for (;;) {
-        await Promise.race([delay(askEveryMs, undefined, { ref: false }), failed]);
-        await Promise.race([client.query("select 1"), failed]);
-      }
+      read = readOne;
+      nextReading.open();
+      nextReading = createGate();
+      return await asking;
+    } catch (error) {
+      lost.abort(error);
+      // The first reason of several.
+      throw lost.signal.reason;
     } finally {
-      signal.removeEventListener("abort", abort);
-      await Promise.race([client.end().catch(() => {}), delay(goodbyeMsMax, undefined, { ref: false })]);
+      read = undefined;
+      signal.removeEventListener("abort", close);
     }
   }
 
+  /** On a connection of its own: one out of the pool may be dead, and the listening one goes on being asked. */
+  async function readAll(lost: AbortController) {
+    const client = await connect(url, "eventwire reading", lost);
+    try {
+      return await createDirectoryReader({ db: databaseOn(client), sealer, logger }).readAll();
+    } finally {
+      client.end().catch(() => {});
+    }
+  }
+
+  function notFollowed(): never {
+    throw new Error(`the change was saved, but could not be read back: ${reason}`);
+  }
+
   return {
+    begun,
+    async follow(change) {
+      const end = Date.now() + followMsMax;
+      while (!signal.aborted) {
+        try {
+          if (read !== undefined) return await read(change);
+        } catch {
+          // The connection was lost with it. Even the reading that follows may have begun before the change.
+        }
+        await Promise.race([nextReading.opened, delay(end - Date.now(), undefined, { ref: false }).then(notFollowed)]);
+      }
+      notFollowed();
+    },
     async close() {
       closing.abort();
       await done;
     },
   };
+}
+
+/** Ends with `lost`, and ends it when the connection breaks. */
+async function connect(url: string, name: string, lost: AbortController): Promise<pg.Client> {
+  const client = new pg.Client({
+    ...connectionConfig(url, name),
+    connectionTimeoutMillis: connectMsMax,
+    query_timeout: statementMsMax,
+  });
+  client.on("error", (error) => lost.abort(error));
+  lost.signal.addEventListener("abort", () => void client.end().catch(() => {}));
+  await unless(lost.signal, client.connect());
+  return client;
+}
+
+/** Finds a connection that died without a word. */
+async function ask(client: pg.Client, lost: AbortController): Promise<never> {
+  for (;;) {
+    await delay(askEveryMs, undefined, { signal: lost.signal, ref: false });
+    // A process that was busy for as long looks into its sockets first.
+    const late = () => setImmediate(() => lost.abort(new Error("the database does not answer")));
+    const timer = setTimeout(late, answerMsMax);
+    await client.query("select 1").finally(() => clearTimeout(timer));
+  }
+}
+
+/** Rejects as soon as the signal is aborted, whatever becomes of the work. */
+function unless<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort);
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}
+
+function createGate(): { readonly opened: Promise<void>; readonly open: () => void } {
+  let open: () => void = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
 }

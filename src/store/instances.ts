@@ -5,12 +5,13 @@ import { type Kysely, sql, type Transaction } from "kysely";
 import { AppError } from "../domain/errors.js";
 import type { Instance } from "../domain/instance.js";
 import { generateToken, hashToken } from "../domain/token.js";
+import type { Websocket } from "../domain/websocket.js";
 import { insertToken } from "./accounts.js";
 import { requireKey } from "./key-check.js";
 import type { Schema } from "./schema.js";
 import type { Sealer } from "./sealing.js";
 import type { Store } from "./store.js";
-import { toWebsocket } from "./websockets.js";
+import { saveWebsocket, toWebsocket } from "./websockets.js";
 import { isStorable, isUuid, violated, type Write } from "./writing.js";
 
 type Instances = Pick<
@@ -46,7 +47,7 @@ export function createInstances({ db, write, sealer, accountInstanceQuota }: Ins
       return row && open(row);
     },
 
-    createInstance: ({ accountId, name, token = generateToken("instance") }) =>
+    createInstance: ({ accountId, name, token = generateToken("instance"), websocket }) =>
       write(async (transaction, touch) => {
         await lockAccount(transaction, accountId, accountInstanceQuota > 0);
         await requireKey(transaction, sealer);
@@ -57,7 +58,8 @@ export function createInstances({ db, write, sealer, accountInstanceQuota }: Ins
           throw new AppError("QUOTA_EXCEEDED");
         }
         touch({ kind: "instance", id });
-        return { id, accountId, name, token };
+        const websocketFailure = websocket && (await tryToConfigure(transaction, id, websocket));
+        return { id, accountId, name, token, ...(websocketFailure !== undefined && { websocketFailure }) };
       }),
 
     async listInstances(accountId, { names, id } = {}) {
@@ -151,6 +153,18 @@ async function insertInstance(
   } catch (error) {
     if (violated(error) === "instance_name") throw new AppError("INSTANCE_EXISTS", { cause: error });
     throw error;
+  }
+}
+
+/** What the database says against the row, which must not undo the instance. Throws when nothing can be saved any more. */
+async function tryToConfigure(transaction: Transaction<Schema>, id: string, websocket: Websocket): Promise<unknown> {
+  await sql`savepoint configuring`.execute(transaction);
+  try {
+    await saveWebsocket(transaction, id, websocket);
+    return undefined;
+  } catch (error) {
+    await sql`rollback to savepoint configuring`.execute(transaction);
+    return error;
   }
 }
 

@@ -50,6 +50,18 @@ export const migrations: Record<string, Migration> = {
       await sql`create table key_check (id int primary key, sealed bytea not null)`.execute(db);
     },
   },
+  "0002_rate_counters": {
+    async up(db) {
+      // In the shape that rate-limiter-flexible writes. Unlogged: a count waits for no disk, and a crash of the database
+      // forgets counts that are a minute old at most.
+      await sql`
+        create unlogged table rate_counter (
+          key text primary key,
+          points integer not null,
+          expire bigint
+        )`.execute(db);
+    },
+  },
 };
 
 export async function migrate(db: Kysely<unknown>): Promise<void> {

@@ -3,15 +3,15 @@
 import type { Logger } from "pino";
 import type { Replica } from "../directory/replica.js";
 import { type Changes, startChanges } from "./changes.js";
-import { createDirectoryReader } from "./directory-reader.js";
 import { openEmbeddedPostgres } from "./embedded-postgres.js";
 import { readEncryptionKey } from "./encryption-key.js";
 import { createDatabase } from "./pool.js";
 import { createPostgresStore } from "./postgres-store.js";
 import { PreparationError, prepareAccount, prepareSchema } from "./preparation.js";
+import { createRateCounters } from "./rate-counters.js";
 import { createAttempts, reasonOf } from "./retrying.js";
 import { createSealer } from "./sealing.js";
-import type { Store } from "./store.js";
+import type { RateCounters, Store } from "./store.js";
 
 export interface DatabaseChoice {
   /** Absent: a PostgreSQL of our own in `dataDir`. */
@@ -33,6 +33,8 @@ export interface StoreOptions extends DatabaseChoice {
 
 export interface OpenStore {
   readonly store: Store;
+  /** Costs nothing until it is asked. */
+  readonly rateCounters: RateCounters;
   /**
    * Resolves when the directory has been read. Until then the database is tried again and again; it rejects only with
    * what an operator has to change, in a sentence that says so.
@@ -49,7 +51,7 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
   const { directory, logger, accountToken, onFirstAccount } = options;
   const { url, sealer, closeServer } = await openParts(options, "service", false);
   const db = createDatabase({ url, logger });
-  const reader = createDirectoryReader({ db, sealer, logger });
+  const rateCounters = createRateCounters({ url, logger });
   const closing = new AbortController();
   let changes: Changes | undefined;
 
@@ -59,19 +61,9 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
 
   async function open(): Promise<void> {
     await prepare();
-    await new Promise<void>((done) => {
-      if (closing.signal.aborted) return done();
-      changes = startChanges({
-        url,
-        logger,
-        readAll: async () => {
-          await directory.reload(reader);
-          done();
-        },
-        read: (change) => directory.refresh(reader, change),
-      });
-      closing.signal.addEventListener("abort", () => done());
-    });
+    if (closing.signal.aborted) return;
+    changes = startChanges({ url, sealer, logger, directory });
+    await changes.begun;
   }
 
   async function prepare(): Promise<void> {
@@ -98,8 +90,9 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
   let closed: Promise<void> | undefined;
   async function close(): Promise<void> {
     closing.abort();
-    await bounded(opening.catch(() => {}));
     await changes?.close();
+    await bounded(opening.catch(() => {}));
+    await bounded(rateCounters.close());
     await bounded(db.destroy());
     await closeServer();
   }
@@ -108,11 +101,12 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
     db,
     sealer,
     accountInstanceQuota: options.accountInstanceQuota,
-    follow: (change) => directory.refresh(reader, change),
+    // Until then nothing is known that could be out of date.
+    follow: async (change) => changes?.follow(change),
     isReady: () => directory.ready,
     close: () => (closed ??= close()),
   });
-  return { store, ready: opening, close: store.close };
+  return { store, rateCounters, ready: opening, close: store.close };
 }
 
 /** For one command: without a directory, on the database of a running service if there is one. */

@@ -30,20 +30,31 @@ export interface DatabaseOptions {
 }
 
 export function createDatabase({ url, logger, statementMs = statementMsMax }: DatabaseOptions): Kysely<Schema> {
+  const pool = createPool({ ...connectionConfig(url, "eventwire"), max: connectionsMax }, logger, statementMs);
+  return new Kysely<Schema>({ dialect: new PostgresDialect({ pool: withoutSilentConnections(pool) }) });
+}
+
+export function createPool(config: pg.PoolConfig, logger: Logger, statementMs: number): pg.Pool {
   const pool = new pg.Pool({
-    ...connectionConfig(url, "eventwire"),
-    max: connectionsMax,
     idleTimeoutMillis: 30_000,
     statement_timeout: statementMs,
     idle_in_transaction_session_timeout: statementMs,
     // The server ends a statement first, if there still is one.
     query_timeout: statementMs + 2_000,
+    ...config,
   });
   // An idle connection was lost. The next caller gets another one, or says why there is none.
   pool.on("error", (error) => logger.debug({ err: error }, "an idle database connection was lost"));
   // In use, it has told its query so; without somebody who listens, this would end the process.
   pool.on("connect", (client) => client.on("error", () => {}));
-  return new Kysely<Schema>({ dialect: new PostgresDialect({ pool: withoutSilentConnections(pool) }) });
+  return pool;
+}
+
+/** Of one connection, whose statements come one after the other. */
+export function databaseOn(client: pg.Client): Kysely<Schema> {
+  const connection = { query: (text: string, values: unknown[]) => client.query(text, values), release() {} };
+  const pool = { connect: async () => connection, end: async () => {} } as unknown as PostgresPool;
+  return new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
 }
 
 /** A connection whose peer did not answer in time is thrown away; pg would hand it to the next caller. */

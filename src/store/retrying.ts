@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 
 const firstDelayMs = 100;
-const delayMsMax = 5_000;
+const delayMsMax = 500;
 /** The same reason is not told again sooner. */
 const quietMs = 30_000;
 

@@ -20,6 +20,18 @@ export interface InstanceListing {
   readonly websocket: Websocket | undefined;
 }
 
+export interface NewInstance {
+  readonly accountId: string;
+  readonly name: string;
+  readonly token?: string | undefined;
+  readonly websocket?: Websocket | undefined;
+}
+
+export interface CreatedInstance extends Instance {
+  /** Why the configuration was left out. */
+  readonly websocketFailure?: unknown;
+}
+
 /**
  * Every method rejects with what the driver says when the database is out of reach; the caller names the failure.
  * Every write commits together with its notification, and resolves only after this node's directory has applied it:
@@ -34,8 +46,11 @@ export interface Store {
   revokeAccount(id: string): Promise<boolean>;
 
   findInstance(accountId: string, name: string): Promise<Instance | undefined>;
-  /** Rejects with AppError INSTANCE_EXISTS, TOKEN_IN_USE or QUOTA_EXCEEDED. The token is generated unless given. */
-  createInstance(instance: { accountId: string; name: string; token?: string | undefined }): Promise<Instance>;
+  /**
+   * Rejects with AppError INSTANCE_EXISTS, TOKEN_IN_USE or QUOTA_EXCEEDED. The token is generated unless given. The
+   * configuration is saved with the instance; one that the database refuses is left out.
+   */
+  createInstance(instance: NewInstance): Promise<CreatedInstance>;
   /** Oldest first; all of the account, or those with these names or this id. */
   listInstances(accountId: string, only?: { names?: readonly string[]; id?: string }): Promise<InstanceListing[]>;
   /** Its configuration and token go with it. False: it was gone already. */
@@ -52,4 +67,13 @@ export interface Store {
   /** Why the database cannot be used now; undefined when it can. Asked afresh, bounded to 2 s. */
   trouble(): Promise<"unreachable" | "starting" | undefined>;
   close(): Promise<void>;
+}
+
+/** Where the nodes on one database count calls together: the client that rate-limiter-flexible wants, and its table. */
+export interface RateCounters {
+  readonly table: string;
+  /** Rejects within 2 s; at once, while the database is known to be out of reach. */
+  query(statement: { name?: string; text: string; values: unknown[] }): Promise<{ rows: unknown[] }>;
+  /** Statements that were rejected. */
+  readonly rejected: number;
 }

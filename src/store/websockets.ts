@@ -1,6 +1,6 @@
 /** The queries on channel configurations. */
 
-import type { Kysely } from "kysely";
+import type { Kysely, Transaction } from "kysely";
 import { AppError } from "../domain/errors.js";
 import type { EventType } from "../domain/event-type.js";
 import type { Websocket } from "../domain/websocket.js";
@@ -24,22 +24,11 @@ export function createWebsockets({ db, write }: { db: Kysely<Schema>; write: Wri
 
     async setWebsocket(instanceId, websocket) {
       if (!isUuid(instanceId)) throw new AppError("INSTANCE_NOT_FOUND");
-      const set = {
-        enabled: websocket.enabled,
-        events: [...websocket.events],
-        media_base64: websocket.mediaBase64,
-        updated_at: new Date(),
-      };
       return write(async (transaction, touch) => {
         try {
-          const row = await transaction
-            .insertInto("websocket")
-            .values({ instance_id: instanceId, ...set })
-            .onConflict((conflict) => conflict.column("instance_id").doUpdateSet(set))
-            .returning(shown)
-            .executeTakeFirstOrThrow();
+          const saved = await saveWebsocket(transaction, instanceId, websocket);
           touch({ kind: "instance", id: instanceId });
-          return toWebsocket(row) as Websocket;
+          return saved;
         } catch (error) {
           if (violated(error) === "websocket_instance") throw new AppError("INSTANCE_NOT_FOUND", { cause: error });
           throw error;
@@ -47,6 +36,22 @@ export function createWebsockets({ db, write }: { db: Kysely<Schema>; write: Wri
       });
     },
   };
+}
+
+/** Returns what was persisted. */
+export async function saveWebsocket(
+  transaction: Transaction<Schema>,
+  instanceId: string,
+  { enabled, events, mediaBase64 }: Websocket,
+): Promise<Websocket> {
+  const set = { enabled, events: [...events], media_base64: mediaBase64, updated_at: new Date() };
+  const row = await transaction
+    .insertInto("websocket")
+    .values({ instance_id: instanceId, ...set })
+    .onConflict((conflict) => conflict.column("instance_id").doUpdateSet(set))
+    .returning(shown)
+    .executeTakeFirstOrThrow();
+  return toWebsocket(row) as Websocket;
 }
 
 const shown = ["enabled", "events", "media_base64"] as const;

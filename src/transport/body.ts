@@ -10,7 +10,7 @@ export class Body {
   #chunks: Buffer[] = [];
   #size = 0;
   #result: Buffer | NoBody | undefined;
-  #wake: (() => void) | undefined;
+  #wake: ((result: Buffer | NoBody) => void) | undefined;
 
   /** To be made in the very turn of the request: uWebSockets pushes, and keeps nothing. */
   constructor(exchange: Exchange, limit: number) {
@@ -24,13 +24,11 @@ export class Body {
    * The whole body. One over the limit is known as soon as it is announced or has come that far; the rest of it is read
    * and thrown away behind the answer, since cutting the connection would take the answer from the client.
    */
-  async whole(): Promise<Buffer | NoBody> {
-    if (this.#result === undefined) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-    return this.#result as Buffer | NoBody;
+  whole(): Promise<Buffer | NoBody> {
+    return new Promise((resolve) => {
+      if (this.#result === undefined) this.#wake = resolve;
+      else resolve(this.#result);
+    });
   }
 
   /** Nobody will ask for it. */
@@ -54,7 +52,7 @@ export class Body {
     if (this.#result !== undefined) return;
     this.#result = result;
     this.#chunks = [];
-    this.#wake?.();
+    this.#wake?.(result);
   }
 }
 

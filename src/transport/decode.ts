@@ -13,7 +13,7 @@ import {
   mergeFromJson,
 } from "@bufbuild/protobuf";
 import { raw_json_of } from "../../gen/eventwire/v1/policy_pb.js";
-import { scanMembers } from "../json/scan.js";
+import { scanMembers, textAt } from "../json/scan.js";
 import { isString, queryFields, type Route } from "./http-rule.js";
 import type { RequestHead } from "./request.js";
 
@@ -60,10 +60,13 @@ function decodeRaw({ method, variable }: Route, rawFields: readonly DescField[])
     .flatMap((field) => [...new Set([field.jsonName, field.name])].map((member) => ({ field, member })))
     .filter(({ member }) => !replaced.has(member));
   const names = [...raw, ...parsed].map(({ member }) => member);
+  if (!method.input.fields.every(({ fieldKind, oneof }) => fieldKind === "scalar" || oneof !== undefined))
+    throw new Error(`${method.input.typeName} has fields that a copy of an empty message would share.`);
+  const empty = create(method.input);
   return (head, instance, body) => {
     checkContentType(head.contentType);
     const ranges = scanMembers(body, names);
-    const message = create(method.input);
+    const message = { ...empty };
     if (variable !== undefined) assign(message, variable, instance ?? "");
     for (const { field, member } of parsed) {
       const range = ranges[member];
@@ -75,7 +78,7 @@ function decodeRaw({ method, variable }: Route, rawFields: readonly DescField[])
     }
     for (const { field, member } of raw) {
       const range = ranges[member];
-      if (range !== undefined) assign(message, field, body.subarray(range.start, range.end));
+      if (range !== undefined) assign(message, field, textAt(body, range));
     }
     return message;
   };

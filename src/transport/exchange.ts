@@ -57,7 +57,8 @@ export class Exchange implements Credentials {
   /** Goes out with whatever is answered. */
   rate: RateStatus | undefined;
   readonly #context: ExchangeContext;
-  readonly #startedAt = performance.now();
+  /** Where nobody logs it, absent. */
+  readonly #startedAt: number | undefined;
   #onAborted: (() => void) | undefined;
   #state: "open" | "answered" | "aborted" = "open";
 
@@ -67,6 +68,7 @@ export class Exchange implements Credentials {
     this.res = res;
     this.#context = context;
     context.traffic.begin();
+    if (context.logger.isLevelEnabled("debug")) this.#startedAt = performance.now();
     this.head = new RequestHead(req);
   }
 
@@ -99,7 +101,8 @@ export class Exchange implements Credentials {
     if (!this.open) return;
     const { res } = this;
     res.cork(() => {
-      res.writeStatus(statusLine(status));
+      // uWebSockets writes "200 OK" by itself.
+      if (status !== 200) res.writeStatus(statusLine(status));
       res.writeHeader("Content-Type", json);
       this.#writeHeaders(headers);
       if (this.head.method === "HEAD") this.#endEmpty();
@@ -167,9 +170,11 @@ export class Exchange implements Credentials {
 
   /** Never the query: it may hold a token. */
   #log(status: number | "aborted"): void {
-    const { logger } = this.#context;
-    if (!logger.isLevelEnabled("debug")) return;
+    if (this.#startedAt === undefined) return;
     const { method, path } = this.head;
-    logger.debug({ method, path, status, ms: Math.round(performance.now() - this.#startedAt) }, "request");
+    this.#context.logger.debug(
+      { method, path, status, ms: Math.round(performance.now() - this.#startedAt) },
+      "request",
+    );
   }
 }

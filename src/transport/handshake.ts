@@ -1,33 +1,31 @@
 /** Whether a request is the WebSocket handshake of RFC 6455, section 4.2.1. */
 
-import type { HttpRequest } from "./uws.js";
-
 /** 16 bytes in base64: the last digit stands for four bits of the last byte, so its other two are zero. */
 const keyFormat = /^[A-Za-z0-9+/]{21}[AQgw]==$/;
 
-/** The `Sec-WebSocket-Key` of a proper handshake, else undefined. To be read while uWebSockets owns the request. */
-export function handshakeKey(req: HttpRequest): string | undefined {
-  const upgrade: string[] = [];
-  const connection: string[] = [];
-  const versions: string[] = [];
-  const keys: string[] = [];
-  req.forEach((name, value) => {
-    if (name === "upgrade") upgrade.push(...tokens(value));
-    else if (name === "connection") connection.push(...tokens(value));
-    else if (name === "sec-websocket-version") versions.push(value.trim());
-    else if (name === "sec-websocket-key") keys.push(value.trim());
-  });
-  const [key, ...furtherKeys] = keys;
-  const proper =
-    upgrade.includes("websocket") &&
-    connection.includes("upgrade") &&
-    versions.join() === "13" &&
-    furtherKeys.length === 0 &&
-    key !== undefined &&
-    keyFormat.test(key);
-  return proper ? key : undefined;
+/** Its headers; of one that stands twice the values, joined by a comma as RFC 9110, section 5.3, reads them. */
+export interface HandshakeHeaders {
+  upgrade: string | undefined;
+  connection: string | undefined;
+  version: string | undefined;
+  key: string | undefined;
 }
 
-function tokens(value: string): string[] {
-  return value.split(",").map((token) => token.trim().toLowerCase());
+/** The `Sec-WebSocket-Key` of a proper handshake, else undefined. */
+export function handshakeKey({ upgrade, connection, version, key }: HandshakeHeaders): string | undefined {
+  const trimmed = key?.trim();
+  const proper =
+    names(upgrade, "websocket") &&
+    names(connection, "upgrade") &&
+    version?.trim() === "13" &&
+    trimmed !== undefined &&
+    keyFormat.test(trimmed);
+  return proper ? trimmed : undefined;
+}
+
+/** Whether a list of tokens has this one. */
+function names(list: string | undefined, token: string): boolean {
+  if (list === undefined) return false;
+  const text = list.toLowerCase();
+  return text === token || text.split(",").some((part) => part.trim() === token);
 }

@@ -1,6 +1,7 @@
 /** What an answer depends on in the head of a request, copied while uWebSockets still owns it. */
 
 import { tokenFrom } from "../rpc/credentials.js";
+import { type HandshakeHeaders, handshakeKey } from "./handshake.js";
 import type { HttpRequest } from "./uws.js";
 
 export class RequestHead {
@@ -23,6 +24,8 @@ export class RequestHead {
   ambiguous = false;
   #token = "";
   #authorization = "";
+  /** Absent where nothing of a handshake was sent. */
+  #handshake: HandshakeHeaders | undefined;
 
   constructor(req: HttpRequest) {
     this.method = req.getCaseSensitiveMethod();
@@ -58,13 +61,34 @@ export class RequestHead {
         case "authorization":
           this.#authorization ||= value;
           break;
+        case "upgrade":
+        case "connection":
+          this.#addToHandshake(name, value);
+          break;
+        case "sec-websocket-version":
+          this.#addToHandshake("version", value);
+          break;
+        case "sec-websocket-key":
+          this.#addToHandshake("key", value);
+          break;
       }
     });
     if (hosts > 1 || framings > 1) this.ambiguous = true;
   }
 
+  /** The `Sec-WebSocket-Key` of a proper handshake, else undefined. */
+  get handshakeKey(): string | undefined {
+    return this.#handshake && handshakeKey(this.#handshake);
+  }
+
   /** `query`: where the query may carry one too. */
   token(query?: string | undefined): string | undefined {
     return tokenFrom(this.#token, this.#authorization, query);
+  }
+
+  #addToHandshake(header: keyof HandshakeHeaders, value: string): void {
+    this.#handshake ??= { upgrade: undefined, connection: undefined, version: undefined, key: undefined };
+    const known = this.#handshake[header];
+    this.#handshake[header] = known === undefined ? value : `${known},${value}`;
   }
 }

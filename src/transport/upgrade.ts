@@ -7,9 +7,9 @@ import type { Principal } from "../domain/instance.js";
 import type { Hub } from "../hub/hub.js";
 import type { Subscriber } from "../hub/subscriber.js";
 import type { Api } from "../rpc/api.js";
+import { BorrowedCork } from "./borrowed-cork.js";
 import type { Header } from "./cors.js";
 import { type Exchange, type ExchangeContext, exchanging } from "./exchange.js";
-import { handshakeKey } from "./handshake.js";
 import { instanceName } from "./instance-name.js";
 import { queryToken } from "./query-token.js";
 import type { HttpRequest, TemplatedApp, us_socket_context_t } from "./uws.js";
@@ -48,10 +48,11 @@ interface SocketData {
 
 export function mountUpgrade(app: TemplatedApp, pattern: string, options: UpgradeOptions): void {
   const { hub, context, onUpgrade } = options;
+  const borrowedCork = new BorrowedCork<SocketData>();
 
-  async function observed(exchange: Exchange, req: HttpRequest, socketContext?: us_socket_context_t): Promise<void> {
+  async function observed(exchange: Exchange, _: HttpRequest, socketContext?: us_socket_context_t): Promise<void> {
     try {
-      onUpgrade(await serve(options, exchange, req, socketContext));
+      onUpgrade(await serve(options, borrowedCork, exchange, socketContext));
     } catch (error) {
       onUpgrade(AppError.from(error).reason);
       throw error;
@@ -73,6 +74,7 @@ export function mountUpgrade(app: TemplatedApp, pattern: string, options: Upgrad
       const data = ws.getUserData();
       const { opening } = data;
       data.opening = undefined;
+      borrowedCork.opened(ws);
       if (opening !== undefined) data.subscriber = hub.add(ws, opening.entry, opening.principal);
     },
 
@@ -86,6 +88,7 @@ export function mountUpgrade(app: TemplatedApp, pattern: string, options: Upgrad
     },
 
     close(ws) {
+      borrowedCork.closed(ws);
       const { subscriber } = ws.getUserData();
       if (subscriber !== undefined) hub.remove(subscriber);
     },
@@ -97,12 +100,11 @@ export function mountUpgrade(app: TemplatedApp, pattern: string, options: Upgrad
 
 async function serve(
   options: UpgradeOptions,
+  borrowedCork: BorrowedCork<SocketData>,
   exchange: Exchange,
-  req: HttpRequest,
   socketContext: us_socket_context_t | undefined,
 ): Promise<string> {
   const { head } = exchange;
-  const key = handshakeKey(req);
   exchange.queryToken = queryToken(head.query);
   const admission = await options.api.admitUpgrade(Bucket.GLOBAL, exchange);
   exchange.rate = admission.rate;
@@ -112,6 +114,7 @@ async function serve(
   const opening = findOpening(options.directory, admission.principal, name);
   if (!options.context.cors.mayConnect(head.origin, head.host)) throw new AppError("ORIGIN_NOT_ALLOWED");
   if (options.context.draining.aborted) return refuse(exchange, "SHUTTING_DOWN", comeBack);
+  const key = head.handshakeKey;
   if (key === undefined || socketContext === undefined) return refuse(exchange, "UPGRADE_REQUIRED", upgradeRequired);
   const reservation = options.hub.reserve(opening.entry);
   try {
@@ -127,9 +130,9 @@ async function serve(
     exchange.res.cork(() => {
       exchange.res.writeStatus("101 Switching Protocols");
       exchange.writeSharedHeaders();
-      exchange.finish(101);
-      exchange.res.upgrade(data, key, "", "", socketContext);
     });
+    exchange.finish(101);
+    borrowedCork.run(exchange.res, () => exchange.res.upgrade(data, key, "", "", socketContext));
     return "accepted";
   } finally {
     reservation.release();

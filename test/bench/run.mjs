@@ -87,13 +87,17 @@ if (options.rounds !== undefined) size.rounds = Number(options.rounds);
 
 /** In a process of its own where the workload wants small kernel buffers and they can be had. */
 async function run(workload) {
-  if (!workload.narrow || options.inner !== undefined || !canNarrow()) return workload.run({ ...size, available, log });
+  if (!workload.narrow || options.inner !== undefined || !canNarrow(workload.narrow))
+    return workload.run({ ...size, available, log });
   const file = `${cache}inner.json`;
   const arguments_ = [
     ...process.argv.slice(2).filter((word, at, all) => word !== "--only" && all[at - 1] !== "--only"),
   ];
   const only = [workload.name, ...systems].join(",");
-  runNarrow([process.execPath, fileURLToPath(import.meta.url), ...arguments_, "--only", only, "--inner", file]);
+  runNarrow(
+    [process.execPath, fileURLToPath(import.meta.url), ...arguments_, "--only", only, "--inner", file],
+    workload.narrow,
+  );
   const inner = JSON.parse(readFileSync(file, "utf8"))[workload.name];
   return { ...inner, narrow: true };
 }
@@ -107,9 +111,10 @@ for (const workload of chosen) {
     log(`${workload.name} failed: ${error.stack}`);
     results[workload.name] = { error: error.message };
   }
+  // After each one: what was measured survives whatever ends the run.
+  writeFileSync(options.inner ?? `${cache}results.json`, JSON.stringify(results, undefined, 1));
 }
 
-writeFileSync(options.inner ?? `${cache}results.json`, JSON.stringify(results, undefined, 1));
 if (options.inner !== undefined) process.exit(0);
 const about = { machine: describeMachine(), mode: options.quick ? "quick run" : "full run", leftOut };
 const report = renderReport(results, about);

@@ -156,7 +156,7 @@ describe.skipIf(!hasNatsServer)("over NATS", () => {
 
         const lostAt = Date.now();
         if (how === "killed") await nats.kill();
-        else nats.freeze();
+        else await nats.freeze();
         near.publish(eventOf(instance, 2));
         expect(await near.flush()).toBe(false);
         expect(near.trouble()).toBe("unreachable");

@@ -1,64 +1,179 @@
-/** Two servers on one database: what one changes, the sockets of the other feel. */
+/** Two servers on one database: whatever one changes acts on the open sockets of the other. */
 
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { type Consumer, dataOf, openConsumer } from "../support/consumer.js";
+import { type DatabaseProxy, startDatabaseProxy } from "../support/database-proxy.js";
 import { type PublicServer, startPublicServer } from "../support/public-server.js";
 
 const shared = { ACCOUNT_TOKEN: "ta_of-two-nodes", ENCRYPTION_KEY: "5".repeat(64) };
 
+/** Where everything is changed. */
 let near: PublicServer;
+/** Where the sockets are. */
 let far: PublicServer;
+/** Between the far one and the database. */
+let proxy: DatabaseProxy;
 beforeAll(async () => {
   near = await startPublicServer(shared);
-  far = await startPublicServer(shared, async () => near.database.url);
+  far = await startPublicServer(shared, async () => {
+    proxy = await startDatabaseProxy(near.database.url);
+    return proxy.url;
+  });
 });
 afterAll(async () => {
   await far.close();
+  await proxy.close();
   await near.close();
 });
 
-function call(server: PublicServer, method: string, path: string, body?: object): Promise<Response> {
-  return fetch(`${server.url}${path}`, {
+interface Channel {
+  readonly id: string;
+  readonly name: string;
+  readonly accountId: string;
+  readonly accountToken: string;
+  readonly consumer: Consumer;
+}
+
+async function call(server: PublicServer, token: string, method: string, path: string, body?: object) {
+  const response = await fetch(`${server.url}${path}`, {
     method,
-    headers: { token: shared.ACCOUNT_TOKEN, "content-type": "application/json" },
+    headers: { token, "content-type": "application/json" },
     ...(body !== undefined && { body: JSON.stringify(body) }),
   });
+  return { status: response.status, body: (await response.json()) as { instance: { id: string } } };
 }
 
-/** Made at the far node. Connected at the near one as soon as it has heard of it. */
-async function connect(instance: string): Promise<Consumer> {
-  const body = { name: instance, token: `token-of-${instance}`, websocketEnabled: true };
-  expect((await call(far, "POST", "/api/instance/new", body)).status).toBe(201);
-  while ((await call(near, "GET", `/ws/${instance}`)).status !== 426);
-  return openConsumer(near.url, `/ws/${instance}?token=token-of-${instance}`);
+/** An instance of an account of its own, made at the near node, with a socket at the far one. */
+async function openChannel(name: string, socketToken: "account" | "instance"): Promise<Channel> {
+  const { account, token } = await near.operate((store) => store.createAccount({ name }));
+  const instance = { name, token: `token-of-${name}`, websocketEnabled: true, websocketEvents: bothTypes };
+  let created: Awaited<ReturnType<typeof call>>;
+  do created = await call(near, token, "POST", "/api/instance/new", instance);
+  while (created.status === 401);
+  expect(created.status).toBe(201);
+  while ((await call(far, token, "GET", `/ws/${name}`)).status !== 426);
+  const consumer = await openConsumer(
+    far.url,
+    `/ws/${name}?token=${socketToken === "account" ? token : instance.token}`,
+  );
+  return { id: created.body.instance.id, name, accountId: account.id, accountToken: token, consumer };
 }
 
-it("an edit of the filter at one is in force on open sockets of the other", async () => {
-  const consumer = await connect("edited");
-  await call(far, "POST", "/api/events/websocket/edited", { enabled: true, events: ["label.update"] });
-  // The news is under way: once a pair of events arrives without its first one, it has come.
-  for (let n = 0, seen = "call.update"; seen === "call.update"; n++) {
-    for (const event of ["call.update", "label.update"]) {
-      await call(near, "POST", "/api/events/publish/edited", { event, data: { n } });
-    }
+const bothTypes = ["call.update", "message.exchange"];
+
+async function configure({ name, accountToken }: Channel, websocket: object): Promise<void> {
+  const { status } = await call(near, accountToken, "POST", `/api/events/websocket/${name}`, websocket);
+  expect(status).toBe(200);
+}
+
+/** Publishes one event of each type, and tells what has come: `true` in place of media that stands in the frame. */
+async function publishBoth({ name, accountToken, consumer }: Channel, n: number): Promise<Record<string, unknown>> {
+  const path = `/api/events/publish/${name}`;
+  const media = { message: { media: {} } };
+  for (const body of [
+    { event: "message.exchange", data: { n, ...media }, media: "aGVsbG8=" },
+    { event: "call.update", data: { n } },
+  ])
+    expect((await call(far, accountToken, "POST", path, body)).status).toBe(200);
+  const come: Record<string, unknown> = {};
+  do {
     const frame = await consumer.next();
-    expect(dataOf(frame)).toEqual({ n });
-    seen = JSON.parse(frame).event;
-    if (seen === "call.update") expect(JSON.parse(await consumer.next()).event).toBe("label.update");
-  }
+    expect(dataOf(frame).n).toBe(n);
+    come[JSON.parse(frame).event] = frame.includes("aGVsbG8=");
+  } while (!("call.update" in come));
+  return come;
+}
+
+/** Each edit leaves `call.update` in the filter, so that a pair of events is known to have been delivered. */
+async function until(channel: Channel, come: Record<string, unknown>): Promise<void> {
+  let n = 0;
+  while (JSON.stringify(await publishBoth(channel, n)) !== JSON.stringify(come)) n++;
+}
+
+interface Kind {
+  readonly socketToken: "account" | "instance";
+  change(channel: Channel): Promise<unknown>;
+  acts(channel: Channel): Promise<void>;
+}
+
+const kinds: Record<string, Kind> = {
+  "an edited filter": {
+    socketToken: "instance",
+    change: (channel) => configure(channel, { enabled: true, events: ["call.update"] }),
+    acts: (channel) => until(channel, { "call.update": false }),
+  },
+  "media in the frame": {
+    socketToken: "instance",
+    change: (channel) => configure(channel, { enabled: true, events: bothTypes, mediaBase64: true }),
+    acts: (channel) => until(channel, { "message.exchange": true, "call.update": false }),
+  },
+  "a disabled channel": {
+    socketToken: "instance",
+    change: (channel) => configure(channel, { enabled: false }),
+    async acts(channel) {
+      const upgrade = () => call(far, channel.accountToken, "GET", `/ws/${channel.name}`);
+      while ((await upgrade()).status === 426);
+      expect((await upgrade()).body).toMatchObject({ error: { message: expect.stringContaining("not enabled") } });
+      expect(await publishBoth(channel, 0)).toEqual({ "message.exchange": false, "call.update": false });
+    },
+  },
+  "a deleted instance": {
+    socketToken: "instance",
+    change: ({ name, accountToken }) => call(near, accountToken, "DELETE", `/api/instance/delete/${name}`),
+    async acts({ consumer }) {
+      expect(await consumer.closed).toEqual([4004, "instance deleted"]);
+    },
+  },
+  "a replaced token of an instance": {
+    socketToken: "instance",
+    change: ({ id }) => near.operate((store) => store.rotateInstanceToken(id)),
+    async acts({ consumer }) {
+      expect(await consumer.closed).toEqual([4001, "token revoked"]);
+    },
+  },
+  "a revoked account": {
+    socketToken: "account",
+    change: ({ accountId }) => near.operate((store) => store.revokeAccount(accountId)),
+    async acts({ consumer }) {
+      expect(await consumer.closed).toEqual([4001, "token revoked"]);
+    },
+  },
+  "a revoked account, and with it the tokens of its instances,": {
+    socketToken: "instance",
+    change: ({ accountId }) => near.operate((store) => store.revokeAccount(accountId)),
+    async acts({ consumer }) {
+      expect(await consumer.closed).toEqual([4001, "token revoked"]);
+    },
+  },
+};
+
+const nameOf = (kind: string, when: string) => `${kind} ${when}`.replaceAll(/[^a-z]+/g, "-");
+
+it.each(Object.entries(kinds))("%s at one node acts on an open socket of the other", async (kind, tools) => {
+  const channel = await openChannel(nameOf(kind, "at-once"), tools.socketToken);
+  await tools.change(channel);
+  await tools.acts(channel);
 });
 
-it("a deletion at one closes the sockets of the other", async () => {
-  const consumer = await connect("deleted");
-  expect((await call(far, "DELETE", "/api/instance/delete/deleted")).status).toBe(200);
-  expect(await consumer.closed).toEqual([4004, "instance deleted"]);
-});
+describe("what was changed while the other node's connections to the database", () => {
+  const troubles = ["were cut", "fell silent", "were silent for so long that attempts hang"];
 
-it("a replaced token ends the sockets of the other that were opened with it", async () => {
-  const consumer = await connect("rotated");
-  const { instances } = (await (await call(near, "GET", "/api/instance/list?instanceName=rotated")).json()) as {
-    instances: { id: string }[];
-  };
-  await far.operate((store) => store.rotateInstanceToken(instances[0]?.id ?? ""));
-  expect(await consumer.closed).toEqual([4001, "token revoked"]);
+  it.each(troubles)("%s acts on its open sockets when the database is back", async (trouble) => {
+    const channels: [Kind, Channel][] = [];
+    for (const [kind, tools] of Object.entries(kinds))
+      channels.push([tools, await openChannel(nameOf(kind, trouble), tools.socketToken)]);
+    onTestFinished(() => proxy.heal());
+    const told = far.log.length;
+    if (trouble === "were cut") await proxy.cut();
+    else proxy.silence();
+    for (const [{ change }, channel] of channels) await change(channel);
+    const hangs = () => far.log.slice(told).some((line) => line.includes('"reason":"timeout expired"'));
+    if (trouble.endsWith("hang")) await expect.poll(hangs, { timeout: 20_000 }).toBe(true);
+    await proxy.heal();
+    for (const [{ acts }, channel] of channels) await acts(channel);
+    // Not only that once: news are heard again.
+    const channel = await openChannel(nameOf("afterwards", trouble), "instance");
+    await kinds["an edited filter"]?.change(channel);
+    await kinds["an edited filter"]?.acts(channel);
+  });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { CheckedObject } from "../../src/json/checked-object.js";
 import { JsonError } from "../../src/json/cursor.js";
-import { scanMembers } from "../../src/json/scan.js";
+import { scanMembers, textAt } from "../../src/json/scan.js";
 
 const scan = (text: string | Buffer): Record<string, string> => {
   const bytes = Buffer.from(text as string);
@@ -36,5 +37,19 @@ describe("scanMembers", () => {
 
   it("refuses bytes that are not UTF-8", () => {
     expect(() => scan(Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]))).toThrow(JsonError);
+  });
+});
+
+describe("textAt", () => {
+  const bytes = Buffer.from('  {"a":{"b":1},"c":[{}]}').subarray(2);
+
+  it.each([
+    ["a", '{"b":1}', true],
+    ["c", "[{}]", false],
+  ])("gives the text of %s, marked as checked when it is an object", (name, text, isObject) => {
+    const range = scanMembers(bytes, [name])[name];
+    const found = textAt(bytes, range ?? { start: 0, end: 0 });
+    expect(Buffer.from(found).toString()).toBe(text);
+    expect(found instanceof CheckedObject).toBe(isObject);
   });
 });

@@ -81,8 +81,9 @@ describe("an instance", () => {
       const created = await createWith({ websocketEnabled: true });
       expect(created.status).toBe(200);
       expect(created.answer.websocket).toEqual(disabled);
+      expect(await saved(created)).toBeUndefined();
       const { id } = created.answer.instance as { id: string };
-      expect(node.log.filter((line) => line.instanceId === id)).toMatchObject([{ level: 40 }, { level: 40 }]);
+      expect(node.log.filter((line) => line.instanceId === id)).toMatchObject([{ level: 40 }]);
     } finally {
       await query(node.database.url, "drop trigger refuse on websocket");
     }

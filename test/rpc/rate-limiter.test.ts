@@ -1,18 +1,48 @@
-/** Fixed windows of 60 s. */
+/** Fixed windows of 60 s, wherever they are counted. */
 
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { pino } from "pino";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { Bucket } from "../../gen/eventwire/v1/policy_pb.js";
-import { createRateLimiter } from "../../src/rpc/rate-limiter.js";
+import { createClusterRateLimiter } from "../../src/rpc/cluster-rate-limiter.js";
+import { createNodeRateLimiter } from "../../src/rpc/node-rate-limiter.js";
+import type { RateLimiter, RateLimits } from "../../src/rpc/rate-limiter.js";
+import { startDatabaseProxy } from "../support/database-proxy.js";
+import { createTestDatabase, query, type TestDatabase } from "../support/postgres.js";
+import { type Node, openReadyNode } from "../support/store.js";
 
 const start = 1_700_000_000_500;
+const reset = 1_700_000_061;
 
-beforeEach(() => void vi.useFakeTimers({ now: start }));
-afterEach(() => void vi.useRealTimers());
+let database: TestDatabase;
+let node: Node;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  node = await openReadyNode(database.url);
+});
+afterAll(async () => {
+  await node.close();
+  await database.drop();
+});
 
-describe("the rate limiter", () => {
+beforeEach(() => void vi.useFakeTimers({ now: start, toFake: ["Date"] }));
+afterEach(async () => {
+  vi.useRealTimers();
+  await query(database.url, "truncate rate_counter");
+});
+
+const kinds: [string, (limits: RateLimits) => RateLimiter][] = [
+  ["of one node", createNodeRateLimiter],
+  ["of a cluster", (limits) => createClusterRateLimiter(limits, node.rateCounters)],
+  [
+    "of a cluster whose database is gone",
+    (limits) =>
+      createClusterRateLimiter(limits, { table: "t", rejected: 0, query: () => Promise.reject(new Error("gone")) }),
+  ],
+];
+
+describe.each(kinds)("the rate limiter %s", (_, createRateLimiter) => {
   it("counts down within a window that begins with the first call and resets at a whole second", async () => {
     const limiter = createRateLimiter({ global: 3, create: 20, publish: 0 });
-    const reset = 1_700_000_061;
     expect(await limiter.charge(Bucket.GLOBAL, "a")).toEqual({ granted: 1, status: { limit: 3, remaining: 2, reset } });
     vi.advanceTimersByTime(59_999);
     expect(await limiter.charge(Bucket.GLOBAL, "a")).toEqual({ granted: 1, status: { limit: 3, remaining: 1, reset } });
@@ -25,7 +55,6 @@ describe("the rate limiter", () => {
 
   it("refuses beyond the limit without making the window longer", async () => {
     const limiter = createRateLimiter({ global: 2, create: 0, publish: 0 });
-    const reset = 1_700_000_061;
     await limiter.charge(Bucket.GLOBAL, "a");
     await limiter.charge(Bucket.GLOBAL, "a");
     for (let call = 0; call < 5; call++) {
@@ -66,5 +95,77 @@ describe("the rate limiter", () => {
     expect(limiter.isOn(Bucket.GLOBAL)).toBe(false);
     expect(await limiter.charge(Bucket.GLOBAL, "a")).toBeUndefined();
     expect(await limiter.charge(Bucket.UNSPECIFIED, "a")).toBeUndefined();
+  });
+});
+
+describe("the rate limiter of a cluster", () => {
+  const limits = { global: 3, create: 1, publish: 10 };
+
+  it("has one window for all nodes", async () => {
+    const other = await openReadyNode(database.url);
+    const [near, far] = [node, other].map(({ rateCounters }) => createClusterRateLimiter(limits, rateCounters));
+    expect(await near?.charge(Bucket.GLOBAL, "a")).toMatchObject({ status: { remaining: 2, reset } });
+    vi.advanceTimersByTime(30_000);
+    expect(await far?.charge(Bucket.GLOBAL, "a")).toMatchObject({ granted: 1, status: { remaining: 1, reset } });
+    expect(await near?.charge(Bucket.GLOBAL, "a")).toMatchObject({ granted: 1, status: { remaining: 0, reset } });
+    expect(await far?.charge(Bucket.GLOBAL, "a")).toMatchObject({ granted: 0, status: { remaining: 0, reset } });
+    expect(await near?.charge(Bucket.PUBLISH, "a", 7)).toMatchObject({ granted: 7 });
+    expect(await far?.charge(Bucket.PUBLISH, "a", 7)).toMatchObject({ granted: 3, status: { remaining: 0 } });
+    vi.advanceTimersByTime(30_000);
+    expect(await far?.charge(Bucket.GLOBAL, "a")).toMatchObject({ granted: 1, status: { remaining: 2 } });
+    await other.close();
+  });
+
+  it("grants no more than the limit to calls at the same time", async () => {
+    const other = await openReadyNode(database.url);
+    const many = { global: 50, create: 0, publish: 0 };
+    const limiters = [node, other].map(({ rateCounters }) => createClusterRateLimiter(many, rateCounters));
+    const charges = await Promise.all(
+      Array.from({ length: 200 }, (_, call) => limiters[call % 2]?.charge(Bucket.GLOBAL, "crowd")),
+    );
+    expect(charges.reduce((sum, charge) => sum + (charge?.granted ?? 0), 0)).toBe(50);
+    await other.close();
+  });
+
+  it("asks the database no more for a key that has used up its window", async () => {
+    const limiter = createClusterRateLimiter(limits, node.rateCounters);
+    await limiter.charge(Bucket.CREATE, "a");
+    await query(database.url, "truncate rate_counter");
+    expect(await limiter.charge(Bucket.CREATE, "a")).toMatchObject({ granted: 0, status: { remaining: 0, reset } });
+    expect((await query(database.url, "select * from rate_counter")).rows).toEqual([]);
+  });
+
+  it("has one row per key and bucket, which is removed when its window has ended a minute ago", async () => {
+    // Begun by the clock of this test.
+    const begun = await openReadyNode(database.url);
+    const limiter = createClusterRateLimiter(limits, begun.rateCounters);
+    await limiter.charge(Bucket.GLOBAL, "old");
+    await limiter.charge(Bucket.GLOBAL, "old");
+    vi.advanceTimersByTime(120_001);
+    await limiter.charge(Bucket.PUBLISH, "new");
+    const keys = async () => (await query(database.url, "select key from rate_counter")).rows.map(({ key }) => key);
+    await vi.waitFor(async () => expect(await keys()).toEqual(["publish:new"]), 10_000);
+    await begun.close();
+  });
+
+  it("counts alone while the database is gone, falls back at once, says so once, and comes back", async () => {
+    const proxy = await startDatabaseProxy(database.url);
+    const log: { msg: string }[] = [];
+    const logger = pino({ level: "info" }, { write: (line: string) => void log.push(JSON.parse(line)) });
+    const cut = await openReadyNode(proxy.url, { logger });
+    const told = (text: string) => log.filter(({ msg }) => msg.includes(text)).length;
+    const limiter = createClusterRateLimiter(limits, cut.rateCounters);
+    await limiter.charge(Bucket.GLOBAL, "a");
+    proxy.silence();
+    for (const granted of [1, 1, 1, 0, 0])
+      expect(await limiter.charge(Bucket.GLOBAL, "a")).toMatchObject({ granted, status: { limit: 3 } });
+    expect(told("this node counts them alone")).toBe(1);
+    expect(cut.rateCounters.rejected).toBe(5);
+    await proxy.heal();
+    await vi.waitFor(() => expect(told("counted in the database again")).toBe(1), 20_000);
+    expect(await limiter.charge(Bucket.GLOBAL, "a")).toMatchObject({ granted: 1, status: { remaining: 1 } });
+    expect(cut.rateCounters.rejected).toBe(5);
+    await cut.close();
+    await proxy.close();
   });
 });

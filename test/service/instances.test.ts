@@ -15,7 +15,8 @@ beforeAll(async () => {
   node = await startServiceNode();
   account = node.directory.principal(node.token) as Principal;
   instances = createInstances({ store: node.store, status: status() });
-  for (const name of ["one", "two", "three"]) await instances.create(account.accountId, name, `token-${name}`);
+  const { accountId } = account;
+  for (const name of ["one", "two", "three"]) await instances.create({ accountId, name, token: `token-${name}` });
 });
 afterAll(() => node.close());
 
@@ -65,7 +66,7 @@ describe("finding", () => {
 
 describe("deleting", () => {
   it("says so when the instance was gone already", async () => {
-    const { id } = await instances.create(account.accountId, "short-lived", undefined);
+    const { id } = await instances.create({ accountId: account.accountId, name: "short-lived" });
     await instances.delete(id);
     await expect(instances.delete(id)).rejects.toMatchObject({ reason: "INSTANCE_NOT_FOUND" });
   });

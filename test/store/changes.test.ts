@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,11 +7,10 @@ import { clusterUser, openCluster } from "../../src/store/cluster.js";
 import { freePort, startPostmaster, stopPostmaster } from "../../src/store/postmaster.js";
 import { startDatabaseProxy } from "../support/database-proxy.js";
 import { createTestDatabase, query, type TestDatabase } from "../support/postgres.js";
-import { type Node, openNode, openReadyNode } from "../support/store.js";
+import { anyWebsocket, caughtUp, makeInstance, openNode, openReadyNode } from "../support/store.js";
 
 let database: TestDatabase;
 const opened: { close(): Promise<void> }[] = [];
-const anyWebsocket = { enabled: true, events: [], mediaBase64: false } as const;
 
 /** Closed behind the test, last opened first. */
 function closing<T extends { close(): Promise<void> }>(thing: T): T {
@@ -22,24 +20,6 @@ function closing<T extends { close(): Promise<void> }>(thing: T): T {
 
 async function closeAll(): Promise<void> {
   for (let thing = opened.pop(); thing !== undefined; thing = opened.pop()) await thing.close();
-}
-
-async function makeInstance(node: Node, name: string) {
-  const { account, token } = await node.store.createAccount({ name: `account of ${name}` });
-  const instance = await node.store.createInstance({ accountId: account.id, name });
-  return { ...instance, accountToken: token };
-}
-
-/**
- * Resolves when the node knows everything that was committed before. News of one database come in order, so it does once
- * it knows of something later; what changes before it is first seen is not told, hence as often as it takes.
- */
-async function caughtUp(writer: Node, node: Node): Promise<void> {
-  const name = randomUUID();
-  const { id } = await makeInstance(writer, name);
-  for (let mediaBase64 = true; !node.news.all.includes(`changed ${name}`); mediaBase64 = !mediaBase64) {
-    await writer.store.setWebsocket(id, { ...anyWebsocket, mediaBase64 });
-  }
 }
 
 beforeEach(async () => {
@@ -126,6 +106,19 @@ describe("a node whose listening connection is cut", () => {
     expect(node.directory.instanceById(same.id)).toBe(entry);
     expect(node.directory.instanceById(edited.id)?.websocket?.mediaBase64).toBe(true);
     expect(node.directory.principal(revoked.accountToken)).toBeUndefined();
+  });
+
+  it("answers no write before it knows it", async () => {
+    const node = closing(await openReadyNode(database.url));
+    const { id } = await makeInstance(node, "desk");
+    for (let write = 0; write < 20; write++) {
+      const websocket = { ...anyWebsocket, mediaBase64: write % 2 === 0 };
+      const cut = cutListeners(database.url);
+      await node.store.setWebsocket(id, websocket);
+      expect(node.directory.instanceById(id)?.websocket).toEqual(websocket);
+      await cut;
+      await caughtUp(node, node);
+    }
   });
 
   it("hears of changes again afterwards", async () => {

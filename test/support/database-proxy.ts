@@ -6,9 +6,9 @@ export interface DatabaseProxy {
   readonly url: string;
   /** Ends every connection and refuses new ones. */
   cut(): Promise<void>;
-  /** Connections stay open, and nothing passes any more. */
+  /** Connections stay open, new ones are taken, and nothing passes any more. */
   silence(): void;
-  /** New connections pass. */
+  /** New connections pass. Those that fell silent stay so, as behind a router that has forgotten them. */
   heal(): Promise<void>;
   close(): Promise<void>;
 }
@@ -18,16 +18,17 @@ export async function startDatabaseProxy(databaseUrl: string): Promise<DatabaseP
   const sockets = new Set<Socket>();
   let server: Server | undefined;
   let port = 0;
-  let silent = false;
+  let line = { silent: false };
 
   function accept(near: Socket): void {
+    const mine = line;
     const far = connect(Number(target.port), target.hostname);
     for (const [socket, other] of [
       [near, far],
       [far, near],
     ] as const) {
       sockets.add(socket);
-      socket.on("data", (chunk) => silent || other.write(chunk));
+      socket.on("data", (chunk) => mine.silent || other.write(chunk));
       socket.on("error", () => {});
       socket.on("close", () => {
         sockets.delete(socket);
@@ -59,11 +60,10 @@ export async function startDatabaseProxy(databaseUrl: string): Promise<DatabaseP
     url: url.href,
     cut,
     silence() {
-      silent = true;
+      line.silent = true;
     },
     async heal() {
-      if (silent) await cut();
-      silent = false;
+      if (line.silent) line = { silent: false };
       await listen();
     },
     close: cut,

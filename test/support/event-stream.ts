@@ -11,6 +11,8 @@ type Batch = MessageInitShape<typeof PublishEventsRequestSchema>;
 export interface Acknowledgement {
   readonly sequence: number;
   readonly published: number;
+  /** Only where it is false. */
+  readonly otherNodesReached?: boolean | undefined;
   readonly refusals: readonly { readonly index: number; readonly reason: string; readonly message: string }[];
 }
 
@@ -56,7 +58,8 @@ export function openEventStream(
       const { value, done } = await answers.next();
       if (done) return undefined;
       const refusals = value.refusals.map(({ index, reason, message }) => ({ index, reason, message }));
-      return { sequence: Number(value.sequence), published: value.published, refusals };
+      const { published, otherNodesReached } = value;
+      return { sequence: Number(value.sequence), published, refusals, otherNodesReached };
     },
   };
 }

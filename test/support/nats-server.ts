@@ -1,11 +1,12 @@
 /** A real nats-server on a port of its own, that can be killed, frozen and started again there. */
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { canRun } from "./can-run.js";
+import { until } from "./until.js";
 
 export const hasNatsServer = await canRun("nats-server", ["--version"]);
 
@@ -15,10 +16,11 @@ export interface NatsServer {
   readonly port: number;
   /** Resolves when it is gone. */
   kill(): Promise<void>;
-  /** On the same port. Resolves when it takes connections. */
-  start(): Promise<void>;
-  /** SIGSTOP and SIGCONT. */
-  freeze(): void;
+  /** On the same port, with another configuration if one is given. Resolves when it takes connections. */
+  start(config?: string): Promise<void>;
+  /** SIGSTOP; resolves when it has stopped. */
+  freeze(): Promise<void>;
+  /** SIGCONT. */
   thaw(): void;
   close(): Promise<void>;
 }
@@ -28,11 +30,17 @@ export async function startNatsServer(config = ""): Promise<NatsServer> {
   const directory = mkdtempSync(join(tmpdir(), "eventwire-nats-"));
   const port = await freePort();
   const file = join(directory, "nats.conf");
-  writeFileSync(file, `host: 127.0.0.1\nport: ${port}\nmax_payload: 33554432\n${config}`);
+  configure(config);
   let child: ChildProcess | undefined;
   let gone: Promise<unknown> = Promise.resolve();
 
-  async function start(): Promise<void> {
+  function configure(more: string): void {
+    const payload = more.includes("max_payload") ? "" : "max_payload: 33554432\n";
+    writeFileSync(file, `host: 127.0.0.1\nport: ${port}\n${payload}${more}`);
+  }
+
+  async function start(another?: string): Promise<void> {
+    if (another !== undefined) configure(another);
     const started = spawn("nats-server", ["-c", file], { stdio: ["ignore", "ignore", "pipe"] });
     child = started;
     gone = new Promise((done) => started.on("close", done));
@@ -58,7 +66,12 @@ export async function startNatsServer(config = ""): Promise<NatsServer> {
     port,
     start,
     kill,
-    freeze: () => void child?.kill("SIGSTOP"),
+    async freeze() {
+      child?.kill("SIGSTOP");
+      const threads = `/proc/${child?.pid}/task`;
+      const stopped = (thread: string) => /\) T /.test(readFileSync(`${threads}/${thread}/stat`, "utf8"));
+      await until(() => readdirSync(threads).every(stopped));
+    },
     thaw: () => void child?.kill("SIGCONT"),
     async close() {
       await kill();

@@ -23,8 +23,15 @@ export interface RunningServer extends Program {
 
 const main = resolve("dist/src/main.js");
 
-/** Ends with its test. Nothing but `env` and what a process needs is in its environment. */
-export function startProgram(args: readonly string[], env: Record<string, string> = {}): Program {
+/** Who hears how to end it. */
+export type AtEnd = (end: () => Promise<void>) => void;
+
+/** Ends with its test, unless `atEnd` says otherwise. Nothing but `env` and what a process needs is in its environment. */
+export function startProgram(
+  args: readonly string[],
+  env: Record<string, string> = {},
+  atEnd: AtEnd = onTestFinished,
+): Program {
   const child = spawn(process.execPath, [main, ...args], {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
     stdio: ["ignore", "pipe", "pipe"],
@@ -47,7 +54,7 @@ export function startProgram(args: readonly string[], env: Record<string, string
       done(code ?? signal ?? -1);
     });
   });
-  onTestFinished(async () => {
+  atEnd(async () => {
     if (!over) child.kill("SIGTERM");
     await ended;
   });
@@ -78,8 +85,8 @@ export function startProgram(args: readonly string[], env: Record<string, string
 }
 
 /** Started with free ports, and listening. */
-export async function startServerProgram(env: Record<string, string>): Promise<RunningServer> {
-  const program = startProgram([], { PORT: "0", GRPC_PORT: "0", HOST: "127.0.0.1", ...env });
+export async function startServerProgram(env: Record<string, string>, atEnd?: AtEnd): Promise<RunningServer> {
+  const program = startProgram([], { PORT: "0", GRPC_PORT: "0", HOST: "127.0.0.1", ...env }, atEnd);
   await program.printed("Eventwire listens on");
   const [, url = "", grpcUrl = ""] = /listens on (\S+) \(public\) and (\S+) /.exec(program.stdout) ?? [];
   return Object.defineProperties(program, { url: { value: url }, grpcUrl: { value: grpcUrl } }) as RunningServer;

@@ -12,6 +12,7 @@ import { createMemoryDirectory } from "../../src/directory/memory-directory.js";
 import type { Api } from "../../src/rpc/api.js";
 import { createApi } from "../../src/rpc/create-api.js";
 import { createHandlers } from "../../src/rpc/handlers.js";
+import { createNodeRateLimiter } from "../../src/rpc/node-rate-limiter.js";
 import type { RateLimits } from "../../src/rpc/rate-limiter.js";
 import { createHealth } from "../../src/service/health.js";
 import { createInstanceStatus } from "../../src/service/instance-status.js";
@@ -82,7 +83,7 @@ export async function startServiceNode(options: ServiceNodeOptions = {}): Promis
     instances: createInstances({ store, status }),
     publishing: createPublishing({ directory, bus, status, publishMaxBytes, busOutage: "accept" }),
     health,
-    limits: { global: 0, create: 0, publish: 0, ...options.limits },
+    limiter: createNodeRateLimiter({ global: 0, create: 0, publish: 0, ...options.limits }),
     logger,
   });
   const shutdown = new AbortController();

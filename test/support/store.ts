@@ -1,5 +1,6 @@
 /** A node of the control plane for tests: the store and its directory, on a real database. */
 
+import { randomUUID } from "node:crypto";
 import { EventEmitter, once } from "node:events";
 import { tmpdir } from "node:os";
 import { pino } from "pino";
@@ -52,6 +53,26 @@ export async function openReadyNode(databaseUrl: string, options?: Partial<Store
   const node = await openNode(databaseUrl, options);
   await node.ready;
   return node;
+}
+
+export const anyWebsocket = { enabled: true, events: [], mediaBase64: false } as const;
+
+export async function makeInstance(node: Node, name: string) {
+  const { account, token } = await node.store.createAccount({ name: `account of ${name}` });
+  const instance = await node.store.createInstance({ accountId: account.id, name });
+  return { ...instance, accountToken: token };
+}
+
+/**
+ * Resolves when the node knows everything that was committed before. News of one database come in order, so it does once
+ * it knows of something later; what changes before it is first seen is not told, hence as often as it takes.
+ */
+export async function caughtUp(writer: Node, node: Node): Promise<void> {
+  const name = randomUUID();
+  const { id } = await makeInstance(writer, name);
+  for (let mediaBase64 = true; !node.news.all.includes(`changed ${name}`); mediaBase64 = !mediaBase64) {
+    await writer.store.setWebsocket(id, { ...anyWebsocket, mediaBase64 });
+  }
 }
 
 function listenTo(directory: Replica): News {

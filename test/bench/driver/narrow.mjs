@@ -6,16 +6,15 @@
 import { spawnSync } from "node:child_process";
 import { has } from "./machine.mjs";
 
-export const sendBufferMax = 65_536;
+const enter = (sendBufferMax) =>
+  `ip link set lo up && echo "4096 16384 ${sendBufferMax}" > /proc/sys/net/ipv4/tcp_wmem && exec "$@"`;
+const words = (command, sendBufferMax) => ["--net", "sh", "-c", enter(sendBufferMax), "sh", ...command];
 
-const enter = `ip link set lo up && echo "4096 16384 ${sendBufferMax}" > /proc/sys/net/ipv4/tcp_wmem && exec "$@"`;
-const words = (command) => ["--net", "sh", "-c", enter, "sh", ...command];
+export const canNarrow = (sendBufferMax) =>
+  has("unshare") && has("ip") && spawnSync("unshare", words(["true"], sendBufferMax), { stdio: "ignore" }).status === 0;
 
-export const canNarrow = () =>
-  has("unshare") && has("ip") && spawnSync("unshare", words(["true"]), { stdio: "ignore" }).status === 0;
-
-/** Runs a command there and waits for it. */
-export function runNarrow(command) {
-  const { status } = spawnSync("unshare", words(command), { stdio: ["ignore", "inherit", "inherit"] });
+/** Runs a command where a send buffer has at most so many bytes, and waits for it. */
+export function runNarrow(command, sendBufferMax) {
+  const { status } = spawnSync("unshare", words(command, sendBufferMax), { stdio: ["ignore", "inherit", "inherit"] });
   if (status !== 0) throw new Error(`ended with ${status}`);
 }

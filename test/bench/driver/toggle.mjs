@@ -15,6 +15,9 @@ import { cpuNs, pause, resume, sleep } from "./processes.mjs";
  * @property {number} loadUs CPU of its load generator
  */
 
+/** The same, another one first: so that no system always follows the same other one. */
+export const rotate = (list, by) => list.map((_, at) => list[(at + by) % list.length]);
+
 /**
  * Every system gets its events alike: `burst` of them at once, the next burst when the last frame of the one before has
  * arrived everywhere. So a turn of the server has exactly `burst` events, whoever publishes them.
@@ -31,7 +34,7 @@ import { cpuNs, pause, resume, sleep } from "./processes.mjs";
  */
 export async function playRound(contestants, options) {
   const { burst, framesPerEvent, seconds, turnMs = 130, first = 0, ahead = burst, perTurn = burst } = options;
-  const order = contestants.map((_, at) => contestants[(at + first) % contestants.length]);
+  const order = rotate(contestants, first);
   const before = new Map();
   for (const c of order) before.set(c, { cpu: cpuNs(c.running.pids), stat: await c.generator.ask("stat"), ms: 0 });
   const busyBefore = coreBusyNs();

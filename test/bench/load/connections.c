@@ -73,7 +73,7 @@ static void request_upgrade(struct connection *c) {
                         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
                         path, options.host, options.port);
   c->state = UPGRADING;
-  watch(c, EPOLL_CTL_MOD, EPOLLIN);
+  watch(c, EPOLL_CTL_MOD, EPOLLIN | EPOLLET);
   connection_write(c, text, (size_t)length);
 }
 
@@ -140,32 +140,39 @@ static size_t read_answer(struct connection *c, const uint8_t *bytes, size_t len
   return (size_t)(end - bytes) + 4;
 }
 
-static void readable(struct connection *c) {
+/* Answers whether there may be more to read: edge-triggered epoll tells of it only once, which saves a poll per read. */
+static int read_some(struct connection *c) {
   static uint8_t buffer[KEEP + READ_MAX];
   if (c->left >= DISCARD_FROM && c->kept == 0 && options.protocol != NATS) {
     ssize_t dropped = recv(c->fd, NULL, c->left, MSG_TRUNC);
     if (dropped > 0) c->left -= (uint64_t)dropped;
     else if (dropped == 0 || errno != EAGAIN) connection_close(c, 1006);
-    return;
+    return dropped > 0 && c->left == 0;
   }
   memcpy(buffer, c->keep, c->kept);
   ssize_t got = recv(c->fd, buffer + c->kept, READ_MAX, 0);
   if (got <= 0) {
     if (got == 0 || errno != EAGAIN) connection_close(c, 1006);
-    return;
+    return 0;
   }
   size_t all = c->kept + (size_t)got, used = 0;
   if (c->state == UPGRADING) used = read_answer(c, buffer, all);
   if (c->state >= JOINING) used += frames_feed(c, buffer + used, all - used, now_ns());
-  if (c->state == FREE) return;
+  if (c->state == FREE) return 0;
   if (all - used > KEEP) {
     connection_close(c, 1006);
-    return;
+    return 0;
   }
   c->kept = (uint32_t)(all - used);
-  if (c->kept == 0) return;
+  if (c->kept == 0) return got == READ_MAX;
   if (c->keep == NULL) c->keep = malloc(KEEP);
   memcpy(c->keep, buffer + used, c->kept);
+  return got == READ_MAX;
+}
+
+static void waste(void) {
+  uint64_t until = now_ns() + (uint64_t)options.waste_ns;
+  while (now_ns() < until) continue;
 }
 
 void connection_ready(struct connection *c, uint32_t events) {
@@ -175,7 +182,8 @@ void connection_ready(struct connection *c, uint32_t events) {
     else request_upgrade(c);
     return;
   }
-  readable(c);
+  while (read_some(c)) continue;
+  if (options.waste_ns > 0) waste();
 }
 
 void connections_drop(void) {
@@ -202,6 +210,6 @@ void connections_thaw(void) {
     struct connection *c = &connections[i];
     if (!c->frozen) continue;
     c->frozen = 0;
-    watch(c, EPOLL_CTL_ADD, EPOLLIN);
+    watch(c, EPOLL_CTL_ADD, EPOLLIN | EPOLLET);
   }
 }

@@ -17,8 +17,11 @@ export const collectingNode = [
 ];
 export const accountToken = "bench-account-token";
 
-/** @param {import("./payload.mjs").Shape} shape */
-export async function startEventwire(shape) {
+/**
+ * @param {import("./payload.mjs").Shape} shape
+ * @param {Record<string, string>} more settings
+ */
+export async function startEventwire(shape, more = {}) {
   const directory = scratchDirectory("eventwire");
   const [port, grpcPort] = [await freePort(), await freePort()];
   const env = {
@@ -33,6 +36,7 @@ export async function startEventwire(shape) {
     RATE_LIMIT_CREATE: "0",
     DRAIN_SECONDS: "0",
     LOG_LEVEL: "warn",
+    ...more,
   };
   const child = start(serverCore, [...collectingNode, program], { env, gentle: true });
   child.stdout.resume();

@@ -2,7 +2,6 @@
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { sendBufferMax } from "../driver/narrow.mjs";
 import { workloads } from "../workloads/catalogue.mjs";
 import { barsTable } from "./bars.mjs";
 import { tables } from "./tables.mjs";
@@ -22,14 +21,15 @@ export function renderReport(results, { machine, mode, leftOut }) {
     const result = results[name];
     if (result === undefined) continue;
     parts.push(`### ${title}`, result.error ? `Failed: ${result.error}` : tables[kind](result));
-    if (narrow) parts.push(result.narrow ? narrowed : asIs);
+    if (narrow) parts.push(result.narrow ? narrowed(narrow) : asIs);
   }
   const bars = barsTable(results);
   if (bars !== undefined) parts.push("### Bars", bars);
   return parts.join("\n\n");
 }
 
-const narrowed = `The kernel's send buffer was limited to ${sendBufferMax / 1024} KiB (tcp_wmem, in a network namespace).`;
+const narrowed = (bytes) =>
+  `The kernel's send buffer was limited to ${bytes / 1024} KiB (tcp_wmem, in a network namespace).`;
 const asIs = "The kernel's send buffer was as it is (about 4 MB per socket): small ones need root.";
 
 /** Everything outside the markers stays as it is. */

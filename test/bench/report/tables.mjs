@@ -125,8 +125,7 @@ export const tables = {
       ]),
     ),
 
-  storm({ samples }) {
-    const systems = unique(samples.map(({ system }) => system));
+  storm({ systems, samples }) {
     const row = (system) => {
       const found = compare(samples, system, systems[0], "usPerUpgrade");
       const of = (key) => number(middle(samples, key, (s) => s.system === system));
@@ -140,8 +139,23 @@ export const tables = {
     return table(["system", `${titleOf(systems[0])} = 1`, "CPU µs per upgrade", "upgrades/s seen"], systems.map(row));
   },
 
-  ingest({ samples }) {
-    const systems = unique(samples.map(({ system }) => system));
+  generator({ systems, samples }) {
+    const bursts = unique(samples.map(({ burst }) => burst));
+    const cell = (system, burst) => {
+      const found = compare(samples, system, systems[0], "usPerFrame", (s) => s.burst === burst);
+      const share = middle(samples, "loadShare", (s) => s.system === system && s.burst === burst);
+      return `${ratio(found?.median)} ± ${percent(found?.spread)} (${percent(share)})`;
+    };
+    return [
+      "CPU of the server per frame, and in brackets the generator's CPU as a part of it.",
+      table(
+        ["generator", ...bursts.map((burst) => `K = ${burst}`)],
+        systems.map((system) => [system, ...bursts.map((burst) => cell(system, burst))]),
+      ),
+    ].join("\n\n");
+  },
+
+  ingest({ systems, samples }) {
     const row = (system) => {
       const us = middle(samples, "usPerEvent", (s) => s.system === system);
       return [system, number(us), number(1e6 / us), percent(middle(samples, "loadShare", (s) => s.system === system))];
@@ -150,5 +164,27 @@ export const tables = {
       ["way", "CPU µs per event", "events per second of CPU", "publisher's CPU, as a part of the server's"],
       systems.map(row),
     );
+  },
+
+  nodes({ latencies, floods }) {
+    const at = (values, part) => number(values.toSorted((a, b) => a - b)[Math.floor(values.length * part)]);
+    const latency = Object.entries(latencies).flatMap(([way, { frame, answer }]) => [
+      [`${way}: frame`, at(frame, 0.5), at(frame, 0.99), number(frame.length)],
+      [`${way}: answer`, at(answer, 0.5), at(answer, 0.99), number(answer.length)],
+    ]);
+    const ways = unique(floods.map(({ way }) => way));
+    const of = (way, what) => number(middle(floods, what, (f) => f.way === way));
+    return [
+      table(["REST, one event at a time", "p50 µs", "p99 µs", "events"], latency),
+      table(
+        [
+          "stream, batches of 64",
+          "events/s",
+          "CPU µs per event where it is taken",
+          "CPU µs per event where the socket is",
+        ],
+        ways.map((way) => [way, of(way, "perSecond"), of(way, "nearUs"), of(way, "farUs")]),
+      ),
+    ].join("\n\n");
   },
 };

@@ -1,8 +1,10 @@
 /** Every workload, in the order of the report. */
 
 import { frozen } from "./frozen.mjs";
+import { generator } from "./generator.mjs";
 import { idle } from "./idle.mjs";
 import { ingest } from "./ingest.mjs";
+import { nodes } from "./nodes.mjs";
 import { rates } from "./rates.mjs";
 import { saturation } from "./saturation.mjs";
 import { storm } from "./storm.mjs";
@@ -76,15 +78,21 @@ export const workloads = [
     title: "One frozen reader among 1,000, frames of 2 KiB, 200 events/s",
     shape: { size: 2 * KiB, instances: 1, sockets: 1000 },
     rate: 200,
+    narrow: 64 * KiB,
     systems: ["hub", "stream"],
   }),
   stuck({
     name: "stuck",
-    title: "1,000 frozen readers",
-    shapes: [
-      { size: 2 * KiB, instances: 1, sockets: 1000, perSecond: 100 },
-      { size: 256 * KiB, instances: 1, sockets: 1000, media: true, perSecond: 20 },
-    ],
+    title: "1,000 frozen readers, frames of 2 KiB",
+    shape: { size: 2 * KiB, instances: 1, sockets: 1000, perSecond: 100 },
+    narrow: 64 * KiB,
+    systems: ["hub", "stream"],
+  }),
+  stuck({
+    name: "stuckmedia",
+    title: "1,000 frozen readers, media in frames of 256 KiB",
+    shape: { size: 256 * KiB, instances: 1, sockets: 1000, media: true, perSecond: 20 },
+    narrow: 1024 * KiB,
     systems: ["hub", "stream"],
   }),
   idle({ name: "idle", title: "20,000 idle sockets", sockets: 20_000, systems: all }),
@@ -94,5 +102,12 @@ export const workloads = [
     sockets: 10_000,
     systems: ["publish", "hub", "stream", ...others],
   }),
+  generator({
+    name: "generator",
+    title: "The load generator's own cost: 1,000 sockets, frames of 400 B",
+    shape: { size: 400, instances: 1, sockets: 1000 },
+    bursts: [1, 4, 16],
+  }),
   ingest({ name: "ingest", title: "Taking events in: 400 B" }),
+  nodes({ name: "nodes", title: "Between nodes: 400 B over NATS" }),
 ];

@@ -4,13 +4,13 @@ import { connectAll, oneByOne } from "../driver/contest.mjs";
 import { pause, resume, sleep } from "../driver/processes.mjs";
 import { playWindow } from "./rates.mjs";
 
-export function frozen({ name, title, shape, rate, systems }) {
+export function frozen({ name, title, shape, rate, narrow, systems }) {
   return {
     name,
     title,
     systems,
     kind: "frozen",
-    narrow: true,
+    narrow,
     async run({ available, rounds, windowSeconds, log }) {
       // A small receive buffer: the kernel's room for it must be full within the window.
       const options = { load: { small: 1, small_bytes: 4096 } };

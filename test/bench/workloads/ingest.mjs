@@ -4,6 +4,7 @@ import { createInterface } from "node:readline";
 import { startGenerator } from "../driver/generator.mjs";
 import { loadCore, serverCore } from "../driver/machine.mjs";
 import { cpuNs, firstLine, kill, pause, resume, sleep, start } from "../driver/processes.mjs";
+import { rotate } from "../driver/toggle.mjs";
 import { peers, script } from "../peers/catalogue.mjs";
 import { startEventwire } from "../peers/eventwire.mjs";
 
@@ -27,7 +28,7 @@ export function ingest({ name, title }) {
     systems: ["stream"],
     kind: "ingest",
     async run({ available, rounds, log }) {
-      if (!available("stream")) return { samples: [] };
+      if (!available("stream")) return { systems: [], samples: [] };
       log(`${title}: starting Eventwire and a bare route`);
       const eventwire = await startEventwire({ size, instances: 2 });
       const bare = start(serverCore, [process.execPath, script("rest-server")]);
@@ -45,7 +46,7 @@ export function ingest({ name, title }) {
         for (const { pids } of floods) pause(pids);
         for (let round = -1; round < rounds; round++) {
           for (let turn = 0; turn < turnsPerRound; turn++) {
-            for (const flood of floods) {
+            for (const flood of rotate(floods, round + 1 + turn)) {
               const sample = await play(flood);
               if (round >= 0) samples.push({ system: flood.system, round, ...sample });
             }
@@ -57,12 +58,12 @@ export function ingest({ name, title }) {
         await kill(bare);
         await eventwire.close();
       }
-      return { samples };
+      return { systems: floods.map(({ system }) => system), samples };
     },
   };
 }
 
-async function startFlood(system, pids, { batch, ...told }) {
+export async function startFlood(system, pids, { batch, ...told }) {
   const words = [
     process.execPath,
     script("eventwire-publisher"),
@@ -85,7 +86,7 @@ async function startFlood(system, pids, { batch, ...told }) {
   return { system, pids, child, ask };
 }
 
-async function play({ pids, ask }) {
+export async function play({ pids, ask }) {
   resume(pids);
   const cpu = cpuNs(pids);
   const before = await ask("go");

@@ -2,8 +2,12 @@
 
 import { connectAll, openContest } from "../driver/contest.mjs";
 import { cpuNs, pause, resume, sleep } from "../driver/processes.mjs";
+import { rotate } from "../driver/toggle.mjs";
 
-const closeMs = 1500;
+/** Between two looks at whether the server has closed the sockets of the last storm. */
+const lookMs = 100;
+const looksMax = 50;
+const idleNs = 1e6;
 
 export function storm({ name, title, sockets, systems }) {
   return {
@@ -22,15 +26,19 @@ export function storm({ name, title, sockets, systems }) {
       try {
         // The first storm only warms up: code is compiled in it.
         for (let round = -1; round < rounds; round++) {
-          for (const c of contest.contestants) {
-            const sample = await strike(c, sockets);
-            if (round >= 0) samples.push({ system: c.name, round, ...sample });
+          for (const c of rotate(contest.contestants, round + 1)) {
+            try {
+              const sample = await strike(c, sockets);
+              if (round >= 0) samples.push({ system: c.name, round, ...sample });
+            } catch (error) {
+              await contest.exclude(c, error.message);
+            }
           }
         }
       } finally {
         await contest.close();
       }
-      return { samples };
+      return { systems: entered, samples };
     },
   };
 }
@@ -42,7 +50,17 @@ async function strike(contestant, sockets) {
   const { seconds } = await connectAll(contestant, sockets);
   const cpu = cpuNs(running.pids) - before;
   await generator.ask("drop");
-  await sleep(closeMs);
+  await idle(running.pids);
   pause(running.pids);
   return { usPerUpgrade: cpu / 1000 / sockets, upgradesPerSecond: sockets / seconds };
+}
+
+/** What a server has still to do after a storm must not be charged to the next one. */
+async function idle(pids) {
+  for (let looks = 0, before = cpuNs(pids); looks < looksMax; looks++) {
+    await sleep(lookMs);
+    const now = cpuNs(pids);
+    if (now - before < idleNs) return;
+    before = now;
+  }
 }

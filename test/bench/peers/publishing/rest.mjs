@@ -40,11 +40,13 @@ function requestOf({ instance, event, payload, media }, port, token) {
 async function openConnection(port) {
   let socket = await open();
   let answer = "";
-  let done;
+  /** Whether the request was answered. @type {(answered: boolean) => void} */
+  let settle = () => {};
 
   async function open() {
     const opened = connect({ host: "127.0.0.1", port, noDelay: true });
     opened.on("data", read).on("error", () => {});
+    opened.on("close", () => opened === socket && settle(false));
     await new Promise((resolve, reject) => opened.once("connect", resolve).once("error", reject));
     return opened;
   }
@@ -55,15 +57,17 @@ async function openConnection(port) {
     if (end === -1 || answer.length < end + 4 + Number(/content-length: (\d+)/i.exec(answer)?.[1])) return;
     if (!answer.startsWith("HTTP/1.1 200")) throw new Error(answer);
     answer = "";
-    done();
+    settle(true);
   }
 
   return async (request) => {
-    // The server closes a connection that was idle for some seconds.
-    if (socket.destroyed || socket.readableEnded) socket = await open();
-    socket.write(request);
-    await new Promise((resolve) => {
-      done = resolve;
-    });
+    // The server closes a connection that was idle for some seconds, maybe while the request is on its way to it.
+    for (let answered = false; !answered; ) {
+      if (socket.destroyed || socket.readableEnded) socket = await open();
+      answered = await new Promise((resolve) => {
+        settle = resolve;
+        socket.write(request);
+      });
+    }
   };
 }

@@ -1,0 +1,43 @@
+/** How often a method was called, with which outcome and how long it took: plain numbers, which a scrape turns into text. */
+
+/** From an answer out of memory to a database that hangs. */
+const secondsBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** Of one method. prom-client would hash the labels again for each call, which was 9 % of a REST publish. */
+export class CallStats {
+  #ok = 0;
+  readonly #failures = new Map<string, number>();
+  #seconds = 0;
+  /** How many calls took at most as long as the bucket says and longer than the one before; the last one is endless. */
+  readonly #timed = new Array<number>(secondsBuckets.length + 1).fill(0);
+
+  /** `code`: `ok`, or the canonical error code. */
+  answered(code: string): void {
+    if (code === "ok") this.#ok++;
+    else this.#failures.set(code, (this.#failures.get(code) ?? 0) + 1);
+  }
+
+  took(seconds: number): void {
+    this.#seconds += seconds;
+    let bucket = 0;
+    while (seconds > (secondsBuckets[bucket] ?? Number.POSITIVE_INFINITY)) bucket++;
+    this.#timed[bucket] = (this.#timed[bucket] as number) + 1;
+  }
+
+  /** Codes with how many calls were answered so. */
+  *answers(): Iterable<readonly [code: string, count: number]> {
+    if (this.#ok > 0) yield ["ok", this.#ok];
+    yield* this.#failures;
+  }
+
+  /** The lines of a Prometheus histogram called `name`. */
+  *histogram(name: string, labels: Record<string, string>) {
+    let count = 0;
+    for (const [at, timed] of this.#timed.entries()) {
+      count += timed;
+      yield { metricName: `${name}_bucket`, labels: { le: secondsBuckets[at] ?? "+Inf", ...labels }, value: count };
+    }
+    yield { metricName: `${name}_sum`, labels, value: this.#seconds };
+    yield { metricName: `${name}_count`, labels, value: count };
+  }
+}
