@@ -12,6 +12,7 @@ const longest = [
   "main/workers-lifecycle",
   "store/embedded-postgres",
   "hub/backpressure",
+  "reliability/ledger",
 ];
 
 class LongestFirst extends BaseSequencer {

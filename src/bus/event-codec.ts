@@ -9,7 +9,9 @@ export interface Numbered {
   readonly event: Event;
   /** The node that accepted it. */
   readonly origin: string;
-  /** Its number among the events of that node and instance, from 1. */
+  /** Grows each time that the node begins to count the instance anew. */
+  readonly series: number;
+  /** Its number within the series of that node and instance, from 1. */
   readonly sequence: number;
 }
 
@@ -22,9 +24,9 @@ export function encodedBytesMax({ data, media, slot }: Event): number {
   return otherBytesMax + data.length + (media?.length ?? 0) + (slot?.cuts.length ?? 0) * cutBytesMax;
 }
 
-export function encodeEvent({ event, origin, sequence }: Numbered): Uint8Array {
+export function encodeEvent({ event, origin, series, sequence }: Numbered): Uint8Array {
   const { type, data, slot, media } = event;
-  const init = { origin, sequence: BigInt(sequence), event: type, data };
+  const init = { origin, series: BigInt(series), sequence: BigInt(sequence), event: type, data };
   const message = create(BusEventSchema, {
     ...init,
     ...(slot && { slot: { ...slot, cuts: [...slot.cuts] } }),
@@ -35,7 +37,8 @@ export function encodeEvent({ event, origin, sequence }: Numbered): Uint8Array {
 
 /** Throws for what no node of ours sends. The data is a view of `bytes`. */
 export function decodeEvent(instanceId: string, bytes: Uint8Array): Numbered {
-  const { origin, sequence, event: type, data, slot, media } = fromBinary(BusEventSchema, bytes);
+  const { origin, series, sequence, event: type, data, slot, media } = fromBinary(BusEventSchema, bytes);
   if (!isEventType(type)) throw new Error(`there is no event type "${type}"`);
-  return { event: { instanceId, type, data, slot, media }, origin, sequence: Number(sequence) };
+  const event = { instanceId, type, data, slot, media };
+  return { event, origin, series: Number(series), sequence: Number(sequence) };
 }

@@ -26,15 +26,9 @@ export async function openNatsBus({ nats, mayBeWanted, logger }: NatsBusOptions)
   const connection = natsConnection(nats);
   const link = await openNatsLink({ connection, probe: subjectOf("probe"), logger, stats, patienceMs });
   const local = createMemoryBus();
-  const outbox = createOutbox({
-    link,
-    subjectOf,
-    replyPrefix: subjectOf("inbox"),
-    origin: randomUUID(),
-    mayBeWanted,
-    stats,
-  });
-  const listenTo = createInbox({ link, subjectOf, logger, stats });
+  const origin = randomUUID();
+  const outbox = createOutbox({ link, subjectOf, replyPrefix: subjectOf("inbox"), origin, mayBeWanted, stats });
+  const listenTo = createInbox({ link, subjectOf, origin, logger, stats });
 
   return {
     stats,

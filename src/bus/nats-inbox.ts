@@ -2,41 +2,48 @@
 
 import type { Logger } from "pino";
 import type { BusStats, Handler } from "./bus.js";
-import { decodeEvent } from "./event-codec.js";
+import { decodeEvent, type Numbered } from "./event-codec.js";
 import type { NatsLink } from "./nats-link.js";
 
 export interface InboxOptions {
   readonly link: NatsLink;
   readonly subjectOf: (instanceId: string) => string;
+  /** Names this node among the others. */
+  readonly origin: string;
   readonly logger: Logger;
   readonly stats: Pick<BusStats, "received" | "missed">;
 }
 
 /** The last event of one origin. */
 interface Seen {
-  sequence: number;
+  readonly series: number;
+  readonly sequence: number;
   /** When it came, in milliseconds since 1970. */
-  at: number;
+  readonly at: number;
 }
 
 /** Returns the way to stop. */
 export type ListenTo = (instanceId: string, handler: Handler) => () => void;
 
-export function createInbox({ link, subjectOf, logger, stats }: InboxOptions): ListenTo {
+export function createInbox({ link, subjectOf, origin: self, logger, stats }: InboxOptions): ListenTo {
   return (instanceId, handler) => {
     const seen = new Map<string, Seen>();
 
-    function number(origin: string, sequence: number): void {
+    /** False for what comes too late to be in order. */
+    function inOrder({ origin, series, sequence }: Numbered): boolean {
       const at = Date.now();
       const last = seen.get(origin);
-      seen.set(origin, { sequence, at });
-      // Number 1 is a new beginning, and so is the first one that we hear, at all or since an interruption.
-      if (last === undefined || sequence === 1 || last.at < link.connectedAt) return;
-      if (sequence === last.sequence + 1) return;
-      const missed = Math.max(sequence - last.sequence - 1, 1);
+      const before = last?.series === series ? last.sequence : 0;
+      // What was sent over a connection that its node has lost: the publisher was told.
+      if (last !== undefined && (series < last.series || sequence <= before)) return false;
+      seen.set(origin, { series, sequence, at });
+      const missed = sequence - before - 1;
+      // The first one that we hear, at all or since an interruption, tells of no gap.
+      if (missed === 0 || last === undefined || last.at < link.connectedAt) return true;
       stats.missed += missed;
       const span = { from: new Date(last.at).toISOString(), until: new Date(at).toISOString() };
       logger.warn({ instanceId, origin, missed, ...span }, "events of another node were missed");
+      return true;
     }
 
     return link.subscribe(subjectOf(instanceId), (_, bytes) => {
@@ -44,9 +51,10 @@ export function createInbox({ link, subjectOf, logger, stats }: InboxOptions): L
       if (bytes.length === 0) return;
       // An error that went on to the library would end its reading, without a word.
       try {
-        const { event, origin, sequence } = decodeEvent(instanceId, bytes);
-        number(origin, sequence);
-        handler(event);
+        const numbered = decodeEvent(instanceId, bytes);
+        // A server that was held up takes from the connection that we had before what it hands to the one that we have now.
+        if (numbered.origin === self || !inOrder(numbered)) return;
+        handler(numbered.event);
         stats.received++;
       } catch (error) {
         stats.missed++;

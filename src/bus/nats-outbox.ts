@@ -32,6 +32,7 @@ export interface OutboxOptions {
 
 /** An instance that other nodes listen to. */
 interface Route {
+  readonly series: number;
   sequence: number;
   /** From then on NATS is asked again. */
   readonly until: number;
@@ -48,6 +49,7 @@ const question = new Uint8Array(0);
 export function createOutbox(options: OutboxOptions): Outbox {
   const { link, subjectOf, origin, mayBeWanted, stats } = options;
   const routes = new Map<string, Route>();
+  let lastSeries = 0;
   /** Events of instances about which NATS is to be asked in the next round. */
   let asking = new Map<string, Event[]>();
   /** Instances that the round under way asks about. */
@@ -69,7 +71,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
 
   /** Returns whether it is under way: the limit of the server can have changed since it was checked. */
   function send(instanceId: string, route: Route, event: Event): boolean {
-    const bytes = encodeEvent({ event, origin, sequence: ++route.sequence });
+    const bytes = encodeEvent({ event, origin, series: route.series, sequence: ++route.sequence });
     if (!link.publish(subjectOf(instanceId), bytes)) {
       skip(1);
       return false;
@@ -113,8 +115,8 @@ export function createOutbox(options: OutboxOptions): Outbox {
         stats.unwanted += events.length;
         continue;
       }
-      const route: Route = { sequence: routes.get(id)?.sequence ?? 0, until: performance.now() + wantedMs };
-      // A receiver takes number 1 for a new beginning.
+      const { series, sequence } = routes.get(id) ?? { series: ++lastSeries, sequence: 0 };
+      const route: Route = { series, sequence, until: performance.now() + wantedMs };
       if (routes.size >= routesMax) routes.clear();
       routes.set(id, route);
       for (const event of [...events, ...(asking.get(id) ?? [])]) taken = send(id, route, event) && taken;

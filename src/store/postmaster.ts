@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Cluster } from "./cluster.js";
-import { isPostmaster, isRunning } from "./process.js";
+import { isPostmaster, isRunning, isTaken } from "./process.js";
 
 export interface Postmaster {
   readonly pid: number;
@@ -34,8 +34,9 @@ export function findPostmaster({ data }: Pick<Cluster, "data">): Postmaster | un
   const pid = Number(lines[0]);
   if (!Number.isInteger(pid) || pid <= 0) return undefined;
   if (isPostmaster(pid)) return { pid, port: Number(lines[3]), ready: lines[7]?.trim() === "ready" };
-  // Its id may belong to another process by now, and PostgreSQL would take that one for itself and refuse to start.
-  rmSync(file, { force: true });
+  // PostgreSQL replaces the file of a process that has gone, perhaps just now: it would end without its own. But whoever
+  // has the id today it would take for itself, and refuse to start.
+  if (isTaken(pid)) rmSync(file, { force: true });
   return undefined;
 }
 

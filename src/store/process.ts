@@ -3,13 +3,19 @@
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 
-/** A zombie has ended: in a container, nobody may ever collect it. */
-export function isRunning(pid: number): boolean {
+/** Also true for a zombie. */
+export function isTaken(pid: number): boolean {
   try {
     process.kill(pid, 0);
+    return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EPERM";
   }
+}
+
+/** A zombie has ended: in a container, nobody may ever collect it. */
+export function isRunning(pid: number): boolean {
+  if (!isTaken(pid)) return false;
   const status = readProc(pid, "stat");
   return status === undefined || !/\) Z /.test(status);
 }

@@ -113,6 +113,34 @@ describe.skipIf(!hasNatsServer)("over NATS", () => {
     expect(far.stats.missed).toBe(1);
   });
 
+  it("hands out no event that comes late by another connection, its own or another node's", async () => {
+    const [near, far] = await two();
+    const instance = newInstance();
+    const ears = [collector(), collector()] as const;
+    await subscribed(near, instance, ears[0].handler);
+    await subscribed(far, instance, ears[1].handler);
+    const { connect } = await import("@nats-io/transport-node");
+    const mirror = await connect({ servers: nats.url, noEcho: true });
+    onTestFinished(() => mirror.close());
+    const mirrored = mirror.subscribe(`test.${instance}`);
+    await mirror.flush();
+    near.publish(eventOf(instance, 1));
+    await near.flush();
+    for await (const { subject, data } of mirrored) {
+      if (data.length === 0) continue;
+      mirror.publish(subject, data);
+      break;
+    }
+    await mirror.flush();
+    far.publish(eventOf(instance, 2));
+    await far.flush();
+    expect(numbers(await ears[0].have(2))).toEqual([1, 2]);
+    near.publish(eventOf(instance, 3));
+    await near.flush();
+    expect(numbers(await ears[1].have(3))).toEqual([1, 2, 3]);
+    expect(far.stats.missed).toBe(0);
+  });
+
   describe("while NATS is away", () => {
     it.each(["killed", "frozen"])(
       "%s: goes on alone and says so; everything is back without a restart",

@@ -1,6 +1,15 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -140,6 +149,18 @@ describe("the embedded PostgreSQL", () => {
     await (await open()).close();
     const file = join(directory, "postgres", "data", "postmaster.pid");
     writeFileSync(file, `${process.pid}\n${join(directory, "postgres", "data")}\n1\n5432\n\n127.0.0.1\n\nready\n`);
+    expect(await answers(await open())).toBe(true);
+  });
+
+  it("leaves a lock file to PostgreSQL whose process has gone: a start may be replacing it", async () => {
+    await (await open()).close();
+    const gone = spawn("true");
+    await once(gone, "exit");
+    const data = join(directory, "postgres", "data");
+    const file = join(data, "postmaster.pid");
+    writeFileSync(file, `${gone.pid}\n${data}\n1\n5432\n\n127.0.0.1\n\nready\n`);
+    expect(findPostmaster({ data })).toBeUndefined();
+    expect(existsSync(file)).toBe(true);
     expect(await answers(await open())).toBe(true);
   });
 

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file eventwire/bus/v1/bus_event.proto.
  */
 export const file_eventwire_bus_v1_bus_event: GenFile = /*@__PURE__*/
-  fileDesc("CiBldmVudHdpcmUvYnVzL3YxL2J1c19ldmVudC5wcm90bxIQZXZlbnR3aXJlLmJ1cy52MSK6AgoIQnVzRXZlbnQSDgoGb3JpZ2luGAEgASgJEhAKCHNlcXVlbmNlGAIgASgEEg0KBWV2ZW50GAMgASgJEgwKBGRhdGEYBCABKAwSMgoEc2xvdBgFIAEoCzIkLmV2ZW50d2lyZS5idXMudjEuQnVzRXZlbnQuTWVkaWFTbG90EhIKBW1lZGlhGAYgASgMSACIAQEaIwoFUmFuZ2USDQoFc3RhcnQYASABKA0SCwoDZW5kGAIgASgNGngKCU1lZGlhU2xvdBIuCgRjdXRzGAEgAygLMiAuZXZlbnR3aXJlLmJ1cy52MS5CdXNFdmVudC5SYW5nZRIUCgxpbmxpbmVfYnl0ZXMYAiABKA0SEQoJaW5zZXJ0X2F0GAMgASgNEhIKCmhhc19vdGhlcnMYBCABKAhCCAoGX21lZGlhYgZwcm90bzM");
+  fileDesc("CiBldmVudHdpcmUvYnVzL3YxL2J1c19ldmVudC5wcm90bxIQZXZlbnR3aXJlLmJ1cy52MSLKAgoIQnVzRXZlbnQSDgoGb3JpZ2luGAEgASgJEhAKCHNlcXVlbmNlGAIgASgEEg0KBWV2ZW50GAMgASgJEgwKBGRhdGEYBCABKAwSMgoEc2xvdBgFIAEoCzIkLmV2ZW50d2lyZS5idXMudjEuQnVzRXZlbnQuTWVkaWFTbG90EhIKBW1lZGlhGAYgASgMSACIAQESDgoGc2VyaWVzGAcgASgEGiMKBVJhbmdlEg0KBXN0YXJ0GAEgASgNEgsKA2VuZBgCIAEoDRp4CglNZWRpYVNsb3QSLgoEY3V0cxgBIAMoCzIgLmV2ZW50d2lyZS5idXMudjEuQnVzRXZlbnQuUmFuZ2USFAoMaW5saW5lX2J5dGVzGAIgASgNEhEKCWluc2VydF9hdBgDIAEoDRISCgpoYXNfb3RoZXJzGAQgASgIQggKBl9tZWRpYWIGcHJvdG8z");
 
 /**
  * An event as it travels from the node that accepted it to the nodes that have a socket for it. Nodes of different
@@ -30,8 +30,8 @@ export type BusEvent = Message<"eventwire.bus.v1.BusEvent"> & {
   origin: string;
 
   /**
-   * Counts the events of this origin and instance on the bus, from 1: a receiver sees a gap. It starts at 1 again when
-   * nobody was interested for a while.
+   * Counts the events of this origin, instance and series on the bus, from 1: a receiver sees a gap, and what comes too
+   * late to be in order.
    *
    * @generated from field: uint64 sequence = 2;
    */
@@ -64,6 +64,13 @@ export type BusEvent = Message<"eventwire.bus.v1.BusEvent"> & {
    * @generated from field: optional bytes media = 6;
    */
   media?: Uint8Array | undefined;
+
+  /**
+   * Grows each time that the origin begins to count an instance anew, because nobody was interested for a while.
+   *
+   * @generated from field: uint64 series = 7;
+   */
+  series: bigint;
 };
 
 /**

@@ -1,0 +1,75 @@
+/** Hundreds of sockets and publishers at every node while something is done to them; then the books, when nothing is under way any more. */
+
+import type { Random } from "../support/random.js";
+import type { Books, Fault, Publication } from "./books.js";
+import { type Channel, makeChannels } from "./channels.js";
+import type { Cluster, NodeProcess } from "./cluster.js";
+import { publishMarkers, publishOverRest, publishOverStream } from "./publishers.js";
+import { type Readers, startReaders } from "./readers.js";
+
+export interface Stage {
+  readonly readers: Readers;
+  /** The one with large frames. */
+  readonly heavy: Channel;
+}
+
+/** `choose`: see `startReaders`. `disturb` is to leave every node running; publishing goes on until it resolves. */
+export async function drive(options: {
+  cluster: Cluster;
+  sockets: number;
+  random: Random;
+  choose: () => NodeProcess | undefined;
+  disturb: (stage: Stage) => Promise<readonly Fault[]>;
+}): Promise<Books> {
+  const { cluster, sockets, random, choose, disturb } = options;
+  const channels = await makeChannels(cluster, 13);
+  const heavy = channels.at(-1) as Channel;
+  const published = channels.map(() => new Map<number, Publication[]>());
+  const readers = startReaders({ cluster, channels, count: sockets, random, choose });
+  await readers.allOpen();
+
+  let over = false;
+  const publishers = cluster.nodes.flatMap((node) => {
+    const common = { cluster, node, channels, published, random, over: () => over };
+    return [
+      publishOverRest({ ...common, pauseMs: 20 }),
+      publishOverRest({ ...common, pauseMs: 30 }),
+      publishOverStream({ ...common, pauseMs: 60 }),
+      publishOverStream({ ...common, channels: [heavy], pauseMs: 300 }),
+    ];
+  });
+  const faults = await disturb({ readers, heavy }).finally(() => {
+    over = true;
+  });
+  await Promise.all(publishers);
+
+  await cluster.healthy();
+  await readers.allOpen();
+  const markers = cluster.nodes.map((node) => {
+    const process = node.running as NodeProcess;
+    return publishMarkers({ cluster, node, process, channels, published, random, pauseMs: 0, over: () => false });
+  });
+  await readers.caughtUp((await Promise.all(markers)).flat());
+  const books = { published, lives: readers.lives, interruptions: cluster.interruptions(), faults };
+  await readers.close();
+  return books;
+}
+
+/** What the table does not show. */
+export function summarize({ published, lives, interruptions }: Books): string {
+  const publications = published.flatMap((publishers) => [...publishers.values()].flat());
+  const closes = lives.flatMap(({ closed }) => (closed === undefined ? [] : [closed.code]));
+  const ended = interruptions.filter(({ until }) => Number.isFinite(until));
+  const ms = ended.reduce((sum, { from, until }) => sum + until - from, 0);
+  return [
+    `Answers: ${count(publications.map(({ answer }) => answer))}.`,
+    `Sockets opened: ${lives.length}. Closes by code: ${count(closes)}.`,
+    `Interruptions logged: ${interruptions.length}, ${(ms / 1_000).toFixed(1)} s in all: ${count(interruptions.map(({ reason }) => reason))}.`,
+  ].join("\n");
+}
+
+function count(values: readonly (string | number)[]): string {
+  const counts = new Map<string | number, number>();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return [...counts].map(([value, times]) => `${value} ${times.toLocaleString("en")}`).join(", ") || "none";
+}

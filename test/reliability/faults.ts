@@ -1,0 +1,116 @@
+/** What goes wrong, when, and for how long: drawn from a seed, so that a schedule can be had again. */
+
+import { setTimeout as delay } from "node:timers/promises";
+import type { Random } from "../support/random.js";
+import type { Fault } from "./books.js";
+import type { Channel } from "./channels.js";
+import type { Cluster, Node } from "./cluster.js";
+import type { Readers } from "./readers.js";
+
+export interface FaultOptions {
+  readonly cluster: Cluster;
+  readonly readers: Readers;
+  readonly heavy: Channel;
+  readonly random: Random;
+  readonly seconds: number;
+}
+
+/** What it breaks, where that can be broken only once, and the breaking and mending of it. */
+interface Scene {
+  readonly kind: string;
+  readonly target: object;
+  play(): Promise<void>;
+}
+
+const gapMsMin = 800;
+const gapMsMax = 2_400;
+
+/** Resolves when everything is mended again. Faults of different targets overlap. */
+export async function injectFaults(options: FaultOptions): Promise<Fault[]> {
+  const { random, seconds } = options;
+  const end = Date.now() + seconds * 1_000;
+  const faults: Fault[] = [];
+  const playing = new Map<object, Promise<void>>();
+  let deck: (() => Scene)[] = [];
+  while (Date.now() < end) {
+    if (deck.length === 0) deck = scenes(options);
+    const [draw] = deck.splice(random.below(deck.length), 1);
+    const { kind, target, play } = (draw as () => Scene)();
+    await playing.get(target);
+    if (Date.now() >= end) break;
+    faults.push({ kind, at: Date.now() });
+    playing.set(target, play());
+    await delay(gapMsMin + random.below(gapMsMax - gapMsMin));
+  }
+  await Promise.all(playing.values());
+  return faults;
+}
+
+/** Each kind once. What is to be drawn is drawn at once: what happens meanwhile must not change the order. */
+function scenes({ cluster, readers, heavy, random }: FaultOptions): (() => Scene)[] {
+  const { nats, postgres, nodes } = cluster;
+  const draw = (min: number, max: number): number => min + random.below(max - min);
+  return [
+    () => {
+      const [node, ms] = [random.pick(nodes), draw(200, 2_000)];
+      return { kind: "a node killed (SIGKILL)", target: node, play: () => killNode(cluster, node, ms) };
+    },
+    () => {
+      const [node, ms] = [random.pick(nodes), draw(200, 5_000)];
+      const play = async () => {
+        node.running?.kill("SIGSTOP");
+        await delay(ms);
+        node.running?.kill("SIGCONT");
+      };
+      return { kind: "a node stopped and continued (SIGSTOP, SIGCONT)", target: node, play };
+    },
+    () => {
+      const ms = draw(200, 1_500);
+      const play = async () => {
+        await nats.kill();
+        await delay(ms);
+        await nats.start();
+      };
+      return { kind: "nats-server killed", target: nats, play };
+    },
+    () => {
+      // The nodes wait about four seconds for a sign of life.
+      const ms = random.below(2) === 0 ? draw(200, 2_000) : draw(4_500, 6_000);
+      const play = async () => {
+        nats.freeze();
+        await delay(ms);
+        nats.thaw();
+      };
+      return { kind: "nats-server stopped and continued", target: nats, play };
+    },
+    () => {
+      const ms = draw(200, 3_000);
+      const play = async () => {
+        postgres.kill();
+        await delay(ms);
+        await postgres.start();
+      };
+      return { kind: "PostgreSQL killed", target: postgres, play };
+    },
+    () => {
+      const count = draw(5, 45);
+      return { kind: "sockets cut", target: {}, play: async () => readers.cut(count) };
+    },
+    () => {
+      const [longMs, count, shortMs] = [draw(2_000, 7_000), draw(5, 25), draw(200, 3_000)];
+      const play = async () => {
+        await Promise.all([readers.freeze(5, longMs, heavy), readers.freeze(count, shortMs)]);
+      };
+      return { kind: "readers frozen", target: heavy, play };
+    },
+  ];
+}
+
+async function killNode(cluster: Cluster, node: Node, ms: number): Promise<void> {
+  const { running } = node;
+  node.running = undefined;
+  running?.kill("SIGKILL");
+  await running?.ended;
+  await delay(ms);
+  await cluster.start(node);
+}

@@ -1,0 +1,147 @@
+/** Publishers at one node, which write down every event with its answer: over REST and over the gRPC stream. */
+
+import { setTimeout as delay } from "node:timers/promises";
+import { createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import { EventService } from "../../gen/eventwire/v1/event_service_pb.js";
+import { type EventType, eventTypes } from "../../src/domain/event-type.js";
+import type { Random } from "../support/random.js";
+import type { Answer, Publication } from "./books.js";
+import { type Channel, takes } from "./channels.js";
+import type { Cluster, Node, NodeProcess } from "./cluster.js";
+
+export interface PublisherOptions {
+  readonly cluster: Cluster;
+  readonly node: Node;
+  readonly channels: readonly Channel[];
+  readonly published: readonly Map<number, Publication[]>[];
+  readonly random: Random;
+  /** Between two calls, in milliseconds. */
+  readonly pauseMs: number;
+  readonly over: () => boolean;
+}
+
+interface Draft {
+  readonly publication: Publication;
+  readonly instance: string;
+  readonly type: EventType;
+  readonly data: string;
+}
+
+let lastPublisher = 0;
+
+/** One call after the other. Resolves with the answer to the last one. */
+export async function publishOverRest(options: PublisherOptions): Promise<void> {
+  const draft = createDrafts(options);
+  while (!options.over()) {
+    const { running } = options.node;
+    if (running !== undefined) await post(options.cluster, running, draft(running));
+    await delay(options.pauseMs);
+  }
+}
+
+/** One event to each channel, again until the answer says that every node has it: what was published before it has come by then. */
+export async function publishMarkers(options: PublisherOptions & { process: NodeProcess }): Promise<Publication[]> {
+  const { cluster, process, channels } = options;
+  const draft = createDrafts(options);
+  const markers: Publication[] = [];
+  for (const channel of channels) {
+    let made: Draft;
+    do {
+      made = draft(process, channel, channel.events[0]);
+      await post(cluster, process, made);
+    } while (made.publication.answer !== "ok" && !options.over());
+    markers.push(made.publication);
+  }
+  return markers;
+}
+
+async function post(
+  cluster: Cluster,
+  process: NodeProcess,
+  { publication, instance, type, data }: Draft,
+): Promise<void> {
+  try {
+    const path = `/api/events/publish/${instance}`;
+    const response = await cluster.call(process, "POST", path, { event: type, data: JSON.parse(data) });
+    const { otherNodesReached } = (await response.json()) as { otherNodesReached?: boolean };
+    note(publication, response.ok ? told(otherNodesReached) : "error");
+  } catch {
+    // Its connection broke: the answer stays "none".
+  }
+}
+
+/** Batches, without waiting for their answers; a new stream to each new process. */
+export async function publishOverStream(options: PublisherOptions): Promise<void> {
+  const { node, random, pauseMs, over } = options;
+  const draft = createDrafts(options);
+
+  async function* batches(process: NodeProcess, waiting: Draft[][]) {
+    while (!over() && node.running === process) {
+      const batch = Array.from({ length: 1 + random.below(6) }, () => draft(process));
+      waiting.push(batch);
+      yield { events: batch.map(toRequest) };
+      await delay(pauseMs);
+    }
+  }
+
+  while (!over()) {
+    const process = node.running;
+    if (process !== undefined) {
+      const waiting: Draft[][] = [];
+      const client = createClient(EventService, createGrpcTransport({ baseUrl: process.grpcUrl }));
+      try {
+        const headers = { token: options.cluster.token };
+        for await (const answer of client.publishEvents(batches(process, waiting), { headers })) {
+          const refused = new Set(answer.refusals.map(({ index }) => index));
+          for (const [index, { publication }] of (waiting.shift() ?? []).entries())
+            note(publication, refused.has(index) ? "error" : told(answer.otherNodesReached));
+        }
+      } catch {
+        // The process has gone: what waits was never answered.
+      }
+    }
+    await delay(pauseMs);
+  }
+}
+
+function toRequest({ instance, type, data }: Draft) {
+  return { instance, event: type, payload: { case: "dataJson" as const, value: Buffer.from(data) } };
+}
+
+function told(otherNodesReached: boolean | undefined): Answer {
+  return otherNodesReached === false ? "unreached" : "ok";
+}
+
+function note(publication: Publication, answer: Answer): void {
+  publication.answer = answer;
+  publication.answeredAt = Date.now();
+}
+
+/** Events with the next number of their channel, written into the books. */
+function createDrafts({ channels, published, random }: PublisherOptions) {
+  const publisher = ++lastPublisher;
+  return (
+    process: NodeProcess,
+    channel: Channel = random.pick(channels),
+    type: EventType = random.pick(eventTypes),
+  ): Draft => {
+    const publishers = published[channel.index] as Map<number, Publication[]>;
+    const mine = publishers.get(publisher) ?? [];
+    publishers.set(publisher, mine);
+    const publication: Publication = {
+      publisher,
+      n: mine.length + 1,
+      instance: channel.index,
+      wanted: takes(channel, type),
+      process: process.number,
+      startedAt: Date.now(),
+      answeredAt: Number.POSITIVE_INFINITY,
+      answer: "none",
+    };
+    mine.push(publication);
+    const padding = "x".repeat(random.below(channel.paddingBytesMax));
+    const data = JSON.stringify({ i: channel.index, p: publisher, n: publication.n, padding });
+    return { publication, instance: channel.name, type, data };
+  };
+}

@@ -1,0 +1,93 @@
+/** Two nodes that are restarted one after the other under load: nobody notices but by a close that says come back. */
+
+import { expect, it, onTestFinished } from "vitest";
+import { hasNatsServer } from "../support/nats-server.js";
+import { Random } from "../support/random.js";
+import type { Fault } from "./books.js";
+import { type Cluster, type Node, startCluster } from "./cluster.js";
+import { drive, summarize } from "./drive.js";
+import { settle } from "./settle.js";
+import { renderSettlement } from "./table.js";
+
+/** Of what is wrong; the table has the number of it. */
+const shownMax = 20;
+const drainSeconds = 4;
+
+it.skipIf(!hasNatsServer)(
+  "a rolling restart loses nothing, and never brings back more than twice the mean",
+  {
+    timeout: 120_000,
+  },
+  async () => {
+    const cluster = await startCluster(2, { DRAIN_SECONDS: String(drainSeconds) });
+    const draining = new Set<Node>();
+    const random = new Random(1);
+    const heldUp = watchHoldUps();
+    try {
+      const books = await drive({
+        cluster,
+        sockets: 240,
+        random,
+        // As a balancer does that asks for readiness.
+        choose: () => random.pick(cluster.nodes.filter((node) => !draining.has(node))).running,
+        disturb: async ({ readers }) => {
+          const faults: Fault[] = [];
+          for (const node of cluster.nodes) {
+            faults.push({ kind: "a node drained and started again (SIGTERM)", at: Date.now() });
+            await restart(cluster, node, draining);
+            await readers.allOpen();
+          }
+          return faults;
+        },
+      });
+
+      const settlement = settle(books);
+      const closes = books.lives.flatMap(({ closed }) => (closed === undefined ? [] : [closed]));
+      console.info(`${renderSettlement(settlement, books.faults)}\n\n${summarize(books)}`);
+      const { duplicates, disordered, strangers, unexplained, total } = settlement;
+      expect([...duplicates, ...disordered, ...strangers, ...unexplained].slice(0, shownMax)).toEqual([]);
+      expect(total.delivered).toBeGreaterThan(0);
+      expect(total.interrupted).toBe(0);
+      expect(new Set(closes.map(({ code }) => code))).toEqual(new Set([1001]));
+
+      for (const [i, { at }] of books.faults.entries()) {
+        const until = books.faults[i + 1]?.at ?? Number.POSITIVE_INFINITY;
+        const returns = books.lives.map(({ openedAt }) => openedAt).filter((time) => time > at && time < until);
+        const mean = returns.length / drainSeconds;
+        const most = mostPerSecond(returns);
+        console.info(`Came back: ${returns.length}, ${mean} a second in the mean, ${most} at most.`);
+        expect(returns.length).toBeGreaterThan(0);
+        expect(most).toBeLessThanOrEqual(2 * mean * (1 + heldUp() / 1_000));
+      }
+    } finally {
+      await cluster.close();
+    }
+  },
+);
+
+async function restart(cluster: Cluster, node: Node, draining: Set<Node>): Promise<void> {
+  draining.add(node);
+  node.running?.kill("SIGTERM");
+  expect(await node.running?.ended).toBe(0);
+  node.running = undefined;
+  await cluster.start(node);
+  await cluster.healthy();
+  draining.delete(node);
+}
+
+/** For how long this process was held up at most, in milliseconds: it may have seen sockets open so much later. */
+function watchHoldUps(): () => number {
+  let heldUpMs = 0;
+  let ticked = performance.now();
+  const timer = setInterval(() => {
+    heldUpMs = Math.max(heldUpMs, performance.now() - ticked);
+    ticked = performance.now();
+  }, 5);
+  onTestFinished(() => clearInterval(timer));
+  return () => heldUpMs;
+}
+
+/** The most within any second. */
+function mostPerSecond(times: readonly number[]): number {
+  return Math.max(...times.map((from) => times.filter((time) => time >= from && time < from + 1_000).length));
+}

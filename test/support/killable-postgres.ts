@@ -1,0 +1,55 @@
+/** A PostgreSQL of one test's own, that can be killed and started again at the same address. */
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { clusterUser, openCluster } from "../../src/store/cluster.js";
+import { freePort, PostmasterBusy, startPostmaster, stopPostmaster } from "../../src/store/postmaster.js";
+
+export interface KillablePostgres {
+  /** For DATABASE_URL. */
+  readonly url: string;
+  kill(): void;
+  /** Resolves when it takes connections. */
+  start(): Promise<void>;
+  close(): Promise<void>;
+}
+
+// Writes reach the kernel, which does not die here.
+const settings = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "shared_buffers=32MB", "fsync=off"];
+
+export async function startKillablePostgres(): Promise<KillablePostgres> {
+  // The name tells `global-setup.ts` whose it was, should this process be killed.
+  const directory = mkdtempSync(join(tmpdir(), `eventwire-run-${process.pid}-`));
+  const cluster = await openCluster(directory);
+  const port = await freePort();
+  let pid: number | undefined;
+
+  async function start(): Promise<void> {
+    for (;;) {
+      try {
+        ({ pid } = await startPostmaster(cluster, port, settings));
+        return;
+      } catch (error) {
+        // The sessions of the one that was killed are still ending.
+        if (!(error instanceof PostmasterBusy)) throw error;
+        await delay(50);
+      }
+    }
+  }
+
+  await start();
+  return {
+    url: `postgres://${clusterUser}:${cluster.password}@127.0.0.1:${port}/postgres`,
+    start,
+    kill() {
+      if (pid !== undefined) process.kill(pid, "SIGKILL");
+      pid = undefined;
+    },
+    async close() {
+      if (pid !== undefined) await stopPostmaster(pid);
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
