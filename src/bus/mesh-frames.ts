@@ -32,7 +32,7 @@ export function numberFrame(kind: number, number: number): Buffer {
 /** The link keeps the order and loses nothing, so events need no numbers. */
 export function eventFrame(event: Event): Buffer {
   const id = Buffer.from(event.instanceId);
-  const encoded = encodeEvent({ event, origin: "", sequence: 0 });
+  const encoded = encodeEvent({ event, origin: "", series: 0, sequence: 0 });
   const { buffer, byteOffset, byteLength } = encoded;
   return frame(frameKinds.event, Buffer.from([id.length]), id, Buffer.from(buffer, byteOffset, byteLength));
 }
