@@ -2,17 +2,14 @@
 
 import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
-import type { Bus, Event } from "./bus/bus.js";
-import { createMemoryBus } from "./bus/memory-bus.js";
-import { openMeshBus } from "./bus/mesh-bus.js";
-import { openNatsBus } from "./bus/nats-bus.js";
-import type { Directory } from "./directory/directory.js";
+import type { Bus } from "./bus/bus.js";
 import { createMemoryDirectory } from "./directory/memory-directory.js";
 import { shuttingDown } from "./hub/close.js";
 import { createHub } from "./hub/hub.js";
 import { localUrl } from "./local-url.js";
 import { createMetrics, mergeReports } from "./metrics.js";
 import { observeApi } from "./observe-api.js";
+import { openBus } from "./open-bus.js";
 import { createClusterRateLimiter } from "./rpc/cluster-rate-limiter.js";
 import { createApi } from "./rpc/create-api.js";
 import { createHandlers } from "./rpc/handlers.js";
@@ -166,39 +163,6 @@ async function startPorts(
     servicePort: servicePort.port,
     close: () => (closing ??= closeAll()),
   };
-}
-
-function openBus(settings: Settings, logger: Logger, directory: Directory, parent?: Parent): Promise<Bus> {
-  const { natsUrl, natsSubjectPrefix, natsUser, natsPassword, natsToken, natsNkeyFile, natsCredsFile } = settings;
-  const wanted = (event: Event) => mayBeWanted(directory, event);
-  if (natsUrl === undefined) {
-    if (parent === undefined) return Promise.resolve(createMemoryBus());
-    const { directory: sockets, slot, join } = parent;
-    return openMeshBus({ directory: sockets, name: `${slot}-${process.pid}`, join, mayBeWanted: wanted, logger });
-  }
-  return openNatsBus({
-    nats: {
-      servers: natsUrl,
-      subjectPrefix: natsSubjectPrefix,
-      user: natsUser,
-      password: natsPassword,
-      token: natsToken,
-      nkeyFile: natsNkeyFile,
-      credsFile: natsCredsFile,
-      tlsCa: settings.natsTlsCa,
-      tlsCert: settings.natsTlsCert,
-      tlsKey: settings.natsTlsKey,
-    },
-    mayBeWanted: wanted,
-    logger,
-  });
-}
-
-/** A disabled channel tells nothing: sockets that are still open keep the last enabled filter, wherever they are. */
-function mayBeWanted(directory: Directory, { instanceId, type }: Event): boolean {
-  const websocket = directory.instanceById(instanceId)?.websocket;
-  if (websocket === undefined) return false;
-  return !websocket.enabled || websocket.events.length === 0 || websocket.events.includes(type);
 }
 
 function chooseRateLimiter(settings: Settings, counters: RateCounters, parent: Parent | undefined): RateLimiter {
