@@ -3,7 +3,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Cluster, type ClusterNode, startCluster } from "../support/cluster.js";
 import { type Consumer, dataOf } from "../support/consumer.js";
+import { startDatabaseProxy } from "../support/database-proxy.js";
 import { hasNatsServer } from "../support/nats-server.js";
+import { until } from "../support/until.js";
 
 let cluster: Cluster;
 let near: ClusterNode;
@@ -69,5 +71,18 @@ describe.skipIf(!hasNatsServer)("a newcomer", () => {
     joining = false;
     await publishing;
     expect(joined).toHaveLength(roundsMax * socketsPerRound);
+  });
+
+  it("that is a socket gets what a node publishes that has not heard of the channel yet", async () => {
+    const proxy = await startDatabaseProxy(cluster.databaseUrl);
+    const deaf = await cluster.startNode({ DATABASE_URL: proxy.url });
+    await deaf.connected();
+    expect((await near.call("POST", "/api/instance/new", { name: "fresh" })).status).toBe(201);
+    await until(async () => (await deaf.call("GET", "/ws/fresh")).status === 400);
+    await proxy.cut();
+    expect((await near.call("POST", "/api/events/websocket/fresh", { enabled: true })).status).toBe(200);
+    const consumer = await near.open("fresh");
+    expect((await deaf.publish("fresh", "label.update", { n: 1 })).status).toBe(200);
+    expect(dataOf(await consumer.next())).toEqual({ n: 1 });
   });
 });
