@@ -18,6 +18,7 @@ import { describeCause } from "./failure-log.js";
 import { createHealthMethods } from "./health-methods.js";
 import { createInstanceMethods } from "./instance-methods.js";
 import type { Call } from "./method.js";
+import { pipeline } from "./pipeline.js";
 import { readPolicies } from "./policy.js";
 import type { RateLimiter } from "./rate-limiter.js";
 import { services } from "./services.js";
@@ -107,10 +108,10 @@ export function createApi(options: ApiOptions): Api {
     async *stream(desc, admission, requests) {
       try {
         if (admission.refusal !== undefined) throw admission.refusal;
-        if (desc !== EventService.method.publishEvents || admission.principal === undefined)
+        const { principal } = admission;
+        if (desc !== EventService.method.publishEvents || principal === undefined)
           throw new Error(`${desc.name} is no stream of the contract`);
-        for await (const batch of requests)
-          yield await stream.publishBatch(admission.principal, batch as PublishEventsRequest);
+        yield* pipeline(requests, (batch) => stream.publishBatch(principal, batch as PublishEventsRequest));
       } catch (error) {
         throw report(error, desc, undefined);
       }
