@@ -1,9 +1,9 @@
 /** An event as bytes between nodes. */
 
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { BusEventSchema } from "../../gen/eventwire/bus/v1/bus_event_pb.js";
+import { BusEvent_MediaSlotSchema, BusEventSchema } from "../../gen/eventwire/bus/v1/bus_event_pb.js";
 import { isEventType } from "../domain/event-type.js";
-import type { Event } from "./bus.js";
+import type { Event, MediaSlot } from "./bus.js";
 
 export interface Numbered {
   readonly event: Event;
@@ -24,15 +24,27 @@ export function encodedBytesMax({ data, media, slot }: Event): number {
   return otherBytesMax + data.length + (media?.length ?? 0) + (slot?.cuts.length ?? 0) * cutBytesMax;
 }
 
+/** Tags of the fields of a BusEvent: field number and wire type in one byte. */
+const originTag = 0x0a;
+const sequenceTag = 0x10;
+const eventTag = 0x1a;
+const dataTag = 0x22;
+const slotTag = 0x2a;
+const mediaTag = 0x32;
+const seriesTag = 0x38;
+
+/** By hand, but for the rare slot: the library's reflection takes 3 µs, half of what a sent event costs its node. */
 export function encodeEvent({ event, origin, series, sequence }: Numbered): Uint8Array {
   const { type, data, slot, media } = event;
-  const init = { origin, series: BigInt(series), sequence: BigInt(sequence), event: type, data };
-  const message = create(BusEventSchema, {
-    ...init,
-    ...(slot && { slot: { ...slot, cuts: [...slot.cuts] } }),
-    ...(media && { media }),
-  });
-  return toBinary(BusEventSchema, message);
+  const bytes = Buffer.allocUnsafe(encodedBytesMax(event));
+  let at = writeText(bytes, 0, originTag, origin);
+  at = writeVarint(bytes, writeVarint(bytes, at, sequenceTag), sequence);
+  at = writeText(bytes, at, eventTag, type);
+  at = writeBytes(bytes, at, dataTag, data);
+  if (slot !== undefined) at = writeBytes(bytes, at, slotTag, encodeSlot(slot));
+  if (media !== undefined) at = writeBytes(bytes, at, mediaTag, media);
+  at = writeVarint(bytes, writeVarint(bytes, at, seriesTag), series);
+  return bytes.subarray(0, at);
 }
 
 /** Throws for what no node of ours sends. The data is a view of `bytes`. */
@@ -41,4 +53,29 @@ export function decodeEvent(instanceId: string, bytes: Uint8Array): Numbered {
   if (!isEventType(type)) throw new Error(`there is no event type "${type}"`);
   const event = { instanceId, type, data, slot, media };
   return { event, origin, series: Number(series), sequence: Number(sequence) };
+}
+
+function encodeSlot(slot: MediaSlot): Uint8Array {
+  return toBinary(BusEvent_MediaSlotSchema, create(BusEvent_MediaSlotSchema, { ...slot, cuts: [...slot.cuts] }));
+}
+
+/** Whole numbers up to 2^53. These and the two below return where the next byte goes. */
+function writeVarint(bytes: Buffer, at: number, value: number): number {
+  let rest = value;
+  let next = at;
+  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes[next++] = (rest % 0x80) | 0x80;
+  bytes[next++] = rest;
+  return next;
+}
+
+function writeBytes(bytes: Buffer, at: number, tag: number, value: Uint8Array): number {
+  const start = writeVarint(bytes, writeVarint(bytes, at, tag), value.length);
+  bytes.set(value, start);
+  return start + value.length;
+}
+
+/** ASCII alone: names of types and nodes. */
+function writeText(bytes: Buffer, at: number, tag: number, text: string): number {
+  const start = writeVarint(bytes, writeVarint(bytes, at, tag), text.length);
+  return start + bytes.write(text, start, "latin1");
 }
