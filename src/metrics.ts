@@ -1,6 +1,7 @@
 /** What the process tells Prometheus: counted in plain numbers where it happens, read when it is scraped. */
 
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from "prom-client";
+import type { Bus } from "./bus/bus.js";
 import { CallStats } from "./call-stats.js";
 import { metricTable } from "./metric-table.js";
 import type { Report } from "./workers/messages.js";
@@ -17,19 +18,7 @@ export interface MetricSources {
   readonly publishing: { readonly published: number; readonly withoutClient: number };
   readonly directory: { readonly ready: boolean };
   readonly rateCounters: { readonly rejected: number };
-  readonly bus: {
-    readonly stats: {
-      readonly sent: number;
-      readonly unwanted: number;
-      readonly unreached: number;
-      readonly received: number;
-      readonly missed: number;
-      readonly interruptions: number;
-      readonly interruptedMs: number;
-      readonly slowConsumer: number;
-    };
-    trouble(): string | undefined;
-  };
+  readonly bus: Pick<Bus, "stats" | "trouble">;
 }
 
 export interface Metrics {
