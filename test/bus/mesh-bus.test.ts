@@ -8,7 +8,7 @@ import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { Bus, Event } from "../../src/bus/bus.js";
 import * as codec from "../../src/bus/event-codec.js";
 import { openMeshBus } from "../../src/bus/mesh-bus.js";
-import { collector, describeBus, eventOf, newInstance, numbers, subscribed } from "../support/bus-suite.js";
+import { collectOn, collector, describeBus, eventOf, newInstance, numbers, subscribed } from "../support/bus-suite.js";
 import { startMeshWorker } from "../support/mesh-worker.js";
 import { temporaryDirectory } from "../support/temporary.js";
 import { until } from "../support/until.js";
@@ -82,13 +82,7 @@ describe("workers that start at once", () => {
     );
     closing(...buses);
     const instance = newInstance();
-    const ears = await Promise.all(
-      buses.map(async (bus) => {
-        const ear = collector();
-        await subscribed(bus, instance, ear.handler);
-        return ear;
-      }),
-    );
+    const ears = await collectOn(buses, instance);
     for (const [n, bus] of buses.entries()) {
       bus.publish(eventOf(instance, n));
       expect(await bus.flush()).not.toBe(false);

@@ -46,6 +46,17 @@ export function collector(): { handler: Handler; events: Event[]; have(count: nu
   };
 }
 
+/** One on each of the buses, and in force. */
+export function collectOn(buses: readonly Bus[], instanceId: string) {
+  return Promise.all(
+    buses.map(async (bus) => {
+      const ear = collector();
+      await subscribed(bus, instanceId, ear.handler);
+      return ear;
+    }),
+  );
+}
+
 export function numbers(events: readonly Event[]): number[] {
   return events.map(({ data }) => JSON.parse(Buffer.from(data).toString()).n);
 }
@@ -81,13 +92,7 @@ export function describeBus(name: string, { open }: BusSuite, nodes: number): vo
       const buses = await openAll();
       const publisher = buses[0] as Bus;
       const instance = newInstance();
-      const ears = await Promise.all(
-        buses.map(async (bus) => {
-          const ear = collector();
-          await subscribed(bus, instance, ear.handler);
-          return ear;
-        }),
-      );
+      const ears = await collectOn(buses, instance);
       const wanted = Array.from({ length: 3_000 }, (_, n) => n);
       for (const n of wanted) {
         publisher.publish(eventOf(instance, n));
