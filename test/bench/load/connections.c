@@ -30,6 +30,8 @@ static void watch(struct connection *c, int operation, uint32_t events) {
   epoll_ctl(epoll, operation, c->fd, &event);
 }
 
+static void receive_buffer(int fd, int bytes) { setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes); }
+
 static void start(struct connection *c) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)options.port)};
   inet_pton(AF_INET, options.host, &address.sin_addr);
@@ -40,8 +42,8 @@ static void start(struct connection *c) {
     exit(1);
   }
   setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-  int bytes = options.small_bytes;
-  if (c - connections >= options.sockets - options.small) setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+  int small = c - connections >= options.sockets - options.small;
+  if (small || options.room_bytes > 0) receive_buffer(c->fd, small ? options.small_bytes : options.room_bytes);
   c->state = CONNECTING;
   c->left = c->inner_left = c->kept = c->inner_kept = 0;
   c->frozen = c->counted = 0;

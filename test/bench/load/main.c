@@ -41,6 +41,7 @@ static void read_options(int count, char **words) {
     else if (strcmp(name, "mixed") == 0) options.mixed = atoi(value);
     else if (strcmp(name, "small") == 0) options.small = atoi(value);
     else if (strcmp(name, "small_bytes") == 0) options.small_bytes = atoi(value);
+    else if (strcmp(name, "room_bytes") == 0) options.room_bytes = atoi(value);
     else if (strcmp(name, "rest_us") == 0) options.rest_us = atol(value);
     else if (strcmp(name, "waste_ns") == 0) options.waste_ns = atol(value);
     else if (strcmp(name, "protocol") == 0)

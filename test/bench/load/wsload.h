@@ -36,6 +36,7 @@ struct connection {
 struct options {
   const char *host, *path;
   int port, control, sockets, instances, inflight, mixed, small, small_bytes;
+  int room_bytes;             /* Receive buffer of those that are not small; 0: the kernel's own. */
   long rest_us, waste_ns;     /* Sleep between two looks; CPU burnt on top of each read, to see whether it matters. */
   enum protocol protocol;
 };

@@ -5,8 +5,9 @@ import { recordBytes } from "./payload.mjs";
 
 /**
  * Calls `publish` for each event, then `endTurn`, once per turn of the event loop. A record that names a turn of K events
- * is published with at most K - 1 others; 0 means all that have come.
- * @param {{ publish: (record: Buffer) => void, endTurn?: () => void }} publisher
+ * is published with at most K - 1 others, and the next K when what `endTurn` answers has settled, so that a server in
+ * another process gets them in a turn of its own; 0 means all that have come, and nothing is waited for.
+ * @param {{ publish: (record: Buffer) => void, endTurn?: () => unknown }} publisher
  * @returns {Promise<number>} the port that it listens on
  */
 export function startControl({ publish, endTurn }) {
@@ -16,16 +17,21 @@ export function startControl({ publish, endTurn }) {
   let scheduled = false;
 
   function drive() {
-    scheduled = false;
-    const turn = queue[at]?.readUInt32LE(4) || queue.length;
-    const end = Math.min(queue.length, at + turn);
+    const turn = queue[at].readUInt32LE(4);
+    const end = turn === 0 ? queue.length : Math.min(queue.length, at + turn);
     while (at < end) publish(queue[at++]);
-    endTurn?.();
-    if (at < queue.length) schedule();
-    else {
+    if (at === queue.length) {
       queue.length = 0;
       at = 0;
     }
+    const taken = endTurn?.();
+    if (turn === 0 || taken === undefined) goOn();
+    else taken.then(goOn);
+  }
+
+  function goOn() {
+    scheduled = false;
+    if (queue.length > 0) schedule();
   }
 
   function schedule() {

@@ -37,8 +37,10 @@ async function follow() {
   const control = await startControl({
     publish: (record) => events.push(eventOf(record)),
     endTurn() {
-      for (let at = 0; at < events.length; at += batchMax) void send(prepare(events.slice(at, at + batchMax)));
+      const answers = [];
+      for (let at = 0; at < events.length; at += batchMax) answers.push(send(prepare(events.slice(at, at + batchMax))));
       events = [];
+      return Promise.all(answers);
     },
   });
   announce({ control });

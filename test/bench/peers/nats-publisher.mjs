@@ -9,8 +9,10 @@ const payloads = createPayloads(shape);
 const socket = connect({ host: "127.0.0.1", port, noDelay: true });
 await new Promise((resolve) => socket.once("data", resolve));
 socket.write('CONNECT {"verbose":false,"pedantic":false}\r\n');
+let taken = () => {};
 socket.on("data", (text) => {
   if (text.includes("PING")) socket.write("PONG\r\n");
+  if (text.includes("PONG")) taken();
 });
 
 const control = await startControl({
@@ -22,7 +24,11 @@ const control = await startControl({
     socket.write("\r\n");
   },
   endTurn() {
+    socket.write("PING\r\n");
     while (socket.writableCorked > 0) socket.uncork();
+    return new Promise((resolve) => {
+      taken = resolve;
+    });
   },
 });
 announce({ control });

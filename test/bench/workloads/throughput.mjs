@@ -3,8 +3,24 @@
 import { openContest } from "../driver/contest.mjs";
 import { playRound } from "../driver/toggle.mjs";
 
-/** The load generator sleeps so long between two looks at its sockets: it costs less, and wakes nobody per frame. */
-const restUs = 1000;
+/**
+ * The load generator sleeps so long between two looks at its sockets: one read then takes what several writes brought,
+ * so that it costs a part of what it measures.
+ */
+const restUs = 20_000;
+/** So many bursts are under way to each socket, that the server has work while the generator sleeps. */
+const burstsAhead = 6;
+const framesAheadMax = 64;
+const bytesAheadMax = 256 * 1024;
+/** Receive buffer of a reader: what is under way always fits, whatever the kernel counts on top. */
+const roomBytes = 4 * bytesAheadMax;
+
+/** In whole bursts, one at least. */
+function eventsAhead(burst, size) {
+  const frames = Math.min(Math.max(framesAheadMax, 2 * burst), bytesAheadMax / size);
+  return burst * Math.max(1, Math.min(burstsAhead, Math.floor(frames / burst)));
+}
+
 /** How often each system has the core in one round. */
 const turnsPerRound = 4;
 const turnMs = 130;
@@ -41,12 +57,13 @@ export function throughput({ name, title, shape, bursts, systems, quick = false 
       const others = [];
       for (let set = 0; set < sets; set++) {
         log(`${title}: starting ${entered.length} systems with ${shape.sockets} sockets each`);
-        const contest = await openContest(entered, shape, log, { load: { rest_us: restUs } });
+        const contest = await openContest(entered, shape, log, { load: { rest_us: restUs, room_bytes: roomBytes } });
         try {
           for (let round = 0; round < rounds; round++) {
             for (const burst of bursts) {
               const { turned, othersShare, failures } = await playRound(contest.contestants, {
                 burst,
+                ahead: eventsAhead(burst, shape.size),
                 framesPerEvent: shape.sockets / shape.instances,
                 seconds: (turnsPerRound * turnMs * entered.length) / 1000,
                 turnMs,
