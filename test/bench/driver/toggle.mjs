@@ -19,8 +19,9 @@ import { cpuNs, pause, resume, sleep } from "./processes.mjs";
 export const rotate = (list, by) => list.map((_, at) => list[(at + by) % list.length]);
 
 /**
- * Every system gets its events alike: `burst` of them at once, the next burst when the last frame of the one before has
- * arrived everywhere. So a turn of the server has exactly `burst` events, whoever publishes them.
+ * Every system gets its events alike: `burst` of them at once, so that a turn of the server has exactly that many, whoever
+ * publishes them. `ahead` of them may be under way. An eager system would make one turn of those: it gets the next burst
+ * when the last frame of the one before has arrived everywhere.
  * @param {import("./contest.mjs").Contestant[]} contestants all paused
  * @param {object} options
  * @param {number} options.burst
@@ -29,11 +30,10 @@ export const rotate = (list, by) => list.map((_, at) => list[(at + by) % list.le
  * @param {number} [options.turnMs]
  * @param {number} [options.first] who begins
  * @param {number} [options.ahead] so many events may be under way at a time
- * @param {number} [options.perTurn] for publishers inside the server; 0: no limit
  * @returns {Promise<{ turned: Record<string, Turned>, othersShare: number, failures: Map<import("./contest.mjs").Contestant, string> }>}
  */
 export async function playRound(contestants, options) {
-  const { burst, framesPerEvent, seconds, turnMs = 130, first = 0, ahead = burst, perTurn = burst } = options;
+  const { burst, framesPerEvent, seconds, turnMs = 130, first = 0, ahead = burst } = options;
   const order = rotate(contestants, first);
   const before = new Map();
   for (const c of order) before.set(c, { cpu: cpuNs(c.running.pids), stat: await c.generator.ask("stat"), ms: 0 });
@@ -58,7 +58,7 @@ export async function playRound(contestants, options) {
   while (performance.now() - started < seconds * 1000) {
     for (const c of order) {
       await turn(c, async () => {
-        await c.generator.ask(`loop ${burst} ${ahead * framesPerEvent} ${perTurn}`);
+        await c.generator.ask(`loop ${burst} ${(c.peer.eager ? burst : ahead) * framesPerEvent} ${burst}`);
         await sleep(turnMs);
         await c.generator.ask("hold");
       });

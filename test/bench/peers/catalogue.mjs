@@ -19,6 +19,7 @@ import { missingNats, missingNchan, startNats, startNchan } from "./external.mjs
  * @property {string} title
  * @property {"raw" | "socketio" | "nats"} protocol
  * @property {string} path `#` stands for the number of the instance
+ * @property {boolean} [eager] it answers its publisher before it has delivered, and delivers what came meanwhile at once
  * @property {boolean} [unordered] its publishers do not promise an order among the events of a burst
  * @property {() => string | undefined} missing why it cannot run here
  * @property {(shape: import("./payload.mjs").Shape) => Promise<Running>} start
@@ -63,6 +64,15 @@ const eventwire = (way, title, unordered = false, startServer = startEventwire) 
   start: bridged(startServer, "eventwire-publisher", { way }),
 });
 
+/** @type {Peer} */
+const hub = {
+  title: "Eventwire, hub alone",
+  protocol: "raw",
+  path: "/ws/i-#",
+  missing: notBuilt,
+  start: inProcess("hub-server"),
+};
+
 /** @type {Record<string, Peer>} */
 export const peers = {
   publish: {
@@ -72,13 +82,8 @@ export const peers = {
     missing: never,
     start: inProcess("publish-server"),
   },
-  hub: {
-    title: "Eventwire, hub alone",
-    protocol: "raw",
-    path: "/ws/i-#",
-    missing: notBuilt,
-    start: inProcess("hub-server"),
-  },
+  hub,
+  "hub-eager": { ...hub, title: "the same hub, driven as the two eager ones", eager: true },
   stream: eventwire("stream", "gRPC stream"),
   unary: eventwire("unary", "gRPC unary", true),
   rest: eventwire("rest", "REST", true),
@@ -105,6 +110,7 @@ export const peers = {
     title: "Nchan",
     protocol: "raw",
     path: "/sub/i-#",
+    eager: true,
     missing: missingNchan,
     start: bridged(startNchan, "nchan-publisher"),
   },
@@ -112,6 +118,7 @@ export const peers = {
     title: "nats-server over WebSocket",
     protocol: "nats",
     path: "/",
+    eager: true,
     missing: missingNats,
     start: bridged(startNats, "nats-publisher"),
   },

@@ -1,5 +1,6 @@
 /** What was promised, as numbers: each bar is measured or said to be missing. */
 
+import { peers } from "../peers/catalogue.mjs";
 import { ratio, table } from "./markdown.mjs";
 import { compare, middle } from "./measures.mjs";
 
@@ -18,7 +19,7 @@ const against = (peer, title, bars) =>
   [1, 4, 16].map((burst, at) => ({
     what: `hub against ${title}, K = ${burst}`,
     bar: bars[at],
-    measure: cost("fanout", "hub", peer, burst),
+    measure: cost("fanout", peers[peer].eager ? "hub-eager" : "hub", peer, burst),
   }));
 
 const idleOf = (results, system) => results.idle?.rows.find((row) => row.system === system)?.bytesPerSocket;

@@ -2,6 +2,7 @@
 
 import { openContest } from "../driver/contest.mjs";
 import { playRound } from "../driver/toggle.mjs";
+import { eventsAhead, restUs, roomBytes } from "./ahead.mjs";
 
 /** About what a read costs: its CPU doubles. */
 const wasteNs = 4000;
@@ -19,7 +20,8 @@ export function generator({ name, title, shape, bursts }) {
       const samples = [];
       try {
         for (const [at, name] of names.entries()) {
-          const contest = await openContest(["hub"], shape, log, { load: { rest_us: 1000, waste_ns: at * wasteNs } });
+          const load = { rest_us: restUs, room_bytes: roomBytes, waste_ns: at * wasteNs };
+          const contest = await openContest(["hub"], shape, log, { load });
           contests.push(contest);
           contest.contestants[0].name = name;
         }
@@ -28,6 +30,7 @@ export function generator({ name, title, shape, bursts }) {
           for (const burst of bursts) {
             const { turned } = await playRound(contestants, {
               burst,
+              ahead: eventsAhead(burst, shape.size),
               framesPerEvent: shape.sockets,
               seconds: 1,
               first: round,

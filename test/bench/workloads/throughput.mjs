@@ -2,28 +2,11 @@
 
 import { openContest } from "../driver/contest.mjs";
 import { playRound } from "../driver/toggle.mjs";
-
-/**
- * The load generator sleeps so long between two looks at its sockets: one read then takes what several writes brought,
- * so that it costs a part of what it measures.
- */
-const restUs = 20_000;
-/** So many bursts are under way to each socket, that the server has work while the generator sleeps. */
-const burstsAhead = 6;
-const framesAheadMax = 64;
-const bytesAheadMax = 256 * 1024;
-/** Receive buffer of a reader: what is under way always fits, whatever the kernel counts on top. */
-const roomBytes = 4 * bytesAheadMax;
-
-/** In whole bursts, one at least. */
-function eventsAhead(burst, size) {
-  const frames = Math.min(Math.max(framesAheadMax, 2 * burst), bytesAheadMax / size);
-  return burst * Math.max(1, Math.min(burstsAhead, Math.floor(frames / burst)));
-}
+import { eventsAhead, restUs, roomBytes } from "./ahead.mjs";
 
 /** How often each system has the core in one round. */
-const turnsPerRound = 4;
-const turnMs = 130;
+const turnsPerRound = 2;
+const turnMs = 260;
 
 /**
  * @typedef {object} Sample one system in one round
@@ -42,8 +25,9 @@ const turnMs = 130;
  * @param {import("../peers/payload.mjs").Shape & { sockets: number }} workload.shape
  * @param {number[]} workload.bursts events at once
  * @param {string[]} workload.systems the first is what the others are compared with
+ * @param {boolean} [workload.merging] some of them would make one turn of bursts that are under way together
  */
-export function throughput({ name, title, shape, bursts, systems, quick = false }) {
+export function throughput({ name, title, shape, bursts, systems, merging = false, quick = false }) {
   return {
     name,
     title,
@@ -63,7 +47,7 @@ export function throughput({ name, title, shape, bursts, systems, quick = false 
             for (const burst of bursts) {
               const { turned, othersShare, failures } = await playRound(contest.contestants, {
                 burst,
-                ahead: eventsAhead(burst, shape.size),
+                ahead: merging ? burst : eventsAhead(burst, shape.size),
                 framesPerEvent: shape.sockets / shape.instances,
                 seconds: (turnsPerRound * turnMs * entered.length) / 1000,
                 turnMs,

@@ -1,0 +1,16 @@
+/** How much is under way to each socket while throughput is measured, so that the load generator costs little. */
+
+/** It sleeps so long between two looks at its sockets: one read then takes what several writes brought. */
+export const restUs = 20_000;
+/** So many bursts are under way to each socket, that the server has work while the generator sleeps. */
+const burstsMax = 6;
+const framesMax = 64;
+const bytesMax = 256 * 1024;
+/** Receive buffer of a reader: what is under way always fits, whatever the kernel counts on top. */
+export const roomBytes = 4 * bytesMax;
+
+/** In whole bursts, one at least. */
+export function eventsAhead(burst, size) {
+  const frames = Math.min(Math.max(framesMax, 2 * burst), bytesMax / size);
+  return burst * Math.max(1, Math.min(burstsMax, Math.floor(frames / burst)));
+}
