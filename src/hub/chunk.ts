@@ -43,20 +43,27 @@ const broadcastFramesMin = 3;
 const broadcastFramesMax = 64;
 const broadcastBytesMax = 64_000;
 
+export interface Range {
+  readonly from: number;
+  readonly to: number;
+}
+
 /**
- * Where the part of a turn begins that is worth a native broadcast: its end, of at most 64 frames and 64 kB, none of
- * them so large that uWebSockets would write it alone. `frames.length` when none is.
+ * The first frames at or behind `from` that are worth a native broadcast: at most 64 of them and 64 kB, none so large
+ * that uWebSockets would write it alone. Empty, at the end, when none are.
  */
-export function broadcastStart(frames: readonly Frame[]): number {
+export function nextBroadcast(frames: readonly Frame[], from: number): Range {
   let bytes = 0;
-  let from = frames.length;
-  while (from > 0 && frames.length - from < broadcastFramesMax) {
-    const frame = wireBytes(frames[from - 1] as Frame);
-    bytes += frame;
-    if (frame > corkBytes || bytes > broadcastBytesMax) break;
-    from--;
+  let start = from;
+  let at = from;
+  for (; at < frames.length && at - start < broadcastFramesMax; at++) {
+    const frame = wireBytes(frames[at] as Frame);
+    const large = frame > corkBytes;
+    if ((large || bytes + frame > broadcastBytesMax) && at - start >= broadcastFramesMin) break;
+    bytes = large ? 0 : bytes + frame;
+    if (large) start = at + 1;
   }
-  return frames.length - from < broadcastFramesMin ? frames.length : from;
+  return at - start < broadcastFramesMin ? { from: frames.length, to: frames.length } : { from: start, to: at };
 }
 
 /** How many frames of a chunk are not yet wholly taken by the kernel, when its last `buffered` bytes still wait. */

@@ -4,7 +4,7 @@ import type { Event } from "../bus/bus.js";
 import type { Entry } from "../directory/directory.js";
 import { eventTypeBit } from "../domain/event-type.js";
 import { compileFilter, type Filter } from "../domain/filter.js";
-import { broadcastStart, type Chunk, splitIntoChunks } from "./chunk.js";
+import { type Chunk, nextBroadcast, splitIntoChunks } from "./chunk.js";
 import { buildFrame, type Frame, frameTail } from "./frame.js";
 import type { Broadcast } from "./socket.js";
 import type { Subscriber } from "./subscriber.js";
@@ -19,6 +19,12 @@ export interface GroupOptions {
   /** More bytes waiting for one socket end it. */
   readonly pendingBytesMax: number;
 }
+
+/**
+ * So many frames may wait for the broadcasts of later turns, since one turn has one broadcast. What is more goes by a
+ * write per socket at once, so that whoever publishes faster than the sockets are served is held up by that.
+ */
+const carriedMax = 192;
 
 export class Group {
   /** In no order: a removal moves the last one into the gap. */
@@ -67,7 +73,7 @@ export class Group {
     return true;
   }
 
-  /** No frame waits for the end of the turn. */
+  /** No frame waits. */
   get idle(): boolean {
     return this.#pending.length === 0;
   }
@@ -81,20 +87,21 @@ export class Group {
   }
 
   /**
-   * Gives every socket the frames of the turn; `onSlow` hears of those that must go. Returns how many frames were handed
-   * over or parked, in all. Many small frames end in a native broadcast, all others in a write per socket.
+   * Gives every socket the frames that wait: many small ones by a native broadcast, all others by a write per socket.
+   * What stands behind that broadcast waits for the next turn (`idle` is false then), unless `all` are to go now. `onSlow`
+   * hears of the sockets that must go. Returns how many frames were handed over or parked, in all.
    */
-  flush(onSlow: (subscriber: Subscriber) => void): number {
+  flush(all: boolean, onSlow: (subscriber: Subscriber) => void): number {
     const frames = this.#pending;
-    this.#pending = [];
-    const from = broadcastStart(frames);
+    const { from, to } = nextBroadcast(frames, all ? frames.length : Math.max(0, frames.length - carriedMax));
+    this.#pending = frames.slice(to);
     let delivered = 0;
     this.#checkBroadcast();
     for (const chunk of splitIntoChunks(frames.slice(0, from))) {
       delivered += this.#each(chunk, onSlow, (subscriber) => subscriber.deliver(chunk, this.#options.pendingBytesMax));
     }
-    if (from === frames.length) return delivered;
-    return delivered + this.#broadcast(frames.slice(from), onSlow);
+    if (from === to) return delivered;
+    return delivered + this.#broadcast(frames.slice(from, to), onSlow);
   }
 
   #broadcast(chunk: Chunk, onSlow: (subscriber: Subscriber) => void): number {

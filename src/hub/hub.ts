@@ -67,7 +67,7 @@ export function createHub({ bus, ...options }: GroupOptions & { bus: Bus }): Hub
     framesDelivered: 0,
     closes: new Map(),
   };
-  /** Groups that got frames in this turn of the event loop, and sockets that drained in it. */
+  /** Groups that have frames to give, and sockets that drained in this turn of the event loop. */
   let touched: Group[] = [];
   let drained: Subscriber[] = [];
   /** What is to be closed behind the frames of this turn. */
@@ -103,11 +103,14 @@ export function createHub({ bus, ...options }: GroupOptions & { bus: Bus }): Hub
     for (const subscriber of resuming) resume(subscriber);
     const groups = touched;
     touched = [];
-    for (const group of groups) {
-      stats.framesDelivered += group.flush((subscriber) => closeSubscriber(subscriber, slowConsumer));
-    }
     const due = endings;
     endings = [];
+    for (const group of groups) {
+      const onSlow = (subscriber: Subscriber) => closeSubscriber(subscriber, slowConsumer);
+      stats.framesDelivered += group.flush(due.length > 0, onSlow);
+      if (!group.idle) touched.push(group);
+    }
+    if (touched.length > 0) schedule();
     for (const end of due) end();
   }
 

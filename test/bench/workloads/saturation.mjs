@@ -1,11 +1,15 @@
 /** How many frames a second one core delivers: the rate is raised until frames are late, lost, or a reader is too slow. */
 
-import { oneByOne } from "../driver/contest.mjs";
+import { connectAll, oneByOne } from "../driver/contest.mjs";
+import { resume } from "../driver/processes.mjs";
 import { playWindow } from "./rates.mjs";
 
+/** The climb, then as often halfway between the last rate that was sustained and the first that was not: to 2 %. */
 const step = 1.15;
+const halvings = 3;
 /** Above this the queue grows: the rate is not sustained, it is only not yet over. */
 const p99MaxMs = 250;
+const recoverMs = 60_000;
 
 export function saturation({ name, title, shape, from, systems }) {
   return {
@@ -16,12 +20,25 @@ export function saturation({ name, title, shape, from, systems }) {
     async run({ available, windowSeconds, log }) {
       const options = { load: { rest_us: restUs } };
       const highest = await oneByOne(systems.filter(available), shape, log, options, async (contestant) => {
-        let best = { eventsPerSecond: 0, framesPerSecond: 0, p99: 0 };
-        for (let rate = from; ; rate = Math.round(rate * step)) {
+        let best = { rate: 0, p99: 0 };
+        let failed = { rate: Number.POSITIVE_INFINITY, end: "" };
+        async function attempt(rate) {
           const { p99, end } = await climb(contestant, rate, windowSeconds);
-          if (end !== undefined) return { system: contestant.name, ...best, end: `at ${rate} events/s: ${end}` };
-          best = { eventsPerSecond: rate, framesPerSecond: (rate * shape.sockets) / shape.instances, p99 };
+          if (end === undefined) best = { rate, p99 };
+          else {
+            failed = { rate, end };
+            await recover(contestant, shape.sockets);
+          }
         }
+        for (let rate = from; failed.end === ""; rate = Math.round(rate * step)) await attempt(rate);
+        for (let n = 0; n < halvings; n++) await attempt(Math.round((best.rate + failed.rate) / 2));
+        return {
+          system: contestant.name,
+          eventsPerSecond: best.rate,
+          framesPerSecond: (best.rate * shape.sockets) / shape.instances,
+          p99: best.p99,
+          end: `at ${failed.rate} events/s: ${failed.end}`,
+        };
       });
       return { highest };
     },
@@ -35,6 +52,13 @@ async function climb(contestant, rate, seconds) {
   } catch (error) {
     return { end: error.message };
   }
+}
+
+/** Whatever the overload left: frames under way, sockets that were closed as slow consumers. */
+async function recover(contestant, sockets) {
+  resume(contestant.running.pids);
+  await contestant.drained(recoverMs);
+  await connectAll(contestant, sockets);
 }
 
 /** At millions of frames a second the load generator must read many at once. */
