@@ -14,6 +14,10 @@ export class FakeTopics {
     return members;
   }
 
+  leave(socket: FakeSocket): void {
+    for (const members of this.#members.values()) members.delete(socket);
+  }
+
   readonly broadcast = (topic: string, frame: Uint8Array): void => {
     for (const socket of this.of(topic)) socket.queue(frame);
   };
@@ -117,11 +121,13 @@ export class FakeSocket implements Socket {
   end(code: number, reason: string): void {
     this.#writeQueue();
     this.ended = { code, reason };
+    this.#topics.leave(this);
     this.onClose();
   }
 
   close(): void {
     this.wasCut = true;
+    this.#topics.leave(this);
     this.onClose();
   }
 
