@@ -1,6 +1,7 @@
 /** The rule of 256 on real sockets and a real kernel: a hub on a bare uWebSockets.js app, `ws` as the reader. */
 
 import { afterEach, expect, it } from "vitest";
+import { Copies } from "../../src/hub/copies.js";
 import { upTo } from "../support/fake-hub.js";
 import { realHub } from "../support/real-hub.js";
 
@@ -53,8 +54,12 @@ it.each(cases)(
   },
 );
 
-it("loses nothing and never stalls while a socket drains and fills a hundred times", async () => {
-  const { publish, connect, published } = await realHub(cleanups);
+it.each([
+  ["whole", new Copies()],
+  ["in fragments", new Copies(0, 0)],
+  ["both ways in turns", new Copies(100_000, 0)],
+])("loses nothing and never stalls while a socket drains and fills a hundred times, frames %s", async (_, copies) => {
+  const { publish, connect, published } = await realHub(cleanups, copies);
   const reader = await connect();
   const mixed = (i: number): number => [17 * 1024, 40, 300_000, 16_384, 15_000][i % 5] as number;
   for (let round = 0; round < 100; round++) {
@@ -66,6 +71,7 @@ it("loses nothing and never stalls while a socket drains and fills a hundred tim
     await reader.has(published());
   }
   expect(reader.got).toEqual(upTo(published()));
+  expect(copies.bytes).toBe(0);
 });
 
 it("closes behind the frames of the turn, broadcast or not", async () => {
