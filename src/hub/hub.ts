@@ -4,6 +4,7 @@ import type { Bus, Event, Subscription } from "../bus/bus.js";
 import type { DirectoryListener, Entry } from "../directory/directory.js";
 import type { Principal } from "../domain/instance.js";
 import { type Close, instanceDeleted, slowConsumer, tokenRevoked } from "./close.js";
+import { Copies } from "./copies.js";
 import { Group, type GroupOptions } from "./group.js";
 import { pace, shuffle } from "./pace.js";
 import type { Socket } from "./socket.js";
@@ -57,7 +58,13 @@ interface Membership {
   reservations: number;
 }
 
-export function createHub({ bus, ...options }: GroupOptions & { bus: Bus }): Hub {
+export interface HubOptions extends GroupOptions {
+  readonly bus: Bus;
+  /** Of all sockets of the hub, and of no other. */
+  readonly copies?: Copies;
+}
+
+export function createHub({ bus, copies = new Copies(), ...options }: HubOptions): Hub {
   const memberships = new Map<string, Membership>();
   const stats: HubStats = {
     sockets: 0,
@@ -194,19 +201,20 @@ export function createHub({ bus, ...options }: GroupOptions & { bus: Bus }): Hub
 
     add(socket, entry, principal) {
       const instanceId = entry.instance.id;
-      const subscriber = new Subscriber(socket, instanceId, principal);
+      const subscriber = new Subscriber(socket, copies, instanceId, principal);
       membershipOf(entry).group.add(subscriber);
-      stats.sockets++;
+      copies.limitFor(++stats.sockets);
       return subscriber;
     },
 
     remove(subscriber) {
       if (!subscriber.open) return;
-      subscriber.open = false;
+      subscriber.gone();
       leave(subscriber);
       clearTimeout(closing.get(subscriber)?.cut);
       closing.delete(subscriber);
-      if (--stats.sockets === 0) onEmpty?.();
+      copies.limitFor(--stats.sockets);
+      if (stats.sockets === 0) onEmpty?.();
     },
 
     drained(subscriber) {

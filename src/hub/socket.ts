@@ -3,6 +3,13 @@
 export interface Socket {
   /** 1: taken by the kernel (or corked). 0: accepted, but some of it waits in user space. */
   send(frame: Uint8Array, isBinary: boolean): number;
+  /**
+   * `send` in pieces: a first, any number between, a last, which together are one message; answers as `send`. No `send` and
+   * no broadcast may come between them; a close may, and a ping.
+   */
+  sendFirstFragment(fragment: Uint8Array, isBinary: boolean): number;
+  sendFragment(fragment: Uint8Array): number;
+  sendLastFragment(fragment: Uint8Array): number;
   /** Runs `write` and hands what it sent to the kernel at once. */
   cork(write: () => void): unknown;
   /** Bytes that wait in user space. */

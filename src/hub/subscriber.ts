@@ -4,6 +4,8 @@ import type { Principal } from "../domain/instance.js";
 import { Backlog } from "./backlog.js";
 import type { Chunk } from "./chunk.js";
 import type { Close } from "./close.js";
+import type { Copies } from "./copies.js";
+import { allTaken, fragmentBytes, sendFragments } from "./fragments.js";
 import type { Frame } from "./frame.js";
 import type { Socket } from "./socket.js";
 
@@ -14,18 +16,25 @@ export class Subscriber {
   readonly instanceId: string;
   /** Its place in the group's list; -1 once it is out of it. */
   index = -1;
-  /** False once the socket is gone; nothing may touch it then. */
-  open = true;
   readonly #socket: Socket;
+  /** Shared by all. */
+  readonly #copies: Copies;
+  #open = true;
   /** Set once its group broadcasts. */
   #topic: string | undefined;
   /** Present while the socket is blocked. */
   #backlog: Backlog | undefined;
 
-  constructor(socket: Socket, instanceId: string, principal: Principal) {
+  constructor(socket: Socket, copies: Copies, instanceId: string, principal: Principal) {
     this.#socket = socket;
+    this.#copies = copies;
     this.instanceId = instanceId;
     this.principal = principal;
+  }
+
+  /** False once the socket is gone; nothing may touch it then. */
+  get open(): boolean {
+    return this.#open;
   }
 
   get blocked(): boolean {
@@ -40,13 +49,13 @@ export class Subscriber {
 
   /** Looks whether the kernel took the last broadcast; if not, the socket is blocked from here on. */
   check(broadcast: Chunk): void {
-    if (this.#backlog === undefined && this.#socket.getBufferedAmount() > 0) this.#block(broadcast);
+    if (this.#backlog === undefined && this.#socket.getBufferedAmount() > 0) this.#hold(broadcast);
   }
 
   /** Hands over a chunk, or parks it. False: the socket is too slow and must go; nothing more was taken. */
   deliver(chunk: Chunk, bytesMax: number): boolean {
     if (this.#backlog !== undefined) return this.#park(this.#backlog, chunk, bytesMax);
-    if (!this.#write(chunk)) this.#block(chunk);
+    this.#write(chunk, 0);
     return true;
   }
 
@@ -61,32 +70,54 @@ export class Subscriber {
    */
   resume(): void {
     while (this.#backlog !== undefined && this.#socket.getBufferedAmount() === 0) {
+      const { begun } = this.#backlog;
       const chunk = this.#backlog.next();
       if (chunk.length === 0) this.#unblock();
-      else if (!this.#write(chunk)) return;
+      else this.#write(chunk, begun);
     }
   }
 
-  /** Says why and ends. What is parked is dropped: the close covers it. */
+  /** Says why and ends. What is parked is dropped: the close covers it, also in the middle of a fragmented message. */
   end(close: Close): void {
-    this.#backlog = undefined;
+    this.#forget();
     this.#socket.end(close.code, close.reason);
   }
 
   /** Ends without a word. */
   cut(): void {
-    this.#backlog = undefined;
+    this.#forget();
     this.#socket.close();
   }
 
-  /** Drops what is parked, at the begin of a close that must wait for the socket to drain. */
+  /** Drops what is parked, at the begin of a close that must wait for the socket to drain. No broadcast comes after it. */
   drop(): void {
-    if (this.#backlog !== undefined) this.#backlog = new Backlog([]);
+    this.#backlog?.clear();
+    this.#topic = undefined;
   }
 
-  #block(inside: Chunk): void {
-    this.#backlog = new Backlog(inside);
-    if (this.#topic !== undefined) this.#socket.unsubscribe(this.#topic);
+  /** The socket is gone, whoever ended it. */
+  gone(): void {
+    this.#open = false;
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.#backlog?.clear();
+    this.#backlog = undefined;
+  }
+
+  /** Leaves the broadcasts, which would else come between the fragments of a message. */
+  #block(): Backlog {
+    if (this.#backlog === undefined) {
+      this.#backlog = new Backlog(this.#copies);
+      if (this.#topic !== undefined) this.#socket.unsubscribe(this.#topic);
+    }
+    return this.#backlog;
+  }
+
+  /** Blocked by a write that ended with the chunk. */
+  #hold(inside: Chunk): void {
+    this.#block().hold(inside, this.#socket.getBufferedAmount());
   }
 
   #unblock(): void {
@@ -100,14 +131,28 @@ export class Subscriber {
     return true;
   }
 
-  /** False: some of it waits in uWebSockets, and `drain` will come. */
-  #write(chunk: Chunk): boolean {
-    if (chunk.length === 1) return this.#socket.send(chunk[0] as Frame, false) !== 0;
-    corked.socket = this.#socket;
-    corked.chunk = chunk;
-    this.#socket.cork(writeCorked);
-    // Inside a cork every send answers 1; only now is it known what the kernel took.
-    return this.#socket.getBufferedAmount() === 0;
+  /** Hands over a chunk, or what follows `begun` of a single frame. What the kernel refuses blocks the socket. */
+  #write(chunk: Chunk, begun: number): void {
+    if (chunk.length > 1) {
+      corked.socket = this.#socket;
+      corked.chunk = chunk;
+      this.#socket.cork(writeCorked);
+      // Inside a cork every send answers 1; only now is it known what the kernel took.
+      if (this.#socket.getBufferedAmount() > 0) this.#hold(chunk);
+      return;
+    }
+    const frame = chunk[0] as Frame;
+    if (begun > 0 || (frame.length > fragmentBytes && this.#copies.full)) this.#writeFragments(frame, begun);
+    else if (this.#socket.send(frame, false) === 0) this.#hold(chunk);
+  }
+
+  /** What is begun goes on in one piece when not much is copied any more. */
+  #writeFragments(frame: Frame, begun: number): void {
+    const size = this.#copies.full ? fragmentBytes : frame.length;
+    const at = sendFragments(this.#socket, frame, begun, size);
+    if (at === allTaken) return;
+    if (at === frame.length) this.#hold([frame]);
+    else this.#block().holdBegun(frame, at, this.#socket.getBufferedAmount());
   }
 }
 

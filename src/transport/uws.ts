@@ -1,8 +1,17 @@
-/** The few things of uWebSockets.js whose types are missing or not enough: opening an app and its listen socket. */
+/** The few things of uWebSockets.js whose types are missing or not enough: opening an app and its listen socket, fragments. */
 
 import * as uws from "uWebSockets.js";
 
 export type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t, WebSocket } from "uWebSockets.js";
+
+/** They are there, only not typed; see `Socket` of the hub. */
+declare module "uWebSockets.js" {
+  interface WebSocket<UserData> {
+    sendFirstFragment(fragment: uws.RecognizedString, isBinary?: boolean, compress?: boolean): number;
+    sendFragment(fragment: uws.RecognizedString, compress?: boolean): number;
+    sendLastFragment(fragment: uws.RecognizedString, compress?: boolean): number;
+  }
+}
 
 /** Paths of PEM files. */
 export interface TlsFiles {

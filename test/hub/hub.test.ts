@@ -2,58 +2,15 @@ import { setImmediate as turn } from "node:timers/promises";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import type { Event } from "../../src/bus/bus.js";
-import { createMemoryBus } from "../../src/bus/memory-bus.js";
-import type { Entry } from "../../src/directory/directory.js";
-import type { EventType } from "../../src/domain/event-type.js";
 import type { Principal } from "../../src/domain/instance.js";
-import type { Websocket } from "../../src/domain/websocket.js";
 import { shuttingDown } from "../../src/hub/close.js";
-import { closeGraceMs, createHub } from "../../src/hub/hub.js";
-import { FakeSocket, FakeTopics } from "../support/fake-socket.js";
-
-const principal: Principal = { kind: "account", id: "a", accountId: "a", revoked: false };
-const all: Websocket = { enabled: true, events: [], mediaBase64: false };
-
-function entry(id: string, websocket: Websocket = all): Entry {
-  return { instance: { id, accountId: "a", name: id, token: "ti_x" }, websocket };
-}
-
-function setUp({ pendingBytesMax = 64 * 1024 * 1024 } = {}) {
-  const bus = createMemoryBus();
-  const topics = new FakeTopics();
-  const hub = createHub({
-    bus,
-    broadcast: topics.broadcast,
-    baseUrl: "http://x",
-    mediaMaxBytes: 1_000,
-    pendingBytesMax,
-  });
-  const open = (room?: number, at = entry("1"), who = principal) => {
-    const socket = new FakeSocket(topics, room);
-    const subscriber = hub.add(socket, at, who);
-    socket.onDrain = () => hub.drained(subscriber);
-    socket.onClose = () => hub.remove(subscriber);
-    return socket;
-  };
-  let published = 0;
-  const publish = (type: EventType = "label.update", size = 0, instanceId = "1") => {
-    const data = Buffer.from(`{"n":${++published},"pad":"${"x".repeat(size)}"}`);
-    bus.publish({ instanceId, type, data });
-  };
-  const numbers = (socket: FakeSocket): number[] => socket.received.map((text) => JSON.parse(text).data.n);
-  return { bus, hub, open, publish, numbers };
-}
-
-/** Frames behind a broadcast wait for the turns after it: enough of them for whatever these tests publish at once. */
-async function settle(): Promise<void> {
-  for (let turns = 0; turns < 40; turns++) await turn();
-}
-
-const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1);
+import { closeGraceMs } from "../../src/hub/hub.js";
+import { all, entry, fakeHub, principal, settle, upTo } from "../support/fake-hub.js";
+import type { FakeSocket } from "../support/fake-socket.js";
 
 describe("the hub", () => {
   it("gives every socket of the instance every event, in order, and nobody else's", async () => {
-    const { open, publish, numbers } = setUp();
+    const { open, publish, numbers } = fakeHub();
     const [a, b, other] = [open(), open(), open(undefined, entry("2"))];
     for (let i = 0; i < 100; i++) publish();
     await settle();
@@ -65,7 +22,7 @@ describe("the hub", () => {
   });
 
   it("broadcasts 64 frames in a turn, and those behind them in the next", async () => {
-    const { hub, open, publish, numbers } = setUp();
+    const { hub, open, publish, numbers } = fakeHub();
     const socket = open();
     for (let i = 0; i < 100; i++) publish();
     await turn();
@@ -76,7 +33,7 @@ describe("the hub", () => {
   });
 
   it("carries at most 192 frames into later turns: what is more goes at once", async () => {
-    const { open, publish, numbers } = setUp();
+    const { open, publish, numbers } = fakeHub();
     const socket = open();
     for (let i = 0; i < 1_000; i++) publish();
     await turn();
@@ -86,7 +43,7 @@ describe("the hub", () => {
   });
 
   it("builds no frame for an event that no filter takes, and one for any number of sockets", async () => {
-    const { hub, open, publish } = setUp();
+    const { hub, open, publish } = fakeHub();
     const narrow = entry("1", { ...all, events: ["call.update"] });
     const sockets = [open(undefined, narrow), open(undefined, narrow)];
     publish("label.update");
@@ -98,7 +55,7 @@ describe("the hub", () => {
   });
 
   it("applies a changed filter to the next event, and a disable never widens it", async () => {
-    const { hub, open, publish, numbers } = setUp();
+    const { hub, open, publish, numbers } = fakeHub();
     const socket = open(undefined, entry("1", { ...all, events: ["call.update"] }));
     publish("label.update");
     hub.instanceChanged(entry("1", { ...all, events: ["label.update"] }));
@@ -111,7 +68,7 @@ describe("the hub", () => {
   });
 
   it("lets go of an instance with its last socket", () => {
-    const { bus, hub, open } = setUp();
+    const { bus, hub, open } = fakeHub();
     const event: Event = { instanceId: "1", type: "label.update", data: Buffer.from("{}") };
     const [a, b] = [open(), open()];
     a.onClose();
@@ -127,7 +84,7 @@ describe("a stalled reader", () => {
   it.each([0, 17_000, 100_000])(
     "may have 256 frames of %d extra bytes waiting, and gets them all when it wakes",
     async (size) => {
-      const { open, publish, numbers } = setUp({ pendingBytesMax: 1e9 });
+      const { open, publish, numbers } = fakeHub({ pendingBytesMax: 1e9 });
       const [slow, quick] = [open(0), open()];
       for (let i = 0; i < 256; i++) {
         publish("label.update", size);
@@ -145,7 +102,7 @@ describe("a stalled reader", () => {
   );
 
   it("goes with the 257th, is told 4008 when it drains in time, and its neighbours notice nothing", async () => {
-    const { hub, open, publish, numbers } = setUp();
+    const { hub, open, publish, numbers } = fakeHub();
     const [slow, quick] = [open(0), open()];
     for (let i = 0; i < 257; i++) publish();
     publish();
@@ -163,7 +120,7 @@ describe("a stalled reader", () => {
   it("is cut when it does not drain within the grace", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     try {
-      const { hub, open, publish } = setUp();
+      const { hub, open, publish } = fakeHub();
       const slow = open(0);
       for (let i = 0; i < 257; i++) publish();
       await settle();
@@ -178,7 +135,7 @@ describe("a stalled reader", () => {
   });
 
   it("goes when more bytes wait than the limit", async () => {
-    const { hub, open, publish } = setUp({ pendingBytesMax: 100_000 });
+    const { hub, open, publish } = fakeHub({ pendingBytesMax: 100_000 });
     open(0);
     for (let i = 0; i < 5; i++) publish("label.update", 20_000);
     await settle();
@@ -188,7 +145,7 @@ describe("a stalled reader", () => {
 
 describe("closing", () => {
   it("hands over the frames of the turn first, then 4004 for a deleted instance", async () => {
-    const { hub, open, publish, numbers } = setUp();
+    const { hub, open, publish, numbers } = fakeHub();
     const [socket, other] = [open(), open(undefined, entry("2"))];
     publish();
     hub.instanceDeleted("1");
@@ -199,7 +156,7 @@ describe("closing", () => {
   });
 
   it("closes behind all frames that wait, were they for later turns", async () => {
-    const { hub, open, publish, numbers } = setUp();
+    const { hub, open, publish, numbers } = fakeHub();
     const socket = open();
     for (let i = 0; i < 150; i++) publish();
     await turn();
@@ -210,7 +167,7 @@ describe("closing", () => {
   });
 
   it("closes with 4001 just the sockets that a revoked token opened", async () => {
-    const { hub, open } = setUp();
+    const { hub, open } = fakeHub();
     const own: Principal = { kind: "instance", id: "1", accountId: "a", revoked: false };
     const [byAccount, byInstance, elsewhere] = [open(), open(undefined, entry("1"), own), open(undefined, entry("2"))];
     hub.principalRevoked(own);
@@ -223,7 +180,7 @@ describe("closing", () => {
   });
 
   it("ends every socket at shutdown and waits for the blocked ones", async () => {
-    const { hub, open, publish } = setUp();
+    const { hub, open, publish } = fakeHub();
     const [healthy, blocked] = [open(), open(10)];
     publish();
     await settle();
@@ -240,7 +197,7 @@ describe("closing", () => {
   it("lets go of sockets over the time it has, whichever their instance, and the others get their events", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
     try {
-      const { hub, open, publish } = setUp();
+      const { hub, open, publish } = fakeHub();
       const sockets = Array.from({ length: 100 }, (_, i) => open(undefined, entry(i < 50 ? "1" : "2")));
       const stillOpen = (among: FakeSocket[]) => among.filter((socket) => socket.ended === undefined);
       const first = sockets.slice(0, 50);
@@ -265,7 +222,7 @@ describe("closing", () => {
   });
 
   it("does not wait when the sockets leave by themselves", async () => {
-    const { hub, open } = setUp();
+    const { hub, open } = fakeHub();
     const sockets = Array.from({ length: 100 }, () => open());
     const closed = hub.close(shuttingDown, 300_000);
     for (const socket of sockets) socket.close();
@@ -288,7 +245,7 @@ it("keeps the rule of 256 through any sequence of publishing, reading and turns"
   );
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 120 }), fc.nat(20_000), async (steps, room) => {
-      const { open, publish, numbers } = setUp({ pendingBytesMax: 1e9 });
+      const { open, publish, numbers } = fakeHub({ pendingBytesMax: 1e9 });
       const socket = open(room);
       let sent = 0;
       for (const action of steps) {

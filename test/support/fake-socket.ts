@@ -14,6 +14,10 @@ export class FakeTopics {
     return members;
   }
 
+  leave(socket: FakeSocket): void {
+    for (const members of this.#members.values()) members.delete(socket);
+  }
+
   readonly broadcast = (topic: string, frame: Uint8Array): void => {
     for (const socket of this.of(topic)) socket.queue(frame);
   };
@@ -24,13 +28,19 @@ export class FakeSocket implements Socket {
   readonly received: string[] = [];
   ended: { code: number; reason: string } | undefined;
   wasCut = false;
+  /** Messages that were begun as fragments. */
+  fragmented = 0;
   /** For the transport's two handlers. */
   onDrain = (): void => {};
   onClose = (): void => {};
   /** Bytes that the kernel still takes. */
   #room: number;
-  /** Frames that wait in user space, each with its bytes that are not taken yet. */
-  #buffer: { text: string; left: number }[] = [];
+  /** Frames and fragments that wait in user space, each with its bytes that are not taken yet. */
+  #buffer: { payload: Buffer; last: boolean; left: number }[] = [];
+  /** A fragmented message was begun and not ended. */
+  #unfinished = false;
+  /** What the kernel has taken of it. */
+  #fragments: Buffer[] = [];
   #corked = false;
   #queue: Uint8Array[] = [];
   readonly #topics: FakeTopics;
@@ -59,16 +69,39 @@ export class FakeSocket implements Socket {
     if (frames.length > 0) this.cork(() => frames.forEach((frame) => void this.send(frame)));
   }
 
-  /** Frames that the kernel has not wholly taken. */
-  get inside(): number {
-    return this.#buffer.length;
-  }
-
   send(frame: Uint8Array): number {
     this.#writeQueue();
-    const length = frame.length;
+    if (this.#unfinished) throw new Error("a frame between the fragments of another");
+    return this.#send(frame, true);
+  }
+
+  sendFirstFragment(fragment: Uint8Array): number {
+    this.#writeQueue();
+    if (this.#unfinished) throw new Error("a message between the fragments of another");
+    this.#unfinished = true;
+    this.fragmented++;
+    return this.#send(fragment, false);
+  }
+
+  sendFragment(fragment: Uint8Array): number {
+    return this.#continue(fragment, false);
+  }
+
+  sendLastFragment(fragment: Uint8Array): number {
+    return this.#continue(fragment, true);
+  }
+
+  #continue(fragment: Uint8Array, last: boolean): number {
+    this.#writeQueue();
+    if (!this.#unfinished) throw new Error("a fragment of no message");
+    this.#unfinished = !last;
+    return this.#send(fragment, last);
+  }
+
+  #send(payload: Uint8Array, last: boolean): number {
+    const length = payload.length;
     const left = length + (length < 126 ? 2 : length < 65_536 ? 4 : 10);
-    this.#buffer.push({ text: Buffer.from(frame).toString(), left });
+    this.#buffer.push({ payload: Buffer.from(payload), last, left });
     if (this.#corked) return 1;
     this.#write();
     return this.#buffer.length === 0 ? 1 : 0;
@@ -88,11 +121,13 @@ export class FakeSocket implements Socket {
   end(code: number, reason: string): void {
     this.#writeQueue();
     this.ended = { code, reason };
+    this.#topics.leave(this);
     this.onClose();
   }
 
   close(): void {
     this.wasCut = true;
+    this.#topics.leave(this);
     this.onClose();
   }
 
@@ -110,8 +145,9 @@ export class FakeSocket implements Socket {
       this.#room -= taken;
       first.left -= taken;
       if (first.left > 0) return;
-      this.received.push(first.text);
       this.#buffer.shift();
+      this.#fragments.push(first.payload);
+      if (first.last) this.received.push(Buffer.concat(this.#fragments.splice(0)).toString());
     }
   }
 }
