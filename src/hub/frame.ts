@@ -27,39 +27,51 @@ export function buildFrame(event: Event, tail: Buffer, mediaBase64: boolean, med
   return join([heads[event.type], ...edited(event.data, slot, rawWanted ? media : undefined), tail]);
 }
 
+/** Text is ASCII: as many bytes as characters. */
+type Part = Uint8Array | string;
+
 interface Edit extends ByteRange {
   /** Stands where the range was cut out. */
-  readonly text?: Buffer;
+  readonly parts?: readonly Part[];
 }
 
 /** The data without its inline base64, and with the raw media where it belongs. */
-function edited(data: Uint8Array, slot: MediaSlot, media: Uint8Array | undefined): Uint8Array[] {
+function edited(data: Uint8Array, slot: MediaSlot, media: Uint8Array | undefined): Part[] {
   let edits: readonly Edit[] = slot.cuts;
   if (media !== undefined) {
-    const base64 = Buffer.from(media.buffer, media.byteOffset, media.length).toString("base64");
-    const text = Buffer.from(`"base64":"${base64}"${slot.hasOthers ? "," : ""}`, "latin1");
+    const inline = [`"base64":"`, ...base64Of(media), slot.hasOthers ? `",` : `"`];
     // The sort is stable: where a cut begins at the same place, the insertion goes first.
-    edits = [{ start: slot.insertAt, end: slot.insertAt, text }, ...edits].sort((a, b) => a.start - b.start);
+    edits = [{ start: slot.insertAt, end: slot.insertAt, parts: inline }, ...edits].sort((a, b) => a.start - b.start);
   }
-  const parts: Uint8Array[] = [];
+  const parts: Part[] = [];
   let at = 0;
-  for (const { start, end, text } of edits) {
-    parts.push(data.subarray(at, start));
-    if (text !== undefined) parts.push(text);
+  for (const { start, end, parts: inserted = [] } of edits) {
+    parts.push(data.subarray(at, start), ...inserted);
     at = end;
   }
   parts.push(data.subarray(at));
   return parts;
 }
 
+/** Bytes of media encoded at a time, a multiple of three: strings so short die young, where garbage costs least. */
+const base64Step = 24 * 1024;
+
+function base64Of(media: Uint8Array): string[] {
+  const bytes = Buffer.from(media.buffer, media.byteOffset, media.length);
+  const texts: string[] = [];
+  for (let at = 0; at < bytes.length; at += base64Step) texts.push(bytes.toString("base64", at, at + base64Step));
+  return texts;
+}
+
 /** Outside Node's pool: a frame that waits for one slow socket must not keep 8 KiB of strangers alive. */
-function join(parts: readonly Uint8Array[]): Frame {
+function join(parts: readonly Part[]): Frame {
   let length = 0;
   for (const part of parts) length += part.length;
   const frame = Buffer.allocUnsafeSlow(length);
   let at = 0;
   for (const part of parts) {
-    frame.set(part, at);
+    if (typeof part === "string") frame.write(part, at, "latin1");
+    else frame.set(part, at);
     at += part.length;
   }
   return frame;
