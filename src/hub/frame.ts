@@ -27,8 +27,7 @@ export function buildFrame(event: Event, tail: Buffer, mediaBase64: boolean, med
   return join([heads[event.type], ...edited(event.data, slot, rawWanted ? media : undefined), tail]);
 }
 
-/** Text is ASCII: as many bytes as characters. */
-type Part = Uint8Array | string;
+type Part = Uint8Array | Base64;
 
 interface Edit extends ByteRange {
   /** Stands where the range was cut out. */
@@ -39,7 +38,7 @@ interface Edit extends ByteRange {
 function edited(data: Uint8Array, slot: MediaSlot, media: Uint8Array | undefined): Part[] {
   let edits: readonly Edit[] = slot.cuts;
   if (media !== undefined) {
-    const inline = [`"base64":"`, ...base64Of(media), slot.hasOthers ? `",` : `"`];
+    const inline = [key, new Base64(media), slot.hasOthers ? quoteAndComma : quote];
     // The sort is stable: where a cut begins at the same place, the insertion goes first.
     edits = [{ start: slot.insertAt, end: slot.insertAt, parts: inline }, ...edits].sort((a, b) => a.start - b.start);
   }
@@ -53,14 +52,26 @@ function edited(data: Uint8Array, slot: MediaSlot, media: Uint8Array | undefined
   return parts;
 }
 
-/** Bytes of media encoded at a time, a multiple of three: strings so short die young, where garbage costs least. */
-const base64Step = 24 * 1024;
+const [key, quote, quoteAndComma] = [Buffer.from('"base64":"'), Buffer.from('"'), Buffer.from('",')];
 
-function base64Of(media: Uint8Array): string[] {
-  const bytes = Buffer.from(media.buffer, media.byteOffset, media.length);
-  const texts: string[] = [];
-  for (let at = 0; at < bytes.length; at += base64Step) texts.push(bytes.toString("base64", at, at + base64Step));
-  return texts;
+/** Media that is encoded where it stands in the frame. */
+class Base64 {
+  /** Bytes encoded at a time, a multiple of three: text so short dies young, where garbage costs least. */
+  static readonly #step = 24 * 1024;
+  readonly #bytes: Buffer;
+  /** Of the text, with its padding. */
+  readonly length: number;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.length = 4 * Math.ceil(bytes.length / 3);
+  }
+
+  writeTo(frame: Frame, at: number): void {
+    for (let from = 0; from < this.#bytes.length; from += Base64.#step) {
+      at += frame.write(this.#bytes.toString("base64", from, from + Base64.#step), at, "latin1");
+    }
+  }
 }
 
 /** Outside Node's pool: a frame that waits for one slow socket must not keep 8 KiB of strangers alive. */
@@ -70,7 +81,7 @@ function join(parts: readonly Part[]): Frame {
   const frame = Buffer.allocUnsafeSlow(length);
   let at = 0;
   for (const part of parts) {
-    if (typeof part === "string") frame.write(part, at, "latin1");
+    if (part instanceof Base64) part.writeTo(frame, at);
     else frame.set(part, at);
     at += part.length;
   }
