@@ -5,6 +5,9 @@ import { measureMemory, resume, sleep } from "../driver/processes.mjs";
 
 /** Less than the 257 that would disconnect them. */
 const events = 240;
+/** Before that everybody reads, at a part of the rate so that nothing waits yet, until the process is as in operation. */
+const warmUpShare = 0.3;
+const warmUpMs = 20_000;
 
 /** `narrow`: so much that a frame fits, else the warm-up would leave behind in the process what is to be measured. */
 export function stuck({ name, title, shape, narrow, systems }) {
@@ -23,9 +26,9 @@ export function stuck({ name, title, shape, narrow, systems }) {
 
 async function measure({ name, running, generator, drained }, { size, sockets, perSecond }) {
   resume(running.pids);
-  // The first events compile code and fill caches that are no part of what waits. Slowly: nothing may wait yet.
-  await generator.ask("rate 3");
-  await sleep(2000);
+  // The first events compile code, fill caches and make the young generation grow: no part of what waits.
+  await generator.ask(`rate ${perSecond * warmUpShare}`);
+  await sleep(warmUpMs);
   await drained(60_000);
   const free = await measureMemory(running);
   await generator.ask(`freeze ${sockets}`);
