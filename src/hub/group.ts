@@ -24,7 +24,7 @@ export interface GroupOptions {
  * So many frames may wait for the broadcasts of later turns, since one turn has one broadcast. What is more goes by a
  * write per socket at once, so that whoever publishes faster than the sockets are served is held up by that.
  */
-const carriedMax = 192;
+const carriedMax = 512;
 
 export class Group {
   /** In no order: a removal moves the last one into the gap. */

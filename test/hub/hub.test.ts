@@ -32,12 +32,12 @@ describe("the hub", () => {
     expect(numbers(socket)).toEqual(upTo(101));
   });
 
-  it("carries at most 192 frames into later turns: what is more goes at once", async () => {
+  it("carries at most 512 frames into later turns: what is more goes at once", async () => {
     const { open, publish, numbers } = fakeHub();
     const socket = open();
     for (let i = 0; i < 1_000; i++) publish();
     await turn();
-    expect(numbers(socket).length).toBeGreaterThanOrEqual(1_000 - 192);
+    expect(numbers(socket).length).toBeGreaterThanOrEqual(1_000 - 512);
     await settle();
     expect(numbers(socket)).toEqual(upTo(1_000));
   });
