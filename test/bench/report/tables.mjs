@@ -67,17 +67,24 @@ export const tables = {
     ].join("\n\n");
   },
 
-  saturation: ({ highest }) =>
-    table(
-      ["system", "events/s", "frames/s", "p99 ms", "then"],
-      highest.map((row) => [
-        titleOf(row.system),
-        number(row.eventsPerSecond),
-        number(row.framesPerSecond),
-        number(row.p99),
-        row.end,
-      ]),
-    ),
+  saturation({ climbs }) {
+    const systems = unique(climbs.map(({ system }) => system));
+    const row = (system) => {
+      const own = climbs.filter((climb) => climb.system === system);
+      const found = compare(climbs, system, "publish", "framesPerSecond");
+      return [
+        titleOf(system),
+        `${ratio(found?.median)} ± ${percent(found?.spread)}`,
+        own.map(({ framesPerSecond }) => number(framesPerSecond)).join(" / "),
+        own.map(({ p99 }) => number(p99)).join(" / "),
+        own.map(({ end }) => end).join("; "),
+      ];
+    };
+    return table(
+      ["system", `${titleOf("publish")} = 1`, "frames/s, each round", "p99 ms there", "then"],
+      systems.map(row),
+    );
+  },
 
   frozen({ samples }) {
     const of = (system, freeze, key) => middle(samples, key, (s) => s.system === system && s.freeze === freeze);

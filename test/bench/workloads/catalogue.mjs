@@ -88,7 +88,8 @@ export const workloads = [
     name: "saturation",
     title: "Saturation: 1,000 sockets, frames of 400 B",
     shape: { size: 400, instances: 1, sockets: 1000 },
-    from: 1000,
+    from: 3000,
+    rounds: 3,
     systems: ["hub", "publish", "stream"],
   }),
   frozen({

@@ -1,7 +1,7 @@
 /** How many frames a second one core delivers: the rate is raised until frames are late, lost, or a reader is too slow. */
 
-import { connectAll, oneByOne } from "../driver/contest.mjs";
-import { resume } from "../driver/processes.mjs";
+import { connectAll, openContest } from "../driver/contest.mjs";
+import { pause, resume } from "../driver/processes.mjs";
 import { playWindow } from "./rates.mjs";
 
 /** The climb, then as often halfway between the last rate that was sustained and the first that was not: to 2 %. */
@@ -10,42 +10,91 @@ const halvings = 3;
 /** Above this the queue grows: the rate is not sustained, it is only not yet over. */
 const p99MaxMs = 250;
 const recoverMs = 60_000;
+/** At millions of frames a second the load generator must read many at once. */
+const restUs = 1000;
 
-export function saturation({ name, title, shape, from, systems }) {
+/**
+ * @typedef {object} Climb one system in one round
+ * @property {string} system
+ * @property {number} round
+ * @property {number} eventsPerSecond the highest rate that it sustained
+ * @property {number} framesPerSecond
+ * @property {number} p99 in ms, at that rate
+ * @property {string} end what happened at the lowest rate that it did not
+ */
+
+/** The systems take each step one after the other, so that all of them meet what else happens on the machine. */
+export function saturation({ name, title, shape, from, systems, rounds }) {
   return {
     name,
     title,
     systems,
     kind: "saturation",
     async run({ available, windowSeconds, log }) {
-      const options = { load: { rest_us: restUs } };
-      const highest = await oneByOne(systems.filter(available), shape, log, options, async (contestant) => {
-        let best = { rate: 0, p99: 0 };
-        let failed = { rate: Number.POSITIVE_INFINITY, end: "" };
-        async function attempt(rate) {
-          const { p99, end } = await climb(contestant, rate, windowSeconds);
-          if (end === undefined) best = { rate, p99 };
-          else {
-            failed = { rate, end };
-            await recover(contestant, shape.sockets);
+      const entered = systems.filter(available);
+      log(`${title}: starting ${entered.length} systems with ${shape.sockets} sockets each`);
+      const contest = await openContest(entered, shape, log, { load: { rest_us: restUs } });
+      /** @type {Climb[]} */
+      const climbs = [];
+      try {
+        for (let round = 0; round < rounds; round++) {
+          const climbers = contest.contestants.map((contestant) => new Climber(contestant, from));
+          while (climbers.some((climber) => !climber.done)) {
+            for (const climber of climbers) if (!climber.done) await climber.attempt(windowSeconds, shape.sockets);
           }
+          for (const climber of climbers) climbs.push({ round, ...climber.result(shape.sockets / shape.instances) });
         }
-        for (let rate = from; failed.end === ""; rate = Math.round(rate * step)) await attempt(rate);
-        for (let n = 0; n < halvings; n++) await attempt(Math.round((best.rate + failed.rate) / 2));
-        return {
-          system: contestant.name,
-          eventsPerSecond: best.rate,
-          framesPerSecond: (best.rate * shape.sockets) / shape.instances,
-          p99: best.p99,
-          end: `at ${failed.rate} events/s: ${failed.end}`,
-        };
-      });
-      return { highest };
+      } finally {
+        await contest.close();
+      }
+      return { climbs };
     },
   };
 }
 
-async function climb(contestant, rate, seconds) {
+class Climber {
+  #best = { rate: 0, p99: 0 };
+  #failed = { rate: Number.POSITIVE_INFINITY, end: "" };
+  #halvings = 0;
+  #rate;
+  #contestant;
+
+  constructor(contestant, from) {
+    this.#contestant = contestant;
+    this.#rate = from;
+  }
+
+  get done() {
+    return this.#halvings > halvings;
+  }
+
+  async attempt(seconds, sockets) {
+    const rate = this.#rate;
+    const { p99, end } = await sustain(this.#contestant, rate, seconds);
+    if (end === undefined) this.#best = { rate, p99 };
+    else {
+      this.#failed = { rate, end };
+      await recover(this.#contestant, sockets);
+    }
+    if (this.#failed.end === "") this.#rate = Math.round(rate * step);
+    else {
+      this.#rate = Math.round((this.#best.rate + this.#failed.rate) / 2);
+      this.#halvings++;
+    }
+  }
+
+  result(framesPerEvent) {
+    return {
+      system: this.#contestant.name,
+      eventsPerSecond: this.#best.rate,
+      framesPerSecond: this.#best.rate * framesPerEvent,
+      p99: this.#best.p99,
+      end: `at ${this.#failed.rate} events/s: ${this.#failed.end}`,
+    };
+  }
+}
+
+async function sustain(contestant, rate, seconds) {
   try {
     const { p99 } = await playWindow(contestant, rate, seconds);
     return p99 > p99MaxMs ? { end: `p99 ${Math.round(p99)} ms` } : { p99 };
@@ -54,12 +103,10 @@ async function climb(contestant, rate, seconds) {
   }
 }
 
-/** Whatever the overload left: frames under way, sockets that were closed as slow consumers. */
+/** From whatever the overload left: frames under way, sockets that were closed as slow consumers. */
 async function recover(contestant, sockets) {
   resume(contestant.running.pids);
   await contestant.drained(recoverMs);
   await connectAll(contestant, sockets);
+  pause(contestant.running.pids);
 }
-
-/** At millions of frames a second the load generator must read many at once. */
-const restUs = 1000;
