@@ -36,6 +36,8 @@ export class Group {
   /** Set by `configure`, which the constructor calls. */
   #tail!: Buffer;
   #pending: Frame[] = [];
+  /** Sockets that came while frames waited, and how many of those are not theirs. They join the topic behind them. */
+  readonly #late = new Map<Subscriber, number>();
   readonly #topic: string;
   /** Whether the sockets are subscribed: from the first broadcast on. One that never is sends large frames cheaper. */
   #broadcasting = false;
@@ -55,9 +57,11 @@ export class Group {
     if (websocket?.enabled) this.#filter = compileFilter(websocket);
   }
 
+  /** It gets what is accepted from now on. */
   add(subscriber: Subscriber): void {
     subscriber.index = this.subscribers.push(subscriber) - 1;
-    if (this.#broadcasting) subscriber.join(this.#topic);
+    if (!this.idle) this.#late.set(subscriber, this.#pending.length);
+    else if (this.#broadcasting) subscriber.join(this.#topic);
   }
 
   /** False: it was gone already. */
@@ -65,6 +69,7 @@ export class Group {
     const { index } = subscriber;
     if (index === -1) return false;
     subscriber.index = -1;
+    this.#late.delete(subscriber);
     const last = this.subscribers.pop() as Subscriber;
     if (last !== subscriber) {
       this.subscribers[index] = last;
@@ -99,6 +104,7 @@ export class Group {
     this.#checkBroadcast();
     for (const chunk of splitIntoChunks(frames.slice(0, from))) {
       delivered += this.#each(chunk, onSlow, (subscriber) => subscriber.deliver(chunk, this.#options.pendingBytesMax));
+      this.#admit(chunk.length);
     }
     if (from === to) return delivered;
     return delivered + this.#broadcast(frames.slice(from, to), onSlow);
@@ -107,11 +113,12 @@ export class Group {
   #broadcast(chunk: Chunk, onSlow: (subscriber: Subscriber) => void): number {
     if (!this.#broadcasting) {
       this.#broadcasting = true;
-      for (const subscriber of this.subscribers) subscriber.join(this.#topic);
+      for (const subscriber of this.subscribers) if (!this.#late.has(subscriber)) subscriber.join(this.#topic);
     }
     const delivered = this.#each(chunk, onSlow, (subscriber) => subscriber.park(chunk, this.#options.pendingBytesMax));
     for (const frame of chunk) this.#options.broadcast(this.#topic, frame);
     this.#unchecked = chunk;
+    this.#admit(chunk.length);
     return delivered;
   }
 
@@ -123,13 +130,28 @@ export class Group {
   }
 
   #each(chunk: Chunk, onSlow: (s: Subscriber) => void, give: (s: Subscriber) => boolean): number {
-    let takers = 0;
+    let given = 0;
     // Backwards: whoever goes is replaced by one that was visited already.
     for (let i = this.subscribers.length - 1; i >= 0; i--) {
       const subscriber = this.subscribers[i] as Subscriber;
-      if (give(subscriber)) takers++;
+      const strange = this.#late.size === 0 ? 0 : (this.#late.get(subscriber) ?? 0);
+      if (strange >= chunk.length) continue;
+      const taken =
+        strange === 0 ? give(subscriber) : subscriber.deliver(chunk.slice(strange), this.#options.pendingBytesMax);
+      if (taken) given += chunk.length - strange;
       else onSlow(subscriber);
     }
-    return takers * chunk.length;
+    return given;
+  }
+
+  /** So many frames have left the front: late sockets to which all that waits belongs are like the others from here on. */
+  #admit(passed: number): void {
+    for (const [subscriber, strange] of this.#late) {
+      if (strange > passed) this.#late.set(subscriber, strange - passed);
+      else {
+        this.#late.delete(subscriber);
+        if (this.#broadcasting) subscriber.join(this.#topic);
+      }
+    }
   }
 }

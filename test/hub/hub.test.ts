@@ -42,6 +42,27 @@ describe("the hub", () => {
     expect(numbers(socket)).toEqual(upTo(1_000));
   });
 
+  it("gives a socket that comes while frames wait none of those, and all that are published from then on", async () => {
+    const size = fc.constantFrom(0, 300, 5_000, 20_000);
+    const step = fc.record({ publish: fc.nat(150), size, comes: fc.boolean(), turns: fc.nat(2) });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
+        const { open, publish, numbers } = fakeHub();
+        const sockets = [{ from: 0, socket: open() }];
+        let sent = 0;
+        for (const { publish: count, size, comes, turns } of steps) {
+          for (let i = 0; i < count; i++) publish("label.update", size);
+          sent += count;
+          if (comes) sockets.push({ from: sent, socket: open() });
+          for (let i = 0; i < turns; i++) await turn();
+        }
+        for (let i = 0; i < 5; i++) await settle();
+        for (const { from, socket } of sockets) expect(numbers(socket)).toEqual(upTo(sent).slice(from));
+      }),
+      { numRuns: 150 },
+    );
+  });
+
   it("builds no frame for an event that no filter takes, and one for any number of sockets", async () => {
     const { hub, open, publish } = fakeHub();
     const narrow = entry("1", { ...all, events: ["call.update"] });
