@@ -30,10 +30,21 @@ export const rotate = (list, by) => list.map((_, at) => list[(at + by) % list.le
  * @param {number} [options.turnMs]
  * @param {number} [options.first] who begins
  * @param {number} [options.ahead] so many events may be under way at a time
+ * @param {number} options.restUs how long the load generator sleeps between two looks at its sockets
+ * @param {number} [options.eagerRestUs] the same for eager systems
  * @returns {Promise<{ turned: Record<string, Turned>, othersShare: number, failures: Map<import("./contest.mjs").Contestant, string> }>}
  */
 export async function playRound(contestants, options) {
-  const { burst, framesPerEvent, seconds, turnMs = 130, first = 0, ahead = burst } = options;
+  const {
+    burst,
+    framesPerEvent,
+    seconds,
+    turnMs = 130,
+    first = 0,
+    ahead = burst,
+    restUs,
+    eagerRestUs = restUs,
+  } = options;
   const order = rotate(contestants, first);
   const before = new Map();
   for (const c of order) before.set(c, { cpu: cpuNs(c.running.pids), stat: await c.generator.ask("stat"), ms: 0 });
@@ -58,6 +69,7 @@ export async function playRound(contestants, options) {
   while (performance.now() - started < seconds * 1000) {
     for (const c of order) {
       await turn(c, async () => {
+        await c.generator.ask(`rest ${c.peer.eager ? eagerRestUs : restUs}`);
         await c.generator.ask(`loop ${burst} ${(c.peer.eager ? burst : ahead) * framesPerEvent} ${burst}`);
         await sleep(turnMs);
         await c.generator.ask("hold");

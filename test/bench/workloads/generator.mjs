@@ -20,7 +20,7 @@ export function generator({ name, title, shape, bursts }) {
       const samples = [];
       try {
         for (const [at, name] of names.entries()) {
-          const load = { rest_us: restUs, room_bytes: roomBytes, waste_ns: at * wasteNs };
+          const load = { room_bytes: roomBytes, waste_ns: at * wasteNs };
           const contest = await openContest(["hub"], shape, log, { load });
           contests.push(contest);
           contest.contestants[0].name = name;
@@ -31,6 +31,7 @@ export function generator({ name, title, shape, bursts }) {
             const { turned } = await playRound(contestants, {
               burst,
               ahead: eventsAhead(burst, shape.size),
+              restUs,
               framesPerEvent: shape.sockets,
               seconds: 1,
               first: round,

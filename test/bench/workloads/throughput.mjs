@@ -2,7 +2,7 @@
 
 import { openContest } from "../driver/contest.mjs";
 import { playRound } from "../driver/toggle.mjs";
-import { eventsAhead, restUs, roomBytes } from "./ahead.mjs";
+import { eagerRestUs, eventsAhead, restUs, roomBytes } from "./ahead.mjs";
 
 /** How often each system has the core in one round. */
 const turnsPerRound = 2;
@@ -41,7 +41,7 @@ export function throughput({ name, title, shape, bursts, systems, merging = fals
       const others = [];
       for (let set = 0; set < sets; set++) {
         log(`${title}: starting ${entered.length} systems with ${shape.sockets} sockets each`);
-        const contest = await openContest(entered, shape, log, { load: { rest_us: restUs, room_bytes: roomBytes } });
+        const contest = await openContest(entered, shape, log, { load: { room_bytes: roomBytes } });
         try {
           for (let round = 0; round < rounds; round++) {
             for (const burst of bursts) {
@@ -51,6 +51,8 @@ export function throughput({ name, title, shape, bursts, systems, merging = fals
                 framesPerEvent: shape.sockets / shape.instances,
                 seconds: (turnsPerRound * turnMs * entered.length) / 1000,
                 turnMs,
+                restUs: merging ? eagerRestUs : restUs,
+                eagerRestUs,
                 first: round,
               });
               for (const [contestant, why] of failures) await contest.exclude(contestant, why);
