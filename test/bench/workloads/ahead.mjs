@@ -3,8 +3,8 @@
 /** It sleeps so long between two looks at its sockets: one read then takes what several writes brought. */
 export const restUs = 20_000;
 /**
- * The same for eager systems, which have one burst under way: nothing is won by waiting, and Nchan, which leaves Nagle's
- * algorithm on, would write less to readers that acknowledge late.
+ * The same for eager systems, which have one burst under way: nothing is won by waiting, and Nchan was seen to spend a
+ * third less on readers that acknowledge late.
  */
 export const eagerRestUs = 1000;
 /** So many bursts are under way to each socket, that the server has work while the generator sleeps. */
