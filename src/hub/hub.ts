@@ -113,8 +113,7 @@ export function createHub({ bus, copies = new Copies(), ...options }: HubOptions
     const due = endings;
     endings = [];
     for (const group of groups) {
-      const onSlow = (subscriber: Subscriber) => closeSubscriber(subscriber, slowConsumer);
-      stats.framesDelivered += group.flush(due.length > 0, onSlow);
+      stats.framesDelivered += group.flush(due.length > 0, closeSlow);
       if (!group.idle) touched.push(group);
     }
     if (touched.length > 0) schedule();
@@ -143,6 +142,10 @@ export function createHub({ bus, copies = new Copies(), ...options }: HubOptions
     } else {
       subscriber.end(close);
     }
+  }
+
+  function closeSlow(subscriber: Subscriber): void {
+    closeSubscriber(subscriber, slowConsumer);
   }
 
   function closeGroup(instanceId: string, close: Close, whom: (subscriber: Subscriber) => boolean): void {
