@@ -70,15 +70,21 @@ export function observeApi(api: Api, metrics: Metrics): Api {
       return answer instanceof Promise ? answer.then(succeed, fail) : succeed(answer);
     },
 
-    async *stream(method, admission, requests) {
-      const observed = admission.refusal === undefined ? callsOf(method) : undefined;
-      try {
-        yield* api.stream(method, admission, requests);
-        observed?.answered("ok");
-      } catch (error) {
-        observed?.answered(AppError.from(error).code);
-        throw error;
-      }
+    openStream(method, admission) {
+      const stream = api.openStream(method, admission);
+      const observed = callsOf(method);
+      return {
+        answer: (request) => stream.answer(request),
+        complete() {
+          observed.answered("ok");
+          stream.complete();
+        },
+        fail(error) {
+          const failure = stream.fail(error);
+          observed.answered(failure.code);
+          return failure;
+        },
+      };
     },
   };
 }

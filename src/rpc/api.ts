@@ -48,9 +48,15 @@ export interface Api {
     instance: string | undefined,
     decode: () => Message,
   ): Message | Promise<Message>;
-  /**
-   * Runs an admitted stream: one answer per request, in order. `requests` may throw AppError only. Ends by throwing
-   * AppError only.
-   */
-  stream(method: DescMethod, admission: Admission, requests: AsyncIterable<Message>): AsyncIterable<Message>;
+  /** Throws AppError when the call is refused, or is no stream. */
+  openStream(method: DescMethod, admission: Admission): StreamCall<Message, Message>;
+}
+
+/** An admitted stream. It is over when `complete` or `fail` was called, or when nobody wants answers any more. */
+export interface StreamCall<T, R> {
+  /** Answers one request, at once where nothing is waited for. Throws or rejects when the stream must end. */
+  answer(request: T): R | Promise<R>;
+  complete(): void;
+  /** What its caller is to hear of a failure, of `answer` or of the requests. */
+  fail(error: unknown): AppError;
 }

@@ -18,7 +18,6 @@ import { describeCause } from "./failure-log.js";
 import { createHealthMethods } from "./health-methods.js";
 import { createInstanceMethods } from "./instance-methods.js";
 import type { Call } from "./method.js";
-import { pipeline } from "./pipeline.js";
 import { readPolicies } from "./policy.js";
 import type { RateLimiter } from "./rate-limiter.js";
 import { services } from "./services.js";
@@ -105,16 +104,17 @@ export function createApi(options: ApiOptions): Api {
       }
     },
 
-    async *stream(desc, admission, requests) {
-      try {
-        if (admission.refusal !== undefined) throw admission.refusal;
-        const { principal } = admission;
-        if (desc !== EventService.method.publishEvents || principal === undefined)
-          throw new Error(`${desc.name} is no stream of the contract`);
-        yield* pipeline(requests, (batch) => stream.publishBatch(principal, batch as PublishEventsRequest));
-      } catch (error) {
-        throw report(error, desc, undefined);
-      }
+    openStream(desc, admission) {
+      const fail = (error: unknown): AppError => report(error, desc, undefined);
+      const { principal, refusal } = admission;
+      if (refusal !== undefined) throw fail(refusal);
+      if (desc !== EventService.method.publishEvents || principal === undefined)
+        throw fail(new Error(`${desc.name} is no stream of the contract`));
+      return {
+        answer: (batch) => stream.publishBatch(principal, batch as PublishEventsRequest),
+        complete() {},
+        fail,
+      };
     },
   };
 }

@@ -1,12 +1,10 @@
 /** The stream of event batches: the one method where the cost of an event counts (300,000 a second on one core). */
 
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import {
-  type PublishEventRequest,
-  type PublishEventsRequest,
-  type PublishEventsResponse,
-  type PublishEventsResponse_RefusalSchema,
-  PublishEventsResponseSchema,
+import type {
+  PublishEventRequest,
+  PublishEventsRequest,
+  PublishEventsResponse,
+  PublishEventsResponse_Refusal,
 } from "../../gen/eventwire/v1/event_service_pb.js";
 import { Bucket } from "../../gen/eventwire/v1/policy_pb.js";
 import { AppError } from "../domain/errors.js";
@@ -19,7 +17,7 @@ import type { RateLimiter } from "./rate-limiter.js";
 /** As the contract says. Checked by hand: protovalidate would look at every event, and publishing does that again. */
 const batchEventsMax = 1024;
 
-type Refusal = MessageInitShape<typeof PublishEventsResponse_RefusalSchema>;
+const answerType = "eventwire.v1.PublishEventsResponse";
 
 export interface EventStream {
   /** Answers one batch. Throws, which ends the stream, when the token is no longer valid or it is no batch. */
@@ -39,7 +37,7 @@ export function createEventStream(options: { publishing: Publishing; limiter: Ra
     { sequence, events }: PublishEventsRequest,
     granted: number,
   ): PublishEventsResponse | Promise<PublishEventsResponse> {
-    const refusals: Refusal[] = [];
+    const refusals: PublishEventsResponse_Refusal[] = [];
     for (let index = 0; index < events.length; index++) {
       const event = events[index] as PublishEventRequest;
       try {
@@ -47,15 +45,16 @@ export function createEventStream(options: { publishing: Publishing; limiter: Ra
         publishing.publish(principal, event.instance, toEventInput(event));
       } catch (error) {
         if (!(error instanceof AppError)) throw error;
-        refusals.push({ index, reason: error.reason, message: error.message });
+        refusals.push({ $typeName: `${answerType}.Refusal`, index, reason: error.reason, message: error.message });
       }
     }
-    const answer = { sequence, published: events.length - refusals.length, refusals };
-    const reached = publishing.reached();
-    if (reached === undefined) return create(PublishEventsResponseSchema, answer);
-    return reached.then((all) =>
-      create(PublishEventsResponseSchema, all ? answer : { ...answer, otherNodesReached: false }),
-    );
+    const answer: PublishEventsResponse = {
+      $typeName: answerType,
+      sequence,
+      published: events.length - refusals.length,
+      refusals,
+    };
+    return publishing.reached()?.then((all) => (all ? answer : { ...answer, otherNodesReached: false })) ?? answer;
   }
 
   return {

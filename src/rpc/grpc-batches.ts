@@ -4,15 +4,15 @@
  */
 
 import type { Message } from "@bufbuild/protobuf";
-import { toBinary } from "@bufbuild/protobuf";
 import type { UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { grpcStatusOk, setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { EventService, type PublishEventsResponse } from "../../gen/eventwire/v1/event_service_pb.js";
 import { AppError } from "../domain/errors.js";
 import type { Admission, Api } from "./api.js";
 import { createBatchDecoder, type DecodeBatch } from "./batch-decoder.js";
-import { createFrameReader, frame } from "./grpc-frames.js";
-import { incoming } from "./incoming-stream.js";
+import { encodeAnswers } from "./batch-encoder.js";
+import { createFrameReader } from "./grpc-frames.js";
+import { Pipeline, type Read } from "./pipeline.js";
 import { rateMetadata } from "./rate-metadata.js";
 import { toConnectError } from "./rpc-error.js";
 
@@ -36,9 +36,16 @@ export function createGrpcBatches(options: {
     // Sends the headers: a producer may wait for them before it sends anything.
     yield noBytes;
     try {
-      const batches = readBatches(request.body as AsyncIterable<Uint8Array>, messageBytesMax, decode);
-      for await (const answer of api.stream(method, admission, incoming(batches, [request.signal, shutdown], true)))
-        yield frame(toBinary(method.output, answer as PublishEventsResponse));
+      const body = readBatches(request.body as AsyncIterable<Uint8Array>, messageBytesMax, decode);
+      const batches = new Pipeline(api.openStream(method, admission), body);
+      const onShutdown = (): void => batches.end(shutdown?.reason);
+      shutdown?.addEventListener("abort", onShutdown);
+      if (shutdown?.aborted) onShutdown();
+      try {
+        for await (const ready of batches) yield encodeAnswers(ready as PublishEventsResponse[]);
+      } finally {
+        shutdown?.removeEventListener("abort", onShutdown);
+      }
       trailer.set("grpc-status", grpcStatusOk);
     } catch (error) {
       setTrailerStatus(trailer, toConnectError(AppError.from(error), rateMetadata(admission.rate)));
@@ -61,14 +68,22 @@ export function createGrpcBatches(options: {
   };
 }
 
-async function* readBatches(
-  body: AsyncIterable<Uint8Array>,
-  messageBytesMax: number,
-  decode: DecodeBatch,
-): AsyncGenerator<Message> {
+/** A body that breaks off ends like one that is complete: nobody is left to hear an error. */
+function readBatches(body: AsyncIterable<Uint8Array>, messageBytesMax: number, decode: DecodeBatch): Read<Message> {
+  const chunks = body[Symbol.asyncIterator]();
   const frames = createFrameReader(messageBytesMax);
-  for await (const chunk of body) for (const message of frames.read(asBuffer(chunk))) yield decoded(decode, message);
-  frames.end();
+
+  function* batches(chunk: Uint8Array): Iterable<Message> {
+    for (const message of frames.read(asBuffer(chunk))) yield decoded(decode, message);
+  }
+
+  function read({ done, value }: IteratorResult<Uint8Array>): Iterable<Message> | undefined {
+    if (!done) return batches(value);
+    frames.end();
+    return undefined;
+  }
+
+  return () => chunks.next().then(read, () => undefined);
 }
 
 function decoded(decode: DecodeBatch, message: Buffer): Message {

@@ -2,7 +2,7 @@
 
 import { AppError } from "../domain/errors.js";
 
-const headBytes = 5;
+export const headBytes = 5;
 
 export interface FrameReader {
   /** The messages that are complete now; views of what was read where possible. Throws AppError behind the good ones. */
@@ -47,8 +47,13 @@ export function createFrameReader(messageBytesMax: number): FrameReader {
 
 export function frame(message: Uint8Array): Buffer {
   const framed = Buffer.allocUnsafe(headBytes + message.length);
-  framed[0] = 0;
-  framed.writeUInt32BE(message.length, 1);
+  frameHead(framed, 0, message.length);
   framed.set(message, headBytes);
   return framed;
+}
+
+/** Writes what stands in front of a message of `size` bytes. */
+export function frameHead(bytes: Buffer, at: number, size: number): void {
+  bytes[at] = 0;
+  bytes.writeUInt32BE(size, at + 1);
 }

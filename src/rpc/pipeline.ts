@@ -1,59 +1,155 @@
 /** Takes the next requests of a stream while the answers to earlier ones are awaited; answers come in order all the same. */
 
+import type { StreamCall } from "./api.js";
+
 /** Enough to hide the round trip to the bus behind the work on further batches. */
 export const inFlightMax = 8;
 
+/** The requests that came next, one at least; undefined behind the last. */
+export type Read<T> = () => Promise<Iterable<T> | undefined>;
+
 interface Answer<R> {
-  readonly promise: Promise<R>;
   settled: boolean;
+  value?: R;
+  failed?: { readonly error: unknown };
 }
 
-/** `work` is called in the order of the requests. A failure, theirs or its own, ends the answers behind those before it. */
-export async function* pipeline<T, R>(
-  requests: AsyncIterable<T>,
-  work: (request: T) => R | Promise<R>,
-): AsyncGenerator<R> {
-  const iterator = requests[Symbol.asyncIterator]();
-  const answers: Answer<R>[] = [];
-  let reading: Promise<void> | undefined;
-  let ended = false;
-
-  async function read(): Promise<void> {
-    try {
-      const request = await iterator.next();
-      if (request.done) ended = true;
-      else answers.push(watch(work(request.value)));
-    } catch (error) {
-      ended = true;
-      answers.push(watch(Promise.reject<R>(error)));
-    }
-    reading = undefined;
-  }
-
-  try {
-    for (;;) {
-      if (!ended && answers.length < inFlightMax) reading ??= read();
-      const [first] = answers;
-      if (first === undefined) {
-        if (reading === undefined) return;
-        await reading;
-      } else if (first.settled || reading === undefined) {
-        answers.shift();
-        yield await first.promise;
-      } else await Promise.race([first.promise.catch(() => {}), reading]);
-    }
-  } finally {
-    // Not awaited: a request may be, and whoever ends the answers ends the requests too.
-    iterator.return?.().catch(() => {});
-  }
+interface Waiting<R> {
+  resolve(result: IteratorResult<R[]>): void;
+  reject(error: unknown): void;
 }
 
-function watch<R>(answer: R | Promise<R>): Answer<R> {
-  if (!(answer instanceof Promise)) return { promise: Promise.resolve(answer), settled: true };
-  const watched: Answer<R> = { promise: answer, settled: false };
-  const settle = (): void => {
-    watched.settled = true;
-  };
-  answer.then(settle, settle);
-  return watched;
+/**
+ * Gives the answers that are there together, since each step of an iteration costs as much as a batch. Reads only while
+ * somebody waits for an answer. A failure, of the requests or of an answer, comes behind the answers before it.
+ */
+export class Pipeline<T, R> implements AsyncIterableIterator<R[]> {
+  readonly #call: StreamCall<T, R>;
+  readonly #read: Read<T>;
+  #requests: Iterator<T> | undefined;
+  #reading = false;
+  /** Nothing is read any more. */
+  #ended = false;
+  /** In the order of the requests. */
+  readonly #answers: Answer<R>[] = [];
+  #unsettled = 0;
+  #waiting: Waiting<R> | undefined;
+
+  constructor(call: StreamCall<T, R>, read: Read<T>) {
+    this.#call = call;
+    this.#read = read;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<R[]>> {
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+      this.#advance();
+    });
+  }
+
+  /** Takes nothing more: what was taken is answered, then it ends, with the failure if there is one. */
+  end(failure?: unknown): void {
+    this.#endWith(failure);
+    this.#advance();
+  }
+
+  /** Nobody wants further answers. */
+  async return(): Promise<IteratorResult<R[]>> {
+    this.#ended = true;
+    this.#answers.length = 0;
+    return { done: true, value: undefined };
+  }
+
+  #endWith(failure: unknown): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    if (failure !== undefined) this.#answers.push({ settled: true, failed: { error: failure } });
+  }
+
+  #advance(): void {
+    if (this.#waiting === undefined) return;
+    this.#take();
+    this.#give(this.#waiting);
+  }
+
+  #take(): void {
+    while (!this.#ended && this.#unsettled < inFlightMax) {
+      if (this.#requests === undefined) {
+        this.#readOn();
+        return;
+      }
+      try {
+        const next = this.#requests.next();
+        if (next.done) this.#requests = undefined;
+        else this.#add(this.#call.answer(next.value));
+      } catch (error) {
+        this.#endWith(error);
+      }
+    }
+  }
+
+  #readOn(): void {
+    if (this.#reading) return;
+    this.#reading = true;
+    this.#read().then(
+      (requests) => {
+        this.#reading = false;
+        this.#requests = requests?.[Symbol.iterator]();
+        if (requests === undefined) this.end();
+        else this.#advance();
+      },
+      (error: unknown) => this.end(error),
+    );
+  }
+
+  #add(answer: R | Promise<R>): void {
+    if (!(answer instanceof Promise)) {
+      this.#answers.push({ settled: true, value: answer });
+      return;
+    }
+    const awaited: Answer<R> = { settled: false };
+    this.#answers.push(awaited);
+    this.#unsettled++;
+    const settle = (): void => {
+      awaited.settled = true;
+      this.#unsettled--;
+      this.#advance();
+    };
+    answer.then(
+      (value) => {
+        awaited.value = value;
+        settle();
+      },
+      (error: unknown) => {
+        awaited.failed = { error };
+        settle();
+      },
+    );
+  }
+
+  #give({ resolve, reject }: Waiting<R>): void {
+    const answers = this.#answers;
+    const first = answers.findIndex(({ settled, failed }) => !settled || failed !== undefined);
+    const ready = answers.splice(0, first === -1 ? answers.length : first);
+    if (ready.length > 0) {
+      this.#waiting = undefined;
+      resolve({ done: false, value: ready.map(({ value }) => value as R) });
+      return;
+    }
+    const failed = answers[0]?.failed;
+    if (failed !== undefined) {
+      this.#waiting = undefined;
+      this.#ended = true;
+      answers.length = 0;
+      reject(this.#call.fail(failed.error));
+    } else if (answers.length === 0 && this.#ended) {
+      this.#waiting = undefined;
+      this.#call.complete();
+      resolve({ done: true, value: undefined });
+    }
+  }
 }

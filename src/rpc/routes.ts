@@ -10,6 +10,7 @@ import type { Admission } from "./api.js";
 import type { HandlersOptions } from "./handlers.js";
 import { incoming } from "./incoming-stream.js";
 import { enter } from "./passage.js";
+import { Pipeline } from "./pipeline.js";
 import { readPolicy } from "./policy.js";
 import { rateMetadata } from "./rate-metadata.js";
 import { recursionLimit } from "./recursion-limit.js";
@@ -59,11 +60,16 @@ export function createRoutes({ api, grpc, publishMaxBytes, shutdown }: HandlersO
       method,
       async function* (requests, context) {
         const admission = enter(context);
+        const taken = incoming(requests, [context.signal, shutdown], true);
         try {
           if (admission.refusal === undefined) announce(context, admission);
-          yield* api.stream(method, admission, incoming(requests, [context.signal, shutdown], true));
+          const read = () => taken.next().then(({ done, value }) => (done ? undefined : [value]));
+          for await (const answers of new Pipeline(api.openStream(method, admission), read)) yield* answers;
         } catch (error) {
           throw toConnectError(AppError.from(error), rateMetadata(admission.rate));
+        } finally {
+          // Not awaited: a request may be, and whoever ends the answers ends the requests too.
+          taken.return(undefined).catch(() => {});
         }
         if (context.signal.aborted) throw cutShort(context.signal);
       },

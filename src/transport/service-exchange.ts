@@ -1,9 +1,10 @@
 /** One HTTP exchange of the service port ⇄ the universal request and response of the RPC handlers. */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { constants, type Http2ServerRequest, Http2ServerResponse } from "node:http2";
+import { constants, Http2ServerRequest, Http2ServerResponse, type Http2Stream } from "node:http2";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
+import { NodeBody } from "./node-body.js";
 
 export interface Exchange {
   readonly request: IncomingMessage | Http2ServerRequest;
@@ -37,10 +38,14 @@ export function toUniversalRequest({ request, signal }: Exchange, path: string):
     method: request.method ?? "",
     url: `http://eventwire${path}`,
     header,
-    // The stream outlives an iteration that ends early: its socket still has to carry the answer.
-    body: request.iterator({ destroyOnReturn: false }),
+    body: new NodeBody(sourceOf(request)),
     signal,
   };
+}
+
+/** What carries the body. */
+function sourceOf(request: Exchange["request"]): IncomingMessage | Http2Stream {
+  return request instanceof Http2ServerRequest ? request.stream : request;
 }
 
 /**
@@ -111,7 +116,7 @@ function drained({ response, signal }: Exchange): Promise<void> {
 
 /** What of the request was not read: over HTTP/1.1 it is read past, over HTTP/2 the client is told to stop sending. */
 function discardRest(request: Exchange["request"], response: Exchange["response"]): void {
-  if (request.readableEnded) return;
+  if (sourceOf(request).readableEnded) return;
   if (!(response instanceof Http2ServerResponse)) {
     request.resume();
     return;

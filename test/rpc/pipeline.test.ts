@@ -1,8 +1,9 @@
 /** Requests that are worked on while earlier answers are awaited. */
 
 import { setImmediate as turn } from "node:timers/promises";
-import { expect, it } from "vitest";
-import { inFlightMax, pipeline } from "../../src/rpc/pipeline.js";
+import { beforeEach, expect, it } from "vitest";
+import { AppError } from "../../src/domain/errors.js";
+import { inFlightMax, Pipeline } from "../../src/rpc/pipeline.js";
 
 /** Answers that are given by hand. */
 function byHand() {
@@ -28,9 +29,27 @@ async function* numbers(count: number) {
   for (let n = 0; n < count; n++) yield n;
 }
 
-async function take<T>(from: AsyncGenerator<T>, count: number): Promise<T[]> {
+/** What is told about the end. */
+const told: string[] = [];
+beforeEach(() => told.splice(0));
+
+/** Reads the requests one by one. */
+function pipeline<T, R>(requests: AsyncGenerator<T>, work: (request: T) => R | Promise<R>): Pipeline<T, R> {
+  const call = {
+    answer: work,
+    complete: () => void told.push("complete"),
+    fail(cause: unknown) {
+      told.push(`failed: ${(cause as Error).message}`);
+      return new AppError("INTERNAL", { cause });
+    },
+  };
+  return new Pipeline(call, () => requests.next().then(({ done, value }) => (done ? undefined : [value as T])));
+}
+
+/** The next answers, so many at least. */
+async function take<T>(from: Pipeline<unknown, T>, count: number): Promise<T[]> {
   const taken: T[] = [];
-  while (taken.length < count) taken.push((await from.next()).value);
+  while (taken.length < count) taken.push(...(await from.next()).value);
   return taken;
 }
 
@@ -42,8 +61,8 @@ it("takes further requests while the first answer is awaited, so many and no mor
   for (let i = 0; i < 5; i++) await turn();
   expect(asked).toHaveLength(inFlightMax);
   give(0);
-  expect((await first).value).toBe("answer 0");
-  await answers.return(undefined);
+  expect((await first).value).toEqual(["answer 0"]);
+  await answers.return();
 });
 
 it("gives the answers in the order of the requests, however they come", async () => {
@@ -54,6 +73,7 @@ it("gives the answers in the order of the requests, however they come", async ()
   for (const n of [2, 1, 0]) give(n);
   expect(await all).toEqual(["answer 0", "answer 1", "answer 2"]);
   expect((await answers.next()).done).toBe(true);
+  expect(told).toEqual(["complete"]);
 });
 
 it("gives an answer that is there without waiting for a further request", async () => {
@@ -62,7 +82,7 @@ it("gives an answer that is there without waiting for a further request", async 
     await new Promise(() => {});
   }
   const answers = pipeline(oneAndSilence(), (n) => n * 2);
-  expect((await answers.next()).value).toBe(2);
+  expect((await answers.next()).value).toEqual([2]);
 });
 
 it("gives an awaited answer without waiting for a further request", async () => {
@@ -71,7 +91,7 @@ it("gives an awaited answer without waiting for a further request", async () => 
     await new Promise(() => {});
   }
   const answers = pipeline(oneAndSilence(), async (n) => n * 2);
-  expect((await answers.next()).value).toBe(2);
+  expect((await answers.next()).value).toEqual([2]);
 });
 
 it("fails behind the answers to what came before, and takes nothing that comes after", async () => {
@@ -82,8 +102,9 @@ it("fails behind the answers to what came before, and takes nothing that comes a
   refuse(1);
   give(2);
   give(0);
-  expect((await first).value).toBe("answer 0");
-  await expect(answers.next()).rejects.toThrow("1");
+  expect((await first).value).toEqual(["answer 0"]);
+  await expect(answers.next()).rejects.toThrow(AppError);
+  expect(told).toEqual(["failed: 1"]);
   expect((await answers.next()).done).toBe(true);
 });
 
@@ -98,8 +119,9 @@ it("answers what came before the requests failed, then fails with them", async (
   while (asked.length < 1) await turn();
   await turn();
   give(0);
-  expect((await first).value).toBe("answer 0");
-  await expect(answers.next()).rejects.toThrow("broken");
+  expect((await first).value).toEqual(["answer 0"]);
+  await expect(answers.next()).rejects.toThrow(AppError);
+  expect(told).toEqual(["failed: broken"]);
 });
 
 it("ends at once when nobody wants further answers, though a request is awaited", async () => {
@@ -109,5 +131,49 @@ it("ends at once when nobody wants further answers, though a request is awaited"
   }
   const answers = pipeline(oneAndSilence(), (n) => n);
   await answers.next();
-  expect((await answers.return(undefined)).done).toBe(true);
+  expect((await answers.return()).done).toBe(true);
+});
+
+it("gives what was answered at once in one piece, before it waits for the next answer", async () => {
+  const { work, give } = byHand();
+  const chunks = [[1, 2, 3, -4, 5]];
+  const call = {
+    answer: (n: number) => (n < 0 ? work(n) : `${n}`),
+    complete() {},
+    fail: (cause: unknown) => new AppError("INTERNAL", { cause }),
+  };
+  const answers = new Pipeline(call, async () => chunks.shift());
+  expect((await answers.next()).value).toEqual(["1", "2", "3"]);
+  const rest = answers.next();
+  give(-4);
+  expect((await rest).value).toEqual(["answer -4", "5"]);
+  expect((await answers.next()).done).toBe(true);
+});
+
+it("answers what it had taken when it is ended from outside, and reads nothing more", async () => {
+  async function* oneAndSilence() {
+    yield 1;
+    await new Promise(() => {});
+  }
+  const { asked, work, give } = byHand();
+  const answers = pipeline(oneAndSilence(), work);
+  const first = answers.next();
+  while (asked.length < 1) await turn();
+  answers.end(new Error("closing"));
+  give(1);
+  expect((await first).value).toEqual(["answer 1"]);
+  await expect(answers.next()).rejects.toThrow(AppError);
+  expect(told).toEqual(["failed: closing"]);
+});
+
+it("ends an iteration that waits for requests when it is ended from outside", async () => {
+  async function* silence() {
+    await new Promise(() => {});
+    yield 1;
+  }
+  const answers = pipeline(silence(), (n) => n);
+  const first = answers.next();
+  answers.end();
+  expect((await first).done).toBe(true);
+  expect(told).toEqual(["complete"]);
 });
