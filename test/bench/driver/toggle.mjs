@@ -15,6 +15,9 @@ import { cpuNs, pause, resume, sleep } from "./processes.mjs";
  * @property {number} loadUs CPU of its load generator
  */
 
+/** How long a system has the core. Its first writes find cold caches. */
+const turnMs = 260;
+
 /** The same, another one first: so that no system always follows the same other one. */
 export const rotate = (list, by) => list.map((_, at) => list[(at + by) % list.length]);
 
@@ -26,8 +29,7 @@ export const rotate = (list, by) => list.map((_, at) => list[(at + by) % list.le
  * @param {object} options
  * @param {number} options.burst
  * @param {number} options.framesPerEvent
- * @param {number} options.seconds
- * @param {number} [options.turnMs]
+ * @param {number} options.turns how often each system has the core
  * @param {number} [options.first] who begins
  * @param {number} [options.ahead] so many events may be under way at a time
  * @param {number} options.restUs how long the load generator sleeps between two looks at its sockets
@@ -35,16 +37,7 @@ export const rotate = (list, by) => list.map((_, at) => list[(at + by) % list.le
  * @returns {Promise<{ turned: Record<string, Turned>, othersShare: number, failures: Map<import("./contest.mjs").Contestant, string> }>}
  */
 export async function playRound(contestants, options) {
-  const {
-    burst,
-    framesPerEvent,
-    seconds,
-    turnMs = 130,
-    first = 0,
-    ahead = burst,
-    restUs,
-    eagerRestUs = restUs,
-  } = options;
+  const { burst, framesPerEvent, turns, first = 0, ahead = burst, restUs, eagerRestUs = restUs } = options;
   const order = rotate(contestants, first);
   const before = new Map();
   for (const c of order) before.set(c, { cpu: cpuNs(c.running.pids), stat: await c.generator.ask("stat"), ms: 0 });
@@ -66,7 +59,7 @@ export async function playRound(contestants, options) {
     before.get(c).ms += performance.now() - began;
   }
 
-  while (performance.now() - started < seconds * 1000) {
+  for (let turned = 0; turned < turns; turned++) {
     for (const c of order) {
       await turn(c, async () => {
         await c.generator.ask(`rest ${c.peer.eager ? eagerRestUs : restUs}`);

@@ -25,12 +25,13 @@ export const tables = {
       bursts.map((burst) =>
         number(middle(samples, "framesPerCpuSecond", (s) => s.system === system && s.burst === burst)),
       );
-    const load = bursts.map((burst) =>
-      percent(Math.max(...samples.filter((s) => s.burst === burst).map((s) => s.loadShare))),
-    );
+    const loads = bursts.map((burst) => {
+      const share = (system) => middle(samples, "loadShare", (s) => s.system === system && s.burst === burst);
+      return `${percent(share(base))} (${percent(Math.max(...systems.map(share)))})`;
+    });
     const columns = bursts.map((burst) => `K = ${burst}`);
     return [
-      `CPU of the server per delivered frame, ${titleOf(base)} = 1. K events at once; median over rounds ± half the range.`,
+      `CPU of the server per delivered frame, ${titleOf(base)} = 1. K events at once; median over rounds ± half the distance between the quartiles.`,
       table(
         ["system", ...columns],
         systems.map((system) => [titleOf(system), ...cost(system)]),
@@ -40,7 +41,7 @@ export const tables = {
         ["system", ...columns],
         systems.map((system) => [titleOf(system), ...speed(system)]),
       ),
-      `Load generator, at most, as a part of the server's CPU: ${load.join(", ")}. Others on the server's core, in the median: ${percent(
+      `Load generator as a part of the CPU of ${titleOf(base)} (at most of any system): ${loads.join(", ")}. Others on the server's core, in the median: ${percent(
         middle(
           others.map((share) => ({ share })),
           "share",

@@ -1,7 +1,11 @@
 /** How much is under way to each socket while throughput is measured, so that the load generator costs little. */
 
-/** It sleeps so long between two looks at its sockets: one read then takes what several writes brought. */
-export const restUs = 20_000;
+const largeBytes = 16 * 1024;
+/**
+ * It sleeps so long between two looks at its sockets: one read then takes what several writes brought. Of large frames
+ * that would be 60 MB under way, more than any cache holds: the kernel then spends a quarter more on each.
+ */
+export const restUs = (size) => (size > largeBytes ? 2000 : 20_000);
 /**
  * The same for eager systems, which have one burst under way: nothing is won by waiting, and Nchan was seen to spend a
  * third less on readers that acknowledge late.

@@ -14,8 +14,14 @@ import { throughput } from "./throughput.mjs";
 const KiB = 1024;
 const others = ["ws", "socket.io", "nchan", "nats"];
 const all = ["hub", "publish", "stream", ...others];
-/** Where frames are counted: with the hub driven as the eager ones of the others must be. */
-const allCompared = ["hub", "publish", "stream", "hub-eager", ...others];
+/** Few in a heat, so that their turns come soon again and find warmer caches. */
+const heats = [
+  { systems: ["hub", "publish", "stream"] },
+  { systems: ["hub", "ws", "socket.io"] },
+  { systems: ["hub", "hub-eager", "nchan", "nats"] },
+];
+/** Little lies between the first three. */
+const longHeats = heats.map((heat, at) => (at === 0 ? { ...heat, times: 3 } : heat));
 
 export const workloads = [
   throughput({
@@ -23,7 +29,7 @@ export const workloads = [
     title: "1,000 sockets, frames of 400 B",
     shape: { size: 400, instances: 1, sockets: 1000 },
     bursts: [1, 4, 16, 64],
-    systems: [...allCompared, "unary", "rest"],
+    heats: [...longHeats, { systems: ["hub", "unary", "rest"] }],
     quick: true,
   }),
   throughput({
@@ -31,21 +37,21 @@ export const workloads = [
     title: "1,000 sockets, frames of 2 KiB",
     shape: { size: 2 * KiB, instances: 1, sockets: 1000 },
     bursts: [1, 4, 16],
-    systems: allCompared,
+    heats,
   }),
   throughput({
     name: "crowd",
     title: "5,000 sockets, frames of 400 B",
     shape: { size: 400, instances: 1, sockets: 5000 },
     bursts: [1, 4, 16],
-    systems: allCompared,
+    heats,
   }),
   throughput({
     name: "instances",
     title: "100 instances with 100 sockets each, mixed filters, six event types, frames of 400 B",
     shape: { size: 400, instances: 100, sockets: 10_000, mixed: true },
     bursts: [24, 96],
-    systems: ["hub", "publish", "stream"],
+    heats: [{ systems: ["hub", "publish", "stream"] }],
   }),
   throughput({
     name: "cores",
@@ -53,7 +59,7 @@ export const workloads = [
     shape: { size: 400, instances: 1, sockets: 1000 },
     bursts: [1, 4, 16],
     merging: true,
-    systems: ["stream", "workers", "workers-nats"],
+    heats: [{ systems: ["stream", "workers", "workers-nats"] }],
   }),
   throughput({
     name: "cores100",
@@ -61,21 +67,21 @@ export const workloads = [
     shape: { size: 400, instances: 100, sockets: 1000 },
     bursts: [24, 96],
     merging: true,
-    systems: ["stream", "workers", "workers-nats"],
+    heats: [{ systems: ["stream", "workers", "workers-nats"] }],
   }),
   throughput({
     name: "frames20k",
     title: "500 sockets, frames of 20 KiB",
     shape: { size: 20 * KiB, instances: 1, sockets: 500 },
     bursts: [1, 4],
-    systems: ["hub", "publish", "stream", "ws"],
+    heats: [{ systems: ["hub", "publish"], times: 3 }, { systems: ["hub", "stream", "ws"] }],
   }),
   throughput({
     name: "media",
     title: "100 sockets, media in frames of 256 KiB as base64",
     shape: { size: 256 * KiB, instances: 1, sockets: 100, media: true },
     bursts: [1],
-    systems: ["hub", "publish", "stream", "ws"],
+    heats: [{ systems: ["hub", "publish"] }, { systems: ["hub", "stream", "ws"] }],
   }),
   rates({
     name: "rates",

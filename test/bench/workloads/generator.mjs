@@ -31,9 +31,9 @@ export function generator({ name, title, shape, bursts }) {
             const { turned } = await playRound(contestants, {
               burst,
               ahead: eventsAhead(burst, shape.size),
-              restUs,
+              restUs: restUs(shape.size),
               framesPerEvent: shape.sockets,
-              seconds: 1,
+              turns: 2,
               first: round,
             });
             for (const [system, { cpuUs, frames, loadUs }] of Object.entries(turned))

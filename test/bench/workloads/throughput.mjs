@@ -6,13 +6,18 @@ import { eagerRestUs, eventsAhead, restUs, roomBytes } from "./ahead.mjs";
 
 /** How often each system has the core in one round. */
 const turnsPerRound = 2;
-const turnMs = 260;
+
+/**
+ * @typedef {object} Heat systems that are up together
+ * @property {string[]} systems the first is what the others are compared with; it is the same in all heats
+ * @property {number} [times] so many times the rounds, where little lies between them
+ */
 
 /**
  * @typedef {object} Sample one system in one round
  * @property {string} system
  * @property {number} burst
- * @property {number} round
+ * @property {string} round of which heat and set
  * @property {number} usPerFrame CPU of the server
  * @property {number} framesPerCpuSecond
  * @property {number} loadShare CPU of the load generator as a part of the server's
@@ -24,53 +29,64 @@ const turnMs = 260;
  * @param {string} workload.title
  * @param {import("../peers/payload.mjs").Shape & { sockets: number }} workload.shape
  * @param {number[]} workload.bursts events at once
- * @param {string[]} workload.systems the first is what the others are compared with
+ * @param {Heat[]} workload.heats
  * @param {boolean} [workload.merging] some of them would make one turn of bursts that are under way together
  */
-export function throughput({ name, title, shape, bursts, systems, merging = false, quick = false }) {
+export function throughput({ name, title, shape, bursts, heats, merging = false, quick = false }) {
+  /** @returns {Promise<{ samples: Sample[], others: number[] }>} */
+  async function runHeat({ systems, times = 1 }, key, { rounds, log }) {
+    log(`${title}: ${systems.join(", ")}, ${shape.sockets} sockets each`);
+    const contest = await openContest(systems, shape, log, { load: { room_bytes: roomBytes } });
+    const samples = [];
+    const others = [];
+    try {
+      for (let round = 0; round < rounds * times; round++) {
+        for (const burst of bursts) {
+          const { turned, othersShare, failures } = await playRound(contest.contestants, {
+            burst,
+            ahead: merging ? burst : eventsAhead(burst, shape.size),
+            framesPerEvent: shape.sockets / shape.instances,
+            turns: turnsPerRound,
+            restUs: merging ? eagerRestUs : restUs(shape.size),
+            eagerRestUs,
+            first: round,
+          });
+          for (const [contestant, why] of failures) await contest.exclude(contestant, why);
+          others.push(othersShare);
+          for (const [system, t] of Object.entries(turned)) {
+            samples.push({
+              system,
+              burst,
+              round: `${key}, ${round}`,
+              usPerFrame: t.cpuUs / t.frames,
+              framesPerCpuSecond: (t.frames / t.cpuUs) * 1e6,
+              loadShare: t.loadUs / t.cpuUs,
+            });
+          }
+        }
+      }
+    } finally {
+      await contest.close();
+    }
+    return { samples, others };
+  }
+
   return {
     name,
     title,
-    systems,
+    systems: [...new Set(heats.flatMap(({ systems }) => systems))],
     quick,
     kind: "throughput",
     async run({ available, sets, rounds, log }) {
-      const entered = systems.filter(available);
-      /** @type {Sample[]} */
       const samples = [];
       const others = [];
       for (let set = 0; set < sets; set++) {
-        log(`${title}: starting ${entered.length} systems with ${shape.sockets} sockets each`);
-        const contest = await openContest(entered, shape, log, { load: { room_bytes: roomBytes } });
-        try {
-          for (let round = 0; round < rounds; round++) {
-            for (const burst of bursts) {
-              const { turned, othersShare, failures } = await playRound(contest.contestants, {
-                burst,
-                ahead: merging ? burst : eventsAhead(burst, shape.size),
-                framesPerEvent: shape.sockets / shape.instances,
-                seconds: (turnsPerRound * turnMs * entered.length) / 1000,
-                turnMs,
-                restUs: merging ? eagerRestUs : restUs,
-                eagerRestUs,
-                first: round,
-              });
-              for (const [contestant, why] of failures) await contest.exclude(contestant, why);
-              others.push(othersShare);
-              for (const [system, t] of Object.entries(turned)) {
-                samples.push({
-                  system,
-                  burst,
-                  round: set * rounds + round,
-                  usPerFrame: t.cpuUs / t.frames,
-                  framesPerCpuSecond: (t.frames / t.cpuUs) * 1e6,
-                  loadShare: t.loadUs / t.cpuUs,
-                });
-              }
-            }
-          }
-        } finally {
-          await contest.close();
+        for (const [at, { systems, times }] of heats.entries()) {
+          const entered = systems.filter(available);
+          if (entered.length < 2) continue;
+          const heat = await runHeat({ systems: entered, times }, `${set}, ${at}`, { rounds, log });
+          samples.push(...heat.samples);
+          others.push(...heat.others);
         }
       }
       return { samples, others };
