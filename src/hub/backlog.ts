@@ -1,26 +1,30 @@
 /** What waits for one blocked socket, and the rule that ends it: 256 frames, or the byte limit. */
 
-import { type Chunk, chunkEnd, framesWithin } from "./chunk.js";
+import { type Chunk, chunkEnd, corkFrames, framesWithin } from "./chunk.js";
 import type { Copies } from "./copies.js";
-import type { Frame } from "./frame.js";
+import type { FrameLog } from "./frame-log.js";
 
 /** The 257th waiting frame disconnects the client (the service's documented buffer). */
-export const waitingFramesMax = 256;
+const waitingFramesMax = 256;
 
 export class Backlog {
   /** The chunk whose tail uWebSockets still holds. Of a frame that is begun it is not told: that one counts as parked. */
   #inside: Chunk = [];
-  /** References to frames that all sockets share, oldest first. */
-  #parked: Frame[] = [];
-  /** Without what was handed over of the first. */
-  #parkedBytes = 0;
+  /** Shared by the sockets of a group. */
+  readonly #log: FrameLog;
+  /** From here on the frames of the log are parked; undefined once they are dropped. */
+  #place: number | undefined;
   #begun = 0;
   readonly #copies: Copies;
   /** What of `copies.bytes` is this socket's. */
   #copied = 0;
 
-  constructor(copies: Copies) {
+  /** `place`: of the first frame that is not handed over. */
+  constructor(copies: Copies, log: FrameLog, place: number) {
     this.#copies = copies;
+    this.#log = log;
+    this.#place = place;
+    log.enter(place);
   }
 
   /** Bytes of the first parked frame that were handed over as fragments: the message must go on there before all else. */
@@ -31,49 +35,47 @@ export class Backlog {
   /** After a write that the kernel did not wholly take: `buffered` bytes of the chunk's end are copied in uWebSockets. */
   hold(inside: Chunk, buffered: number): void {
     this.#inside = inside;
-    this.#count(buffered);
+    this.#copies.bytes += buffered - this.#copied;
+    this.#copied = buffered;
   }
 
-  /** The same after a fragment: the frame waits in front of all others, and goes on at `begun`. */
-  holdBegun(frame: Frame, begun: number, buffered: number): void {
-    this.#parked.unshift(frame);
-    this.#parkedBytes += frame.length - begun;
+  /** The same after a fragment: of the first parked frame so many bytes are handed over. */
+  holdBegun(begun: number, buffered: number): void {
     this.#begun = begun;
     this.hold([], buffered);
   }
 
   /**
-   * Takes one more frame, unless that would make 257 of them or more bytes than `bytesMax`; `buffered` is what
-   * uWebSockets holds now. False: the socket must go.
+   * Whether it may wait for all that is in the log: at most 256 frames, and no more bytes than `bytesMax`; `buffered` is
+   * what uWebSockets holds now. False: the socket must go.
    */
-  park(frame: Frame, buffered: number, bytesMax: number): boolean {
-    if (this.#parked.length + framesWithin(this.#inside, buffered) >= waitingFramesMax) return false;
-    if (this.#parkedBytes + buffered + frame.length > bytesMax) return false;
-    this.#parked.push(frame);
-    this.#parkedBytes += frame.length;
-    return true;
+  fits(buffered: number, bytesMax: number): boolean {
+    const place = this.#place ?? this.#log.end;
+    if (this.#log.end - place + framesWithin(this.#inside, buffered) > waitingFramesMax) return false;
+    return this.#log.bytesFrom(place) - this.#begun + buffered <= bytesMax;
   }
 
-  /** Once uWebSockets holds nothing: takes out what one write may hand over; empty when nothing is parked any more. */
+  /** Once uWebSockets holds nothing: what one write may hand over; empty when nothing is parked any more. */
   next(): Chunk {
-    const chunk = this.#parked.splice(0, this.#begun > 0 ? 1 : chunkEnd(this.#parked, 0));
-    for (const frame of chunk) this.#parkedBytes -= frame.length;
-    this.#parkedBytes += this.#begun;
-    this.#begun = 0;
-    this.hold([], 0);
-    return chunk;
+    if (this.#place === undefined) return [];
+    const frames = this.#log.read(this.#place, this.#begun > 0 ? 1 : corkFrames);
+    return frames.slice(0, chunkEnd(frames, 0));
   }
 
-  /** Drops everything, what is copied included: it is no longer this socket's to count. */
+  /** So many of the first frames are handed over. */
+  handedOver(frames: number): void {
+    if (this.#place === undefined) return;
+    this.#log.move(this.#place, this.#place + frames);
+    this.#place += frames;
+    this.#begun = 0;
+    this.hold([], 0);
+  }
+
+  /** Drops everything, what is copied included: it is no longer this socket's to count. Idempotent. */
   clear(): void {
-    this.#parked = [];
-    this.#parkedBytes = 0;
+    if (this.#place !== undefined) this.#log.leave(this.#place);
+    this.#place = undefined;
     this.#begun = 0;
     this.hold([], 0);
-  }
-
-  #count(copied: number): void {
-    this.#copies.bytes += copied - this.#copied;
-    this.#copied = copied;
   }
 }

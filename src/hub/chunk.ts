@@ -5,7 +5,7 @@ import type { Frame } from "./frame.js";
 /** With more, uWebSockets would split the write anyway; a larger frame travels alone, uncorked. */
 const corkBytes = 16_000;
 /** Bounds what a blocked socket can hold outside its backlog. */
-const corkFrames = 32;
+export const corkFrames = 32;
 
 export type Chunk = readonly Frame[];
 

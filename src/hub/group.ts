@@ -6,6 +6,7 @@ import { eventTypeBit } from "../domain/event-type.js";
 import { compileFilter, type Filter } from "../domain/filter.js";
 import { type Chunk, nextBroadcast, splitIntoChunks } from "./chunk.js";
 import { buildFrame, type Frame, frameTail } from "./frame.js";
+import { FrameLog } from "./frame-log.js";
 import type { Broadcast } from "./socket.js";
 import type { Subscriber } from "./subscriber.js";
 
@@ -30,6 +31,7 @@ export class Group {
   /** In no order: a removal moves the last one into the gap. */
   readonly subscribers: Subscriber[] = [];
   readonly accountId: string;
+  readonly log = new FrameLog();
   readonly #options: GroupOptions;
   /** Of the last enabled configuration: a disable never widens what open sockets get. */
   #filter: Filter | undefined;
@@ -115,7 +117,7 @@ export class Group {
       this.#broadcasting = true;
       for (const subscriber of this.subscribers) if (!this.#late.has(subscriber)) subscriber.join(this.#topic);
     }
-    const delivered = this.#each(chunk, onSlow, (subscriber) => subscriber.park(chunk, this.#options.pendingBytesMax));
+    const delivered = this.#each(chunk, onSlow, (subscriber) => subscriber.park(this.#options.pendingBytesMax));
     for (const frame of chunk) this.#options.broadcast(this.#topic, frame);
     this.#unchecked = chunk;
     this.#admit(chunk.length);
@@ -131,6 +133,10 @@ export class Group {
 
   #each(chunk: Chunk, onSlow: (s: Subscriber) => void, give: (s: Subscriber) => boolean): number {
     let given = 0;
+    const place = this.log.end;
+    // A reader itself, so that the chunk stays until every socket was given it.
+    this.log.enter(place);
+    this.log.append(chunk);
     // Backwards: whoever goes is replaced by one that was visited already.
     for (let i = this.subscribers.length - 1; i >= 0; i--) {
       const subscriber = this.subscribers[i] as Subscriber;
@@ -141,6 +147,7 @@ export class Group {
       if (taken) given += chunk.length - strange;
       else onSlow(subscriber);
     }
+    this.log.leave(place);
     return given;
   }
 

@@ -204,8 +204,9 @@ export function createHub({ bus, copies = new Copies(), ...options }: HubOptions
 
     add(socket, entry, principal) {
       const instanceId = entry.instance.id;
-      const subscriber = new Subscriber(socket, copies, instanceId, principal);
-      membershipOf(entry).group.add(subscriber);
+      const { group } = membershipOf(entry);
+      const subscriber = new Subscriber(socket, copies, group.log, instanceId, principal);
+      group.add(subscriber);
       copies.limitFor(++stats.sockets);
       return subscriber;
     },

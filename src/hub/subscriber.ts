@@ -7,6 +7,7 @@ import type { Close } from "./close.js";
 import type { Copies } from "./copies.js";
 import { allTaken, fragmentBytes, sendFragments } from "./fragments.js";
 import type { Frame } from "./frame.js";
+import type { FrameLog } from "./frame-log.js";
 import type { Socket } from "./socket.js";
 
 /** Few fields and no closures: there may be hundreds of thousands of them. */
@@ -19,15 +20,18 @@ export class Subscriber {
   readonly #socket: Socket;
   /** Shared by all. */
   readonly #copies: Copies;
+  /** Its group's. */
+  readonly #log: FrameLog;
   #open = true;
   /** Set once its group broadcasts. */
   #topic: string | undefined;
   /** Present while the socket is blocked. */
   #backlog: Backlog | undefined;
 
-  constructor(socket: Socket, copies: Copies, instanceId: string, principal: Principal) {
+  constructor(socket: Socket, copies: Copies, log: FrameLog, instanceId: string, principal: Principal) {
     this.#socket = socket;
     this.#copies = copies;
+    this.#log = log;
     this.instanceId = instanceId;
     this.principal = principal;
   }
@@ -52,16 +56,18 @@ export class Subscriber {
     if (this.#backlog === undefined && this.#socket.getBufferedAmount() > 0) this.#hold(broadcast);
   }
 
-  /** Hands over a chunk, or parks it. False: the socket is too slow and must go; nothing more was taken. */
+  /**
+   * Hands over the chunk that was just appended to the log, or leaves it there. False: too much waits, the socket must go.
+   */
   deliver(chunk: Chunk, bytesMax: number): boolean {
-    if (this.#backlog !== undefined) return this.#park(this.#backlog, chunk, bytesMax);
+    if (this.#backlog !== undefined) return this.park(bytesMax);
     this.#write(chunk, 0);
     return true;
   }
 
-  /** Parks a chunk that is broadcast to those that are not blocked. False as in `deliver`. */
-  park(chunk: Chunk, bytesMax: number): boolean {
-    return this.#backlog === undefined || this.#park(this.#backlog, chunk, bytesMax);
+  /** The same for a chunk that is broadcast to those that are not blocked. */
+  park(bytesMax: number): boolean {
+    return this.#backlog === undefined || this.#backlog.fits(this.#socket.getBufferedAmount(), bytesMax);
   }
 
   /**
@@ -106,29 +112,19 @@ export class Subscriber {
     this.#backlog = undefined;
   }
 
-  /** Leaves the broadcasts, which would else come between the fragments of a message. */
-  #block(): Backlog {
-    if (this.#backlog === undefined) {
-      this.#backlog = new Backlog(this.#copies);
-      if (this.#topic !== undefined) this.#socket.unsubscribe(this.#topic);
-    }
+  /**
+   * From here on it waits, behind the chunk or what is begun of its one frame. Leaves the broadcasts, which would else come
+   * between the fragments of a message.
+   */
+  #block(place: number): Backlog {
+    if (this.#topic !== undefined) this.#socket.unsubscribe(this.#topic);
+    this.#backlog = new Backlog(this.#copies, this.#log, place);
     return this.#backlog;
   }
 
-  /** Blocked by a write that ended with the chunk. */
-  #hold(inside: Chunk): void {
-    this.#block().hold(inside, this.#socket.getBufferedAmount());
-  }
-
   #unblock(): void {
-    this.#backlog = undefined;
+    this.#forget();
     if (this.#topic !== undefined) this.#socket.subscribe(this.#topic);
-  }
-
-  #park(backlog: Backlog, chunk: Chunk, bytesMax: number): boolean {
-    const buffered = this.#socket.getBufferedAmount();
-    for (const frame of chunk) if (!backlog.park(frame, buffered, bytesMax)) return false;
-    return true;
   }
 
   /** Hands over a chunk, or what follows `begun` of a single frame. What the kernel refuses blocks the socket. */
@@ -138,21 +134,33 @@ export class Subscriber {
       corked.chunk = chunk;
       this.#socket.cork(writeCorked);
       // Inside a cork every send answers 1; only now is it known what the kernel took.
-      if (this.#socket.getBufferedAmount() > 0) this.#hold(chunk);
+      this.#written(chunk, this.#socket.getBufferedAmount() === 0);
       return;
     }
     const frame = chunk[0] as Frame;
     if (begun > 0 || (frame.length > fragmentBytes && this.#copies.full)) this.#writeFragments(frame, begun);
-    else if (this.#socket.send(frame, false) === 0) this.#hold(chunk);
+    else this.#written(chunk, this.#socket.send(frame, false) !== 0);
   }
 
   /** What is begun goes on in one piece when not much is copied any more. */
   #writeFragments(frame: Frame, begun: number): void {
     const size = this.#copies.full ? fragmentBytes : frame.length;
     const at = sendFragments(this.#socket, frame, begun, size);
-    if (at === allTaken) return;
-    if (at === frame.length) this.#hold([frame]);
-    else this.#block().holdBegun(frame, at, this.#socket.getBufferedAmount());
+    if (at === allTaken || at === frame.length) this.#written([frame], at === allTaken);
+    else {
+      const backlog = this.#backlog ?? this.#block(this.#log.end - 1);
+      backlog.holdBegun(at, this.#socket.getBufferedAmount());
+    }
+  }
+
+  #written(chunk: Chunk, taken: boolean): void {
+    this.#backlog?.handedOver(chunk.length);
+    if (!taken) this.#hold(chunk);
+  }
+
+  #hold(inside: Chunk): void {
+    const backlog = this.#backlog ?? this.#block(this.#log.end);
+    backlog.hold(inside, this.#socket.getBufferedAmount());
   }
 }
 
