@@ -33,11 +33,11 @@ export function createGrpcBatches(options: {
   const decode = createBatchDecoder();
 
   async function* answers(request: UniversalServerRequest, admission: Admission, trailer: Headers) {
-    // Sends the headers: a producer may wait for them before it sends anything.
-    yield noBytes;
+    const chunks = (request.body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
     try {
-      const body = readBatches(request.body as AsyncIterable<Uint8Array>, messageBytesMax, decode);
-      const batches = new Pipeline(api.openStream(method, admission), body);
+      // Sends the headers: a producer may wait for them before it sends anything.
+      yield noBytes;
+      const batches = new Pipeline(api.openStream(method, admission), readBatches(chunks, messageBytesMax, decode));
       const onShutdown = (): void => batches.end(shutdown?.reason);
       shutdown?.addEventListener("abort", onShutdown);
       if (shutdown?.aborted) onShutdown();
@@ -49,6 +49,8 @@ export function createGrpcBatches(options: {
       trailer.set("grpc-status", grpcStatusOk);
     } catch (error) {
       setTrailerStatus(trailer, toConnectError(AppError.from(error), rateMetadata(admission.rate)));
+    } finally {
+      chunks.return?.().catch(() => {});
     }
   }
 
@@ -69,8 +71,7 @@ export function createGrpcBatches(options: {
 }
 
 /** A body that breaks off ends like one that is complete: nobody is left to hear an error. */
-function readBatches(body: AsyncIterable<Uint8Array>, messageBytesMax: number, decode: DecodeBatch): Read<Message> {
-  const chunks = body[Symbol.asyncIterator]();
+function readBatches(chunks: AsyncIterator<Uint8Array>, messageBytesMax: number, decode: DecodeBatch): Read<Message> {
   const frames = createFrameReader(messageBytesMax);
 
   function* batches(chunk: Uint8Array): Iterable<Message> {

@@ -77,6 +77,13 @@ export const workloads = [
     heats: [{ systems: ["hub", "publish"], times: 3 }, { systems: ["hub", "stream", "ws"] }],
   }),
   throughput({
+    name: "frames64k",
+    title: "200 sockets, frames of 64 KiB",
+    shape: { size: 64 * KiB, instances: 1, sockets: 200 },
+    bursts: [1, 4],
+    heats: [{ systems: ["hub", "publish"] }],
+  }),
+  throughput({
     name: "media",
     title: "100 sockets, media in frames of 256 KiB as base64",
     shape: { size: 256 * KiB, instances: 1, sockets: 100, media: true },
