@@ -5,7 +5,7 @@ import type { StreamCall } from "./api.js";
 /** Enough to hide the round trip to the bus behind the work on further batches. */
 export const inFlightMax = 8;
 
-/** The requests that came next, one at least; undefined behind the last. */
+/** The requests that came next, which may be none; undefined behind the last. */
 export type Read<T> = () => Promise<Iterable<T> | undefined>;
 
 interface Answer<R> {
@@ -30,6 +30,8 @@ export class Pipeline<T, R> implements AsyncIterableIterator<R[]> {
   #reading = false;
   /** Nothing is read any more. */
   #ended = false;
+  /** The call was told how it ended. */
+  #over = false;
   /** In the order of the requests. */
   readonly #answers: Answer<R>[] = [];
   #unsettled = 0;
@@ -144,11 +146,13 @@ export class Pipeline<T, R> implements AsyncIterableIterator<R[]> {
     if (failed !== undefined) {
       this.#waiting = undefined;
       this.#ended = true;
+      this.#over = true;
       answers.length = 0;
       reject(this.#call.fail(failed.error));
     } else if (answers.length === 0 && this.#ended) {
       this.#waiting = undefined;
-      this.#call.complete();
+      if (!this.#over) this.#call.complete();
+      this.#over = true;
       resolve({ done: true, value: undefined });
     }
   }

@@ -104,8 +104,8 @@ it("fails behind the answers to what came before, and takes nothing that comes a
   give(0);
   expect((await first).value).toEqual(["answer 0"]);
   await expect(answers.next()).rejects.toThrow(AppError);
-  expect(told).toEqual(["failed: 1"]);
   expect((await answers.next()).done).toBe(true);
+  expect(told).toEqual(["failed: 1"]);
 });
 
 it("answers what came before the requests failed, then fails with them", async () => {

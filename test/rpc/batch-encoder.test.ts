@@ -1,0 +1,41 @@
+/** Answers to batches as gRPC messages: what is written by hand must be what the library writes. */
+
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { expect, it } from "vitest";
+import { PublishEventsResponseSchema } from "../../gen/eventwire/v1/event_service_pb.js";
+import { encodeAnswers } from "../../src/rpc/batch-encoder.js";
+import { frame } from "../../src/rpc/grpc-frames.js";
+
+type Answer = MessageInitShape<typeof PublishEventsResponseSchema>;
+const refusal = { index: 3, reason: "INSTANCE_NOT_FOUND", message: "Instance not found" };
+
+const single: [string, Answer][] = [
+  ["nothing", {}],
+  ["a sequence", { sequence: 1n }],
+  ["a count", { published: 1 }],
+  ...[127n, 128n, 16_383n, 16_384n, 2n ** 31n, 2n ** 32n, 2n ** 53n - 1n, 2n ** 53n, 2n ** 64n - 1n].map(
+    (sequence): [string, Answer] => [`the sequence ${sequence}`, { sequence, published: 1024 }],
+  ),
+  ["a refusal", { sequence: 7n, published: 3, refusals: [refusal] }],
+  ["that other nodes were not reached", { sequence: 7n, published: 3, otherNodesReached: false }],
+];
+
+function expected(answers: Answer[]): Buffer {
+  return Buffer.concat(
+    answers.map((answer) => frame(toBinary(PublishEventsResponseSchema, create(PublishEventsResponseSchema, answer)))),
+  );
+}
+
+const encoded = (answers: Answer[]): Buffer =>
+  encodeAnswers(answers.map((answer) => create(PublishEventsResponseSchema, answer)));
+
+it.each(single)("writes %s as the library does", (_, answer) => {
+  expect(encoded([answer])).toEqual(expected([answer]));
+});
+
+it("writes many in one piece, in order", () => {
+  const plain = single.slice(0, 8).map(([, answer]) => answer);
+  expect(encoded(plain)).toEqual(expected(plain));
+  const mixed = single.map(([, answer]) => answer);
+  expect(encoded(mixed)).toEqual(expected(mixed));
+});
