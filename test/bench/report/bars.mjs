@@ -126,11 +126,6 @@ export const bars = [
     measure: ingestRatio("REST, one taker", "bare route that parses"),
   },
   { what: "1,000 frozen readers, 2 KiB: growth against what is allowed", bar: 1, measure: stuckRatio("stuck") },
-  ...[1, 4].map((k) => ({
-    what: `the same, 64 KiB, K = ${k}`,
-    bar: 0.9,
-    measure: cost("frames64k", "hub", "publish", k),
-  })),
   { what: "the same, media of 256 KiB", bar: 1, measure: stuckRatio("stuckmedia") },
 ];
 

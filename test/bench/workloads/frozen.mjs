@@ -4,6 +4,9 @@ import { connectAll, oneByOne } from "../driver/contest.mjs";
 import { pause, resume, sleep } from "../driver/processes.mjs";
 import { playWindow } from "./rates.mjs";
 
+/** Windows with and without it, in each round: the p99 of one is that of some hundred events. */
+const windowsPerRound = 6;
+
 export function frozen({ name, title, shape, rate, narrow, systems }) {
   return {
     name,
@@ -16,7 +19,7 @@ export function frozen({ name, title, shape, rate, narrow, systems }) {
       const options = { load: { small: 1, small_bytes: 4096 } };
       const perSystem = await oneByOne(systems.filter(available), shape, log, options, async (c) => {
         const samples = [];
-        for (let round = 0; round < 2 * rounds; round++) {
+        for (let round = 0; round < windowsPerRound * rounds; round++) {
           const freeze = round % 2 === 1;
           if (freeze) await c.generator.ask("freeze 1");
           const { p50, p99, p999 } = await playWindow(c, rate, windowSeconds);
