@@ -3,7 +3,7 @@
 import type { UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { AppError } from "../domain/errors.js";
 import type { Handler } from "../rpc/handlers.js";
-import { BodyStream } from "./body-stream.js";
+import { bodyStream } from "./body-stream.js";
 import { type Exchange, statusLine } from "./exchange.js";
 import type { HttpRequest } from "./uws.js";
 
@@ -11,7 +11,7 @@ import type { HttpRequest } from "./uws.js";
 export async function serveRpc(handler: Handler, exchange: Exchange, req: HttpRequest): Promise<void> {
   const { head, remoteAddress } = exchange;
   const abort = new AbortController();
-  const body = new BodyStream(exchange.res);
+  const body = bodyStream(exchange.res);
   exchange.onAborted(() => {
     body.fail(new Error("The client went away."));
     abort.abort();

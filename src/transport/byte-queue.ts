@@ -1,0 +1,99 @@
+/** The pieces of a body between a source that pushes them and a reader that pulls: an async iterator with a bound. */
+
+/** Pieces that may wait unread; a source hands over at most some hundred KiB at once. */
+const waitingMax = 16;
+
+export interface PausableSource {
+  pause(): unknown;
+  resume(): unknown;
+}
+
+interface Wanted {
+  resolve(result: IteratorResult<Uint8Array>): void;
+  reject(error: Error): void;
+}
+
+/** Pauses its source when nobody reads. */
+export class ByteQueue implements AsyncIterableIterator<Uint8Array> {
+  readonly #source: PausableSource;
+  #chunks: Uint8Array[] = [];
+  #ended = false;
+  #error: Error | undefined;
+  #paused = false;
+  #wanted: Wanted | undefined;
+
+  constructor(source: PausableSource) {
+    this.#source = source;
+  }
+
+  /** Nothing is taken any more. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** One at a time. Rejects when the body breaks off. */
+  next(): Promise<IteratorResult<Uint8Array>> {
+    return new Promise((resolve, reject) => {
+      this.#wanted = { resolve, reject };
+      this.#give();
+    });
+  }
+
+  async return(): Promise<IteratorResult<Uint8Array>> {
+    this.discard();
+    return { done: true, value: undefined };
+  }
+
+  /** What still comes is thrown away, so that the connection can carry the next request. */
+  discard(): void {
+    this.#chunks = [];
+    this.end();
+    this.#resume();
+  }
+
+  /** What comes behind the end is thrown away. */
+  push(chunk: Uint8Array, last = false): void {
+    if (!this.#ended && chunk.length > 0) this.#chunks.push(chunk);
+    if (last) this.#ended = true;
+    else if (this.#chunks.length > waitingMax && !this.#paused) {
+      this.#paused = true;
+      this.#source.pause();
+    }
+    this.#give();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#give();
+  }
+
+  /** Nothing comes any more, and the source may not be touched. */
+  fail(error: Error): void {
+    this.#error ??= error;
+    this.#give();
+  }
+
+  #give(): void {
+    if (this.#wanted === undefined) return;
+    const { resolve, reject } = this.#wanted;
+    const chunk = this.#chunks.shift();
+    if (chunk !== undefined) resolve({ done: false, value: chunk });
+    else if (this.#error !== undefined) reject(this.#error);
+    else if (this.#ended) resolve({ done: true, value: undefined });
+    else {
+      this.#resume();
+      return;
+    }
+    this.#wanted = undefined;
+  }
+
+  #resume(): void {
+    if (!this.#paused || this.#error !== undefined) return;
+    this.#paused = false;
+    this.#source.resume();
+  }
+}
