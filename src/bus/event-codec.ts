@@ -3,6 +3,7 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { BusEvent_MediaSlotSchema, BusEventSchema } from "../../gen/eventwire/bus/v1/bus_event_pb.js";
 import { isEventType } from "../domain/event-type.js";
+import { writeVarint } from "../wire/varint.js";
 import type { Event, MediaSlot } from "./bus.js";
 
 export interface Numbered {
@@ -59,15 +60,7 @@ function encodeSlot(slot: MediaSlot): Uint8Array {
   return toBinary(BusEvent_MediaSlotSchema, create(BusEvent_MediaSlotSchema, { ...slot, cuts: [...slot.cuts] }));
 }
 
-/** Whole numbers up to 2^53. These and the two below return where the next byte goes. */
-function writeVarint(bytes: Buffer, at: number, value: number): number {
-  let rest = value;
-  let next = at;
-  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes[next++] = (rest % 0x80) | 0x80;
-  bytes[next++] = rest;
-  return next;
-}
-
+/** This and the next return where the next byte goes. */
 function writeBytes(bytes: Buffer, at: number, tag: number, value: Uint8Array): number {
   const start = writeVarint(bytes, writeVarint(bytes, at, tag), value.length);
   bytes.set(value, start);

@@ -5,6 +5,7 @@
 
 import { toBinary } from "@bufbuild/protobuf";
 import { type PublishEventsResponse, PublishEventsResponseSchema } from "../../gen/eventwire/v1/event_service_pb.js";
+import { writeVarint } from "../wire/varint.js";
 import { frame, frameHead, headBytes } from "./grpc-frames.js";
 
 /** Tags of the fields. */
@@ -23,8 +24,8 @@ export function encodeAnswers(answers: readonly PublishEventsResponse[]): Buffer
   for (const { sequence, published } of answers) {
     const from = at + headBytes;
     let to = from;
-    if (sequence !== 0n) to = writeVarint(bytes, sequenceTag, Number(sequence), to);
-    if (published !== 0) to = writeVarint(bytes, publishedTag, published, to);
+    if (sequence !== 0n) to = writeVarint(bytes, writeVarint(bytes, to, sequenceTag), Number(sequence));
+    if (published !== 0) to = writeVarint(bytes, writeVarint(bytes, to, publishedTag), published);
     frameHead(bytes, at, to - from);
     at = to;
   }
@@ -33,14 +34,4 @@ export function encodeAnswers(answers: readonly PublishEventsResponse[]): Buffer
 
 function isPlain({ sequence, refusals, otherNodesReached }: PublishEventsResponse): boolean {
   return refusals.length === 0 && otherNodesReached === undefined && sequence <= Number.MAX_SAFE_INTEGER;
-}
-
-/** Returns where it ends. */
-function writeVarint(bytes: Buffer, tag: number, value: number, from: number): number {
-  let at = from;
-  bytes[at++] = tag;
-  let rest = value;
-  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes[at++] = (rest % 0x80) | 0x80;
-  bytes[at++] = rest;
-  return at;
 }
