@@ -29,6 +29,11 @@ async function* numbers(count: number) {
   for (let n = 0; n < count; n++) yield n;
 }
 
+async function* oneAndSilence() {
+  yield 1;
+  await new Promise(() => {});
+}
+
 /** What is told about the end. */
 const told: string[] = [];
 beforeEach(() => told.splice(0));
@@ -77,19 +82,11 @@ it("gives the answers in the order of the requests, however they come", async ()
 });
 
 it("gives an answer that is there without waiting for a further request", async () => {
-  async function* oneAndSilence() {
-    yield 1;
-    await new Promise(() => {});
-  }
   const answers = pipeline(oneAndSilence(), (n) => n * 2);
   expect((await answers.next()).value).toEqual([2]);
 });
 
 it("gives an awaited answer without waiting for a further request", async () => {
-  async function* oneAndSilence() {
-    yield 1;
-    await new Promise(() => {});
-  }
   const answers = pipeline(oneAndSilence(), async (n) => n * 2);
   expect((await answers.next()).value).toEqual([2]);
 });
@@ -125,10 +122,6 @@ it("answers what came before the requests failed, then fails with them", async (
 });
 
 it("ends at once when nobody wants further answers, though a request is awaited", async () => {
-  async function* oneAndSilence() {
-    yield 1;
-    await new Promise(() => {});
-  }
   const answers = pipeline(oneAndSilence(), (n) => n);
   await answers.next();
   expect((await answers.return()).done).toBe(true);
@@ -151,10 +144,6 @@ it("gives what was answered at once in one piece, before it waits for the next a
 });
 
 it("answers what it had taken when it is ended from outside, and reads nothing more", async () => {
-  async function* oneAndSilence() {
-    yield 1;
-    await new Promise(() => {});
-  }
   const { asked, work, give } = byHand();
   const answers = pipeline(oneAndSilence(), work);
   const first = answers.next();

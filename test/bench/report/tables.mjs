@@ -27,7 +27,7 @@ export const tables = {
       );
     const loads = bursts.map((burst) => {
       const share = (system) => middle(samples, "loadShare", (s) => s.system === system && s.burst === burst);
-      return `${percent(share(base))} (${percent(Math.max(...systems.map(share)))})`;
+      return `${percent(share(base))} (${percent(Math.max(...systems.map((system) => share(system) ?? 0)))})`;
     });
     const columns = bursts.map((burst) => `K = ${burst}`);
     return [
