@@ -37,6 +37,28 @@ export function splitIntoChunks(frames: readonly Frame[]): Chunk[] {
   return chunks;
 }
 
+/** More would not stay in the processor's cache until every socket got it. */
+const visitBytes = 300_000;
+
+/**
+ * What one socket gets before the next one does: a chunk at least, and all that fit into 300 kB. While its memory in the
+ * kernel is at hand, a further write is cheaper.
+ */
+export function splitIntoVisits(frames: readonly Frame[]): Chunk[][] {
+  const visits: Chunk[][] = [];
+  let room = 0;
+  for (const chunk of splitIntoChunks(frames)) {
+    const bytes = chunk.reduce((sum, frame) => sum + frame.length, 0);
+    if (bytes > room) {
+      visits.push([]);
+      room = visitBytes;
+    }
+    visits.at(-1)?.push(chunk);
+    room -= bytes;
+  }
+  return visits;
+}
+
 /** A native broadcast pays from here on; with fewer frames a cork per socket costs the same and knows more. */
 const broadcastFramesMin = 3;
 /** Bounds what a socket may come to hold before its backlog is seen. */

@@ -4,7 +4,7 @@ import type { Event } from "../bus/bus.js";
 import type { Entry } from "../directory/directory.js";
 import { eventTypeBit } from "../domain/event-type.js";
 import { compileFilter, type Filter } from "../domain/filter.js";
-import { type Chunk, nextBroadcast, splitIntoChunks } from "./chunk.js";
+import { type Chunk, nextBroadcast, splitIntoChunks, splitIntoVisits } from "./chunk.js";
 import { buildFrame, type Frame, frameTail } from "./frame.js";
 import { FrameLog } from "./frame-log.js";
 import type { Broadcast } from "./socket.js";
@@ -23,9 +23,10 @@ export interface GroupOptions {
 
 /**
  * So many frames may wait for the broadcasts of later turns, since one turn has one broadcast. What is more goes by a
- * write per socket at once, so that whoever publishes faster than the sockets are served is held up by that.
+ * write per socket at once, so that whoever publishes faster than the sockets are served is held up by that. It is dearer,
+ * and a few hundred frames are behind after any pause of the process: with fewer it would never catch up.
  */
-const carriedMax = 512;
+const carriedMax = 2048;
 
 export class Group {
   /** In no order: a removal moves the last one into the gap. */
@@ -104,9 +105,13 @@ export class Group {
     this.#pending = frames.slice(to);
     let delivered = 0;
     this.#checkBroadcast();
-    for (const chunk of splitIntoChunks(frames.slice(0, from))) {
-      delivered += this.#each(chunk, onSlow, (subscriber) => subscriber.deliver(chunk, this.#options.pendingBytesMax));
-      this.#admit(chunk.length);
+    for (const visit of splitIntoVisits(frames.slice(0, from))) {
+      const given = visit.flat();
+      const place = this.log.end;
+      delivered += this.#each(given, onSlow, (subscriber) =>
+        subscriber.deliver(visit, place, this.#options.pendingBytesMax),
+      );
+      this.#admit(given.length);
     }
     if (from === to) return delivered;
     return delivered + this.#broadcast(frames.slice(from, to), onSlow);
@@ -131,24 +136,28 @@ export class Group {
     this.#unchecked = undefined;
   }
 
-  #each(chunk: Chunk, onSlow: (s: Subscriber) => void, give: (s: Subscriber) => boolean): number {
+  #each(frames: readonly Frame[], onSlow: (s: Subscriber) => void, give: (s: Subscriber) => boolean): number {
     let given = 0;
     const place = this.log.end;
-    // A reader itself, so that the chunk stays until every socket was given it.
+    // A reader itself, so that the frames stay until every socket was given them.
     this.log.enter(place);
-    this.log.append(chunk);
+    this.log.append(frames);
     // Backwards: whoever goes is replaced by one that was visited already.
     for (let i = this.subscribers.length - 1; i >= 0; i--) {
       const subscriber = this.subscribers[i] as Subscriber;
       const strange = this.#late.size === 0 ? 0 : (this.#late.get(subscriber) ?? 0);
-      if (strange >= chunk.length) continue;
-      const taken =
-        strange === 0 ? give(subscriber) : subscriber.deliver(chunk.slice(strange), this.#options.pendingBytesMax);
-      if (taken) given += chunk.length - strange;
+      if (strange >= frames.length) continue;
+      const taken = strange === 0 ? give(subscriber) : this.#deliverLate(subscriber, frames.slice(strange));
+      if (taken) given += frames.length - strange;
       else onSlow(subscriber);
     }
     this.log.leave(place);
     return given;
+  }
+
+  /** The last frames of the log, which are all that is its own. */
+  #deliverLate(subscriber: Subscriber, own: readonly Frame[]): boolean {
+    return subscriber.deliver(splitIntoChunks(own), this.log.end - own.length, this.#options.pendingBytesMax);
   }
 
   /** So many frames have left the front: late sockets to which all that waits belongs are like the others from here on. */

@@ -53,15 +53,20 @@ export class Subscriber {
 
   /** Looks whether the kernel took the last broadcast; if not, the socket is blocked from here on. */
   check(broadcast: Chunk): void {
-    if (this.#backlog === undefined && this.#socket.getBufferedAmount() > 0) this.#hold(broadcast);
+    if (this.#backlog === undefined && this.#socket.getBufferedAmount() > 0) this.#hold(broadcast, this.#log.end);
   }
 
   /**
-   * Hands over the chunk that was just appended to the log, or leaves it there. False: too much waits, the socket must go.
+   * Hands over chunks that were just appended to the log, the first of them at `place`, or leaves them there from the one on
+   * that the kernel refuses. False: too much waits, the socket must go.
    */
-  deliver(chunk: Chunk, bytesMax: number): boolean {
-    if (this.#backlog !== undefined) return this.park(bytesMax);
-    this.#write(chunk, 0);
+  deliver(chunks: readonly Chunk[], place: number, bytesMax: number): boolean {
+    let behind = place;
+    for (const chunk of chunks) {
+      if (this.#backlog !== undefined) return this.park(bytesMax);
+      behind += chunk.length;
+      this.#write(chunk, 0, behind);
+    }
     return true;
   }
 
@@ -79,7 +84,7 @@ export class Subscriber {
       const { begun } = this.#backlog;
       const chunk = this.#backlog.next();
       if (chunk.length === 0) this.#unblock();
-      else this.#write(chunk, begun);
+      else this.#write(chunk, begun, this.#log.end);
     }
   }
 
@@ -127,39 +132,42 @@ export class Subscriber {
     if (this.#topic !== undefined) this.#socket.subscribe(this.#topic);
   }
 
-  /** Hands over a chunk, or what follows `begun` of a single frame. What the kernel refuses blocks the socket. */
-  #write(chunk: Chunk, begun: number): void {
+  /**
+   * Hands over a chunk, or what follows `begun` of a single frame. What the kernel refuses blocks the socket, which then
+   * waits for all `behind` the chunk.
+   */
+  #write(chunk: Chunk, begun: number, behind: number): void {
     if (chunk.length > 1) {
       corked.socket = this.#socket;
       corked.chunk = chunk;
       this.#socket.cork(writeCorked);
       // Inside a cork every send answers 1; only now is it known what the kernel took.
-      this.#written(chunk, this.#socket.getBufferedAmount() === 0);
+      this.#written(chunk, this.#socket.getBufferedAmount() === 0, behind);
       return;
     }
     const frame = chunk[0] as Frame;
-    if (begun > 0 || (frame.length > fragmentBytes && this.#copies.full)) this.#writeFragments(frame, begun);
-    else this.#written(chunk, this.#socket.send(frame, false) !== 0);
+    if (begun > 0 || (frame.length > fragmentBytes && this.#copies.full)) this.#writeFragments(frame, begun, behind);
+    else this.#written(chunk, this.#socket.send(frame, false) !== 0, behind);
   }
 
   /** What is begun goes on in one piece when not much is copied any more. */
-  #writeFragments(frame: Frame, begun: number): void {
+  #writeFragments(frame: Frame, begun: number, behind: number): void {
     const size = this.#copies.full ? fragmentBytes : frame.length;
     const at = sendFragments(this.#socket, frame, begun, size);
-    if (at === allTaken || at === frame.length) this.#written([frame], at === allTaken);
+    if (at === allTaken || at === frame.length) this.#written([frame], at === allTaken, behind);
     else {
-      const backlog = this.#backlog ?? this.#block(this.#log.end - 1);
+      const backlog = this.#backlog ?? this.#block(behind - 1);
       backlog.holdBegun(at, this.#socket.getBufferedAmount());
     }
   }
 
-  #written(chunk: Chunk, taken: boolean): void {
+  #written(chunk: Chunk, taken: boolean, behind: number): void {
     this.#backlog?.handedOver(chunk.length);
-    if (!taken) this.#hold(chunk);
+    if (!taken) this.#hold(chunk, behind);
   }
 
-  #hold(inside: Chunk): void {
-    const backlog = this.#backlog ?? this.#block(this.#log.end);
+  #hold(inside: Chunk, behind: number): void {
+    const backlog = this.#backlog ?? this.#block(behind);
     backlog.hold(inside, this.#socket.getBufferedAmount());
   }
 }

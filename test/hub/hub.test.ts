@@ -32,14 +32,35 @@ describe("the hub", () => {
     expect(numbers(socket)).toEqual(upTo(101));
   });
 
-  it("carries at most 512 frames into later turns: what is more goes at once", async () => {
+  it("carries at most 2,048 frames into later turns: what is more goes at once", async () => {
     const { open, publish, numbers } = fakeHub();
     const socket = open();
-    for (let i = 0; i < 1_000; i++) publish();
+    for (let i = 0; i < 3_000; i++) publish();
     await turn();
-    expect(numbers(socket).length).toBeGreaterThanOrEqual(1_000 - 512);
+    expect(numbers(socket).length).toBeGreaterThanOrEqual(3_000 - 2_048);
     await settle();
-    expect(numbers(socket)).toEqual(upTo(1_000));
+    expect(numbers(socket)).toEqual(upTo(3_000));
+  });
+
+  it("gives one socket all that a turn brought before it turns to the next, up to 300 kB", async () => {
+    const { open, publish, numbers } = fakeHub();
+    const [first, second] = [open(), open()];
+    const seen: string[] = [];
+    for (const socket of [first, second]) {
+      const send = socket.send.bind(socket);
+      socket.send = (frame) => {
+        seen.push(`${socket === first ? "first" : "second"} ${frame.length > 100_000 ? "large" : "small"}`);
+        return send(frame);
+      };
+    }
+    for (const size of [20_000, 20_000, 200_000, 200_000]) publish("label.update", size);
+    await turn();
+    const [small, large] = [(who: string) => `${who} small`, (who: string) => `${who} large`];
+    expect(seen).toEqual([
+      ...["second", "first"].flatMap((who) => [small(who), small(who), large(who)]),
+      ...["second", "first"].map(large),
+    ]);
+    for (const socket of [first, second]) expect(numbers(socket)).toEqual(upTo(4));
   });
 
   it("gives a socket that comes while frames wait none of those, and all that are published from then on", async () => {
