@@ -14,7 +14,7 @@
 
 #define READ_MAX (256 * 1024)
 #define KEEP 2048         /* An incomplete answer to the upgrade, or an incomplete head of a frame. */
-#define DISCARD_FROM 16384 /* From here on the rest of a payload is dropped by the kernel, uncopied. */
+#define DISCARD_FROM 8192 /* From here on the rest of a payload is dropped by the kernel, uncopied. */
 
 static int epoll;
 static int wanted, busy;
@@ -45,7 +45,7 @@ static void start(struct connection *c) {
   int small = c - connections >= options.sockets - options.small;
   if (small || options.room_bytes > 0) receive_buffer(c->fd, small ? options.small_bytes : options.room_bytes);
   c->state = CONNECTING;
-  c->left = c->inner_left = c->kept = c->inner_kept = 0;
+  c->left = c->payload = c->inner_left = c->kept = c->inner_kept = 0;
   c->frozen = c->counted = 0;
   busy++;
   connect(c->fd, (struct sockaddr *)&address, sizeof address);
@@ -152,7 +152,9 @@ static int read_some(struct connection *c) {
     return dropped > 0 && c->left == 0;
   }
   memcpy(buffer, c->keep, c->kept);
-  ssize_t got = recv(c->fd, buffer + c->kept, READ_MAX, 0);
+  /* Of a large frame, which others like it will follow, only the head. */
+  size_t room = c->payload >= DISCARD_FROM && options.protocol != NATS ? HEADER_MAX + HEAD : READ_MAX;
+  ssize_t got = recv(c->fd, buffer + c->kept, room, 0);
   if (got <= 0) {
     if (got == 0 || errno != EAGAIN) connection_close(c, 1006);
     return 0;
@@ -166,10 +168,10 @@ static int read_some(struct connection *c) {
     return 0;
   }
   c->kept = (uint32_t)(all - used);
-  if (c->kept == 0) return got == READ_MAX;
+  if (c->kept == 0) return (size_t)got == room;
   if (c->keep == NULL) c->keep = malloc(KEEP);
   memcpy(c->keep, buffer + used, c->kept);
-  return got == READ_MAX;
+  return (size_t)got == room;
 }
 
 static void waste(void) {

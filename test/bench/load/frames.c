@@ -45,6 +45,7 @@ size_t frames_feed(struct connection *c, const uint8_t *bytes, size_t length, ui
     size_t need = payload < HEAD ? payload : HEAD;
     if (available < need) break;
     if (available > payload) available = payload;
+    c->payload = payload;
     if (opcode >= 8) control_frame(c, opcode, start, available);
     else protocol_text(c, start, available, payload, now);
     c->left = payload - available;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #define HEAD 512              /* Of a payload, this much is looked at; sequence and time stand in it. */
+#define HEADER_MAX 10         /* Of a WebSocket frame that is not masked. */
 #define RECORD 40             /* One event on the control channel: instance, turn, 12 digits, 20 digits. */
 #define EVENT_TYPES 6
 #define UNKNOWN UINT64_MAX
@@ -27,7 +28,7 @@ struct connection {
   uint32_t instance;
   uint64_t expected;          /* Sequence of the next frame, or UNKNOWN. */
   uint64_t base, got;         /* `taken` of the instance when it opened; frames since. */
-  uint64_t left;              /* Bytes of the current WebSocket payload still to come. */
+  uint64_t payload, left;     /* Bytes of the last WebSocket payload; of the current one still to come. */
   uint64_t inner_left;        /* NATS: bytes of the current message still to come. */
   uint32_t kept, inner_kept;  /* Bytes of an incomplete head, in `keep`. */
   uint8_t *keep, *inner_keep;
