@@ -2,7 +2,7 @@
 
 import { openContest } from "../driver/contest.mjs";
 import { playRound } from "../driver/toggle.mjs";
-import { eagerRestUs, eventsAhead, restUs, roomBytes } from "./ahead.mjs";
+import { eagerRestUs, eventsAhead, mergingRestUs, restUs, roomBytes } from "./ahead.mjs";
 
 /** How often each system has the core in one round. */
 const turnsPerRound = 2;
@@ -47,7 +47,7 @@ export function throughput({ name, title, shape, bursts, heats, merging = false,
             ahead: merging ? burst : eventsAhead(burst, shape.size),
             framesPerEvent: shape.sockets / shape.instances,
             turns: turnsPerRound,
-            restUs: merging ? eagerRestUs : restUs(shape.size),
+            restUs: merging ? mergingRestUs : restUs(shape.size),
             eagerRestUs,
             first: round,
           });
