@@ -1,15 +1,20 @@
 /** What waits for one blocked socket, and the rule that ends it: 256 frames, or the byte limit. */
 
-import { type Chunk, chunkEnd, corkFrames, framesWithin } from "./chunk.js";
+import { type Chunk, chunkEnd, corkFrames, countWithin, sizesWithin } from "./chunk.js";
 import type { Copies } from "./copies.js";
 import type { FrameLog } from "./frame-log.js";
 
 /** The 257th waiting frame disconnects the client (the service's documented buffer). */
 const waitingFramesMax = 256;
 
+const none: readonly number[] = [];
+
 export class Backlog {
-  /** The chunk whose tail uWebSockets still holds. Of a frame that is begun it is not told: that one counts as parked. */
-  #inside: Chunk = [];
+  /**
+   * Sizes of the frames whose bytes uWebSockets still holds: not the frames, which nobody needs any more. One that is begun
+   * is not among them: it counts as parked.
+   */
+  #inside: readonly number[] = none;
   /** Shared by the sockets of a group. */
   readonly #log: FrameLog;
   /** From here on the frames of the log are parked; undefined once they are dropped. */
@@ -33,8 +38,8 @@ export class Backlog {
   }
 
   /** After a write that the kernel did not wholly take: `buffered` bytes of the chunk's end are copied in uWebSockets. */
-  hold(inside: Chunk, buffered: number): void {
-    this.#inside = inside;
+  hold(chunk: Chunk, buffered: number): void {
+    this.#inside = buffered === 0 ? none : sizesWithin(chunk, buffered);
     this.#copies.bytes += buffered - this.#copied;
     this.#copied = buffered;
   }
@@ -51,7 +56,7 @@ export class Backlog {
    */
   fits(buffered: number, bytesMax: number): boolean {
     const place = this.#place ?? this.#log.end;
-    if (this.#log.end - place + framesWithin(this.#inside, buffered) > waitingFramesMax) return false;
+    if (this.#log.end - place + countWithin(this.#inside, buffered) > waitingFramesMax) return false;
     return this.#log.bytesFrom(place) - this.#begun + buffered <= bytesMax;
   }
 

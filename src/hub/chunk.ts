@@ -88,11 +88,17 @@ export function nextBroadcast(frames: readonly Frame[], from: number): Range {
   return at - start < broadcastFramesMin ? { from: frames.length, to: frames.length } : { from: start, to: at };
 }
 
-/** How many frames of a chunk are not yet wholly taken by the kernel, when its last `buffered` bytes still wait. */
-export function framesWithin(chunk: Chunk, buffered: number): number {
+/** Of a chunk whose last `buffered` bytes are not taken by the kernel yet: the sizes of the frames that they belong to. */
+export function sizesWithin(chunk: Chunk, buffered: number): number[] {
+  const sizes = chunk.map(wireBytes);
+  return sizes.slice(sizes.length - countWithin(sizes, buffered));
+}
+
+/** How many frames of these sizes are not yet wholly taken, when their last `buffered` bytes still wait. */
+export function countWithin(sizes: readonly number[], buffered: number): number {
   let count = 0;
-  for (let bytes = 0; bytes < buffered && count < chunk.length; count++) {
-    bytes += wireBytes(chunk[chunk.length - 1 - count] as Frame);
+  for (let bytes = 0; bytes < buffered && count < sizes.length; count++) {
+    bytes += sizes[sizes.length - 1 - count] as number;
   }
   return count;
 }

@@ -3,7 +3,7 @@
 /** Bytes. A small node's few slow readers never come to it, so they never make frames dearer for the others. */
 const bytesMin = 1024 * 1024;
 /** Bytes. With it a socket that does not read costs a few KiB in the mean, however many there are. */
-const bytesPerSocket = 2 * 1024;
+const bytesPerSocket = 1024;
 
 export class Copies {
   /** Bytes that uWebSockets holds, each socket's as of its last write. 0 when no socket is blocked. */

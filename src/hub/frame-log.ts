@@ -4,7 +4,7 @@
  */
 
 import type { Chunk } from "./chunk.js";
-import type { Frame } from "./frame.js";
+import { type Frame, lasting } from "./frame.js";
 
 /** Places are numbers that only grow: that of a frame is how many were appended before it. */
 export class FrameLog {
@@ -60,6 +60,12 @@ export class FrameLog {
   leave(place: number): void {
     this.#count(place, -1);
     if (place === this.#start) this.#trim();
+  }
+
+  /** Those from a place on have been given to whoever takes them, and what is kept of them is for those who read later. */
+  settle(place: number): void {
+    for (let at = Math.max(place - this.#start, 0); at < this.#frames.length; at++)
+      this.#frames[at] = lasting(this.#frames[at] as Frame);
   }
 
   #trim(): void {

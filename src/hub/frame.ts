@@ -74,11 +74,11 @@ class Base64 {
   }
 }
 
-/** Outside Node's pool: a frame that waits for one slow socket must not keep 8 KiB of strangers alive. */
+/** Below 4 KiB in Node's pool: memory of its own costs 0.9 µs, as much as all the rest of a frame. */
 function join(parts: readonly Part[]): Frame {
   let length = 0;
   for (const part of parts) length += part.length;
-  const frame = Buffer.allocUnsafeSlow(length);
+  const frame = Buffer.allocUnsafe(length);
   let at = 0;
   for (const part of parts) {
     if (part instanceof Base64) part.writeTo(frame, at);
@@ -86,4 +86,12 @@ function join(parts: readonly Part[]): Frame {
     at += part.length;
   }
   return frame;
+}
+
+/** One that may wait for long: in memory of its own, or it would keep 8 KiB of strangers alive. */
+export function lasting(frame: Frame): Frame {
+  if (frame.buffer.byteLength === frame.length) return frame;
+  const copy = Buffer.allocUnsafeSlow(frame.length);
+  copy.set(frame);
+  return copy;
 }

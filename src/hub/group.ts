@@ -152,6 +152,7 @@ export class Group {
       else onSlow(subscriber);
     }
     this.log.leave(place);
+    this.log.settle(place);
     return given;
   }
 

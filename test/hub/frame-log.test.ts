@@ -13,6 +13,7 @@ function give(log: FrameLog, words: string[], during: () => void = () => {}): vo
   log.append(words.map(frame));
   during();
   log.leave(place);
+  log.settle(place);
 }
 
 it("keeps nothing when no reader needs it, and places grow all the same", () => {
@@ -60,4 +61,13 @@ it("keeps for many readers what the first of them needs, wherever the others sta
   log.leave(2);
   expect(log.start).toBe(4);
   expect(texts(log, 4)).toHaveLength(6);
+});
+
+it("keeps a frame for later in memory of its own, not in a pool that it shares with strangers", () => {
+  const log = new FrameLog();
+  log.enter(0);
+  give(log, ["a", "bb"]);
+  expect(frame("a").buffer.byteLength).toBeGreaterThan(1);
+  expect(log.read(0, 2).map(({ buffer }) => buffer.byteLength)).toEqual([1, 2]);
+  expect(texts(log, 0)).toEqual(["a", "bb"]);
 });
