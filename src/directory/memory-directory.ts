@@ -9,6 +9,9 @@ import type { DirectoryListener, Entry } from "./directory.js";
 import { createReadQueue } from "./read-queue.js";
 import type { AccountRecord, InstanceRecord, Replica } from "./replica.js";
 
+/** Tokens whose owners are remembered; they are forgotten when it is more. */
+const recentMax = 1024;
+
 class TokenPrincipal implements Principal {
   revoked = false;
 
@@ -39,6 +42,8 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): Replica {
   const accounts = new Map<string, AccountNode>();
   const instances = new Map<string, InstanceEntry>();
   const principals = new Map<string, TokenPrincipal>();
+  /** By the token itself: hashing it costs more than all else that admits a call. Who is revoked may be in it. */
+  const recent = new Map<string, TokenPrincipal>();
   const listeners: DirectoryListener[] = [];
   const queue = createReadQueue();
   let ready = false;
@@ -143,9 +148,14 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): Replica {
     },
 
     principal(token) {
+      const known = recent.get(token);
+      if (known !== undefined && !known.revoked) return known;
       const hash = hashTokenText(token);
       const found = principals.get(hash);
-      return found !== undefined && sameHash(hash, found.hash) ? found : undefined;
+      if (found === undefined || !sameHash(hash, found.hash)) return undefined;
+      if (recent.size >= recentMax) recent.clear();
+      recent.set(token, found);
+      return found;
     },
 
     instance: (accountId, name) => accounts.get(accountId)?.instances.get(name),

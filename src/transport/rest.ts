@@ -14,7 +14,7 @@ export const bodyMaxBytes = 1024 * 1024;
 
 export interface RestRoute extends Route {
   /** Answers, whatever happens. */
-  serve(exchange: Exchange): Promise<void>;
+  serve(exchange: Exchange): void;
 }
 
 export function createRestRoutes(options: {
@@ -36,29 +36,33 @@ function createServe(route: Route, api: Api, publishMaxBytes: number): RestRoute
   const limit = carriesEvent ? publishMaxBytes : bodyMaxBytes;
   const nothing = Buffer.alloc(0);
 
-  return async (exchange) => {
+  async function answer(exchange: Exchange): Promise<void> {
     const { head } = exchange;
     // uWebSockets pushes the body from now on, whether or not it will be wanted.
     const body = hasBody ? new Body(exchange, limit) : undefined;
     try {
-      const admission = await api.admit(method, exchange);
+      // Not awaited where there is nothing to wait for: each turn through the microtasks costs 0.2 µs.
+      const admitted = api.admit(method, exchange);
+      const admission = admitted instanceof Promise ? await admitted : admitted;
       exchange.rate = admission.rate;
       if (admission.refusal !== undefined) throw admission.refusal;
       if (head.ambiguous) throw new AppError("INVALID_REQUEST");
       const bytes = body === undefined ? nothing : await body.whole();
       if (bytes === "aborted") return;
       const instance = variable === undefined ? undefined : instanceName(head.variable);
-      const message = await api.call(method, admission, instance, () => {
+      const called = api.call(method, admission, instance, () => {
         if (bytes === "too large") throw new AppError(carriesEvent ? "EVENT_TOO_LARGE" : "INVALID_REQUEST_BODY");
         return decode(head, instance, bytes);
       });
-      exchange.answer(...encode(message));
+      exchange.answer(...encode(called instanceof Promise ? await called : called));
     } catch (error) {
       exchange.refuse(error);
     } finally {
       body?.discard();
     }
-  };
+  }
+
+  return (exchange) => void answer(exchange);
 }
 
 type Encoded = readonly [status: number, body: string];
