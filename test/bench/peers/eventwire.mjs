@@ -36,6 +36,8 @@ export async function startEventwire(shape, more = {}) {
     RATE_LIMIT_CREATE: "0",
     DRAIN_SECONDS: "0",
     LOG_LEVEL: "warn",
+    // As `npm start` and everything in deploy/ set it.
+    MALLOC_MMAP_THRESHOLD_: "65536",
     ...more,
   };
   const child = start(serverCore, [...collectingNode, program], { env, gentle: true });

@@ -7,6 +7,7 @@ import { cpuNs, firstLine, kill, pause, resume, sleep, start } from "../driver/p
 import { rotate } from "../driver/toggle.mjs";
 import { peers, script } from "../peers/catalogue.mjs";
 import { startEventwire } from "../peers/eventwire.mjs";
+import { roomBytes } from "./ahead.mjs";
 
 const size = 400;
 const turnMs = 400;
@@ -33,8 +34,14 @@ export function ingest({ name, title }) {
       const eventwire = await startEventwire({ size, instances: 2 });
       const bare = start(serverCore, [process.execPath, script("rest-server")]);
       const { port } = await firstLine(bare);
-      const taker = startGenerator({ port: eventwire.port, path: peers.stream.path, sockets: 1, instances: 1 });
-      await taker.ask("connect");
+      const taker = startGenerator({
+        port: eventwire.port,
+        path: peers.stream.path,
+        sockets: 1,
+        instances: 1,
+        room_bytes: roomBytes,
+      });
+      await taker.ask("connect 1");
       const floods = [];
       for (const { system, ...told } of ways)
         floods.push(
@@ -47,7 +54,12 @@ export function ingest({ name, title }) {
         for (let round = -1; round < rounds; round++) {
           for (let turn = 0; turn < turnsPerRound; turn++) {
             for (const flood of rotate(floods, round + 1 + turn)) {
-              const sample = await play(flood);
+              let sample = await play(flood);
+              while ((await taker.ask("stat")).open === 0) {
+                log(`${flood.system}: its taker was too slow, which makes events cheap: once more`);
+                await reconnect(eventwire.pids, taker);
+                sample = await play(flood);
+              }
               if (round >= 0) samples.push({ system: flood.system, round, ...sample });
             }
           }
@@ -61,6 +73,12 @@ export function ingest({ name, title }) {
       return { systems: floods.map(({ system }) => system), samples };
     },
   };
+}
+
+async function reconnect(pids, taker) {
+  resume(pids);
+  await taker.ask("connect 1");
+  pause(pids);
 }
 
 export async function startFlood(system, pids, { batch, ...told }) {
