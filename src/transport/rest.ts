@@ -14,7 +14,7 @@ export const bodyMaxBytes = 1024 * 1024;
 
 export interface RestRoute extends Route {
   /** Answers, whatever happens. */
-  serve(exchange: Exchange): void;
+  serve(exchange: Exchange): Promise<void>;
 }
 
 export function createRestRoutes(options: {
@@ -36,7 +36,7 @@ function createServe(route: Route, api: Api, publishMaxBytes: number): RestRoute
   const limit = carriesEvent ? publishMaxBytes : bodyMaxBytes;
   const nothing = Buffer.alloc(0);
 
-  async function answer(exchange: Exchange): Promise<void> {
+  return async (exchange) => {
     const { head } = exchange;
     // uWebSockets pushes the body from now on, whether or not it will be wanted.
     const body = hasBody ? new Body(exchange, limit) : undefined;
@@ -60,9 +60,7 @@ function createServe(route: Route, api: Api, publishMaxBytes: number): RestRoute
     } finally {
       body?.discard();
     }
-  }
-
-  return (exchange) => void answer(exchange);
+  };
 }
 
 type Encoded = readonly [status: number, body: string];

@@ -31,7 +31,7 @@ export function generator({ name, title, shape, bursts }) {
             const { turned } = await playRound(contestants, {
               burst,
               ahead: eventsAhead(burst, shape.size),
-              restUs: restUs(shape.size),
+              restUs: restUs(shape.size, burst),
               framesPerEvent: shape.sockets,
               turns: 2,
               first: round,

@@ -47,7 +47,7 @@ export function throughput({ name, title, shape, bursts, heats, merging = false,
             ahead: merging ? burst : eventsAhead(burst, shape.size),
             framesPerEvent: shape.sockets / shape.instances,
             turns: turnsPerRound,
-            restUs: merging ? mergingRestUs : restUs(shape.size),
+            restUs: merging ? mergingRestUs : restUs(shape.size, burst),
             eagerRestUs,
             first: round,
           });
