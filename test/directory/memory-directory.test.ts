@@ -143,6 +143,8 @@ describe("a reading", () => {
     expect(await read()).toEqual(["changed i1"]);
     expect(directory.instance("a", "desk")).toBeUndefined();
     expect(directory.instance("a", "counter")).toBe(entry);
+    // Whoever came with a token is remembered, but not beyond its end.
+    for (let i = 0; i < 2; i++) expect(directory.principal("token of i1")?.id).toBe("i1");
     instance("i1", { name: "counter", token: "next" });
     expect(await read()).toEqual(["revoked instance i1 true", "changed i1"]);
     expect(directory.principal("token of i1")).toBeUndefined();

@@ -207,6 +207,22 @@ describe("an event", () => {
     expect(await sendRaw(server.port, jsonRequest(publish, body, token))).toMatchObject({ status: 400, body: invalid });
   });
 
+  it.each([
+    ["plain", '"call.update"', 200],
+    ["with escapes", '"c\\u0061ll\\u002eupdate"', 200],
+    ["an escape too many", '"call.update\\n"', 400],
+    ["as if its escapes were none", '"call\\\\u002eupdate"', 400],
+    ["a lone surrogate", '"\\ud800"', 400],
+    ["longer than a name", `"${"call.update".repeat(10)}"`, 400],
+    ["empty", '""', 400],
+    ["null", "null", 400],
+    ["a number", "7", 400],
+  ])("takes the type of its event as text: %s", async (_, type, status) => {
+    const body = `{"event":${type},"data":{}}`;
+    for (let i = 0; i < 2; i++)
+      expect(await sendRaw(server.port, jsonRequest(publish, body, token))).toMatchObject({ status });
+  });
+
   it("of another content type is refused", async () => {
     const request = jsonRequest(publish, '{"event":"call.update","data":{}}', token, "Content-Type: text/plain");
     expect(await sendRaw(server.port, request)).toMatchObject({ status: 400, body: invalid });
