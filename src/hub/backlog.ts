@@ -7,14 +7,12 @@ import type { FrameLog } from "./frame-log.js";
 /** The 257th waiting frame disconnects the client (the service's documented buffer). */
 const waitingFramesMax = 256;
 
-const none: readonly number[] = [];
-
 export class Backlog {
   /**
    * Sizes of the frames whose bytes uWebSockets still holds: not the frames, which nobody needs any more. One that is begun
    * is not among them: it counts as parked.
    */
-  #inside: readonly number[] = none;
+  #inside: readonly number[] = [];
   /** Shared by the sockets of a group. */
   readonly #log: FrameLog;
   /** From here on the frames of the log are parked; undefined once they are dropped. */
@@ -39,7 +37,7 @@ export class Backlog {
 
   /** After a write that the kernel did not wholly take: `buffered` bytes of the chunk's end are copied in uWebSockets. */
   hold(chunk: Chunk, buffered: number): void {
-    this.#inside = buffered === 0 ? none : sizesWithin(chunk, buffered);
+    this.#inside = sizesWithin(chunk, buffered);
     this.#copies.bytes += buffered - this.#copied;
     this.#copied = buffered;
   }

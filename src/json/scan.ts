@@ -16,6 +16,13 @@ export function textAt(bytes: Uint8Array, { start, end }: Range): Uint8Array {
   return isObject ? new CheckedObject(bytes.buffer, bytes.byteOffset + start, end - start) : bytes.subarray(start, end);
 }
 
+/** Whether a value that a scan has found is a string without escapes, whose bytes are its text. */
+export function isPlainString(bytes: Uint8Array, { start, end }: Range): boolean {
+  if (bytes[start] !== 0x22) return false;
+  for (let at = start + 1; at < end; at++) if (bytes[at] === 0x5c) return false;
+  return true;
+}
+
 /**
  * The values of the named members of the object that `bytes` is, each with its quotes or brackets; absent ones are
  * missing from the answer. Of a name that stands twice the last counts, as everywhere in JSON. Throws JsonError when the

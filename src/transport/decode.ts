@@ -13,7 +13,7 @@ import {
   mergeFromJson,
 } from "@bufbuild/protobuf";
 import { raw_json_of } from "../../gen/eventwire/v1/policy_pb.js";
-import { type Range, scanMembers, textAt } from "../json/scan.js";
+import { isPlainString, scanMembers, textAt } from "../json/scan.js";
 import { createNameCache } from "../rpc/name-cache.js";
 import { isString, queryFields, type Route } from "./http-rule.js";
 import type { RequestHead } from "./request.js";
@@ -87,13 +87,6 @@ function decodeRaw({ method, variable }: Route, rawFields: readonly DescField[])
     }
     return message;
   };
-}
-
-/** Of a text that was scanned: a string without escapes, whose bytes are its text. */
-function isPlainString(bytes: Uint8Array, { start, end }: Range): boolean {
-  if (bytes[start] !== 0x22) return false;
-  for (let at = start + 1; at < end; at++) if (bytes[at] === 0x5c) return false;
-  return true;
 }
 
 function fill(json: JsonObject, variable: DescField, instance: string | undefined): void {

@@ -1,6 +1,7 @@
 /** What it costs to take an event in: by batches on a gRPC stream, by gRPC unary, by REST; with no taker and with one. */
 
 import { createInterface } from "node:readline";
+import { connectAll } from "../driver/contest.mjs";
 import { startGenerator } from "../driver/generator.mjs";
 import { loadCore, serverCore } from "../driver/machine.mjs";
 import { cpuNs, firstLine, kill, pause, resume, sleep, start } from "../driver/processes.mjs";
@@ -41,7 +42,8 @@ export function ingest({ name, title }) {
         instances: 1,
         room_bytes: roomBytes,
       });
-      await taker.ask("connect 1");
+      const contestant = { name: "taker", generator: taker };
+      await connectAll(contestant, 1);
       const floods = [];
       for (const { system, ...told } of ways)
         floods.push(
@@ -57,7 +59,9 @@ export function ingest({ name, title }) {
               let sample = await play(flood);
               while ((await taker.ask("stat")).open === 0) {
                 log(`${flood.system}: its taker was too slow, which makes events cheap: once more`);
-                await reconnect(eventwire.pids, taker);
+                resume(eventwire.pids);
+                await connectAll(contestant, 1);
+                pause(eventwire.pids);
                 sample = await play(flood);
               }
               if (round >= 0) samples.push({ system: flood.system, round, ...sample });
@@ -73,12 +77,6 @@ export function ingest({ name, title }) {
       return { systems: floods.map(({ system }) => system), samples };
     },
   };
-}
-
-async function reconnect(pids, taker) {
-  resume(pids);
-  await taker.ask("connect 1");
-  pause(pids);
 }
 
 export async function startFlood(system, pids, { batch, ...told }) {
