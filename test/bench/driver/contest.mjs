@@ -3,6 +3,7 @@
 import { peers } from "../peers/catalogue.mjs";
 import { startGenerator } from "./generator.mjs";
 import { pause, sleep } from "./processes.mjs";
+import { warmUp, warmUpSockets } from "./warm-up.mjs";
 
 /**
  * @typedef {object} Contestant
@@ -15,8 +16,8 @@ import { pause, sleep } from "./processes.mjs";
  */
 
 /**
- * Starts them and connects their sockets, unless `connected` is false; then all of them are paused. One that fails stays
- * out, with a line of the log.
+ * Starts them, warms them up and connects their sockets, unless `connected` is false; then all of them are paused. One
+ * that fails stays out, with a line of the log.
  * @param {string[]} names
  * @param {import("../peers/payload.mjs").Shape & { sockets: number }} shape
  * @param {(line: string) => void} log
@@ -96,7 +97,12 @@ async function enter(name, shape, load, connected) {
     },
   };
   try {
-    if (connected) await connectAll(contestant, shape.sockets);
+    if (connected) {
+      const few = warmUpSockets(shape);
+      await connectAll(contestant, few);
+      await warmUp(contestant, few / shape.instances);
+      await connectAll(contestant, shape.sockets);
+    }
   } catch (error) {
     await contestant.leave();
     throw error;

@@ -10,7 +10,7 @@ const turnsPerRound = 2;
 /**
  * @typedef {object} Heat systems that are up together
  * @property {string[]} systems the first is what the others are compared with; it is the same in all heats
- * @property {number} [times] so many times the rounds, where little lies between them
+ * @property {number} [times] so often, each time with fresh processes, where little lies between them
  */
 
 /**
@@ -34,13 +34,13 @@ const turnsPerRound = 2;
  */
 export function throughput({ name, title, shape, bursts, heats, merging = false, quick = false }) {
   /** @returns {Promise<{ samples: Sample[], others: number[] }>} */
-  async function runHeat({ systems, times = 1 }, key, { rounds, log }) {
+  async function runHeat(systems, key, { rounds, log }) {
     log(`${title}: ${systems.join(", ")}, ${shape.sockets} sockets each`);
     const contest = await openContest(systems, shape, log, { load: { room_bytes: roomBytes } });
     const samples = [];
     const others = [];
     try {
-      for (let round = 0; round < rounds * times; round++) {
+      for (let round = 0; round < rounds; round++) {
         for (const burst of bursts) {
           const { turned, othersShare, failures } = await playRound(contest.contestants, {
             burst,
@@ -81,12 +81,14 @@ export function throughput({ name, title, shape, bursts, heats, merging = false,
       const samples = [];
       const others = [];
       for (let set = 0; set < sets; set++) {
-        for (const [at, { systems, times }] of heats.entries()) {
+        for (const [at, { systems, times = 1 }] of heats.entries()) {
           const entered = systems.filter(available);
           if (entered.length < 2) continue;
-          const heat = await runHeat({ systems: entered, times }, `${set}, ${at}`, { rounds, log });
-          samples.push(...heat.samples);
-          others.push(...heat.others);
+          for (let time = 0; time < times; time++) {
+            const heat = await runHeat(entered, `${set}, ${at}, ${time}`, { rounds, log });
+            samples.push(...heat.samples);
+            others.push(...heat.others);
+          }
         }
       }
       return { samples, others };
