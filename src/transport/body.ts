@@ -1,43 +1,43 @@
 /** Collects the body of a request, up to a limit. */
 
-import type { Exchange } from "./exchange.js";
+import type { Exchange, Waited } from "./exchange.js";
 
-/** Why there is no body: it is over the limit, or the client went away. */
-export type NoBody = "too large" | "aborted";
+/** In place of a body over the limit. */
+export type Whole = Buffer | "too large";
 
 export class Body {
+  readonly #exchange: Exchange;
   readonly #limit: number;
   #chunks: Buffer[] = [];
   #size = 0;
-  #result: Buffer | NoBody | undefined;
-  #wake: ((result: Buffer | NoBody) => void) | undefined;
+  #whole: Whole | undefined;
+  #wanted: ((whole: Whole) => Waited) | undefined;
 
   /** To be made in the very turn of the request: uWebSockets pushes, and keeps nothing. */
   constructor(exchange: Exchange, limit: number) {
+    this.#exchange = exchange;
     this.#limit = limit;
-    if (Number(exchange.head.contentLength) > limit) this.#settle("too large");
-    exchange.onAborted(() => this.#settle("aborted"));
+    if (Number(exchange.head.contentLength) > limit) this.#whole = "too large";
     exchange.res.onData((chunk, isLast) => this.#take(chunk, isLast));
   }
 
   /**
-   * The whole body. One over the limit is known as soon as it is announced or has come that far; the rest of it is read
-   * and thrown away behind the answer, since cutting the connection would take the answer from the client.
+   * Calls back with the whole body, at once or in the turn of its last chunk, unless the client goes away before; what that
+   * throws then is answered. One over the limit is known as soon as it is announced or has come that far; the rest of it is read and thrown away behind the
+   * answer, since cutting the connection would take the answer from the client.
    */
-  whole(): Promise<Buffer | NoBody> {
-    return new Promise((resolve) => {
-      if (this.#result === undefined) this.#wake = resolve;
-      else resolve(this.#result);
-    });
-  }
-
-  /** Nobody will ask for it. */
-  discard(): void {
-    this.#settle("aborted");
+  whenWhole(callback: (whole: Whole) => Waited): Waited {
+    if (this.#whole !== undefined) return callback(this.#whole);
+    this.#wanted = callback;
   }
 
   #take(chunk: ArrayBuffer, isLast: boolean): void {
-    if (this.#result !== undefined) return;
+    if (this.#whole !== undefined) return;
+    if (!this.#exchange.open) {
+      // It was answered unread.
+      this.#chunks = [];
+      return;
+    }
     this.#size += chunk.byteLength;
     if (this.#size > this.#limit) {
       this.#settle("too large");
@@ -48,11 +48,11 @@ export class Body {
     if (isLast) this.#settle(this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks));
   }
 
-  #settle(result: Buffer | NoBody): void {
-    if (this.#result !== undefined) return;
-    this.#result = result;
+  #settle(whole: Whole): void {
+    this.#whole = whole;
     this.#chunks = [];
-    this.#wake?.(result);
+    const wanted = this.#wanted;
+    if (wanted !== undefined) this.#exchange.attempt(() => wanted(whole));
   }
 }
 

@@ -30,22 +30,17 @@ export function statusLine(status: number): string {
   return `${status} ${STATUS_CODES[status] ?? "Unknown"}`;
 }
 
+/** Work that may have to wait for something. */
+export type Waited = Promise<void> | void;
+
 /** Reads from `req` in its synchronous part only; what it throws is answered. */
-export type Serve = (
-  exchange: Exchange,
-  req: HttpRequest,
-  socketContext: us_socket_context_t | undefined,
-) => Promise<void> | void;
+export type Serve = (exchange: Exchange, req: HttpRequest, socketContext: us_socket_context_t | undefined) => Waited;
 
 /** A handler for uWebSockets, which survives no exception of its handlers. */
 export function exchanging(context: ExchangeContext, serve: Serve) {
   return (res: HttpResponse, req: HttpRequest, socketContext?: us_socket_context_t): void => {
     const exchange = new Exchange(context, res, req);
-    try {
-      serve(exchange, req, socketContext)?.catch((error: unknown) => exchange.refuse(error));
-    } catch (error) {
-      exchange.refuse(error);
-    }
+    exchange.attempt(() => serve(exchange, req, socketContext));
   };
 }
 
@@ -60,6 +55,8 @@ export class Exchange implements Credentials {
   /** Where nobody logs it, absent. */
   readonly #startedAt: number | undefined;
   #onAborted: (() => void) | undefined;
+  /** Only while a handler of uWebSockets runs. */
+  #corked = false;
   #state: "open" | "answered" | "aborted" = "open";
 
   constructor(context: ExchangeContext, res: HttpResponse, req: HttpRequest) {
@@ -97,10 +94,25 @@ export class Exchange implements Credentials {
     else this.#onAborted = callback;
   }
 
+  /**
+   * To be called inside a handler of uWebSockets, which has corked `res`, for all that is done there. What `work` throws, or
+   * rejects with, is answered.
+   */
+  attempt(work: () => Waited): void {
+    this.#corked = true;
+    try {
+      work()?.catch((error: unknown) => this.refuse(error));
+    } catch (error) {
+      this.refuse(error);
+    } finally {
+      this.#corked = false;
+    }
+  }
+
   answer(status: number, body: string | Uint8Array, headers: readonly Header[] = []): void {
     if (!this.open) return;
     const { res } = this;
-    res.cork(() => {
+    this.#cork(() => {
       // uWebSockets writes "200 OK" by itself.
       if (status !== 200) res.writeStatus(statusLine(status));
       res.writeHeader("Content-Type", json);
@@ -114,9 +126,8 @@ export class Exchange implements Credentials {
   /** Answers without a body. */
   answerEmpty(status: number, headers: readonly Header[]): void {
     if (!this.open) return;
-    const { res } = this;
-    res.cork(() => {
-      res.writeStatus(statusLine(status));
+    this.#cork(() => {
+      this.res.writeStatus(statusLine(status));
       this.#writeHeaders(headers);
       this.#endEmpty();
     });
@@ -147,6 +158,11 @@ export class Exchange implements Credentials {
     this.#state = "answered";
     this.#context.traffic.end();
     this.#log(status);
+  }
+
+  #cork(write: () => void): void {
+    if (this.#corked) write();
+    else this.res.cork(write);
   }
 
   #writeHeaders(headers: readonly Header[]): void {
