@@ -22,9 +22,9 @@ export class Body {
   }
 
   /**
-   * Calls back with the whole body, at once or in the turn of its last chunk, unless the client goes away before; what that
-   * throws then is answered. One over the limit is known as soon as it is announced or has come that far; the rest of it is read and thrown away behind the
-   * answer, since cutting the connection would take the answer from the client.
+   * Calls back with the whole body, at once or in the turn of its last chunk (what that throws then is answered), unless
+   * the client goes away before. One over the limit is known as soon as it is announced or has come that far; the rest of it
+   * is read and thrown away behind the answer, since cutting the connection would take the answer from the client.
    */
   whenWhole(callback: (whole: Whole) => Waited): Waited {
     if (this.#whole !== undefined) return callback(this.#whole);
