@@ -153,7 +153,7 @@ export const settingTable = {
     kind: oneOf(["accept", "refuse"]),
     fallback: "accept",
     meaning:
-      "What publishing does while NATS is away: `accept` delivers to the sockets of this node and says `otherNodesReached: false` in the answer; `refuse` answers 503 and delivers nothing, except an event that was under way when NATS went: the sockets of this node have it.",
+      "What publishing does while NATS, or the connection to another worker, is away: `accept` delivers to the sockets of this node (of the workers that can be reached) and says `otherNodesReached: false` in the answer; `refuse` answers 503 and delivers nothing, except an event that was under way when it went: those sockets have it.",
   },
   accountToken: {
     env: "ACCOUNT_TOKEN",
