@@ -21,14 +21,15 @@ import { warmUp, warmUpSockets } from "./warm-up.mjs";
  * @param {string[]} names
  * @param {import("../peers/payload.mjs").Shape & { sockets: number }} shape
  * @param {(line: string) => void} log
- * @param {{ load?: Record<string, string | number>, connected?: boolean }} [options] `load`: more options of the generator
+ * @param {{ load?: Record<string, string | number>, connected?: boolean, warm?: boolean }} [options] `load`: more options of
+ * the generator; `warm`: false where the workload warms them up in its own way
  */
-export async function openContest(names, shape, log, { load = {}, connected = true } = {}) {
+export async function openContest(names, shape, log, { load = {}, connected = true, warm = true } = {}) {
   /** @type {Contestant[]} */
   const contestants = [];
   for (const name of names) {
     try {
-      contestants.push(await enter(name, shape, load, connected));
+      contestants.push(await enter(name, shape, load, { connected, warm }));
     } catch (error) {
       log(`${name} stays out: ${error.message}`);
     }
@@ -72,7 +73,7 @@ export async function oneByOne(systems, shape, log, options, measure) {
 }
 
 /** @returns {Promise<Contestant>} */
-async function enter(name, shape, load, connected) {
+async function enter(name, shape, load, { connected, warm }) {
   const peer = peers[name];
   const running = await peer.start(shape);
   const generator = startGenerator({
@@ -97,12 +98,12 @@ async function enter(name, shape, load, connected) {
     },
   };
   try {
-    if (connected) {
+    if (connected && warm) {
       const few = warmUpSockets(shape);
       await connectAll(contestant, few);
       await warmUp(contestant, few / shape.instances);
-      await connectAll(contestant, shape.sockets);
     }
+    if (connected) await connectAll(contestant, shape.sockets);
   } catch (error) {
     await contestant.leave();
     throw error;

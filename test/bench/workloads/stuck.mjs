@@ -18,7 +18,7 @@ export function stuck({ name, title, shape, narrow, systems }) {
     kind: "stuck",
     narrow,
     async run({ available, log }) {
-      const options = { load: { small: shape.sockets, small_bytes: Math.max(4096, shape.size / 4) } };
+      const options = { load: { small: shape.sockets, small_bytes: Math.max(4096, shape.size / 4) }, warm: false };
       return { rows: await oneByOne(systems.filter(available), shape, log, options, (c) => measure(c, shape)) };
     },
   };

@@ -77,14 +77,14 @@ export function throughput({ name, title, shape, bursts, heats, merging = false,
     systems: [...new Set(heats.flatMap(({ systems }) => systems))],
     quick,
     kind: "throughput",
-    async run({ available, sets, rounds, log }) {
+    async run({ available, sets, timesMax, rounds, log }) {
       const samples = [];
       const others = [];
       for (let set = 0; set < sets; set++) {
         for (const [at, { systems, times = 1 }] of heats.entries()) {
           const entered = systems.filter(available);
           if (entered.length < 2) continue;
-          for (let time = 0; time < times; time++) {
+          for (let time = 0; time < Math.min(times, timesMax); time++) {
             const heat = await runHeat(entered, `${set}, ${at}, ${time}`, { rounds, log });
             samples.push(...heat.samples);
             others.push(...heat.others);
