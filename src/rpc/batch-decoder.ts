@@ -9,7 +9,7 @@ import {
   type PublishEventsRequest,
   PublishEventsRequestSchema,
 } from "../../gen/eventwire/v1/event_service_pb.js";
-import { createNameCache } from "./name-cache.js";
+import { createNameCache } from "../wire/name-cache.js";
 import { recursionLimit } from "./recursion-limit.js";
 
 /** Tags of the fields, all below 16: one byte each. */

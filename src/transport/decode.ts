@@ -14,7 +14,7 @@ import {
 } from "@bufbuild/protobuf";
 import { raw_json_of } from "../../gen/eventwire/v1/policy_pb.js";
 import { isPlainString, scanMembers, textAt } from "../json/scan.js";
-import { createNameCache } from "../rpc/name-cache.js";
+import { createNameCache } from "../wire/name-cache.js";
 import { isString, queryFields, type Route } from "./http-rule.js";
 import type { RequestHead } from "./request.js";
 
