@@ -142,6 +142,13 @@ static size_t read_answer(struct connection *c, const uint8_t *bytes, size_t len
   return (size_t)(end - bytes) + 4;
 }
 
+/* What is left in the kernel is dropped there: counted as frames like the last one that was read, and not looked at. */
+static void drop_all(struct connection *c) {
+  ssize_t dropped;
+  while ((dropped = recv(c->fd, NULL, READ_MAX, MSG_TRUNC)) > 0) frames_dropped(c, (uint64_t)dropped);
+  if (dropped == 0 || errno != EAGAIN) connection_close(c, 1006);
+}
+
 /* Answers whether there may be more to read: edge-triggered epoll tells of it only once, which saves a poll per read. */
 static int read_some(struct connection *c) {
   static uint8_t buffer[KEEP + READ_MAX];
@@ -186,7 +193,8 @@ void connection_ready(struct connection *c, uint32_t events) {
     else request_upgrade(c);
     return;
   }
-  while (read_some(c)) continue;
+  if (options.unread && c->payload > 0 && c->left == 0 && c->kept == 0) drop_all(c);
+  else while (read_some(c)) continue;
   if (options.waste_ns > 0) waste();
 }
 

@@ -1,4 +1,4 @@
-/* Checks that every counted socket gets every frame, once and in order, and takes its latency. */
+/* Checks that every counted socket gets every frame, once and in order, and takes its latency where that means something. */
 #define _GNU_SOURCE
 #include <string.h>
 #include "wsload.h"
@@ -18,11 +18,12 @@ static uint64_t eight_digits(const uint8_t *text) {
   return (value & 0x0000ffff0000ffff) * ((uint64_t)10000 << 32 | 1) >> 32;
 }
 
-static uint64_t digits(const uint8_t *text, int count) {
+/* Eight or more. The last of them are read together with those before. */
+static inline uint64_t digits(const uint8_t *text, int count) {
+  static const uint64_t tens[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000};
   uint64_t value = 0;
   for (; count >= 8; count -= 8, text += 8) value = value * 100000000 + eight_digits(text);
-  for (; count > 0; count--, text++) value = value * 10 + (uint64_t)(*text - '0');
-  return value;
+  return count == 0 ? value : value * tens[count] + eight_digits(text + count - 8) % tens[count];
 }
 
 /* Frames of one kind have their sequence at one place: look there first. */
@@ -47,12 +48,14 @@ void event_arrived(struct connection *c, const uint8_t *head, size_t available, 
   const uint8_t *found = find_sequence(head, available);
   if (found == NULL) return;
   uint64_t sequence = digits(found + KEY, SEQUENCE_DIGITS);
-  uint64_t intended = digits(found + TIME_AT, TIME_DIGITS);
   counters.frames++;
   counters.bytes += length;
   if (length < counters.length_min) counters.length_min = length;
   if (length > counters.length_max) counters.length_max = length;
-  latency_add(now > intended ? now - intended : 0);
+  if (timed()) {
+    uint64_t intended = digits(found + TIME_AT, TIME_DIGITS);
+    latency_add(now > intended ? now - intended : 0);
+  }
   c->got++;
   if (c->counted) counters.owed--;
   uint8_t mask = instances[c->instance].mask;
@@ -61,6 +64,13 @@ void event_arrived(struct connection *c, const uint8_t *head, size_t available, 
     else counters.missing++;
   }
   c->expected = next_taken(sequence + 1, mask);
+}
+
+void events_dropped(struct connection *c, uint64_t count) {
+  counters.frames += count;
+  c->got += count;
+  if (c->counted) counters.owed -= (int64_t)count;
+  c->expected = UNKNOWN;
 }
 
 /* From here on nothing is owed to this socket. */

@@ -53,3 +53,10 @@ size_t frames_feed(struct connection *c, const uint8_t *bytes, size_t length, ui
   }
   return c->state >= JOINING ? at : length;
 }
+
+void frames_dropped(struct connection *c, uint64_t bytes) {
+  uint64_t frame = (c->payload < 126 ? 2 : c->payload < 65536 ? 4 : 10) + c->payload;
+  c->dropped += bytes;
+  events_dropped(c, c->dropped / frame);
+  c->dropped %= frame;
+}

@@ -44,6 +44,7 @@ static void read_options(int count, char **words) {
     else if (strcmp(name, "room_bytes") == 0) options.room_bytes = atoi(value);
     else if (strcmp(name, "rest_us") == 0) options.rest_us = atol(value);
     else if (strcmp(name, "waste_ns") == 0) options.waste_ns = atol(value);
+    else if (strcmp(name, "unread") == 0) options.unread = atoi(value);
     else if (strcmp(name, "protocol") == 0)
       options.protocol = strcmp(value, "socketio") == 0 ? SOCKETIO : strcmp(value, "nats") == 0 ? NATS : RAW;
     else {

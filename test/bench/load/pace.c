@@ -21,6 +21,7 @@ static int64_t window;
 static double interval_ns;
 static uint64_t started, due;
 static uint32_t turn;
+static int at_rate;
 
 static uint8_t *waiting;
 static size_t waiting_length, waiting_room;
@@ -105,6 +106,7 @@ void pace(uint64_t now) {
    server takes at most `per_turn` of them in a turn of its event loop, 0 meaning all. */
 void pace_loop(int count, int64_t frames, int per_turn) {
   mode = LOOP;
+  at_rate = 0;
   burst = count;
   turn = (uint32_t)per_turn;
   window = frames;
@@ -113,6 +115,7 @@ void pace_loop(int count, int64_t frames, int per_turn) {
 /* Open loop: events at fixed times, whether or not the ones before have arrived. */
 void pace_rate(double per_second) {
   mode = RATE;
+  at_rate = 1;
   turn = 0;
   interval_ns = 1e9 / per_second;
   started = now_ns();
@@ -122,3 +125,5 @@ void pace_rate(double per_second) {
 void pace_hold(void) { mode = HOLD; }
 
 int pacing(void) { return mode != HOLD; }
+
+int timed(void) { return at_rate; }

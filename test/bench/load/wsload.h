@@ -29,6 +29,7 @@ struct connection {
   uint64_t expected;          /* Sequence of the next frame, or UNKNOWN. */
   uint64_t base, got;         /* `taken` of the instance when it opened; frames since. */
   uint64_t payload, left;     /* Bytes of the last WebSocket payload; of the current one still to come. */
+  uint64_t dropped;           /* Bytes of an incomplete frame that were dropped unread. */
   uint64_t inner_left;        /* NATS: bytes of the current message still to come. */
   uint32_t kept, inner_kept;  /* Bytes of an incomplete head, in `keep`. */
   uint8_t *keep, *inner_keep;
@@ -39,6 +40,7 @@ struct options {
   int port, control, sockets, instances, inflight, mixed, small, small_bytes;
   int room_bytes;             /* Receive buffer of those that are not small; 0: the kernel's own. */
   long rest_us, waste_ns;     /* Sleep between two looks; CPU burnt on top of each read, to see whether it matters. */
+  int unread;                 /* Only the first frame of a socket is read, to see what reading costs. */
   enum protocol protocol;
 };
 
@@ -73,6 +75,9 @@ void connections_thaw(void);
 /* frames.c: what arrives on an upgraded socket. Answers how many bytes of the buffer were consumed. */
 size_t frames_feed(struct connection *c, const uint8_t *bytes, size_t length, uint64_t now);
 
+/* Bytes of frames like the last one. */
+void frames_dropped(struct connection *c, uint64_t bytes);
+
 /* protocols.c */
 void protocol_join(struct connection *c);
 void protocol_text(struct connection *c, const uint8_t *head, size_t available, uint64_t length, uint64_t now);
@@ -80,6 +85,7 @@ void nats_feed(struct connection *c, const uint8_t *bytes, size_t length, uint64
 
 /* events.c */
 void event_arrived(struct connection *c, const uint8_t *head, size_t available, uint64_t length, uint64_t now);
+void events_dropped(struct connection *c, uint64_t count);
 uint64_t next_taken(uint64_t sequence, uint8_t mask);
 void uncount(struct connection *c);
 
@@ -89,6 +95,7 @@ void pace_loop(int burst, int64_t window, int per_turn);
 void pace_rate(double per_second);
 void pace_hold(void);
 int pacing(void);
+int timed(void);             /* Latency is taken: of events at fixed times, not of those in a closed loop. */
 void pace(uint64_t now);
 void pace_flush(void);
 
