@@ -1,16 +1,17 @@
-/* A histogram of latencies: 32 steps per doubling, so a value is known to 3 %. */
+/* A histogram of latencies: 128 steps per doubling, so a value is known to 1 %. */
 #include <stdio.h>
 #include <string.h>
 #include "wsload.h"
 
-#define STEPS 32
+#define STEP_BITS 7
+#define STEPS (1 << STEP_BITS)
 #define BUCKETS (60 * STEPS)
 
 static uint64_t buckets[BUCKETS];
 static uint64_t count, highest;
 
 void latency_add(uint64_t ns) {
-  int exponent = ns < STEPS ? 0 : 59 - __builtin_clzll(ns); /* log2(ns) - 4 */
+  int exponent = ns < STEPS ? 0 : 64 - STEP_BITS - __builtin_clzll(ns);
   size_t at = ns < STEPS ? ns : (size_t)exponent * STEPS + (size_t)((ns >> (exponent - 1)) & (STEPS - 1));
   if (at >= BUCKETS) at = BUCKETS - 1;
   buckets[at]++;

@@ -26,6 +26,13 @@ export function compare(samples, system, base, key, only = () => true) {
   return ratios.length === 0 ? undefined : summary(ratios);
 }
 
+/** What a frozen reader does to the p99 of the others: the ratio inside each pair of windows. */
+export function frozenRatio(samples, system) {
+  const windows = samples.filter((sample) => sample.system === system);
+  const labelled = windows.map(({ freeze, ...window }) => ({ ...window, system: freeze ? "one frozen" : "all read" }));
+  return compare(labelled, "one frozen", "all read", "p99");
+}
+
 /** The median of what one system did, or undefined when it was not there. */
 export function middle(samples, key, only) {
   const values = samples.filter(only).map((sample) => sample[key]);

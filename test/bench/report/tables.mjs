@@ -2,7 +2,7 @@
 
 import { peers } from "../peers/catalogue.mjs";
 import { kilobytes, megabytes, number, percent, ratio, table } from "./markdown.mjs";
-import { compare, middle } from "./measures.mjs";
+import { compare, frozenRatio, middle } from "./measures.mjs";
 
 const titleOf = (system) => peers[system]?.title ?? system;
 const unique = (values) => [...new Set(values)];
@@ -93,10 +93,11 @@ export const tables = {
       const closes = samples
         .filter((s) => s.system === system && s.closed)
         .map(({ closed }) => closed.join(",") || "open");
+      const found = frozenRatio(samples, system);
       return [
         titleOf(system),
         ...[false, true].map((freeze) => `${number(of(system, freeze, "p50"))} / ${number(of(system, freeze, "p99"))}`),
-        ratio(of(system, true, "p99") / of(system, false, "p99")),
+        `${ratio(found?.median)} ± ${percent(found?.spread)}`,
         unique(closes).join("; "),
       ];
     };

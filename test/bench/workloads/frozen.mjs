@@ -4,8 +4,8 @@ import { connectAll, oneByOne } from "../driver/contest.mjs";
 import { pause, resume, sleep } from "../driver/processes.mjs";
 import { playWindow } from "./rates.mjs";
 
-/** Windows with and without it, in each round: the p99 of one is that of some hundred events. */
-const windowsPerRound = 6;
+/** Of windows with and without it, in each round: the p99 of one is that of some hundred events. */
+const pairsPerRound = 6;
 
 export function frozen({ name, title, shape, rate, narrow, systems }) {
   return {
@@ -19,12 +19,13 @@ export function frozen({ name, title, shape, rate, narrow, systems }) {
       const options = { load: { small: 1, small_bytes: 4096 } };
       const perSystem = await oneByOne(systems.filter(available), shape, log, options, async (c) => {
         const samples = [];
-        for (let round = 0; round < windowsPerRound * rounds; round++) {
-          const freeze = round % 2 === 1;
-          if (freeze) await c.generator.ask("freeze 1");
-          const { p50, p99, p999 } = await playWindow(c, rate, windowSeconds);
-          const closed = freeze ? await thaw(c, shape.sockets) : undefined;
-          samples.push({ system: c.name, freeze, p50, p99, p999, closed });
+        for (let pair = 0; pair < pairsPerRound * rounds; pair++) {
+          for (const freeze of pair % 2 === 0 ? [false, true] : [true, false]) {
+            if (freeze) await c.generator.ask("freeze 1");
+            const { p50, p99, p999 } = await playWindow(c, rate, windowSeconds);
+            const closed = freeze ? await thaw(c, shape.sockets) : undefined;
+            samples.push({ system: c.name, round: pair, freeze, p50, p99, p999, closed });
+          }
         }
         return samples;
       });

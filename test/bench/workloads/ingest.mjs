@@ -13,6 +13,8 @@ import { roomBytes } from "./ahead.mjs";
 const size = 400;
 const turnMs = 400;
 const turnsPerRound = 3;
+/** How often one turn is repeated because the taker was closed as a slow consumer. */
+const cutsMax = 5;
 
 /** Instance 0 has a socket, instance 1 has none. */
 const ways = [
@@ -57,7 +59,8 @@ export function ingest({ name, title }) {
           for (let turn = 0; turn < turnsPerRound; turn++) {
             for (const flood of rotate(floods, round + 1 + turn)) {
               let sample = await play(flood);
-              while ((await taker.ask("stat")).open === 0) {
+              for (let cuts = 1; (await taker.ask("stat")).open === 0; cuts++) {
+                if (cuts > cutsMax) throw new Error(`${flood.system}: its taker was too slow ${cuts} times`);
                 log(`${flood.system}: its taker was too slow, which makes events cheap: once more`);
                 resume(eventwire.pids);
                 await connectAll(contestant, 1);
