@@ -45,7 +45,7 @@ static void start(struct connection *c) {
   int small = c - connections >= options.sockets - options.small;
   if (small || options.room_bytes > 0) receive_buffer(c->fd, small ? options.small_bytes : options.room_bytes);
   c->state = CONNECTING;
-  c->left = c->payload = c->inner_left = c->kept = c->inner_kept = 0;
+  c->left = c->payload = c->dropped = c->inner_left = c->kept = c->inner_kept = 0;
   c->frozen = c->counted = 0;
   busy++;
   connect(c->fd, (struct sockaddr *)&address, sizeof address);

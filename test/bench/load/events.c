@@ -44,11 +44,17 @@ uint64_t next_taken(uint64_t sequence, uint8_t mask) {
   return sequence;
 }
 
+static void count(struct connection *c, uint64_t frames) {
+  counters.frames += frames;
+  c->got += frames;
+  if (c->counted) counters.owed -= (int64_t)frames;
+}
+
 void event_arrived(struct connection *c, const uint8_t *head, size_t available, uint64_t length, uint64_t now) {
   const uint8_t *found = find_sequence(head, available);
   if (found == NULL) return;
   uint64_t sequence = digits(found + KEY, SEQUENCE_DIGITS);
-  counters.frames++;
+  count(c, 1);
   counters.bytes += length;
   if (length < counters.length_min) counters.length_min = length;
   if (length > counters.length_max) counters.length_max = length;
@@ -56,8 +62,6 @@ void event_arrived(struct connection *c, const uint8_t *head, size_t available, 
     uint64_t intended = digits(found + TIME_AT, TIME_DIGITS);
     latency_add(now > intended ? now - intended : 0);
   }
-  c->got++;
-  if (c->counted) counters.owed--;
   uint8_t mask = instances[c->instance].mask;
   if (c->expected != UNKNOWN && sequence != c->expected) {
     if (sequence < c->expected) counters.doubled++;
@@ -66,10 +70,8 @@ void event_arrived(struct connection *c, const uint8_t *head, size_t available, 
   c->expected = next_taken(sequence + 1, mask);
 }
 
-void events_dropped(struct connection *c, uint64_t count) {
-  counters.frames += count;
-  c->got += count;
-  if (c->counted) counters.owed -= (int64_t)count;
+void events_dropped(struct connection *c, uint64_t frames) {
+  count(c, frames);
   c->expected = UNKNOWN;
 }
 

@@ -14,14 +14,14 @@
 #include <unistd.h>
 #include "wsload.h"
 
-static enum { HOLD, LOOP, RATE } mode = HOLD;
+static enum { LOOP, RATE } mode;
+static int held = 1;
 static int control = -1, timer = -1;
 static int burst;
 static int64_t window;
 static double interval_ns;
 static uint64_t started, due;
 static uint32_t turn;
-static int at_rate;
 
 static uint8_t *waiting;
 static size_t waiting_length, waiting_room;
@@ -82,7 +82,7 @@ static void arm(uint64_t at) {
 }
 
 void pace(uint64_t now) {
-  if (mode == LOOP) {
+  if (!held && mode == LOOP) {
     int64_t takers = 0;
     for (int i = 0; i < options.instances; i++) takers += instances[i].counted;
     int64_t size = takers * burst / options.instances;
@@ -91,7 +91,7 @@ void pace(uint64_t now) {
       if (size == 0) break;
     }
   }
-  if (mode == RATE) {
+  if (!held && mode == RATE) {
     uint64_t at;
     while ((at = started + (uint64_t)((double)due * interval_ns)) <= now) {
       emit(at);
@@ -106,7 +106,7 @@ void pace(uint64_t now) {
    server takes at most `per_turn` of them in a turn of its event loop, 0 meaning all. */
 void pace_loop(int count, int64_t frames, int per_turn) {
   mode = LOOP;
-  at_rate = 0;
+  held = 0;
   burst = count;
   turn = (uint32_t)per_turn;
   window = frames;
@@ -115,15 +115,15 @@ void pace_loop(int count, int64_t frames, int per_turn) {
 /* Open loop: events at fixed times, whether or not the ones before have arrived. */
 void pace_rate(double per_second) {
   mode = RATE;
-  at_rate = 1;
+  held = 0;
   turn = 0;
   interval_ns = 1e9 / per_second;
   started = now_ns();
   due = 0;
 }
 
-void pace_hold(void) { mode = HOLD; }
+void pace_hold(void) { held = 1; }
 
-int pacing(void) { return mode != HOLD; }
+int pacing(void) { return !held; }
 
-int timed(void) { return at_rate; }
+int timed(void) { return mode == RATE; }

@@ -85,7 +85,7 @@ void nats_feed(struct connection *c, const uint8_t *bytes, size_t length, uint64
 
 /* events.c */
 void event_arrived(struct connection *c, const uint8_t *head, size_t available, uint64_t length, uint64_t now);
-void events_dropped(struct connection *c, uint64_t count);
+void events_dropped(struct connection *c, uint64_t frames);
 uint64_t next_taken(uint64_t sequence, uint8_t mask);
 void uncount(struct connection *c);
 

@@ -43,18 +43,18 @@ const stuckRatio = (workload) => (results) => {
 
 /** @type {Bar[]} */
 export const bars = [
-  ...[1, 4, 16].map((k) => ({
+  ...bursts.map((k) => ({
     what: `hub against bare \`publish\`, 1,000 × 400 B, K = ${k}`,
     bar: 1.05,
     measure: cost("fanout", "hub", "publish", k),
   })),
   { what: "the same, K = 64", bar: 1.1, measure: cost("fanout", "hub", "publish", 64) },
-  ...[1, 4, 16].map((k) => ({
+  ...bursts.map((k) => ({
     what: `the same, 2 KiB, K = ${k}`,
     bar: 1.1,
     measure: cost("frames2k", "hub", "publish", k),
   })),
-  ...[1, 4, 16].map((k) => ({
+  ...bursts.map((k) => ({
     what: `the same, 5,000 sockets, K = ${k}`,
     bar: 1.1,
     measure: cost("crowd", "hub", "publish", k),
@@ -70,7 +70,7 @@ export const bars = [
     measure: cost("frames64k", "hub", "publish", k),
   })),
   { what: "the same, media of 256 KiB", bar: 0.9, measure: cost("media", "hub", "publish", 1) },
-  ...[1, 4, 16].map((k) => ({
+  ...bursts.map((k) => ({
     what: `end to end over the gRPC stream against the hub alone, K = ${k}`,
     bar: 1.1,
     measure: cost("fanout", "stream", "hub", k),
