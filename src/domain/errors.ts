@@ -74,28 +74,50 @@ export const catalogue = {
     status: 503,
     message: "Other nodes cannot be reached. Try again later.",
   },
+  OVERLOADED: {
+    code: "unavailable",
+    status: 503,
+    message: "Too much is under way on this node. Try again later.",
+  },
   SHUTTING_DOWN: { code: "unavailable", status: 503, message: "Shutting down. Try again later." },
 } as const satisfies Record<string, Problem>;
 
 export type Reason = keyof typeof catalogue;
+
+export interface AppErrorOptions {
+  readonly cause?: unknown;
+  /** They fill the braces of the message. */
+  readonly values?: Readonly<Record<string, string>>;
+  /** The path of the field that is wrong, as the request spells it, such as `events[2]`. */
+  readonly field?: string | undefined;
+  /** What the field must be, as one sentence. It never repeats what the caller sent. */
+  readonly rule?: string | undefined;
+  /** When the caller may try again, in seconds from now. */
+  readonly retryAfterSeconds?: number | undefined;
+}
 
 /** The only error whose text leaves the process. Its `cause` is logged and never sent. */
 export class AppError extends Error {
   readonly reason: Reason;
   readonly code: Code;
   readonly status: number;
+  readonly field: string | undefined;
+  readonly rule: string | undefined;
+  readonly retryAfterSeconds: number | undefined;
 
-  /** `values` fill the braces of the message. */
-  constructor(reason: Reason, options?: { cause?: unknown; values?: Readonly<Record<string, string>> }) {
+  constructor(reason: Reason, { cause, values, field, rule, retryAfterSeconds }: AppErrorOptions = {}) {
     const { code, status, message } = catalogue[reason];
     super(
-      message.replace(/\{(\w+)\}/g, (braces, name) => options?.values?.[name] ?? braces),
-      { cause: options?.cause },
+      message.replace(/\{(\w+)\}/g, (braces, name) => values?.[name] ?? braces),
+      { cause },
     );
     this.name = "AppError";
     this.reason = reason;
     this.code = code;
     this.status = status;
+    this.field = field;
+    this.rule = rule;
+    this.retryAfterSeconds = retryAfterSeconds;
   }
 
   /** Anything else is an internal error: what a library says can not leak. */
