@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vites
 import type { Bus, Event } from "../../src/bus/bus.js";
 import { openNatsBus } from "../../src/bus/nats-bus.js";
 import { collector, describeBus, eventOf, newInstance, numbers, subscribed } from "../support/bus-suite.js";
-import { hasNatsServer, type NatsServer, startNatsServer } from "../support/nats-server.js";
+import { type NatsServer, startNatsServer } from "../support/nats-server.js";
+import { lacks } from "../support/requirements.js";
 import { until } from "../support/until.js";
 
 let nats: NatsServer;
@@ -24,7 +25,7 @@ async function two(): Promise<[Bus, Bus]> {
   return buses;
 }
 
-describe.skipIf(!hasNatsServer)("over NATS", () => {
+describe.skipIf(await lacks("nats-server"))("over NATS", () => {
   beforeAll(async () => {
     nats = await startNatsServer();
   });

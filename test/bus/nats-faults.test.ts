@@ -11,7 +11,8 @@ import type { NatsLink } from "../../src/bus/nats-link.js";
 import { createOutbox } from "../../src/bus/nats-outbox.js";
 import { collector, eventOf, newInstance, numbers, subscribed } from "../support/bus-suite.js";
 import { type DatabaseProxy, startDatabaseProxy } from "../support/database-proxy.js";
-import { hasNatsServer, type NatsServer, startNatsServer } from "../support/nats-server.js";
+import { type NatsServer, startNatsServer } from "../support/nats-server.js";
+import { lacks } from "../support/requirements.js";
 import { until } from "../support/until.js";
 
 let nats: NatsServer;
@@ -30,7 +31,7 @@ async function proxy(): Promise<DatabaseProxy> {
   return made;
 }
 
-describe.skipIf(!hasNatsServer)("the NATS bus", () => {
+describe.skipIf(await lacks("nats-server"))("the NATS bus", () => {
   beforeAll(async () => {
     nats = await startNatsServer();
   });

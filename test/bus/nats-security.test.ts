@@ -10,7 +10,8 @@ import type { Bus } from "../../src/bus/bus.js";
 import { openNatsBus } from "../../src/bus/nats-bus.js";
 import type { NatsChoice } from "../../src/bus/nats-choice.js";
 import { collector, eventOf, newInstance, numbers, subscribed } from "../support/bus-suite.js";
-import { hasNatsServer, type NatsServer, startNatsServer } from "../support/nats-server.js";
+import { type NatsServer, startNatsServer } from "../support/nats-server.js";
+import { lacks } from "../support/requirements.js";
 import { temporaryDirectory } from "../support/temporary.js";
 import { until } from "../support/until.js";
 
@@ -90,7 +91,7 @@ function jwt(subject: string, name: string, nats: object, issuer: ReturnType<typ
   return `${signed}.${base64(issuer.sign(Buffer.from(signed)))}`;
 }
 
-describe.skipIf(!hasNatsServer)("NATS takes", () => {
+describe.skipIf(await lacks("nats-server"))("NATS takes", () => {
   it("a user with a password", async () => {
     const nats = await server('authorization { user: "node", password: "hunter22" }');
     await expectToWork({ servers: [nats.url], user: "node", password: "hunter22" });
@@ -144,7 +145,7 @@ describe.skipIf(!hasNatsServer)("NATS takes", () => {
   });
 });
 
-describe.skipIf(!hasNatsServer)("a node that NATS does not let in", () => {
+describe.skipIf(await lacks("nats-server"))("a node that NATS does not let in", () => {
   it("starts, says why without a secret, and gets in once NATS knows it", async () => {
     const [right, wrong] = ["hunter22", "another"].map((pw) => `authorization { user: "node", password: "${pw}" }`);
     const nats = await server(wrong as string);

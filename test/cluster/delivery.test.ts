@@ -7,7 +7,7 @@ import { EventService } from "../../gen/eventwire/v1/event_service_pb.js";
 import { type Cluster, type ClusterNode, startCluster } from "../support/cluster.js";
 import { dataOf } from "../support/consumer.js";
 import { eventOf, openEventStream } from "../support/event-stream.js";
-import { hasNatsServer } from "../support/nats-server.js";
+import { lacks } from "../support/requirements.js";
 
 let cluster: Cluster;
 let near: ClusterNode;
@@ -15,7 +15,7 @@ let far: ClusterNode;
 
 const published = { status: 200, body: { success: true, message: "Event published" } };
 
-describe.skipIf(!hasNatsServer)("between nodes", () => {
+describe.skipIf(await lacks("nats-server"))("between nodes", () => {
   beforeAll(async () => {
     cluster = await startCluster({ nodes: 2 });
     [near, far] = cluster.nodes as [ClusterNode, ClusterNode];

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Cluster, type ClusterNode, startCluster } from "../support/cluster.js";
 import { type Consumer, dataOf } from "../support/consumer.js";
 import { startDatabaseProxy } from "../support/database-proxy.js";
-import { hasNatsServer } from "../support/nats-server.js";
+import { lacks } from "../support/requirements.js";
 import { until } from "../support/until.js";
 
 let cluster: Cluster;
@@ -13,7 +13,7 @@ let near: ClusterNode;
 const roundsMax = 25;
 const socketsPerRound = 8;
 
-describe.skipIf(!hasNatsServer)("a newcomer", () => {
+describe.skipIf(await lacks("nats-server"))("a newcomer", () => {
   beforeAll(async () => {
     cluster = await startCluster({ nodes: 1 });
     near = cluster.nodes[0] as ClusterNode;

@@ -8,7 +8,7 @@ import { Health, HealthCheckResponse_ServingStatus as Status } from "../../gen/g
 import { type Cluster, type ClusterNode, startCluster } from "../support/cluster.js";
 import { dataOf } from "../support/consumer.js";
 import { eventOf, openEventStream } from "../support/event-stream.js";
-import { hasNatsServer } from "../support/nats-server.js";
+import { lacks } from "../support/requirements.js";
 
 let cluster: Cluster;
 let near: ClusterNode;
@@ -39,7 +39,7 @@ function allConnected(wanted = true): Promise<unknown> {
   return Promise.all(cluster.nodes.map((node) => node.connected(wanted)));
 }
 
-describe.skipIf(!hasNatsServer)("without NATS", () => {
+describe.skipIf(await lacks("nats-server"))("without NATS", () => {
   beforeAll(async () => {
     cluster = await startCluster({ nodes: 2 });
     [near, far] = cluster.nodes as [ClusterNode, ClusterNode];

@@ -11,12 +11,12 @@ import {
 } from "../../gen/eventwire/v1/event_service_pb.js";
 import { type Balancer, startBalancer } from "../support/balancer.js";
 import { json } from "../support/call-table.js";
-import { canRun } from "../support/can-run.js";
 import { type Consumer, dataOf, openConsumer } from "../support/consumer.js";
 import { eventOf } from "../support/event-stream.js";
 import { openH2 } from "../support/h2-client.js";
-import { hasNatsServer, type NatsServer, startNatsServer } from "../support/nats-server.js";
+import { type NatsServer, startNatsServer } from "../support/nats-server.js";
 import { type PublicServer, startPublicServer } from "../support/public-server.js";
+import { lacks } from "../support/requirements.js";
 import { openFace } from "../support/rpc-faces.js";
 import { scrape } from "../support/scrape.js";
 import { until } from "../support/until.js";
@@ -24,7 +24,7 @@ import { until } from "../support/until.js";
 const account = "ta_of-two-balanced-nodes";
 const shared = { ACCOUNT_TOKEN: account, ENCRYPTION_KEY: "6".repeat(64) };
 
-describe.skipIf(!hasNatsServer || !(await canRun("nginx", ["-v"])))("behind the balancer", () => {
+describe.skipIf(await lacks("nats-server", "nginx"))("behind the balancer", () => {
   let nats: NatsServer;
   let nodes: PublicServer[];
   let balancer: Balancer;

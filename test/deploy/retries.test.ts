@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { startBalancer } from "../support/balancer.js";
-import { canRun } from "../support/can-run.js";
+import { lacks } from "../support/requirements.js";
 
 /** Read whole, then treated by `answer`; `calls` are the methods that arrived at either node. */
 async function start(
@@ -34,7 +34,7 @@ async function start(
 
 const publish = { method: "POST", body: "{}" };
 
-describe.skipIf(!(await canRun("nginx", ["-v"])))("behind the balancer", () => {
+describe.skipIf(await lacks("nginx"))("behind the balancer", () => {
   it("a publish that a node took and did not answer is not sent to the other one; a read is", async () => {
     const { url, calls } = await start((res) => res.destroy());
     const answer = await fetch(`${url}/api/events/publish/desk`, publish);

@@ -5,8 +5,8 @@ import { EventEmitter, once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, it, onTestFinished } from "vitest";
-import { canRun } from "../support/can-run.js";
 import { startPublicServer } from "../support/public-server.js";
+import { lacks } from "../support/requirements.js";
 import { temporaryDirectory } from "../support/temporary.js";
 
 /** Tells `/report` what it sees; the page that is allowed then embeds itself under the name that is not. */
@@ -29,51 +29,46 @@ function page(url: string): string {
   </script><body></body>`;
 }
 
-// Skipped where there is no Chromium: it is too large to be installed for one test.
-it.runIf(await canRun("chromium", ["--version"]))(
-  "a page connects from an allowed origin only",
-  { timeout: 60_000 },
-  async () => {
-    const reports = new EventEmitter();
-    const told: unknown[] = [];
-    let html = "";
-    const pages = createServer(async (request, response) => {
-      response.setHeader("Content-Type", "text/html").end(html);
-      if (request.url !== "/report") return;
-      let text = "";
-      for await (const chunk of request) text += chunk;
-      told.push(JSON.parse(text));
-      reports.emit("report");
-    });
-    await new Promise<void>((done) => pages.listen(0, "127.0.0.1", done));
-    const origin = `http://127.0.0.1:${(pages.address() as AddressInfo).port}`;
-    const server = await startPublicServer({ ALLOWED_ORIGINS: origin, RATE_LIMIT_GLOBAL: "100" });
-    await server.createInstance("desk", "token-of-desk", { enabled: true });
-    html = page(server.url);
+it.skipIf(await lacks("chromium"))("a page connects from an allowed origin only", { timeout: 60_000 }, async () => {
+  const reports = new EventEmitter();
+  const told: unknown[] = [];
+  let html = "";
+  const pages = createServer(async (request, response) => {
+    response.setHeader("Content-Type", "text/html").end(html);
+    if (request.url !== "/report") return;
+    let text = "";
+    for await (const chunk of request) text += chunk;
+    told.push(JSON.parse(text));
+    reports.emit("report");
+  });
+  await new Promise<void>((done) => pages.listen(0, "127.0.0.1", done));
+  const origin = `http://127.0.0.1:${(pages.address() as AddressInfo).port}`;
+  const server = await startPublicServer({ ALLOWED_ORIGINS: origin, RATE_LIMIT_GLOBAL: "100" });
+  await server.createInstance("desk", "token-of-desk", { enabled: true });
+  html = page(server.url);
 
-    const profile = temporaryDirectory();
-    const flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", `--user-data-dir=${profile}`];
-    const chromium = spawn("chromium", [...flags, origin], { stdio: "ignore", detached: true });
-    onTestFinished(async () => {
-      chromium.kill("SIGKILL");
-      await once(chromium, "exit");
-      pages.closeAllConnections();
-      pages.close();
-      await server.close();
-    });
-    const heard = async (count: number) => {
-      while (told.length < count) await once(reports, "report");
-    };
+  const profile = temporaryDirectory();
+  const flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", `--user-data-dir=${profile}`];
+  const chromium = spawn("chromium", [...flags, origin], { stdio: "ignore", detached: true });
+  onTestFinished(async () => {
+    chromium.kill("SIGKILL");
+    await once(chromium, "exit");
+    pages.closeAllConnections();
+    pages.close();
+    await server.close();
+  });
+  const heard = async (count: number) => {
+    while (told.length < count) await once(reports, "report");
+  };
 
-    await heard(2);
-    await server.call("POST", "/api/events/publish/desk", { event: "call.update", data: { type: "offer" } });
-    await heard(5);
-    expect(told).toEqual([
-      ["127.0.0.1", [200, "1 Instance found", "99"]],
-      ["127.0.0.1", "open"],
-      ["127.0.0.1", { type: "offer" }],
-      ["localhost", "no answer"],
-      ["localhost", "closed with 1006"],
-    ]);
-  },
-);
+  await heard(2);
+  await server.call("POST", "/api/events/publish/desk", { event: "call.update", data: { type: "offer" } });
+  await heard(5);
+  expect(told).toEqual([
+    ["127.0.0.1", [200, "1 Instance found", "99"]],
+    ["127.0.0.1", "open"],
+    ["127.0.0.1", { type: "offer" }],
+    ["localhost", "no answer"],
+    ["localhost", "closed with 1006"],
+  ]);
+});

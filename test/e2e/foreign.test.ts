@@ -6,9 +6,9 @@ import { promisify } from "node:util";
 import * as grpc from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { canRun } from "../support/can-run.js";
 import { dataOf, openConsumer } from "../support/consumer.js";
 import { type PublicServer, startPublicServer } from "../support/public-server.js";
+import { lacks } from "../support/requirements.js";
 
 const run = promisify(execFile);
 
@@ -23,7 +23,7 @@ afterAll(() => server.close());
 
 const connect = () => openConsumer(server.url, "/ws/desk-1?token=ti_desk-one");
 
-it.runIf(await canRun("curl", ["--version"]))("curl creates, configures, publishes, lists and deletes", async () => {
+it.skipIf(await lacks("curl"))("curl creates, configures, publishes, lists and deletes", async () => {
   const curl = async (...args: string[]) => {
     const { stdout } = await run("curl", ["-sS", "-H", `token: ${account}`, "-w", "\n%{http_code}", ...args]);
     const [text = "", status] = stdout.split("\n");
@@ -46,19 +46,15 @@ it.runIf(await canRun("curl", ["--version"]))("curl creates, configures, publish
   expect(await consumer.closed).toEqual([4004, "instance deleted"]);
 });
 
-it.runIf(await canRun("python3", ["--version"]))("Python's standard library, HTTP and WebSocket", async () => {
+it.skipIf(await lacks("python3"))("Python's standard library, HTTP and WebSocket", async () => {
   const args = ["test/e2e/foreign/client.py", "127.0.0.1", String(server.port), account, "by-python"];
   expect((await run("python3", args)).stdout).toBe("ok\n");
 });
 
-it.runIf(await canRun("go", ["version"]))(
-  "Go's standard library, HTTP and WebSocket",
-  { timeout: 60_000 },
-  async () => {
-    const args = ["run", "test/e2e/foreign/client.go", `127.0.0.1:${server.port}`, account, "by-go"];
-    expect((await run("go", args)).stdout).toBe("ok\n");
-  },
-);
+it.skipIf(await lacks("go"))("Go's standard library, HTTP and WebSocket", { timeout: 60_000 }, async () => {
+  const args = ["run", "test/e2e/foreign/client.go", `127.0.0.1:${server.port}`, account, "by-go"];
+  expect((await run("go", args)).stdout).toBe("ok\n");
+});
 
 describe("@grpc/grpc-js with the .proto files alone", () => {
   // biome-ignore lint/suspicious/noExplicitAny: the loader makes its classes at run time.

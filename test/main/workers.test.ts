@@ -6,8 +6,9 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vites
 import { EventService } from "../../gen/eventwire/v1/event_service_pb.js";
 import { type Consumer, dataOf } from "../support/consumer.js";
 import { eventOf, openEventStream } from "../support/event-stream.js";
-import { hasNatsServer, startNatsServer } from "../support/nats-server.js";
+import { startNatsServer } from "../support/nats-server.js";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.js";
+import { lacks } from "../support/requirements.js";
 import { scrape } from "../support/scrape.js";
 import { until } from "../support/until.js";
 import {
@@ -19,6 +20,8 @@ import {
   startWorkersProgram,
   type WorkersServer,
 } from "../support/workers.js";
+
+const lacksNatsServer = await lacks("nats-server");
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -81,7 +84,7 @@ describe("two workers", () => {
     }
   });
 
-  it.skipIf(!hasNatsServer)("are two nodes on NATS where there is one", async () => {
+  it.skipIf(lacksNatsServer)("are two nodes on NATS where there is one", async () => {
     const nats = await startNatsServer();
     onTestFinished(() => nats.close());
     const server = await startWorkersProgram(database.url, { NATS_URL: nats.url });

@@ -67,8 +67,8 @@ export async function startCluster(size: number, env: Record<string, string> = {
     start,
     healthy: () =>
       until(async () => {
-        const answers = nodes.map(async ({ running }) => running && (await fetch(`${running.url}/health`)).ok);
-        return (await Promise.all(answers)).every((ok) => ok === true);
+        const answers = await Promise.all(nodes.map(({ running }) => running && isHealthy(running)));
+        return answers.every((ok) => ok === true);
       }),
     call: (process, method, path, body) =>
       fetch(process.url + path, {
@@ -91,6 +91,20 @@ export async function startCluster(size: number, env: Record<string, string> = {
 
 /** Longer than any fault: who waits so long waits for ever. */
 const callMsMax = 20_000;
+
+/** A node that does not answer in a second is asked again. */
+const healthMsMax = 1_000;
+
+async function isHealthy({ url }: NodeProcess): Promise<boolean> {
+  try {
+    const response = await fetch(`${url}/health`, { signal: AbortSignal.timeout(healthMsMax) });
+    // A body that nobody reads keeps its connection, and the next request would wait for it.
+    await response.arrayBuffer();
+    return response.ok;
+  } catch {
+    return false;
+  }
+}
 
 /** As the process has logged them. */
 function interruptionsOf({ number: process, stderr }: NodeProcess): Interruption[] {

@@ -4,8 +4,8 @@
  */
 
 import { expect, it } from "vitest";
-import { hasNatsServer } from "../support/nats-server.js";
 import { Random } from "../support/random.js";
+import { lacks } from "../support/requirements.js";
 import { scrape } from "../support/scrape.js";
 import { type NodeProcess, startCluster } from "./cluster.js";
 import { drive, summarize } from "./drive.js";
@@ -18,7 +18,7 @@ const shownMax = 20;
 const seconds = Number(process.env.RELIABILITY_SECONDS ?? 12);
 const seed = Number(process.env.RELIABILITY_SEED ?? Date.now() % 2 ** 31);
 
-it.skipIf(!hasNatsServer)(
+it.skipIf(await lacks("nats-server"))(
   `loses nothing without a word, whatever breaks (${seconds} s, seed ${seed})`,
   {
     timeout: (seconds + 120) * 1_000,

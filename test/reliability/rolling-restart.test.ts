@@ -1,8 +1,8 @@
 /** Two nodes that are restarted one after the other under load: nobody notices but by a close that says come back. */
 
 import { expect, it, onTestFinished } from "vitest";
-import { hasNatsServer } from "../support/nats-server.js";
 import { Random } from "../support/random.js";
+import { lacks } from "../support/requirements.js";
 import type { Fault } from "./books.js";
 import { type Cluster, type Node, startCluster } from "./cluster.js";
 import { drive, summarize } from "./drive.js";
@@ -13,7 +13,7 @@ import { renderSettlement } from "./table.js";
 const shownMax = 20;
 const drainSeconds = 4;
 
-it.skipIf(!hasNatsServer)(
+it.skipIf(await lacks("nats-server"))(
   "a rolling restart loses nothing, and never brings back more than twice the mean",
   {
     timeout: 120_000,

@@ -5,8 +5,8 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, it } from "vitest";
-import { hasNatsServer } from "../support/nats-server.js";
 import { Random } from "../support/random.js";
+import { lacks } from "../support/requirements.js";
 import { until } from "../support/until.js";
 import { makeChannels } from "./channels.js";
 import { churn } from "./churn.js";
@@ -19,7 +19,7 @@ const warmUpMs = soakMs / 6;
 const windowMs = soakMs / 15;
 const sampleMs = Math.min(5_000, windowMs / 8);
 
-it.runIf(minutes > 0 && hasNatsServer)(
+it.skipIf(await lacks("nats-server"))(
   `takes no more after ${minutes} minutes of churn than after a sixth of them`,
   {
     timeout: soakMs + 180_000,

@@ -5,10 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { canRun } from "./can-run.js";
 import { until } from "./until.js";
-
-export const hasNatsServer = await canRun("nats-server", ["--version"]);
 
 export interface NatsServer {
   /** For NATS_URL. */

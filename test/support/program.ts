@@ -32,7 +32,17 @@ export function startProgram(
   env: Record<string, string> = {},
   atEnd: AtEnd = onTestFinished,
 ): Program {
-  const child = spawn(process.execPath, [main, ...args], {
+  return watchProgram(process.execPath, [main, ...args], env, atEnd);
+}
+
+/** The same for any other program. */
+export function watchProgram(
+  command: string,
+  args: readonly string[],
+  env: Record<string, string> = {},
+  atEnd: AtEnd = onTestFinished,
+): Program {
+  const child = spawn(command, args, {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -5,8 +5,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { canRun } from "../support/can-run.js";
 import { type PublicServer, startPublicServer } from "../support/public-server.js";
+import { lacks } from "../support/requirements.js";
 import { temporaryDirectory } from "../support/temporary.js";
 
 const run = promisify(execFile);
@@ -18,7 +18,7 @@ beforeAll(async () => {
 
 afterAll(() => server.close());
 
-describe.skipIf(!(await canRun("python3", ["--version"])))("Python", () => {
+describe.skipIf(await lacks("python3"))("Python", () => {
   it("creates, configures, connects, publishes and reads the frame", async () => {
     const { stdout } = await run("python3", [
       "test/support/python/public_port.py",
@@ -41,7 +41,7 @@ describe.skipIf(!(await canRun("python3", ["--version"])))("Python", () => {
   });
 });
 
-describe.skipIf(!(await canRun("curl", ["--version"])))("curl", () => {
+describe.skipIf(await lacks("curl"))("curl", () => {
   const curl = async (...args: string[]) => (await run("curl", ["-sS", "-w", " %{http_code}", ...args])).stdout;
 
   beforeAll(() => server.createInstance("desk-curl", "ti_desk-curl"));
