@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The command line: starts the server and stops it on a signal, or looks after accounts and instances. */
 
+import "./runtime-check.js";
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { addAccountCommands } from "./cli/account-commands.js";
