@@ -1,52 +1,25 @@
 /** The directory in memory: every look-up is a few steps through maps. */
 
-import { timingSafeEqual } from "node:crypto";
 import type { Logger } from "pino";
-import type { Instance, Principal } from "../domain/instance.js";
-import { hashTokenText } from "../domain/token.js";
 import type { Websocket } from "../domain/websocket.js";
-import type { DirectoryListener, Entry } from "./directory.js";
+import type { DirectoryListener } from "./directory.js";
+import { AccountNode, InstanceEntry } from "./owners.js";
+import { PartedMap } from "./parted-map.js";
 import { createReadQueue } from "./read-queue.js";
-import type { AccountRecord, InstanceRecord, Replica } from "./replica.js";
-
-/** Tokens whose owners are remembered; they are forgotten when it is more. */
-const recentMax = 1024;
-
-class TokenPrincipal implements Principal {
-  revoked = false;
-
-  constructor(
-    readonly kind: Principal["kind"],
-    readonly id: string,
-    readonly accountId: string,
-    /** The hash of its token, one character per byte: a quarter of what a Buffer takes. */
-    readonly hash: string,
-  ) {}
-}
-
-class InstanceEntry implements Entry {
-  constructor(
-    public instance: Instance,
-    public websocket: Websocket | undefined,
-    public principal: TokenPrincipal,
-  ) {}
-}
-
-interface AccountNode {
-  readonly id: string;
-  principal: TokenPrincipal;
-  readonly instances: Map<string, InstanceEntry>;
-}
+import type { AccountRecord, DirectoryPage, InstanceRecord, OpenToken, Replica } from "./replica.js";
+import { Slices } from "./slices.js";
+import { TokenTable, toHashText } from "./token-table.js";
 
 export function createMemoryDirectory({ logger }: { logger: Logger }): Replica {
-  const accounts = new Map<string, AccountNode>();
-  const instances = new Map<string, InstanceEntry>();
-  const principals = new Map<string, TokenPrincipal>();
-  /** By the token itself: hashing it costs more than all else that admits a call. Who is revoked may be in it. */
-  const recent = new Map<string, TokenPrincipal>();
+  const accounts = new PartedMap<AccountNode>();
+  const instances = new PartedMap<InstanceEntry>();
+  const tokens = new TokenTable((principal) => tell((listener) => listener.principalRevoked(principal)));
   const listeners: DirectoryListener[] = [];
   const queue = createReadQueue();
+  const opener: { open: OpenToken } = { open: () => "" };
   let ready = false;
+  /** Counts the readings of everything. */
+  let reading = 0;
 
   function tell(news: (listener: DirectoryListener) => void): void {
     for (const listener of listeners) {
@@ -58,88 +31,89 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): Replica {
     }
   }
 
-  function addPrincipal(kind: Principal["kind"], id: string, accountId: string, hash: string): TokenPrincipal {
-    const principal = new TokenPrincipal(kind, id, accountId, hash);
-    principals.set(hash, principal);
-    return principal;
-  }
-
-  function revoke(principal: TokenPrincipal): void {
-    principal.revoked = true;
-    // Its token may have been given to another owner in the same reading.
-    if (principals.get(principal.hash) === principal) principals.delete(principal.hash);
-  }
-
-  function applyAccount({ id, tokenHash }: AccountRecord): void {
-    const hash = toKey(tokenHash);
-    const account = accounts.get(id);
+  function applyAccount({ id, tokenHash, retiring }: AccountRecord): void {
+    const hash = toHashText(tokenHash);
+    let account = accounts.get(id);
     if (account === undefined) {
-      accounts.set(id, { id, principal: addPrincipal("account", id, id, hash), instances: new Map() });
-    } else if (account.principal.hash !== hash) {
-      const old = account.principal;
-      revoke(old);
-      account.principal = addPrincipal("account", id, id, hash);
-      tell((listener) => listener.principalRevoked(old));
-    }
+      account = new AccountNode(id, hash, opener);
+      accounts.set(id, account);
+      tokens.add(account, retiring);
+    } else tokens.update(account, hash, retiring);
+    account.seen = reading;
   }
 
   /** Every token of the account ends; its instances are not deleted, so their sockets close with "token revoked". */
-  function removeAccount(id: string): void {
-    const account = accounts.get(id);
-    if (account === undefined) return;
-    accounts.delete(id);
-    const revoked = [account.principal];
+  async function removeAccount(account: AccountNode): Promise<void> {
+    const slices = new Slices();
+    accounts.delete(account.id);
+    account.ended = true;
+    tokens.remove(account, true);
     for (const entry of account.instances.values()) {
-      instances.delete(entry.instance.id);
-      revoked.push(entry.principal);
+      instances.delete(entry.id);
+      tokens.remove(entry, true);
+      if (slices.over) await slices.next();
     }
-    for (const principal of revoked) revoke(principal);
-    for (const principal of revoked) tell((listener) => listener.principalRevoked(principal));
   }
 
   function applyInstance(record: InstanceRecord): void {
-    const { id, name, token } = record.instance;
-    const account = accounts.get(record.instance.accountId);
+    const account = accounts.get(record.accountId);
     if (account === undefined) return;
-    const hash = toKey(record.tokenHash);
+    const { id, name, websocket } = record;
+    const hash = toHashText(record.tokenHash);
     const entry = instances.get(id);
     if (entry === undefined) {
       // The account's own string: one copy, not one per instance.
-      const instance = { id, accountId: account.id, name, token };
-      const added = new InstanceEntry(instance, record.websocket, addPrincipal("instance", id, account.id, hash));
+      const added = new InstanceEntry(account, id, name, hash, toHashText(record.sealed));
+      added.websocket = websocket;
+      added.seen = reading;
       instances.set(id, added);
       account.instances.set(name, added);
+      tokens.add(added, record.retiring);
       return;
     }
 
-    const old = entry.principal;
-    const rotated = old.hash !== hash;
-    const renamed = entry.instance.name !== name;
-    if (!rotated && !renamed && sameWebsocket(entry.websocket, record.websocket)) return;
-    entry.websocket = record.websocket;
-    entry.instance = { id, accountId: account.id, name, token };
+    entry.seen = reading;
+    const renamed = entry.name !== name;
+    const configured = !sameWebsocket(entry.websocket, websocket);
     if (renamed) {
-      for (const [known, other] of account.instances) if (other === entry) account.instances.delete(known);
+      if (account.instances.get(entry.name) === entry) account.instances.delete(entry.name);
       account.instances.set(name, entry);
     }
-    if (rotated) {
-      revoke(old);
-      entry.principal = addPrincipal("instance", id, account.id, hash);
-      tell((listener) => listener.principalRevoked(old));
-    }
-    tell((listener) => listener.instanceChanged(entry));
+    if (configured) entry.websocket = websocket;
+    if (renamed || entry.hash !== hash) entry.replace(name, toHashText(record.sealed));
+    const rotated = tokens.update(entry, hash, record.retiring);
+    if (renamed || rotated || configured) tell((listener) => listener.instanceChanged(entry));
   }
 
-  function removeInstance(id: string): void {
-    const entry = instances.get(id);
-    if (entry === undefined) return;
-    instances.delete(id);
-    const { accountId, name } = entry.instance;
-    const named = accounts.get(accountId)?.instances;
+  function removeInstance(entry: InstanceEntry): void {
+    instances.delete(entry.id);
+    const named = entry.account.instances;
     // A new instance may have taken the name in the same reading.
-    if (named?.get(name) === entry) named.delete(name);
-    revoke(entry.principal);
-    tell((listener) => listener.instanceDeleted(id));
+    if (named.get(entry.name) === entry) named.delete(entry.name);
+    tokens.remove(entry, false);
+    tell((listener) => listener.instanceDeleted(entry.id));
+  }
+
+  async function applyPage(page: DirectoryPage, slices: Slices): Promise<void> {
+    for (const record of page.accounts) {
+      applyAccount(record);
+      if (slices.over) await slices.next();
+    }
+    for (const record of page.instances) {
+      applyInstance(record);
+      if (slices.over) await slices.next();
+    }
+  }
+
+  async function removeUnseen(slices: Slices): Promise<void> {
+    for (const account of accounts.values()) {
+      if (account.seen !== reading) await removeAccount(account);
+      if (slices.over) await slices.next();
+    }
+    for (const entry of instances.values()) {
+      if (entry.seen !== reading) removeInstance(entry);
+      if (slices.over) await slices.next();
+    }
   }
 
   return {
@@ -147,30 +121,18 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): Replica {
       return ready;
     },
 
-    principal(token) {
-      const known = recent.get(token);
-      if (known !== undefined && !known.revoked) return known;
-      const hash = hashTokenText(token);
-      const found = principals.get(hash);
-      if (found === undefined || !sameHash(hash, found.hash)) return undefined;
-      if (recent.size >= recentMax) recent.clear();
-      recent.set(token, found);
-      return found;
-    },
-
+    principal: (token) => tokens.principal(token),
     instance: (accountId, name) => accounts.get(accountId)?.instances.get(name),
     instanceById: (id) => instances.get(id),
     listen: (listener) => void listeners.push(listener),
 
     reload: (reader) =>
       queue.add("", async () => {
-        const read = await reader.readAll();
-        const accountIds = new Set(read.accounts.map((record) => record.id));
-        for (const id of accounts.keys()) if (!accountIds.has(id)) removeAccount(id);
-        const instanceIds = new Set(read.instances.map((record) => record.instance.id));
-        for (const id of instances.keys()) if (!instanceIds.has(id)) removeInstance(id);
-        for (const record of read.accounts) applyAccount(record);
-        for (const record of read.instances) applyInstance(record);
+        const slices = new Slices();
+        opener.open = reader.open;
+        reading++;
+        for await (const page of reader.readAll()) await applyPage(page, slices);
+        await removeUnseen(slices);
         ready = true;
       }),
 
@@ -180,33 +142,22 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): Replica {
         if (!ready) return;
         if (kind === "account") {
           const record = await reader.readAccount(id);
-          if (record === undefined) removeAccount(id);
-          else applyAccount(record);
+          const account = accounts.get(id);
+          if (record !== undefined) applyAccount(record);
+          else if (account !== undefined) await removeAccount(account);
         } else {
           const record = await reader.readInstance(id);
-          if (record === undefined) removeInstance(id);
-          else applyInstance(record);
+          const entry = instances.get(id);
+          if (record !== undefined) applyInstance(record);
+          else if (entry !== undefined) removeInstance(entry);
         }
       }),
   };
 }
 
-function toKey(hash: Uint8Array): string {
-  return Buffer.from(hash.buffer, hash.byteOffset, hash.byteLength).toString("latin1");
-}
-
-const compared = [Buffer.alloc(32), Buffer.alloc(32)] as const;
-
-/** In buffers made once: new ones cost three times the comparison. */
-function sameHash(a: string, b: string): boolean {
-  const [left, right] = compared;
-  left.write(a, "latin1");
-  right.write(b, "latin1");
-  return timingSafeEqual(left, right);
-}
-
 function sameWebsocket(a: Websocket | undefined, b: Websocket | undefined): boolean {
-  if (a === undefined || b === undefined) return a === b;
+  if (a === b) return true;
+  if (a === undefined || b === undefined) return false;
   return (
     a.enabled === b.enabled &&
     a.mediaBase64 === b.mediaBase64 &&

@@ -3,7 +3,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import type { Logger } from "pino";
-import type { Change, Replica } from "../directory/replica.js";
+import type { Change, DirectoryPage, Replica } from "../directory/replica.js";
 import { createDirectoryReader } from "./directory-reader.js";
 import { connectionConfig, databaseOn } from "./pool.js";
 import { createAttempts, reasonOf } from "./retrying.js";
@@ -96,7 +96,7 @@ export function startChanges({ url, sealer, logger, directory }: ChangesOptions)
       });
       await client.query(`listen ${channel}`);
       // From here on nothing can be missed.
-      await directory.reload({ ...reader, readAll: () => unless(lost.signal, readAll(lost)) });
+      await directory.reload({ ...reader, readAll: () => readAll(lost) });
       attempts.succeeded();
       read = readOne;
       nextReading.open();
@@ -113,10 +113,14 @@ export function startChanges({ url, sealer, logger, directory }: ChangesOptions)
   }
 
   /** On a connection of its own: one out of the pool may be dead, and the listening one goes on being asked. */
-  async function readAll(lost: AbortController) {
+  async function* readAll(lost: AbortController): AsyncGenerator<DirectoryPage> {
     const client = await connect(url, "eventwire reading", lost);
     try {
-      return await createDirectoryReader({ db: databaseOn(client), sealer, logger }).readAll();
+      const pages = createDirectoryReader({ db: databaseOn(client), sealer, logger })
+        .readAll()
+        [Symbol.asyncIterator]();
+      const next = () => unless(lost.signal, pages.next());
+      for (let page = await next(); !page.done; page = await next()) yield page.value;
     } finally {
       client.end().catch(() => {});
     }

@@ -2,11 +2,12 @@
 
 import { type Kysely, sql, type Transaction } from "kysely";
 import type { Logger } from "pino";
-import type { DirectoryReader, InstanceRecord } from "../directory/replica.js";
+import type { AccountRecord, DirectoryPage, DirectoryReader, InstanceRecord } from "../directory/replica.js";
+import type { EventType } from "../domain/event-type.js";
+import type { Websocket } from "../domain/websocket.js";
 import { requireKey } from "./key-check.js";
 import type { Schema } from "./schema.js";
 import type { Sealer } from "./sealing.js";
-import { toWebsocket } from "./websockets.js";
 
 export interface DirectoryReaderOptions {
   readonly db: Kysely<Schema>;
@@ -14,59 +15,101 @@ export interface DirectoryReaderOptions {
   readonly logger: Logger;
 }
 
-/** Between two pages the process serves others: 100,000 instances at once would stop it for most of a second. */
+/** Between two pages the process serves others. */
 const pageRows = 1_000;
+/** Configurations that are remembered, so that equal ones are one object; they are forgotten when it is more. */
+const channelsMax = 4_096;
 
 export function createDirectoryReader({ db, sealer, logger }: DirectoryReaderOptions): DirectoryReader {
-  /** One damaged row must not keep the others from being served. */
-  function toRecord(row: Row): InstanceRecord | undefined {
-    try {
-      const token = sealer.open(row.token_sealed, row.id);
-      const instance = { id: row.id, accountId: row.account_id, name: row.name, token };
-      return { instance, tokenHash: row.hash, websocket: toWebsocket(row) };
-    } catch (error) {
-      logger.error({ err: error, instanceId: row.id }, "the instance is left out: its token can not be decrypted");
-      return undefined;
-    }
+  const channels = new Map<string, Websocket>();
+
+  function toWebsocket(channel: string | null): Websocket | undefined {
+    if (channel === null) return undefined;
+    const known = channels.get(channel);
+    if (known !== undefined) return known;
+    const [enabled, mediaBase64, events] = JSON.parse(channel) as [boolean, boolean, EventType[]];
+    const websocket = { enabled, events, mediaBase64 };
+    if (channels.size >= channelsMax) channels.clear();
+    channels.set(channel, websocket);
+    return websocket;
   }
 
+  const toInstance = (row: InstanceRow): InstanceRecord => ({
+    id: row.id,
+    accountId: row.account_id,
+    name: row.name,
+    sealed: row.token_sealed,
+    tokenHash: row.hash,
+    websocket: toWebsocket(row.channel),
+  });
+
   return {
-    readAll: () =>
-      db
-        .transaction()
+    open: (sealed, id) => sealer.open(sealed, id),
+
+    async *readAll() {
+      const transaction = await db
+        .startTransaction()
         .setIsolationLevel("repeatable read")
         .setAccessMode("read only")
-        .execute(async (transaction) => {
-          await requireKey(transaction, sealer);
-          const accounts = await selectAccounts(transaction).execute();
-          const instances: InstanceRecord[] = [];
-          // A cursor reads the tables once; pages by key cost 30 s with 100,000 instances whose statistics are missing.
-          const all = selectInstances(transaction)
-            .innerJoin("account", "account.id", "instance.account_id")
-            .where("account.revoked_at", "is", null);
-          await sql`declare instances cursor for ${all}`.execute(transaction);
-          for (;;) {
-            const { rows } = await sql<Row>`fetch ${sql.lit(pageRows)} from instances`.execute(transaction);
-            for (const row of rows) {
-              const record = toRecord(row);
-              if (record !== undefined) instances.push(record);
-            }
-            if (rows.length < pageRows) return { accounts, instances };
-          }
-        }),
+        .execute();
+      try {
+        await requireKey(transaction, sealer);
+        for await (const rows of pagesOf<AccountRecord>(transaction, selectAccounts(transaction)))
+          yield accountsPage(rows);
+        const all = selectInstances(transaction)
+          .innerJoin("account", "account.id", "instance.account_id")
+          .where("account.revoked_at", "is", null);
+        for await (const rows of pagesOf<InstanceRow>(transaction, all)) yield instancesPage(rows.map(toInstance));
+      } finally {
+        // It has read only; on a connection that is gone there is nothing to end.
+        await transaction.rollback().execute();
+      }
+    },
 
     readAccount: (id) => selectAccounts(db).where("account.id", "=", id).executeTakeFirst(),
 
     async readInstance(id) {
       const row = await selectInstances(db).where("instance.id", "=", id).executeTakeFirst();
-      const record = row && toRecord(row);
-      if (row !== undefined && record === undefined) await requireKey(db, sealer);
+      if (row === undefined) return undefined;
+      const record = toInstance(row);
+      try {
+        sealer.open(row.token_sealed, id);
+      } catch (error) {
+        await requireKey(db, sealer);
+        logger.error({ err: error, instanceId: id }, "the token of the instance can not be decrypted");
+      }
       return record;
     },
   };
 }
 
+const accountsPage = (accounts: readonly AccountRecord[]): DirectoryPage => ({ accounts, instances: [] });
+const instancesPage = (instances: readonly InstanceRecord[]): DirectoryPage => ({ accounts: [], instances });
+
 type Source = Kysely<Schema> | Transaction<Schema>;
+
+/**
+ * A cursor reads the tables once; pages by key cost 30 s with 100,000 instances whose statistics are missing. The database
+ * makes the next page while one is worked on.
+ */
+async function* pagesOf<Row>(
+  transaction: Transaction<Schema>,
+  query: Parameters<typeof sql>[1],
+): AsyncGenerator<Row[]> {
+  // All rows are wanted: the plan that has its first row soonest is not the best.
+  await sql`set local cursor_tuple_fraction = 1`.execute(transaction);
+  await sql`declare page cursor for ${query}`.execute(transaction);
+  const fetch = () => sql<Row>`fetch ${sql.lit(pageRows)} from page`.execute(transaction);
+  for (let next = fetch(); ; ) {
+    const { rows } = await next;
+    const last = rows.length < pageRows;
+    if (!last) next = fetch();
+    next.catch(() => {});
+    yield rows;
+    if (last) break;
+  }
+  await sql`close page`.execute(transaction);
+}
 
 function selectAccounts(source: Source) {
   return source
@@ -76,15 +119,14 @@ function selectAccounts(source: Source) {
     .where("account.revoked_at", "is", null);
 }
 
-interface Row {
+interface InstanceRow {
   id: string;
   account_id: string;
   name: string;
   token_sealed: Buffer;
   hash: Buffer;
-  enabled: boolean | null;
-  events: string[] | null;
-  media_base64: boolean | null;
+  /** JSON: enabled, mediaBase64, events. Null where it was never configured. */
+  channel: string | null;
 }
 
 function selectInstances(source: Source) {
@@ -93,5 +135,8 @@ function selectInstances(source: Source) {
     .innerJoin("token", "token.instance_id", "instance.id")
     .leftJoin("websocket", "websocket.instance_id", "instance.id")
     .select(["instance.id", "instance.account_id", "instance.name", "instance.token_sealed", "token.hash"])
-    .select(["websocket.enabled", "websocket.events", "websocket.media_base64"]);
+    .select(
+      sql<string | null>`case when websocket.instance_id is not null then
+        json_build_array(websocket.enabled, websocket.media_base64, websocket.events)::text end`.as("channel"),
+    );
 }

@@ -6,7 +6,7 @@ export interface Sealer {
   /** `owner` binds the text to its row: copied to another one, it does not open. */
   seal(text: string, owner: string): Buffer;
   /** Throws when it was sealed with another key or for another owner. */
-  open(sealed: Buffer, owner: string): string;
+  open(sealed: Uint8Array, owner: string): string;
 }
 
 const algorithm = "aes-256-gcm";

@@ -11,11 +11,13 @@ const accounts = new Map<string, AccountRecord>();
 const instances = new Map<string, InstanceRecord>();
 let reads: string[];
 const reader: DirectoryReader = {
-  async readAll() {
+  async *readAll() {
     reads.push("all");
-    const listed = [...instances.values()].filter(({ instance }) => accounts.has(instance.accountId));
-    return { accounts: [...accounts.values()], instances: listed };
+    const listed = [...instances.values()].filter(({ accountId }) => accounts.has(accountId));
+    for (const account of accounts.values()) yield { accounts: [account], instances: [] };
+    for (const instance of listed) yield { accounts: [], instances: [instance] };
   },
+  open: (sealed) => Buffer.from(sealed).toString(),
   async readAccount(id) {
     reads.push(`account ${id}`);
     return accounts.get(id);
@@ -41,7 +43,7 @@ interface Row {
 }
 
 function instance(id: string, { accountId = "a", name = id, token = `token of ${id}`, websocket }: Row = {}): void {
-  instances.set(id, { instance: { id, accountId, name, token }, tokenHash: hashToken(token), websocket });
+  instances.set(id, { id, accountId, name, sealed: Buffer.from(token), tokenHash: hashToken(token), websocket });
 }
 
 const listener: DirectoryListener = {

@@ -1,0 +1,120 @@
+/** Which token speaks for whom, and what is told when one ends. */
+
+import { timingSafeEqual } from "node:crypto";
+import type { Principal } from "../domain/instance.js";
+import { hashTokenText } from "../domain/token.js";
+import { type AccountNode, type InstanceEntry, principalOf, TokenPrincipal } from "./owners.js";
+import { PartedMap } from "./parted-map.js";
+import type { RetiringToken } from "./replica.js";
+
+type Owner = AccountNode | InstanceEntry;
+
+/** Tokens whose owners are remembered; they are forgotten when it is more. */
+const recentMax = 1024;
+
+export class TokenTable {
+  /** By hash: the owner of a current token, or what is left of one that retires. */
+  readonly #known = new PartedMap<Owner | TokenPrincipal>();
+  /** By the token itself: hashing it costs more than all else that admits a call. Who is revoked may be in it. */
+  readonly #recent = new Map<string, TokenPrincipal>();
+  /** By owner. */
+  readonly #retiring = new Map<Owner, readonly TokenPrincipal[]>();
+  readonly #tell: (revoked: Principal) => void;
+
+  /** `tell` hears of each token that stopped being valid. */
+  constructor(tell: (revoked: Principal) => void) {
+    this.#tell = tell;
+  }
+
+  principal(token: string): Principal | undefined {
+    const recent = this.#recent.get(token);
+    if (recent !== undefined && !recent.revoked) return recent;
+    const hash = hashTokenText(token);
+    const known = this.#known.get(hash);
+    if (known === undefined || !sameHash(hash, known.hash)) return undefined;
+    const found = known instanceof TokenPrincipal ? known : principalOf(known);
+    if (found.revoked) return undefined;
+    if (this.#recent.size >= recentMax) this.#recent.clear();
+    this.#recent.set(token, found);
+    return found;
+  }
+
+  /** Of an owner that is new. */
+  add(owner: Owner, retiring: readonly RetiringToken[] | undefined): void {
+    this.#known.set(owner.hash, owner);
+    if (retiring !== undefined) this.#retire(owner, [], retiring);
+  }
+
+  /** Whether the owner has another token than before. */
+  update(owner: Owner, hash: string, retiring: readonly RetiringToken[] = []): boolean {
+    const rotated = owner.hash !== hash;
+    if (!rotated && retiring.length === 0 && !this.#retiring.has(owner)) return false;
+    const before = [...(this.#retiring.get(owner) ?? [])];
+    if (rotated) {
+      before.push(principalOf(owner));
+      owner.hash = hash;
+      owner.principal = undefined;
+      this.#known.set(hash, owner);
+    }
+    this.#retire(owner, before, retiring);
+    return rotated;
+  }
+
+  /** All tokens of an owner that is gone. Their holders are told unless they hear of the owner's end. */
+  remove(owner: Owner, tell: boolean): void {
+    const ended = [principalOf(owner), ...(this.#retiring.get(owner) ?? [])];
+    this.#retiring.delete(owner);
+    for (const principal of ended) this.#end(principal);
+    if (tell) for (const principal of ended) this.#tell(principal);
+  }
+
+  /** Of those `before`, the ones that are not `wanted` end now. */
+  #retire(owner: Owner, before: readonly TokenPrincipal[], wanted: readonly RetiringToken[]): void {
+    const kept = wanted.map(({ tokenHash, endsInMs }) => {
+      const hash = toHashText(tokenHash);
+      const principal = before.find((known) => known.hash === hash) ?? new TokenPrincipal(owner, hash);
+      principal.endsAt = performance.now() + endsInMs;
+      clearTimeout(principal.endTimer);
+      principal.endTimer = setTimeout(() => this.#expire(owner, principal), endsInMs).unref();
+      this.#known.set(hash, principal);
+      return principal;
+    });
+    if (kept.length > 0) this.#retiring.set(owner, kept);
+    else this.#retiring.delete(owner);
+    const ended = before.filter((principal) => !kept.includes(principal));
+    for (const principal of ended) this.#end(principal);
+    for (const principal of ended) this.#tell(principal);
+  }
+
+  #expire(owner: Owner, principal: TokenPrincipal): void {
+    const kept = (this.#retiring.get(owner) ?? []).filter((other) => other !== principal);
+    if (kept.length > 0) this.#retiring.set(owner, kept);
+    else this.#retiring.delete(owner);
+    this.#end(principal);
+    this.#tell(principal);
+  }
+
+  #end(principal: TokenPrincipal): void {
+    principal.end();
+    const { hash, owner } = principal;
+    const known = this.#known.get(hash);
+    const current = known === owner && owner.hash === hash && owner.principal !== principal;
+    // It may also have been given to another owner in the same reading.
+    if (known === principal || (known === owner && !current)) this.#known.delete(hash);
+  }
+}
+
+/** One character per byte. */
+export function toHashText(hash: Uint8Array): string {
+  return Buffer.from(hash.buffer, hash.byteOffset, hash.byteLength).toString("latin1");
+}
+
+const compared = [Buffer.alloc(32), Buffer.alloc(32)] as const;
+
+/** In buffers made once: new ones cost three times the comparison. */
+function sameHash(a: string, b: string): boolean {
+  const [left, right] = compared;
+  left.write(a, "latin1");
+  right.write(b, "latin1");
+  return timingSafeEqual(left, right);
+}
