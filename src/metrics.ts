@@ -39,9 +39,17 @@ export interface Scrape {
   readonly text: string;
 }
 
+/** Gauges that are named like counters. Each is the sum of the gauge of the same name without `_total`. */
+const misnamedDefaults = [
+  "nodejs_active_handles_total",
+  "nodejs_active_requests_total",
+  "nodejs_active_resources_total",
+];
+
 export function createMetrics(): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  for (const name of misnamedDefaults) registry.removeSingleMetric(name);
   const calls = new Map<string, CallStats>();
   const rateLimited = new Map<string, number>();
   const upgrades = new Map<string, number>();

@@ -44,6 +44,11 @@ it.skipIf(await lacks("systemd-analyze"))("the unit is valid", async () => {
   expect(`${stdout}${stderr}`).toBe("");
 });
 
+it.skipIf(await lacks("promtool"))("the alerts are valid", async () => {
+  const { stdout } = await run("promtool", ["check", "rules", "deploy/alerts.yaml"]);
+  expect(stdout).toContain("SUCCESS");
+});
+
 it.skipIf(await lacks("nats-server"))("the configuration of NATS is valid", async () => {
   const { stdout, stderr } = await run("nats-server", ["-t", "-c", "deploy/nats.conf"]);
   expect(`${stdout}${stderr}`).toContain("is valid");

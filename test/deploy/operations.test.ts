@@ -19,6 +19,22 @@ it("every alert is explained, and no other", () => {
   expect(explained).toEqual([...alerts.matchAll(/- alert: (\w+)/g)].map(([, name]) => name));
 });
 
+it("every alert has a severity and says what happened and what to do", () => {
+  for (const rule of alerts.split("- alert: ").slice(1)) {
+    expect(rule).toMatch(/severity: (critical|warning|info)\n/);
+    expect(rule).toMatch(/ summary: '.+'\n/);
+    expect(rule).toMatch(/ description: '.+'\n/);
+  }
+});
+
+it("every image is named by its digest", () => {
+  const images = ["deploy/Dockerfile", "deploy/compose.yaml"].flatMap((file) =>
+    [...readFileSync(file, "utf8").matchAll(/^(?:FROM|\s+image:) (\S+)/gm)].map(([, image]) => image),
+  );
+  // The last one is built here.
+  expect(images.filter((image) => !/@sha256:[0-9a-f]{64}$/.test(image ?? ""))).toEqual(["eventwire"]);
+});
+
 it("every setting that the example asks for exists", () => {
   const settings = new Set<string>(Object.values(settingTable).map(({ env }) => env));
   const asked = [...readFileSync("deploy/env.example", "utf8").matchAll(/^([A-Z_]+)=/gm)].map(([, name]) => name ?? "");

@@ -1,9 +1,11 @@
 /** The metrics of a running program, on the service port only. */
 
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect, it, onTestFinished } from "vitest";
 import { createTestDatabase } from "../support/postgres.js";
 import { startServerProgram } from "../support/program.js";
+import { lacks } from "../support/requirements.js";
 import { createRestClient } from "../support/rest-client.js";
 import { temporaryDirectory } from "../support/temporary.js";
 
@@ -53,4 +55,19 @@ it("tells calls, refusals, upgrades and what happened to events", async () => {
   expect(text).not.toContain(accountToken);
   expect(await client.call("GET", "/metrics")).toMatchObject({ status: 404 });
   socket.terminate();
+});
+
+it.skipIf(await lacks("promtool")).each(["1", "2"])("promtool has no complaint (WORKERS=%s)", async (WORKERS) => {
+  const { url, drop } = await createTestDatabase();
+  onTestFinished(drop);
+  const env = { DATABASE_URL: url, DATA_DIR: temporaryDirectory(), ACCOUNT_TOKEN: accountToken, WORKERS };
+  const server = await startServerProgram(env);
+  const promtool = spawn("promtool", ["check", "metrics"], { stdio: ["pipe", "pipe", "pipe"] });
+  let complaints = "";
+  promtool.stderr.setEncoding("utf8").on("data", (text: string) => {
+    complaints += text;
+  });
+  promtool.stdin.end(await (await fetch(`${server.grpcUrl}/metrics`)).text());
+  const [code] = await once(promtool, "close");
+  expect([code, complaints]).toEqual([0, ""]);
 });

@@ -10,6 +10,7 @@ import { join } from "node:path";
 export interface Balancer {
   /** What clients reach as the public port, and producers as the service port. */
   readonly url: string;
+  readonly publicPort: number;
   readonly grpcUrl: string;
   readonly grpcPort: number;
   /** All that nginx has logged so far. */
@@ -47,6 +48,7 @@ export async function startBalancer(nodes: readonly [Upstream, Upstream]): Promi
   const read = (name: string) => readFileSync(join(folder, name), "utf8");
   return {
     url: `http://127.0.0.1:${publicPort}`,
+    publicPort,
     grpcUrl: `http://127.0.0.1:${grpcPort}`,
     grpcPort,
     log: () => ({ access: read("access.log"), error: read("error.log") }),
