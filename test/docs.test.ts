@@ -72,6 +72,11 @@ function errors(): string {
       "",
       'Over REST every error is `{"success":false,"error":{"message":"…"}}` with the status below. Connect, gRPC-Web and gRPC',
       "answer the code with the same text, and the reason as `google.rpc.ErrorInfo`.",
+      "",
+      "What exactly was wrong stands beside the text: in the header (RPC: metadata)",
+      '`Eventwire-Error: <REASON>; field="<path>"; rule="<sentence>"`, whose last two members are there where they are known, and in',
+      "the `google.rpc.BadRequest` of RPC errors. `Accept: application/problem+json` gets a problem document (RFC 9457) in place of",
+      "the envelope. 429 and 503 carry `Retry-After` in seconds, and `google.rpc.RetryInfo`.",
     ],
     ["reason", "status", "code", "message"],
     Object.entries(catalogue).map(([reason, { status, code, message }]) => [

@@ -56,6 +56,7 @@ export const catalogue = {
     status: 413,
     message: "Event too large for the event bus, which carries at most {limit} bytes",
   },
+  UNSUPPORTED_COMPRESSION: { code: "unimplemented", status: 415, message: "Unsupported compression" },
   UPGRADE_REQUIRED: { code: "failed_precondition", status: 426, message: "Upgrade required" },
   RATE_LIMITED: {
     code: "resource_exhausted",
@@ -79,6 +80,8 @@ export const catalogue = {
     status: 503,
     message: "Too much is under way on this node. Try again later.",
   },
+  // Its Retry-After of one second is right: after a balancer another node has the client by then. Until the end of the drain
+  // would keep whoever was refused away for longer than needed, and bring all of them back in the same second.
   SHUTTING_DOWN: { code: "unavailable", status: 503, message: "Shutting down. Try again later." },
 } as const satisfies Record<string, Problem>;
 
@@ -92,7 +95,7 @@ export interface AppErrorOptions {
   readonly field?: string | undefined;
   /** What the field must be, as one sentence. It never repeats what the caller sent. */
   readonly rule?: string | undefined;
-  /** When the caller may try again, in seconds from now. */
+  /** When the caller may try again, in whole seconds from now. After a 429 or 503 without it: 1. */
   readonly retryAfterSeconds?: number | undefined;
 }
 
@@ -117,7 +120,7 @@ export class AppError extends Error {
     this.status = status;
     this.field = field;
     this.rule = rule;
-    this.retryAfterSeconds = retryAfterSeconds;
+    this.retryAfterSeconds = retryAfterSeconds ?? (status === 429 || status === 503 ? 1 : undefined);
   }
 
   /** Anything else is an internal error: what a library says can not leak. */

@@ -1,7 +1,6 @@
 /** Walks UTF-8 JSON text byte by byte: checks every rule of RFC 8259, builds nothing, tells where members stand. */
 
-/** The text is no JSON, nests too deep, or is not what the caller asked for. */
-export class JsonError extends Error {}
+import { JsonError } from "./json-error.js";
 
 /** Deeper nesting is refused: it has no use in an event, and consumers' parsers give up not far beyond. */
 export const depthMax = 256;
@@ -48,7 +47,7 @@ export class Cursor {
   /** Refuses anything but white space up to the end. */
   finish(): void {
     this.space();
-    if (this.at !== this.#bytes.length) throw new JsonError("text behind the value");
+    if (this.at !== this.#bytes.length) throw this.#fault("text behind the value");
   }
 
   /** Whether the value at the cursor is an object. */
@@ -75,7 +74,8 @@ export class Cursor {
       this.string();
       const end = this.at;
       this.space();
-      if (this.#bytes[this.at++] !== colon) throw new JsonError("expected a colon");
+      if (this.#bytes[this.at] !== colon) throw this.#fault("expected a colon");
+      this.at++;
       this.space();
       if (onMember) onMember({ start, is: (name) => this.#reads(start + 1, end - 1, name) });
       else this.value();
@@ -101,7 +101,7 @@ export class Cursor {
     const bytes = this.#bytes;
     const end = bytes.length;
     let at = this.at;
-    if (bytes[at] !== quote) throw new JsonError("expected a string");
+    if (bytes[at] !== quote) throw this.#fault("expected a string");
     at++;
     for (;;) {
       while (at < end && stops[bytes[at] as number] === 0) at++;
@@ -110,11 +110,12 @@ export class Cursor {
         this.at = at + 1;
         return;
       }
-      if (byte !== backslash) throw new JsonError("control character or end of text in a string");
+      this.at = at;
+      if (byte !== backslash) throw this.#fault("control character or end of text in a string");
       const escaped = bytes[at + 1] ?? 0;
       if (escapes[escaped] === 1) at += 2;
       else if (escaped === 0x75 && [2, 3, 4, 5].every((i) => isHexDigit(bytes[at + i]))) at += 6;
-      else throw new JsonError("unknown escape");
+      else throw this.#fault("unknown escape");
     }
   }
 
@@ -146,7 +147,7 @@ export class Cursor {
   #separator(close: number): number | undefined {
     this.space();
     if (this.#bytes[this.at] === close) return close;
-    if (this.#bytes[this.at] !== comma) throw new JsonError("expected a comma or an end");
+    if (this.#bytes[this.at] !== comma) throw this.#fault("expected a comma or an end");
     this.at++;
     this.space();
     return undefined;
@@ -154,7 +155,8 @@ export class Cursor {
 
   #literal(word: string): void {
     for (let i = 0; i < word.length; i++) {
-      if (this.#bytes[this.at++] !== word.charCodeAt(i)) throw new JsonError("unknown word");
+      if (this.#bytes[this.at] !== word.charCodeAt(i)) throw this.#fault("unknown word");
+      this.at++;
     }
   }
 
@@ -177,12 +179,17 @@ export class Cursor {
   #digits(): void {
     const start = this.at;
     while (isDigit(this.#bytes[this.at])) this.at++;
-    if (this.at === start) throw new JsonError("expected a value");
+    if (this.at === start) throw this.#fault("expected a value");
+  }
+
+  #fault(message: string): JsonError {
+    return new JsonError(this.at < this.#bytes.length ? message : "the text ends too early", this.at);
   }
 
   #enter(open: number): void {
-    if (this.#bytes[this.at] !== open) throw new JsonError("expected an object or an array");
-    if (++this.#depth > depthMax) throw new JsonError("nested too deep");
+    if (this.#bytes[this.at] !== open)
+      throw this.#fault(open === openBrace ? "expected an object" : "expected an array");
+    if (++this.#depth > depthMax) throw this.#fault("nested too deep");
     this.at++;
   }
 

@@ -1,8 +1,8 @@
 /** Checks a JSON object and tells where the values of some of its members stand in the text. */
 
-import { isUtf8 } from "node:buffer";
 import { CheckedObject } from "./checked-object.js";
-import { Cursor, JsonError } from "./cursor.js";
+import { Cursor } from "./cursor.js";
+import { requireUtf8 } from "./utf8.js";
 
 /** Half-open range of bytes. */
 export interface Range {
@@ -32,7 +32,7 @@ export function scanMembers<Name extends string>(
   bytes: Uint8Array,
   names: readonly Name[],
 ): Partial<Record<Name, Range>> {
-  if (!isUtf8(bytes)) throw new JsonError("not UTF-8");
+  requireUtf8(bytes);
   const found: Partial<Record<Name, Range>> = {};
   const cursor = new Cursor(bytes);
   cursor.space();

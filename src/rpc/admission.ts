@@ -5,7 +5,8 @@ import { Bucket, Caller } from "../../gen/eventwire/v1/policy_pb.js";
 import type { Directory } from "../directory/directory.js";
 import { AppError, type Reason } from "../domain/errors.js";
 import type { Principal } from "../domain/instance.js";
-import type { Admission, Api, Credentials } from "./api.js";
+import type { Admission, Api, Credentials, RateStatus } from "./api.js";
+import { windowSeconds } from "./fixed-windows.js";
 import type { Policies } from "./policy.js";
 import type { RateLimiter } from "./rate-limiter.js";
 import { remoteKey } from "./remote-key.js";
@@ -39,7 +40,7 @@ export function createAdmission(options: {
 
   async function charge(bucket: Bucket, points: number, principal: Principal): Promise<Admission> {
     const charge = await limiter.charge(bucket, rateKey(principal), points);
-    const refusal = charge !== undefined && charge.granted < points ? new AppError("RATE_LIMITED") : undefined;
+    const refusal = charge !== undefined && charge.granted < points ? rateLimited(charge.status) : undefined;
     return { principal, rate: charge?.status, refusal };
   }
 
@@ -47,7 +48,7 @@ export function createAdmission(options: {
   async function refuseStranger(bucket: Bucket, { remoteAddress }: Credentials, reason: Reason): Promise<Admission> {
     const charged = bucket === Bucket.PUBLISH && !limiter.isOn(bucket) ? Bucket.GLOBAL : bucket;
     const charge = await limiter.charge(charged, remoteKey(remoteAddress));
-    const refusal = new AppError(charge !== undefined && charge.granted === 0 ? "RATE_LIMITED" : reason);
+    const refusal = charge !== undefined && charge.granted === 0 ? rateLimited(charge.status) : new AppError(reason);
     return { principal: undefined, rate: charge?.status, refusal };
   }
 
@@ -62,6 +63,12 @@ export function createAdmission(options: {
     },
     admitUpgrade: (bucket, credentials) => check(isAny, bucket, 1, credentials, "MISSING_TOKEN"),
   };
+}
+
+/** To come back when the window has ended. */
+function rateLimited({ reset }: RateStatus): AppError {
+  const seconds = Math.ceil(reset - Date.now() / 1000);
+  return new AppError("RATE_LIMITED", { retryAfterSeconds: Math.min(Math.max(1, seconds), windowSeconds) });
 }
 
 export function rateKey(principal: Principal): string {

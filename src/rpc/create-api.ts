@@ -5,6 +5,7 @@ import type { Logger } from "pino";
 import { EventService, type PublishEventsRequest } from "../../gen/eventwire/v1/event_service_pb.js";
 import type { Directory } from "../directory/directory.js";
 import { AppError } from "../domain/errors.js";
+import type { Principal } from "../domain/instance.js";
 import type { Health } from "../service/health.js";
 import type { Instances } from "../service/instances.js";
 import type { Publishing } from "../service/publishing.js";
@@ -16,6 +17,7 @@ import { createEventMethods } from "./event-methods.js";
 import { createEventStream } from "./event-stream.js";
 import { describeCause } from "./failure-log.js";
 import { createHealthMethods } from "./health-methods.js";
+import { requireImplemented } from "./implemented.js";
 import { createInstanceMethods } from "./instance-methods.js";
 import type { Call } from "./method.js";
 import { readPolicies } from "./policy.js";
@@ -49,8 +51,13 @@ export function createApi(options: ApiOptions): Api {
       ...createHealthMethods(options),
     ].map((method) => [method.desc as DescMethod, method]),
   );
-  for (const desc of policies.keys())
-    if (desc.methodKind === "unary" && !methods.has(desc)) throw new Error(`${desc.name} is not implemented`);
+  const streams = new Map<DescMethod, AnswerStream>([
+    [
+      EventService.method.publishEvents,
+      (principal, batch) => stream.publishBatch(principal, batch as PublishEventsRequest),
+    ],
+  ]);
+  requireImplemented(policies.keys(), { unary: new Set(methods.keys()), streams: new Set(streams.keys()) });
 
   /** At once for an event, whose instance is found in memory. */
   function resolve(desc: DescMethod, { principal }: Admission, name = ""): Call | Promise<Call> {
@@ -108,16 +115,19 @@ export function createApi(options: ApiOptions): Api {
       const fail = (error: unknown): AppError => report(error, desc, undefined);
       const { principal, refusal } = admission;
       if (refusal !== undefined) throw fail(refusal);
-      if (desc !== EventService.method.publishEvents || principal === undefined)
+      const answer = streams.get(desc);
+      if (answer === undefined || principal === undefined)
         throw fail(new Error(`${desc.name} is no stream of the contract`));
       return {
-        answer: (batch) => stream.publishBatch(principal, batch as PublishEventsRequest),
+        answer: (request) => answer(principal, request),
         complete() {},
         fail,
       };
     },
   };
 }
+
+type AnswerStream = (principal: Principal, request: Message) => Message | Promise<Message>;
 
 function decoded(decode: () => Message): Message {
   try {

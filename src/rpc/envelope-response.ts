@@ -1,19 +1,22 @@
-/** The error envelope, for requests that speak none of the RPC protocols. */
+/** An error for requests that speak none of the RPC protocols, as a response of the RPC handlers. */
 
-import type { UniversalServerResponse } from "@connectrpc/connect/protocol";
+import { createAsyncIterable, type UniversalServerResponse } from "@connectrpc/connect/protocol";
 import type { AppError } from "../domain/errors.js";
+import { errorAnswer } from "./error-answer.js";
 
-export function envelopeResponse(
-  { message, status: usual }: AppError,
-  status: number = usual,
-  extra: Record<string, string> = {},
-): UniversalServerResponse {
-  const body = Buffer.from(JSON.stringify({ success: false, error: { message } }));
-  const header = new Headers({ ...extra, "content-type": "application/json; charset=utf-8" });
-  header.set("content-length", String(body.length));
-  return { status, header, body: once(body) };
+export interface EnvelopeOptions {
+  /** The status of the catalogue, unless another is given. */
+  readonly status?: number;
+  /** The `Accept` of the request. */
+  readonly accept?: string | null | undefined;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
+export function envelopeResponse(error: AppError, options: EnvelopeOptions = {}): UniversalServerResponse {
+  const { contentType, body, headers } = errorAnswer(error, options.accept ?? "");
+  const bytes = Buffer.from(body);
+  const header = new Headers({ ...headers, ...options.headers });
+  header.set("content-type", contentType);
+  header.set("content-length", String(bytes.length));
+  return { status: options.status ?? error.status, header, body: createAsyncIterable([bytes]) };
 }

@@ -30,12 +30,17 @@ export function toEventInput({ event, payload, media }: PublishEventRequest): Ev
 
 function jsonBytes(payload: PublishEventRequest["payload"]): Uint8Array {
   if (payload.case === "dataJson") return payload.value;
-  if (payload.case === undefined) throw new AppError("INVALID_REQUEST_BODY");
+  if (payload.case === undefined)
+    throw new AppError("INVALID_REQUEST_BODY", { field: "data", rule: "value is required" });
   return Buffer.from(JSON.stringify(payload.value, refuseNonFinite));
 }
 
 /** A Struct's number can be NaN or infinite. JSON has neither, and `null` would be another value. */
 function refuseNonFinite(_: string, value: unknown): unknown {
-  if (typeof value === "number" && !Number.isFinite(value)) throw new AppError("INVALID_REQUEST_BODY");
+  if (typeof value === "number" && !Number.isFinite(value))
+    throw new AppError("INVALID_REQUEST_BODY", {
+      field: "data",
+      rule: "must have finite numbers only, as JSON has no others",
+    });
   return value;
 }

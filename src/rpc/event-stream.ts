@@ -60,7 +60,11 @@ export function createEventStream(options: { publishing: Publishing; limiter: Ra
   return {
     publishBatch(principal, batch) {
       if (principal.revoked) throw new AppError("INVALID_TOKEN");
-      if (batch.events.length > batchEventsMax) throw new AppError("INVALID_REQUEST_BODY");
+      if (batch.events.length > batchEventsMax)
+        throw new AppError("INVALID_REQUEST_BODY", {
+          field: "events",
+          rule: `must contain no more than ${batchEventsMax} item(s)`,
+        });
       if (!limited) return publish(principal, batch, batch.events.length);
       return limiter
         .charge(Bucket.PUBLISH, rateKey(principal), batch.events.length)

@@ -4,7 +4,7 @@ import { type RateLimiterAbstract, RateLimiterRes } from "rate-limiter-flexible"
 import { Bucket } from "../../gen/eventwire/v1/policy_pb.js";
 import type { RateLimiter, RateLimits } from "./rate-limiter.js";
 
-const windowSeconds = 60;
+export const windowSeconds = 60;
 
 /** What a limiter of the library is made of. */
 export interface WindowOptions {

@@ -1,6 +1,6 @@
 /** The methods of the contract as Connect, gRPC-Web and gRPC handlers, admitted before their body is decoded. */
 
-import type { DescMethod } from "@bufbuild/protobuf";
+import type { DescMethod, DescMethodUnary } from "@bufbuild/protobuf";
 import { createContextValues } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import type { Logger } from "pino";
@@ -8,16 +8,19 @@ import { EventService } from "../../gen/eventwire/v1/event_service_pb.js";
 import { AppError } from "../domain/errors.js";
 import type { Admission, Api, Credentials } from "./api.js";
 import { tokenFrom } from "./credentials.js";
-import { envelopeResponse } from "./envelope-response.js";
 import { describeCause } from "./failure-log.js";
 import { createGrpcBatches, type GrpcBatches } from "./grpc-batches.js";
-import { neutralRequest } from "./neutral-request.js";
+import { withText } from "./grpc-web-text.js";
+import { notAllowed, unsupportedMediaType } from "./no-call.js";
 import { type Passage, passageKey } from "./passage.js";
 import { readPolicy } from "./policy.js";
-import { createRoutes, messageBytesMax } from "./routes.js";
-import { unreadable } from "./rpc-error.js";
+import { refuse } from "./refusal.js";
+import { createStreamRoutes, messageBytesMax } from "./routes.js";
+import { services } from "./services.js";
+import { readTerms } from "./terms.js";
 import { clampTimeout } from "./timeout-header.js";
-import { errorCode } from "./universal-error.js";
+import { createUnaryHandler } from "./unary-handler.js";
+import { readWire, type Wire } from "./wire.js";
 
 export interface HandlersOptions {
   readonly api: Api;
@@ -46,75 +49,78 @@ export function createHandlers(options: HandlersOptions): Handler[] {
   const { api, grpc, publishMaxBytes, shutdown, logger } = options;
   const messageMax = messageBytesMax(EventService.method.publishEvents, publishMaxBytes);
   const batches = createGrpcBatches({ api, messageBytesMax: messageMax, shutdown });
-  return createRoutes(options).map((route) =>
+  const streams = createStreamRoutes(options).map((route) =>
     createHandler(route, {
       batches: grpc && route.method === EventService.method.publishEvents ? batches : undefined,
       admit: (credentials) => api.admit(route.method, credentials),
-      carriesEvent: readPolicy(route.method).carriesEvent,
       logger,
     }),
   );
+  const methods: DescMethod[] = services.flatMap((service) => service.methods);
+  const unary = methods.filter(isUnary).map((method) => {
+    const limit = {
+      bytes: messageBytesMax(method, publishMaxBytes),
+      carriesEvent: readPolicy(method).carriesEvent,
+    };
+    return withText(createUnaryHandler(method, { api, grpc, limit, logger }));
+  });
+  return [...unary, ...streams];
 }
 
-/** `route` must `enter` its passage. */
+/** For a route of the library, which must `enter` its passage. */
 export function createHandler(
   route: UniversalHandler,
   options: {
     admit: (credentials: Credentials) => Admission | Promise<Admission>;
     /** A shorter way for what it takes. */
     batches?: GrpcBatches | undefined;
-    carriesEvent: boolean;
     logger: Logger;
   },
 ): Handler {
-  const { admit, batches, carriesEvent, logger } = options;
+  const { admit, batches, logger } = options;
 
-  async function pass(request: UniversalServerRequest, passage: Passage): Promise<UniversalServerResponse> {
-    return route({ ...request, contextValues: createContextValues().set(passageKey, passage) });
+  async function enterWith(request: UniversalServerRequest, admission: Admission): Promise<UniversalServerResponse> {
+    const passage: Passage = { admission, reached: false };
+    const contextValues = createContextValues().set(passageKey, passage);
+    const response = await route({ ...request, contextValues });
+    // The library decodes before it calls us, and answers in its own words what it cannot read.
+    if (passage.reached || response.status === httpVersionNotSupported) return response;
+    throw new AppError("INVALID_REQUEST_BODY");
   }
 
-  function refuse(request: UniversalServerRequest, admission: Admission): Promise<UniversalServerResponse> {
-    return pass(neutralRequest(request), { admission, reached: false });
+  async function answer(wire: Wire, request: UniversalServerRequest, remoteAddress: string) {
+    const { header } = request;
+    const token = tokenFrom(header.get("token"), header.get("authorization"));
+    const admission = await admit({ token, remoteAddress });
+    try {
+      if (admission.refusal !== undefined) throw admission.refusal;
+      readTerms(wire, header);
+      if (batches?.takes(request)) return batches.handle(request, admission);
+      clampTimeout(header);
+      return await enterWith(request, admission);
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      return refuse(wire, error, admission.rate);
+    }
   }
 
   async function handle(request: UniversalServerRequest, remoteAddress: string): Promise<UniversalServerResponse> {
-    const { header } = request;
-    if (!route.allowedMethods.includes(request.method))
-      return envelopeResponse(new AppError("METHOD_NOT_ALLOWED"), 405, { allow: route.allowedMethods.join(", ") });
-    if (!route.supportedContentType(header.get("content-type") ?? "")) return unsupportedMediaType();
-    const token = tokenFrom(header.get("token"), header.get("authorization"));
-    const admission = await admit({ token, remoteAddress });
-    if (admission.refusal !== undefined) return refuse(request, admission);
-    if (batches?.takes(request)) return batches.handle(request, admission);
-    clampTimeout(header);
-    const passage: Passage = { admission, reached: false };
-    const response = await pass(request, passage);
-    // The library decodes before it calls us, and answers in its own words what it can not read.
-    if (passage.reached || response.status === httpVersionNotSupported) return response;
-    if (response.status === unsupportedMediaTypeStatus) return unsupportedMediaType();
-    const refusal = unreadable(await errorCode(response), carriesEvent);
-    return refuse(request, { ...admission, refusal });
+    if (!route.allowedMethods.includes(request.method)) return notAllowed(request, route.allowedMethods);
+    const contentType = request.header.get("content-type") ?? "";
+    const wire = readWire(contentType);
+    if (wire === undefined || !route.supportedContentType(contentType)) return unsupportedMediaType(request);
+    try {
+      return await answer(wire, request, remoteAddress);
+    } catch (error) {
+      logger.error({ method: route.requestPath, err: describeCause(error) }, "call failed outside its method");
+      return refuse(wire, new AppError("INTERNAL"), undefined);
+    }
   }
 
-  return {
-    path: route.requestPath,
-    method: route.method,
-    async handle(request, remoteAddress) {
-      try {
-        return await handle(request, remoteAddress);
-      } catch (error) {
-        logger.error({ method: route.requestPath, err: describeCause(error) }, "call failed outside its method");
-        return envelopeResponse(new AppError("INTERNAL"));
-      }
-    },
-  };
+  return withText({ path: route.requestPath, method: route.method, handle });
 }
+
+const isUnary = (method: DescMethod): method is DescMethodUnary => method.methodKind === "unary";
 
 /** A bidirectional stream over HTTP/1.1. */
 const httpVersionNotSupported = 505;
-/** Also what the library says to gRPC-Web in its text form. */
-const unsupportedMediaTypeStatus = 415;
-
-function unsupportedMediaType(): UniversalServerResponse {
-  return envelopeResponse(new AppError("INVALID_REQUEST_BODY"), unsupportedMediaTypeStatus);
-}

@@ -1,12 +1,12 @@
-/** The methods of the contract on a Connect router: refusals, rate metadata, the call, errors. */
+/** The streams of the contract on a Connect router: refusals, rate metadata, the call, errors. */
 
 import { setMaxListeners } from "node:events";
-import type { DescMethod, DescMethodBiDiStreaming, DescMethodUnary, DescService, Message } from "@bufbuild/protobuf";
+import type { DescMethod, DescMethodBiDiStreaming, DescService } from "@bufbuild/protobuf";
 import { Code, ConnectError, createConnectRouter, type HandlerContext } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
-import { compressionBrotli, compressionGzip } from "@connectrpc/connect-node";
 import { AppError } from "../domain/errors.js";
 import type { Admission } from "./api.js";
+import { compressions } from "./compressions.js";
 import type { HandlersOptions } from "./handlers.js";
 import { incoming } from "./incoming-stream.js";
 import { enter } from "./passage.js";
@@ -27,33 +27,17 @@ export function messageBytesMax(method: DescMethod, publishMaxBytes: number): nu
   return Math.ceil((publishMaxBytes * 4) / 3) + eventOverheadBytes;
 }
 
-export function createRoutes({ api, grpc, publishMaxBytes, shutdown }: HandlersOptions): UniversalHandler[] {
+/** Throws for a stream of a kind that nobody has needed yet: it would silently not be there. */
+export function createStreamRoutes({ api, grpc, publishMaxBytes, shutdown }: HandlersOptions): UniversalHandler[] {
   const common = {
     grpc,
-    acceptCompression: [compressionGzip, compressionBrotli],
+    acceptCompression: compressions,
     requireConnectProtocolHeader: false,
     jsonOptions: { alwaysEmitImplicit: true, ignoreUnknownFields: true, recursionLimit },
     binaryOptions: { recursionLimit },
   };
   const router = createConnectRouter(common);
   if (shutdown !== undefined) setMaxListeners(0, shutdown);
-
-  function addUnary(method: DescMethodUnary): void {
-    router.rpc(
-      method,
-      async (request, context) => {
-        const admission = enter(context);
-        try {
-          const answer = await api.call(method, admission, instanceOf(request), () => request);
-          announce(context, admission);
-          return answer;
-        } catch (error) {
-          throw toConnectError(AppError.from(error), rateMetadata(admission.rate));
-        }
-      },
-      { ...common, readMaxBytes: messageBytesMax(method, publishMaxBytes) },
-    );
-  }
 
   function addStream(method: DescMethodBiDiStreaming): void {
     router.rpc(
@@ -79,12 +63,12 @@ export function createRoutes({ api, grpc, publishMaxBytes, shutdown }: HandlersO
 
   for (const service of services as readonly DescService[])
     for (const method of service.methods)
-      if (isUnary(method)) addUnary(method);
-      else if (isBidi(method)) addStream(method);
+      if (isBidi(method)) addStream(method);
+      else if (method.methodKind !== "unary")
+        throw new Error(`${service.typeName}/${method.name} is a ${method.methodKind} method, and nothing serves one`);
   return router.handlers;
 }
 
-const isUnary = (method: DescMethod): method is DescMethodUnary => method.methodKind === "unary";
 const isBidi = (method: DescMethod): method is DescMethodBiDiStreaming => method.methodKind === "bidi_streaming";
 
 /** A deadline must not read as success. */
@@ -94,8 +78,4 @@ function cutShort({ reason }: AbortSignal): ConnectError {
 
 function announce(context: HandlerContext, { rate }: Admission): void {
   for (const [name, value] of Object.entries(rateMetadata(rate))) context.responseHeader.set(name, value);
-}
-
-function instanceOf(request: Message): string | undefined {
-  return "instance" in request && typeof request.instance === "string" ? request.instance : undefined;
 }

@@ -1,8 +1,9 @@
-/** AppError ⇄ what Connect and gRPC clients read: canonical code, exact text, and the reason as google.rpc.ErrorInfo. */
+/** AppError → what Connect and gRPC clients read: canonical code, exact text, and the details of `google.rpc`. */
 
 import { Code, ConnectError } from "@connectrpc/connect";
-import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.js";
+import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.js";
 import { AppError, type Code as CodeName } from "../domain/errors.js";
+import { errorHeaders } from "./error-headers.js";
 
 const codes: Record<CodeName, Code> = {
   invalid_argument: Code.InvalidArgument,
@@ -17,13 +18,27 @@ const codes: Record<CodeName, Code> = {
   internal: Code.Internal,
 };
 
+/**
+ * `ErrorInfo` always, `BadRequest` where a field or a rule is known, `RetryInfo` where it helps to come back. `field`: as the
+ * protocol spells it.
+ */
 export function toConnectError(
-  { reason, code, message }: AppError,
+  error: AppError,
   metadata: Record<string, string> = {},
+  field = error.field,
 ): ConnectError {
-  return new ConnectError(message, codes[code], metadata, [
-    { desc: ErrorInfoSchema, value: { reason, domain: "eventwire" } },
-  ]);
+  const { reason, code, message, rule, retryAfterSeconds } = error;
+  const details: ConnectError["details"] = [{ desc: ErrorInfoSchema, value: { reason, domain: "eventwire" } }];
+  if (field !== undefined || rule !== undefined)
+    details.push({
+      desc: BadRequestSchema,
+      value: { fieldViolations: [{ field: field ?? "", description: rule ?? "", reason }] },
+    });
+  if (retryAfterSeconds !== undefined)
+    details.push({ desc: RetryInfoSchema, value: { retryDelay: { seconds: BigInt(retryAfterSeconds) } } });
+  const failure = new ConnectError(message, codes[code], { ...metadata, ...errorHeaders(error, field) });
+  failure.details = details;
+  return failure;
 }
 
 /** What is meant when the library could not read a message: it was too large, or it is none. */

@@ -1,16 +1,16 @@
 /** Checks the data of an event, unless that was done where it came in, and finds where its media stands. */
 
-import { isUtf8 } from "node:buffer";
 import type { ByteRange, MediaSlot } from "../bus/bus.js";
 import type { EventType } from "../domain/event-type.js";
 import { CheckedObject } from "../json/checked-object.js";
-import { Cursor, JsonError } from "../json/cursor.js";
+import { Cursor } from "../json/cursor.js";
+import { requireUtf8 } from "../json/utf8.js";
 
 /** The slot of a `message.exchange` that has a media object; undefined for all else. Throws JsonError. */
 export function checkEventData(type: EventType, data: Uint8Array): MediaSlot | undefined {
   const checked = data instanceof CheckedObject;
   if (checked && type !== "message.exchange") return undefined;
-  if (!checked && !isUtf8(data)) throw new JsonError("not UTF-8");
+  if (!checked) requireUtf8(data);
   const cursor = new Cursor(data);
   cursor.space();
   const slot = type === "message.exchange" ? readExchange(cursor, data) : readObject(cursor);

@@ -3,8 +3,9 @@
 import type { Bus, MediaSlot } from "../bus/bus.js";
 import type { Directory, Entry } from "../directory/directory.js";
 import { AppError } from "../domain/errors.js";
-import { type EventType, isEventType } from "../domain/event-type.js";
+import { type EventType, eventTypes, isEventType } from "../domain/event-type.js";
 import type { Principal } from "../domain/instance.js";
+import { jsonRule } from "../json/json-error.js";
 import { checkEventData } from "./event-data.js";
 import type { InstanceStatus } from "./instance-status.js";
 
@@ -55,11 +56,17 @@ export function createPublishing(options: {
   const refuses = options.busOutage === "refuse";
   const stats: PublishingStats = { published: 0, withoutClient: 0 };
 
+  function tooLarge(): AppError {
+    return new AppError("EVENT_TOO_LARGE", {
+      rule: `data and media must be at most ${publishMaxBytes} bytes together`,
+    });
+  }
+
   function publishTo({ instance }: Entry, { event: type, data, media }: EventInput): void {
-    if (data.length + (media?.length ?? 0) > publishMaxBytes) throw new AppError("EVENT_TOO_LARGE");
-    if (!isEventType(type)) throw new AppError("INVALID_REQUEST_BODY");
+    if (data.length + (media?.length ?? 0) > publishMaxBytes) throw tooLarge();
+    if (!isEventType(type)) throw unknownType(type);
     const slot = checked(type, data);
-    if (media !== undefined && slot === undefined) throw new AppError("INVALID_REQUEST_BODY");
+    if (media !== undefined && slot === undefined) throw new AppError("INVALID_REQUEST_BODY", noPlace);
     if (refuses && bus.trouble() !== undefined) throw new AppError("BUS_UNREACHABLE");
     const here = bus.publish({ instanceId: instance.id, type, data, slot, media });
     stats.published++;
@@ -82,11 +89,22 @@ export function createPublishing(options: {
   };
 }
 
+/** The words of the contract's own rule. */
+function unknownType(type: string): AppError {
+  const rule = type === "" ? "value is required" : `must be in list [${eventTypes.join(", ")}]`;
+  return new AppError("INVALID_REQUEST_BODY", { field: "event", rule });
+}
+
+const noPlace = {
+  field: "media",
+  rule: "needs a message.exchange whose data has an object at message.media or media",
+};
+
 function checked(type: EventType, data: Uint8Array): MediaSlot | undefined {
   try {
     return checkEventData(type, data);
   } catch (cause) {
-    throw new AppError("INVALID_REQUEST_BODY", { cause });
+    throw new AppError("INVALID_REQUEST_BODY", { cause, field: "data", rule: jsonRule(cause) });
   }
 }
 

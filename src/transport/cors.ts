@@ -14,6 +14,7 @@ export interface Cors {
 }
 
 const rateHeaders = ["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"];
+const errorHeaders = ["Retry-After", "Eventwire-Error"];
 
 const none: readonly Header[] = [];
 
@@ -21,7 +22,7 @@ const preflightHeaders: readonly Header[] = [
   ["Access-Control-Allow-Methods", "GET, POST, DELETE, OPTIONS"],
   [
     "Access-Control-Allow-Headers",
-    ["Content-Type", "Authorization", "token", ...connectCors.allowedHeaders.slice(1)].join(", "),
+    ["Content-Type", "Authorization", "token", "Idempotency-Key", ...connectCors.allowedHeaders.slice(1)].join(", "),
   ],
   // Two hours, the most that Chromium keeps.
   ["Access-Control-Max-Age", "7200"],
@@ -31,7 +32,7 @@ const preflightHeaders: readonly Header[] = [
 export function createCors(allowed: readonly string[], ownOrigin: string): Cors {
   const origins = new Set(allowed);
   const all = origins.has("*");
-  const exposed = [...rateHeaders, ...connectCors.exposedHeaders].join(", ");
+  const exposed = [...rateHeaders, ...connectCors.exposedHeaders, ...errorHeaders].join(", ");
 
   function allows(origin: string): boolean {
     return origin !== "" && (all || origins.has(origin));

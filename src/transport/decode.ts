@@ -1,10 +1,9 @@
 /** Makes the request message of a route from its path, its query and its body. */
 
-import { isUtf8 } from "node:buffer";
 import {
   create,
   type DescField,
-  fromJson,
+  type DescMessage,
   getOption,
   hasOption,
   type JsonObject,
@@ -13,7 +12,10 @@ import {
   mergeFromJson,
 } from "@bufbuild/protobuf";
 import { raw_json_of } from "../../gen/eventwire/v1/policy_pb.js";
+import { AppError } from "../domain/errors.js";
+import { jsonRule } from "../json/json-error.js";
 import { isPlainString, scanMembers, textAt } from "../json/scan.js";
+import { decodeJson, parseJsonObject, wrongType } from "../rpc/decode-message.js";
 import { createNameCache } from "../wire/name-cache.js";
 import { isString, queryFields, type Route } from "./http-rule.js";
 import type { RequestHead } from "./request.js";
@@ -30,7 +32,7 @@ export function compileDecode(route: Route): Decode {
   return (head, instance, body) => {
     const json = members(head, body);
     if (variable !== undefined) fill(json, variable, instance);
-    return fromJson(method.input, json, { ignoreUnknownFields: true });
+    return decodeJson(method.input, json);
   };
 }
 
@@ -46,10 +48,7 @@ function parseQuery(fields: readonly DescField[]): (head: RequestHead) => JsonOb
 
 function parseBody(head: RequestHead, body: Buffer): JsonObject {
   checkContentType(head.contentType);
-  if (!isUtf8(body)) throw new Error("not UTF-8");
-  const json: JsonValue = JSON.parse(body.toString());
-  if (typeof json !== "object" || json === null || Array.isArray(json)) throw new Error("no object");
-  return json;
+  return parseJsonObject(body);
 }
 
 /** For a method with a field that takes the source text of a member: the bytes of that member are never parsed. */
@@ -67,7 +66,7 @@ function decodeRaw({ method, variable }: Route, rawFields: readonly DescField[])
   const names = createNameCache(256);
   return (head, instance, body) => {
     checkContentType(head.contentType);
-    const ranges = scanMembers(body, members);
+    const ranges = scan(body, members);
     const message = { ...empty };
     if (variable !== undefined) assign(message, variable, instance ?? "");
     for (const { field, member } of parsed) {
@@ -79,7 +78,7 @@ function decodeRaw({ method, variable }: Route, rawFields: readonly DescField[])
         continue;
       }
       const json: JsonValue = JSON.parse(body.toString("utf8", range.start, range.end));
-      mergeFromJson(method.input, message, { [member]: json });
+      merge(method.input, message, { [member]: json });
     }
     for (const { field, member } of raw) {
       const range = ranges[member];
@@ -87,6 +86,22 @@ function decodeRaw({ method, variable }: Route, rawFields: readonly DescField[])
     }
     return message;
   };
+}
+
+function scan(body: Buffer, members: readonly string[]): ReturnType<typeof scanMembers> {
+  try {
+    return scanMembers(body, members);
+  } catch (cause) {
+    throw new AppError("INVALID_REQUEST_BODY", { cause, rule: `body ${jsonRule(cause)}` });
+  }
+}
+
+function merge(desc: DescMessage, message: Message, json: JsonObject): void {
+  try {
+    mergeFromJson(desc, message, json);
+  } catch (cause) {
+    throw wrongType(cause);
+  }
 }
 
 function fill(json: JsonObject, variable: DescField, instance: string | undefined): void {
@@ -103,6 +118,6 @@ function assign(message: Message, field: DescField, value: string | Uint8Array):
 
 function checkContentType(contentType: string): void {
   if (contentType !== "application/json" && !/^application\/json[\t ]*(;|$)/i.test(contentType.trim())) {
-    throw new Error("no JSON");
+    throw new AppError("INVALID_REQUEST_BODY", { rule: "Content-Type must be application/json" });
   }
 }

@@ -4,6 +4,7 @@ import { STATUS_CODES } from "node:http";
 import type { Logger } from "pino";
 import { AppError } from "../domain/errors.js";
 import type { Credentials, RateStatus } from "../rpc/api.js";
+import { errorAnswer } from "../rpc/error-answer.js";
 import { describeCause } from "../rpc/failure-log.js";
 import type { Cors, Header } from "./cors.js";
 import { RequestHead } from "./request.js";
@@ -20,11 +21,6 @@ export interface ExchangeContext {
 }
 
 const json = "application/json; charset=utf-8";
-
-/** The error body of every REST answer. */
-export function envelope(message: string): string {
-  return JSON.stringify({ success: false, error: { message } });
-}
 
 export function statusLine(status: number): string {
   return `${status} ${STATUS_CODES[status] ?? "Unknown"}`;
@@ -109,13 +105,13 @@ export class Exchange implements Credentials {
     }
   }
 
-  answer(status: number, body: string | Uint8Array, headers: readonly Header[] = []): void {
+  answer(status: number, body: string | Uint8Array, headers: readonly Header[] = [], contentType = json): void {
     if (!this.open) return;
     const { res } = this;
     this.#cork(() => {
       // uWebSockets writes "200 OK" by itself.
       if (status !== 200) res.writeStatus(statusLine(status));
-      res.writeHeader("Content-Type", json);
+      res.writeHeader("Content-Type", contentType);
       this.#writeHeaders(headers);
       if (this.head.method === "HEAD") this.#endEmpty();
       else res.end(body, this.last);
@@ -134,13 +130,15 @@ export class Exchange implements Credentials {
     this.finish(status);
   }
 
-  refuse(error: unknown, headers?: readonly Header[]): void {
-    const { status, message } = AppError.from(error);
+  /** In the envelope, or in the problem document that the client prefers. */
+  refuse(error: unknown, headers: readonly Header[] = []): void {
+    const failure = AppError.from(error);
     // An AppError has been reported where it was made.
     if (!(error instanceof AppError)) {
       this.#context.logger.error({ err: describeCause(error), path: this.head.path }, "answer failed");
     }
-    this.answer(status, envelope(message), headers);
+    const { contentType, body, headers: beside } = errorAnswer(failure, this.head.accept);
+    this.answer(failure.status, body, [...headers, ...Object.entries(beside)], contentType);
   }
 
   /** For those who write to `res` themselves: the headers that every answer carries. */

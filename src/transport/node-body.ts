@@ -28,6 +28,8 @@ export class NodeBody extends ByteQueue {
     const brokeOff = (): void => {
       if (!source.readableEnded) this.fail(new Error("the body broke off"));
     };
+    // An empty body ends without anybody who listens.
+    if (source.readableEnded) this.end();
     if (source.destroyed) brokeOff();
     source.on("data", (chunk: Buffer) => this.push(chunk));
     source.once("end", () => this.end());

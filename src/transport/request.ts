@@ -15,6 +15,7 @@ export class RequestHead {
   readonly variable: string | undefined;
   host = "";
   origin = "";
+  accept = "";
   contentType = "";
   contentLength = "";
   /**
@@ -48,6 +49,9 @@ export class RequestHead {
         case "transfer-encoding":
           framings++;
           if (value.toLowerCase() !== "chunked") this.ambiguous = true;
+          break;
+        case "accept":
+          this.accept = this.accept === "" ? value : `${this.accept},${value}`;
           break;
         case "content-type":
           this.contentType ||= value;

@@ -4,6 +4,7 @@ import { type DescMethod, type Message, toJson } from "@bufbuild/protobuf";
 import { AppError } from "../domain/errors.js";
 import type { Admission, Api } from "../rpc/api.js";
 import { Body, type Whole } from "./body.js";
+import type { Header } from "./cors.js";
 import { compileDecode } from "./decode.js";
 import type { Exchange, Serve, Waited } from "./exchange.js";
 import { compileRoutes, type Route } from "./http-rule.js";
@@ -33,13 +34,15 @@ function createServe(route: Route, api: Api, publishMaxBytes: number): RestRoute
   const encode = compileEncode(route);
   const carriesEvent = route.policy.carriesEvent;
   const limit = carriesEvent ? publishMaxBytes : bodyMaxBytes;
+  const tooLarge = { rule: `body must be at most ${limit} bytes` };
   const nothing = Buffer.alloc(0);
 
   function call(exchange: Exchange, admission: Admission, bytes: Whole): Waited {
     const { head } = exchange;
     const instance = variable === undefined ? undefined : instanceName(head.variable);
     const called = api.call(method, admission, instance, () => {
-      if (bytes === "too large") throw new AppError(carriesEvent ? "EVENT_TOO_LARGE" : "INVALID_REQUEST_BODY");
+      if (bytes === "too large")
+        throw new AppError(carriesEvent ? "EVENT_TOO_LARGE" : "INVALID_REQUEST_BODY", tooLarge);
       return decode(head, instance, bytes);
     });
     const answer = (message: Message): void => exchange.answer(...encode(message));
@@ -62,7 +65,10 @@ function createServe(route: Route, api: Api, publishMaxBytes: number): RestRoute
   };
 }
 
-type Encoded = readonly [status: number, body: string];
+const none: readonly Header[] = [];
+const comeBack: readonly Header[] = [["Retry-After", "1"]];
+
+type Encoded = readonly [status: number, body: string, headers: readonly Header[]];
 
 /** The status and the body of a success. A node that says it is degraded says so in the status too. */
 function compileEncode({ method, policy }: Route): (message: Message) => Encoded {
@@ -74,7 +80,7 @@ function compileEncode({ method, policy }: Route): (message: Message) => Encoded
     if (known !== undefined) return known;
     const json = toJson(method.output, message, { alwaysEmitImplicit: true });
     const degraded = "status" in message && message.status === "degraded";
-    const encoded: Encoded = [degraded ? 503 : success, JSON.stringify(json)];
+    const encoded: Encoded = [degraded ? 503 : success, JSON.stringify(json), degraded ? comeBack : none];
     if (Object.isFrozen(message)) constants.set(message, encoded);
     return encoded;
   };

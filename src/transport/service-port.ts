@@ -186,7 +186,7 @@ function standardHandlers(
   addReflection(router, [...services, Health], shutdown);
   addHealth(router, { services, trouble, draining, shutdown, watchIntervalMs: healthWatchIntervalMs });
   const admit = async () => ({ principal: undefined, rate: undefined, refusal: undefined });
-  return router.handlers.map((route) => createHandler(route, { admit, carriesEvent: false, logger }));
+  return router.handlers.map((route) => createHandler(route, { admit, logger }));
 }
 
 async function listen(server: Server, host: string, port: number): Promise<number> {

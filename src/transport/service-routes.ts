@@ -7,6 +7,7 @@ import type { UniversalServerResponse } from "@connectrpc/connect/protocol";
 import type { Logger } from "pino";
 import { AppError } from "../domain/errors.js";
 import { envelopeResponse } from "../rpc/envelope-response.js";
+import { errorHeaders } from "../rpc/error-headers.js";
 import { describeCause } from "../rpc/failure-log.js";
 import type { Handler } from "../rpc/handlers.js";
 import { answer, type Exchange, openExchange, toUniversalRequest } from "./service-exchange.js";
@@ -30,7 +31,7 @@ export function createServiceRoutes({ handlers, metrics, closing, logger }: Serv
 
   async function readMetrics(method: string | undefined): Promise<UniversalServerResponse> {
     if (method !== "GET" && method !== "HEAD")
-      return envelopeResponse(new AppError("METHOD_NOT_ALLOWED"), 405, { allow: "GET, HEAD" });
+      return envelopeResponse(new AppError("METHOD_NOT_ALLOWED"), { headers: { allow: "GET, HEAD" } });
     const { contentType, text } = await metrics();
     return { status: 200, header: new Headers({ "content-type": contentType }), body: once(Buffer.from(text)) };
   }
@@ -68,11 +69,12 @@ export function createServiceRoutes({ handlers, metrics, closing, logger }: Serv
 function unknownPath({ headers }: Exchange["request"]): UniversalServerResponse {
   const refusal = new AppError("NOT_FOUND");
   const contentType = headers["content-type"] ?? "";
-  if (!/^application\/grpc(\+|;|$)/i.test(contentType)) return envelopeResponse(refusal);
+  if (!/^application\/grpc(\+|;|$)/i.test(contentType)) return envelopeResponse(refusal, { accept: headers.accept });
+  const status = { "grpc-status": String(Code.Unimplemented), "grpc-message": refusal.message };
   return {
     status: 200,
     header: new Headers({ "content-type": contentType }),
-    trailer: new Headers({ "grpc-status": String(Code.Unimplemented), "grpc-message": refusal.message }),
+    trailer: new Headers({ ...status, ...errorHeaders(refusal) }),
   };
 }
 

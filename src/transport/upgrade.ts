@@ -113,7 +113,7 @@ async function serve(
   const name = instanceName(head.variable);
   const opening = findOpening(options.directory, admission.principal, name);
   if (!options.context.cors.mayConnect(head.origin, head.host)) throw new AppError("ORIGIN_NOT_ALLOWED");
-  if (options.context.draining.aborted) return refuse(exchange, "SHUTTING_DOWN", comeBack);
+  if (options.context.draining.aborted) return refuse(exchange, "SHUTTING_DOWN");
   const key = head.handshakeKey;
   if (key === undefined || socketContext === undefined) return refuse(exchange, "UPGRADE_REQUIRED", upgradeRequired);
   const reservation = options.hub.reserve(opening.entry);
@@ -122,7 +122,7 @@ async function serve(
       await reservation.inForce;
       const { entry } = findOpening(options.directory, admission.principal, name);
       if (entry !== opening.entry) throw new AppError("INSTANCE_NOT_FOUND");
-      if (options.context.draining.aborted) return refuse(exchange, "SHUTTING_DOWN", comeBack);
+      if (options.context.draining.aborted) return refuse(exchange, "SHUTTING_DOWN");
     }
     // From here to the open socket nothing is awaited: what was checked still holds when the hub gets it.
     if (!exchange.open) return "aborted";
@@ -139,16 +139,10 @@ async function serve(
   }
 }
 
-function refuse(exchange: Exchange, reason: Reason, headers: readonly Header[]): string {
+function refuse(exchange: Exchange, reason: Reason, headers?: readonly Header[]): string {
   exchange.refuse(new AppError(reason), headers);
   return reason;
 }
-
-/**
- * In seconds. Behind a balancer another node has it by then. Until the end of the drain would be worse: whoever was
- * refused would be kept away for longer than needed, and come back in the same second as all the others.
- */
-const comeBack: readonly Header[] = [["Retry-After", "1"]];
 
 const upgradeRequired: readonly Header[] = [
   ["Upgrade", "websocket"],

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { CheckedObject } from "../../src/json/checked-object.js";
-import { JsonError } from "../../src/json/cursor.js";
+import { JsonError } from "../../src/json/json-error.js";
 import { scanMembers, textAt } from "../../src/json/scan.js";
 
 const scan = (text: string | Buffer): Record<string, string> => {

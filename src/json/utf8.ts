@@ -1,0 +1,31 @@
+/** Text must be UTF-8 before anything else is asked of it. */
+
+import { isUtf8 } from "node:buffer";
+import { JsonError } from "./json-error.js";
+
+/** Throws JsonError that names the first byte which is none. */
+export function requireUtf8(bytes: Uint8Array): void {
+  if (!isUtf8(bytes)) throw new JsonError("no UTF-8", firstFault(bytes));
+}
+
+/** Leaves out good pieces as large as they come, and looks at single characters last. */
+function firstFault(bytes: Uint8Array): number {
+  let at = 0;
+  for (let size = 2 ** 16; size > 8; ) {
+    const end = characterStart(bytes, Math.min(at + size, bytes.length));
+    if (end > at && isUtf8(bytes.subarray(at, end))) at = end;
+    else size /= 2;
+  }
+  for (;;) {
+    const length = [1, 2, 3, 4].find((count) => isUtf8(bytes.subarray(at, at + count)));
+    if (length === undefined || at >= bytes.length) return at;
+    at += length;
+  }
+}
+
+/** The nearest place at or before `at` where a character may begin. */
+function characterStart(bytes: Uint8Array, at: number): number {
+  let start = at;
+  while (at - start < 3 && ((bytes[start] ?? 0) & 0xc0) === 0x80) start--;
+  return start;
+}

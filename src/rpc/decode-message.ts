@@ -1,0 +1,98 @@
+/** Makes a message of the contract from bytes or JSON; what it cannot read is refused with the field and its rule. */
+
+import {
+  type DescField,
+  type DescMessage,
+  fromBinary,
+  fromJson,
+  type JsonObject,
+  type JsonValue,
+  type Message,
+  ScalarType,
+} from "@bufbuild/protobuf";
+import { isFieldError } from "@bufbuild/protobuf/reflect";
+import { AppError } from "../domain/errors.js";
+import { Cursor } from "../json/cursor.js";
+import { jsonRule } from "../json/json-error.js";
+import { requireUtf8 } from "../json/utf8.js";
+import { recursionLimit } from "./recursion-limit.js";
+
+/** Throws AppError INVALID_REQUEST_BODY. */
+export function decodeBinary(desc: DescMessage, bytes: Uint8Array): Message {
+  try {
+    return fromBinary(desc, bytes, { recursionLimit });
+  } catch (cause) {
+    throw new AppError("INVALID_REQUEST_BODY", {
+      cause,
+      rule: `message must be a ${desc.typeName} in Protobuf's binary form`,
+    });
+  }
+}
+
+/** The object that `bytes` are the text of. Throws AppError INVALID_REQUEST_BODY. */
+export function parseJsonObject(bytes: Uint8Array): JsonObject {
+  try {
+    requireUtf8(bytes);
+    const json: JsonValue = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString());
+    if (typeof json === "object" && json !== null && !Array.isArray(json)) return json;
+  } catch (cause) {
+    throw new AppError("INVALID_REQUEST_BODY", {
+      cause,
+      rule: `body ${jsonRule(cause instanceof SyntaxError ? faultOf(bytes) : cause)}`,
+    });
+  }
+  throw new AppError("INVALID_REQUEST_BODY", { rule: `body ${jsonRule(undefined)}` });
+}
+
+/** The library's parser does not say where it stopped. */
+function faultOf(bytes: Uint8Array): unknown {
+  try {
+    const cursor = new Cursor(bytes);
+    cursor.space();
+    cursor.object();
+    cursor.finish();
+    return undefined;
+  } catch (fault) {
+    return fault;
+  }
+}
+
+/** Unknown members are ignored. Throws AppError INVALID_REQUEST_BODY. */
+export function decodeJson(desc: DescMessage, json: JsonObject): Message {
+  try {
+    return fromJson(desc, json, { ignoreUnknownFields: true, recursionLimit });
+  } catch (cause) {
+    throw wrongType(cause);
+  }
+}
+
+/** What the library says of a member of a wrong type, in our words: its own repeat what was sent. */
+export function wrongType(error: unknown): AppError {
+  const cause = error instanceof Error && isFieldError(error.cause) ? error.cause : error;
+  if (!isFieldError(cause)) return new AppError("INVALID_REQUEST_BODY", { cause });
+  const field = cause.field();
+  if (field.kind === "oneof") return new AppError("INVALID_REQUEST_BODY", { cause, field: field.name });
+  const item = /^list item #(\d+)/.exec(cause.message)?.[1];
+  const index = item === undefined ? "" : `[${Number(item) - 1}]`;
+  return new AppError("INVALID_REQUEST_BODY", {
+    cause,
+    field: `${field.jsonName}${index}`,
+    rule: `must be ${typeName(field, item !== undefined)}`,
+  });
+}
+
+function typeName(field: DescField, item: boolean): string {
+  if (field.fieldKind === "list" && !item) return "a list";
+  switch (field.fieldKind === "map" ? undefined : field.scalar) {
+    case undefined:
+      return "a JSON object";
+    case ScalarType.STRING:
+      return "a string";
+    case ScalarType.BOOL:
+      return "a boolean";
+    case ScalarType.BYTES:
+      return "bytes in base64";
+    default:
+      return "a number";
+  }
+}

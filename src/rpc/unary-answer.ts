@@ -1,0 +1,54 @@
+/** The answer of a unary RPC call, in the caller's protocol. */
+
+import { type DescMessage, type Message, toBinary, toJsonString } from "@bufbuild/protobuf";
+import {
+  type Compression,
+  compressedFlag,
+  createAsyncIterable,
+  encodeEnvelope,
+  type UniversalServerResponse,
+} from "@connectrpc/connect/protocol";
+import { grpcStatusOk } from "@connectrpc/connect/protocol-grpc";
+import { trailerFlag, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
+import type { RateStatus } from "./api.js";
+import { rateMetadata } from "./rate-metadata.js";
+import type { Wire } from "./wire.js";
+
+/** Less is not worth its compression. */
+const compressBytesMin = 1024;
+
+type Encode = (message: Message, json: boolean) => Uint8Array;
+
+/** An answer that is always the same is a frozen message, encoded once. */
+export function compileEncode(desc: DescMessage): Encode {
+  const constants = { json: new WeakMap<Message, Uint8Array>(), binary: new WeakMap<Message, Uint8Array>() };
+  return (message, json) => {
+    const known = constants[json ? "json" : "binary"];
+    const constant = known.get(message);
+    if (constant !== undefined) return constant;
+    const bytes = json
+      ? Buffer.from(toJsonString(desc, message, { alwaysEmitImplicit: true }))
+      : toBinary(desc, message);
+    if (Object.isFrozen(message)) known.set(message, bytes);
+    return bytes;
+  };
+}
+
+export async function answerUnary(
+  wire: Wire,
+  message: Uint8Array,
+  compression: Compression | null,
+  rate: RateStatus | undefined,
+): Promise<UniversalServerResponse> {
+  const header = new Headers({ "content-type": wire.contentType, ...rateMetadata(rate) });
+  const small = compression === null || message.length < compressBytesMin;
+  const bytes = small ? message : await compression.compress(message as Uint8Array<ArrayBuffer>);
+  const connect = wire.protocol === "connect";
+  if (compression !== null && !(connect && small)) header.set(wire.encodingHeader, compression.name);
+  if (connect) return { status: 200, header, body: createAsyncIterable([bytes]) };
+  const envelope = encodeEnvelope(small ? 0 : compressedFlag, bytes);
+  const trailer = new Headers({ "grpc-status": grpcStatusOk });
+  if (wire.protocol === "grpc") return { status: 200, header, trailer, body: createAsyncIterable([envelope]) };
+  const end = encodeEnvelope(trailerFlag, trailerSerialize(trailer));
+  return { status: 200, header, body: createAsyncIterable([Buffer.concat([envelope, end])]) };
+}

@@ -1,0 +1,87 @@
+/**
+ * A unary method of the contract in the RPC protocols. The library's handlers are for streams: they decode before anybody
+ * can say what is wrong with a message, and take ten times longer for it.
+ */
+
+import type { DescMethodUnary, Message } from "@bufbuild/protobuf";
+import {
+  createMethodUrl,
+  type UniversalServerRequest,
+  type UniversalServerResponse,
+} from "@connectrpc/connect/protocol";
+import type { Logger } from "pino";
+import { AppError } from "../domain/errors.js";
+import type { Api } from "./api.js";
+import { tokenFrom } from "./credentials.js";
+import { decodeBinary, decodeJson, parseJsonObject } from "./decode-message.js";
+import { describeCause } from "./failure-log.js";
+import { compileSpelling } from "./field-spelling.js";
+import type { Handler } from "./handlers.js";
+import { notAllowed, unsupportedMediaType } from "./no-call.js";
+import { type MessageLimit, readMessage } from "./read-message.js";
+import { refuse } from "./refusal.js";
+import { readTerms } from "./terms.js";
+import { answerUnary, compileEncode } from "./unary-answer.js";
+import { readWire, type Wire } from "./wire.js";
+
+export interface UnaryHandlerOptions {
+  readonly api: Api;
+  /** Whether gRPC is served too. */
+  readonly grpc: boolean;
+  readonly limit: MessageLimit;
+  readonly logger: Logger;
+}
+
+export function createUnaryHandler(method: DescMethodUnary, options: UnaryHandlerOptions): Handler {
+  const { api, grpc, limit, logger } = options;
+  const path = createMethodUrl("/", method);
+  const encode = compileEncode(method.output);
+  const spell = compileSpelling(method.input);
+
+  function decode({ json }: Wire, bytes: Uint8Array): Message {
+    return json ? decodeJson(method.input, parseJsonObject(bytes)) : decodeBinary(method.input, bytes);
+  }
+
+  /** What is thrown that is no AppError is a mistake of ours. */
+  function failed(error: unknown): AppError {
+    if (error instanceof AppError) return error;
+    logger.error({ method: path, err: describeCause(error) }, "call failed outside its method");
+    return new AppError("INTERNAL");
+  }
+
+  async function answer(wire: Wire, request: UniversalServerRequest, remoteAddress: string) {
+    const { header } = request;
+    const token = tokenFrom(header.get("token"), header.get("authorization"));
+    const admission = await api.admit(method, { token, remoteAddress });
+    let message: Message | undefined;
+    try {
+      if (admission.refusal !== undefined) throw admission.refusal;
+      const terms = readTerms(wire, header);
+      const decoded = decode(wire, await readMessage(wire, request, terms.request, limit));
+      message = decoded;
+      const answered = await api.call(method, admission, instanceOf(decoded), () => decoded);
+      return await answerUnary(wire, encode(answered, wire.json), terms.response, admission.rate);
+    } catch (error) {
+      const failure = failed(error);
+      return refuse(wire, failure, admission.rate, spell(failure.field, message, wire.json));
+    }
+  }
+
+  async function handle(request: UniversalServerRequest, remoteAddress: string): Promise<UniversalServerResponse> {
+    if (request.method !== "POST") return notAllowed(request, ["POST"]);
+    const wire = readWire(request.header.get("content-type") ?? "");
+    if (wire === undefined || wire.protocol === "connect-stream" || (wire.protocol === "grpc" && !grpc))
+      return unsupportedMediaType(request);
+    try {
+      return await answer(wire, request, remoteAddress);
+    } catch (error) {
+      return refuse(wire, failed(error), undefined);
+    }
+  }
+
+  return { path, method, handle };
+}
+
+function instanceOf(request: Message): string | undefined {
+  return "instance" in request && typeof request.instance === "string" ? request.instance : undefined;
+}
