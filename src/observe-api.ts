@@ -1,11 +1,12 @@
 /** Counts and times the calls of every face, between the faces and the API that answers them. */
 
-import type { DescMethod, Message } from "@bufbuild/protobuf";
+import type { DescMethod } from "@bufbuild/protobuf";
 import { Bucket } from "../gen/eventwire/v1/policy_pb.js";
 import type { CallStats } from "./call-stats.js";
 import { AppError } from "./domain/errors.js";
 import type { Metrics } from "./metrics.js";
 import type { Admission, Api } from "./rpc/api.js";
+import type { Answer } from "./rpc/long-answer.js";
 import { readPolicy } from "./rpc/policy.js";
 
 export function observeApi(api: Api, metrics: Metrics): Api {
@@ -51,7 +52,7 @@ export function observeApi(api: Api, metrics: Metrics): Api {
       if (admission.refusal !== undefined) return api.call(method, admission, instance, decode);
       const observed = callsOf(method);
       const started = performance.now();
-      const succeed = (answer: Message): Message => {
+      const succeed = (answer: Answer): Answer => {
         observed.answered("ok");
         observed.took((performance.now() - started) / 1000);
         return answer;
@@ -61,7 +62,7 @@ export function observeApi(api: Api, metrics: Metrics): Api {
         observed.took((performance.now() - started) / 1000);
         throw error;
       };
-      let answer: Message | Promise<Message>;
+      let answer: Answer | Promise<Answer>;
       try {
         answer = api.call(method, admission, instance, decode);
       } catch (error) {

@@ -94,10 +94,19 @@ function scalar(type, rules) {
     case ScalarType.UINT64:
       return { type: "string", pattern: "^-?[0-9]+$" };
     case ScalarType.UINT32:
-      return { type: "integer", minimum: 0, maximum: 2 ** 32 - 1 };
+      return { type: "integer", minimum: 0, maximum: 2 ** 32 - 1, ...integerRules(rules) };
     default:
       throw new Error(`Scalar type ${ScalarType[type]} has no JSON Schema here yet.`);
   }
+}
+
+function integerRules(rules) {
+  if (rules?.type.case !== "uint32") return {};
+  const { greaterThan, lessThan } = rules.type.value;
+  return {
+    ...(greaterThan.case === "gte" ? { minimum: greaterThan.value } : {}),
+    ...(lessThan.case === "lte" ? { maximum: lessThan.value } : {}),
+  };
 }
 
 function stringRules(rules) {

@@ -4,6 +4,7 @@ import type { DescMethod, Message } from "@bufbuild/protobuf";
 import type { Bucket } from "../../gen/eventwire/v1/policy_pb.js";
 import type { AppError } from "../domain/errors.js";
 import type { Principal } from "../domain/instance.js";
+import type { Answer } from "./long-answer.js";
 
 export interface Credentials {
   /** From `token`, else `Authorization: Bearer`, else (upgrade only) the query. An empty value is absent. */
@@ -47,7 +48,7 @@ export interface Api {
     admission: Admission,
     instance: string | undefined,
     decode: () => Message,
-  ): Message | Promise<Message>;
+  ): Answer | Promise<Answer>;
   /** Throws AppError when the call is refused, or is no stream. */
   openStream(method: DescMethod, admission: Admission): StreamCall<Message, Message>;
 }

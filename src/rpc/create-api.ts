@@ -19,6 +19,7 @@ import { describeCause } from "./failure-log.js";
 import { createHealthMethods } from "./health-methods.js";
 import { requireImplemented } from "./implemented.js";
 import { createInstanceMethods } from "./instance-methods.js";
+import { type Answer, LongAnswer } from "./long-answer.js";
 import type { Call } from "./method.js";
 import { readPolicies } from "./policy.js";
 import type { RateLimiter } from "./rate-limiter.js";
@@ -70,7 +71,7 @@ export function createApi(options: ApiOptions): Api {
     return addressed.instance(principal, name).then((instance) => ({ principal, instance, entry: undefined }));
   }
 
-  function run(desc: DescMethod, call: Call, decode: () => Message): Message | Promise<Message> {
+  function run(desc: DescMethod, call: Call, decode: () => Message): Answer | Promise<Answer> {
     const method = methods.get(desc);
     if (method === undefined) throw new Error(`${desc.name} is no unary method of the contract`);
     const request = decoded(decode);
@@ -97,6 +98,8 @@ export function createApi(options: ApiOptions): Api {
       const fail = (error: unknown): never => {
         throw report(error, desc, call?.instance?.id);
       };
+      /** What a long answer still has to read may fail too. */
+      const watch = (answer: Answer): Answer => (answer instanceof LongAnswer ? answer.watched(fail) : answer);
       const proceed = (found: Call) => {
         call = found;
         return run(desc, found, decode);
@@ -105,7 +108,7 @@ export function createApi(options: ApiOptions): Api {
         if (admission.refusal !== undefined) throw admission.refusal;
         const found = resolve(desc, admission, instance);
         const answer = found instanceof Promise ? found.then(proceed) : proceed(found);
-        return answer instanceof Promise ? answer.catch(fail) : answer;
+        return answer instanceof Promise ? answer.then(watch, fail) : watch(answer);
       } catch (error) {
         return fail(error);
       }

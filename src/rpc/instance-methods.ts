@@ -1,13 +1,29 @@
 /** InstanceService: creation with its inline channel configuration, the list, deletion. */
 
-import { fromJson, type JsonObject, type JsonValue, toJson } from "@bufbuild/protobuf";
+import {
+  create,
+  fromJson,
+  type JsonObject,
+  type JsonValue,
+  type Message,
+  type MessageInitShape,
+  toJson,
+} from "@bufbuild/protobuf";
 import { type Value, ValueSchema } from "@bufbuild/protobuf/wkt";
 import type { Logger } from "pino";
-import { type CreateInstanceRequest, InstanceService } from "../../gen/eventwire/v1/instance_service_pb.js";
+import {
+  type CreateInstanceRequest,
+  InstanceService,
+  ListInstancesResponse_InstanceSchema,
+  ListInstancesResponseSchema,
+} from "../../gen/eventwire/v1/instance_service_pb.js";
 import { SetWebsocketRequestSchema } from "../../gen/eventwire/v1/websocket_service_pb.js";
+import { AppError } from "../domain/errors.js";
 import { disabledWebsocket, type Websocket, websocketToSave } from "../domain/websocket.js";
 import type { Instances } from "../service/instances.js";
+import type { InstanceListing } from "../store/store.js";
 import { describeCause } from "./failure-log.js";
+import { LongAnswer } from "./long-answer.js";
 import { callerMethod, instanceMethod, type Method } from "./method.js";
 import type { Validation } from "./validation.js";
 import { toWebsocket, toWebsocketMessage } from "./websocket-methods.js";
@@ -60,20 +76,17 @@ export function createInstanceMethods(options: {
       };
     }),
 
-    callerMethod(InstanceService.method.listInstances, async ({ instanceName }, principal) => {
-      const listings = await instances.list(principal, splitNames(instanceName));
-      return {
+    callerMethod(InstanceService.method.listInstances, async ({ instanceName: names, limit, cursor }, principal) => {
+      const { total, listings, nextCursor, rest } = await instances.list(principal, { names, limit, cursor });
+      const begin = {
         success: true,
-        message: listings.length === 1 ? "1 Instance found" : `${listings.length} Instances found`,
-        instances: listings.map(({ instance: { id, name, token }, status, websocket }) => ({
-          id,
-          name,
-          token,
-          status,
-          connection: { state: status },
-          ...(websocket && { websocket: toWebsocketMessage(websocket) }),
-        })),
+        message: total === 1 ? "1 Instance found" : `${total} Instances found`,
+        instances: listings.map(toListed),
+        ...(nextCursor !== undefined && { nextCursor }),
+        ...(limit !== undefined && { meta: { total } }),
       };
+      if (rest === undefined) return begin;
+      return new LongAnswer(create(ListInstancesResponseSchema, begin), "instances", listedSlices(rest), tooLong());
     }),
 
     instanceMethod(InstanceService.method.deleteInstance, async (_, instance) => {
@@ -105,10 +118,26 @@ function toJsonOrString(value: Value): JsonValue {
   }
 }
 
-/** No name begins or ends with a space, so `a, b` reads as it is meant. */
-function splitNames(instanceName: string): string[] {
-  return instanceName
-    .split(",")
-    .map((name) => name.trim())
-    .filter((name) => name !== "");
+type Listed = MessageInitShape<typeof ListInstancesResponse_InstanceSchema>;
+
+function toListed({ instance: { id, name, token }, status, numberJid, websocket }: InstanceListing): Listed {
+  return {
+    id,
+    name,
+    token,
+    status,
+    connection: { state: status, ...(numberJid !== undefined && { numberJid }) },
+    websocket: toWebsocketMessage(websocket ?? disabledWebsocket),
+  };
+}
+
+async function* listedSlices(slices: AsyncIterable<readonly InstanceListing[]>): AsyncGenerator<Message[]> {
+  for await (const slice of slices) {
+    yield slice.map((listing) => create(ListInstancesResponse_InstanceSchema, toListed(listing)));
+  }
+}
+
+function tooLong(): AppError {
+  const rule = "must be given where an account has more than 1,000 instances: they are answered page by page";
+  return new AppError("INVALID_REQUEST_BODY", { field: "limit", rule });
 }

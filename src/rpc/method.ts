@@ -10,6 +10,7 @@ import {
 } from "@bufbuild/protobuf";
 import type { Entry } from "../directory/directory.js";
 import type { Instance, Principal } from "../domain/instance.js";
+import { type Answer, LongAnswer } from "./long-answer.js";
 
 /** What the checks found. A method with the field `instance` has an instance, and an entry if it carries an event. */
 export interface Call {
@@ -21,49 +22,50 @@ export interface Call {
 export interface Method {
   readonly desc: DescMethodUnary;
   /** `request` is a valid message of the method's input. */
-  run(request: Message, call: Call): Message | Promise<Message>;
+  run(request: Message, call: Call): Answer | Promise<Answer>;
 }
 
-type Answer<O extends DescMessage> = MessageInitShape<O> | Promise<MessageInitShape<O>>;
+type Init<O extends DescMessage> = MessageInitShape<O> | LongAnswer;
+type Made<O extends DescMessage> = Init<O> | Promise<Init<O>>;
 
 export function openMethod<I extends DescMessage, O extends DescMessage>(
   desc: DescMethodUnary<I, O>,
-  run: (request: MessageShape<I>) => Answer<O>,
+  run: (request: MessageShape<I>) => Made<O>,
 ): Method {
   return method(desc, run);
 }
 
 export function callerMethod<I extends DescMessage, O extends DescMessage>(
   desc: DescMethodUnary<I, O>,
-  run: (request: MessageShape<I>, principal: Principal) => Answer<O>,
+  run: (request: MessageShape<I>, principal: Principal) => Made<O>,
 ): Method {
   return method(desc, (request, { principal }) => run(request, known(principal)));
 }
 
 export function instanceMethod<I extends DescMessage, O extends DescMessage>(
   desc: DescMethodUnary<I, O>,
-  run: (request: MessageShape<I>, instance: Instance) => Answer<O>,
+  run: (request: MessageShape<I>, instance: Instance) => Made<O>,
 ): Method {
   return method(desc, (request, { instance }) => run(request, known(instance)));
 }
 
 export function entryMethod<I extends DescMessage, O extends DescMessage>(
   desc: DescMethodUnary<I, O>,
-  run: (request: MessageShape<I>, entry: Entry) => Answer<O>,
+  run: (request: MessageShape<I>, entry: Entry) => Made<O>,
 ): Method {
   return method(desc, (request, { entry }) => run(request, known(entry)));
 }
 
 function method<I extends DescMessage, O extends DescMessage>(
   desc: DescMethodUnary<I, O>,
-  run: (request: MessageShape<I>, call: Call) => Answer<O>,
+  run: (request: MessageShape<I>, call: Call) => Made<O>,
 ): Method {
   return {
     desc,
     run(request, call) {
-      const answer = run(request as MessageShape<I>, call);
-      if (answer instanceof Promise) return answer.then((init) => create(desc.output, init));
-      return create(desc.output, answer);
+      const made = run(request as MessageShape<I>, call);
+      const finish = (init: Init<O>): Answer => (init instanceof LongAnswer ? init : create(desc.output, init));
+      return made instanceof Promise ? made.then(finish) : finish(made);
     },
   };
 }

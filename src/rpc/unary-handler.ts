@@ -17,6 +17,7 @@ import { decodeBinary, decodeJson, parseJsonObject } from "./decode-message.js";
 import { describeCause } from "./failure-log.js";
 import { compileSpelling } from "./field-spelling.js";
 import type { Handler } from "./handlers.js";
+import { wholeAnswer } from "./long-answer.js";
 import { notAllowed, unsupportedMediaType } from "./no-call.js";
 import { type MessageLimit, readMessage } from "./read-message.js";
 import { refuse } from "./refusal.js";
@@ -59,7 +60,7 @@ export function createUnaryHandler(method: DescMethodUnary, options: UnaryHandle
       const terms = readTerms(wire, header);
       const decoded = decode(wire, await readMessage(wire, request, terms.request, limit));
       message = decoded;
-      const answered = await api.call(method, admission, instanceOf(decoded), () => decoded);
+      const answered = wholeAnswer(await api.call(method, admission, instanceOf(decoded), () => decoded));
       return await answerUnary(wire, encode(answered, wire.json), terms.response, admission.rate);
     } catch (error) {
       const failure = failed(error);

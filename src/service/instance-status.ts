@@ -1,26 +1,30 @@
-/** Keeps the state of instances that `instance.state` events tell, written behind: publishing never waits for it. */
+/** Keeps what `instance.state` events tell of instances, written later: publishing never waits for it. */
 
 import type { Logger } from "pino";
-import type { Store } from "../store/store.js";
+import { type Range, scanMembers } from "../json/scan.js";
+import type { ReportedState, Store } from "../store/store.js";
 
-/** Longer states are no states; they are left unrecorded. Characters. */
+/** Longer texts are left unrecorded. Characters. */
 const stateMax = 64;
+const jidMax = 128;
+/** One character in JSON takes at most as many bytes as `\\u0041` does. */
+const escapedBytesMax = 6;
 /** Between a failed write and the next try, in milliseconds. */
 const retryMs = 1_000;
 
 export interface InstanceStatus {
-  /** Notes the state that the data of an `instance.state` event tells. */
+  /** Notes `state` and `jid` of the data of an `instance.state` event, which was checked: it is a JSON object. */
   record(instanceId: string, data: Uint8Array): void;
-  /** The state that is not written yet, if there is one: newer than the store's. */
-  pending(instanceId: string): string | undefined;
+  /** What is not written yet: newer than the store's. */
+  pending(instanceId: string): ReportedState;
   /** Writes what is left, once, and stops. */
   close(): Promise<void>;
 }
 
 export function createInstanceStatus({ store, logger }: { store: Store; logger: Logger }): InstanceStatus {
-  /** One state per instance at most: only the last one counts. */
-  let waiting = new Map<string, string>();
-  let writing = new Map<string, string>();
+  /** One per instance at most: of each member only the last one counts. */
+  let waiting = new Map<string, ReportedState>();
+  let writing = new Map<string, ReportedState>();
   let worker: Promise<void> | undefined;
   let retry: NodeJS.Timeout | undefined;
   let closed = false;
@@ -30,10 +34,11 @@ export function createInstanceStatus({ store, logger }: { store: Store; logger: 
       writing = waiting;
       waiting = new Map();
       try {
-        await store.setStatuses(writing);
+        await store.setStates(writing);
       } catch (error) {
         logger.warn({ err: error, instances: writing.size }, "instance states not written, will try again");
-        waiting = new Map([...writing, ...waiting]);
+        for (const [id, later] of waiting) writing.set(id, { ...writing.get(id), ...later });
+        waiting = writing;
         if (!closed) retry = setTimeout(start, retryMs);
         return;
       } finally {
@@ -51,13 +56,17 @@ export function createInstanceStatus({ store, logger }: { store: Store; logger: 
 
   return {
     record(instanceId, data) {
-      const state: unknown = JSON.parse(Buffer.from(data).toString()).state;
-      if (typeof state !== "string" || state.length === 0 || state.length > stateMax) return;
-      waiting.set(instanceId, state);
+      const { state, jid } = scanMembers(data, ["state", "jid"]);
+      const told = {
+        ...member("status", textOf(data, state, stateMax)),
+        ...member("numberJid", textOf(data, jid, jidMax)),
+      };
+      if (told.status === undefined && told.numberJid === undefined) return;
+      waiting.set(instanceId, { ...waiting.get(instanceId), ...told });
       if (worker === undefined && retry === undefined) start();
     },
 
-    pending: (instanceId) => waiting.get(instanceId) ?? writing.get(instanceId),
+    pending: (instanceId) => ({ ...writing.get(instanceId), ...waiting.get(instanceId) }),
 
     async close() {
       closed = true;
@@ -66,4 +75,17 @@ export function createInstanceStatus({ store, logger }: { store: Store; logger: 
       if (waiting.size > 0) await write();
     },
   };
+}
+
+/** No member where there is no text, so that what was told before stays. */
+function member(name: keyof ReportedState, text: string | undefined): ReportedState {
+  return text === undefined ? {} : { [name]: text };
+}
+
+/** Of a JSON string with 1 to `max` characters. Its bytes are read only when it can be one. */
+function textOf(data: Uint8Array, range: Range | undefined, max: number): string | undefined {
+  if (range === undefined || range.end - range.start > max * escapedBytesMax + 2) return undefined;
+  const source = Buffer.from(data.buffer, data.byteOffset + range.start, range.end - range.start).toString();
+  const value: unknown = source.startsWith('"') ? JSON.parse(source) : undefined;
+  return typeof value === "string" && value.length > 0 && value.length <= max ? value : undefined;
 }

@@ -10,13 +10,20 @@ import { insertToken } from "./accounts.js";
 import { requireKey } from "./key-check.js";
 import type { Schema } from "./schema.js";
 import type { Sealer } from "./sealing.js";
-import type { Store } from "./store.js";
+import type { InstanceChoice, Store } from "./store.js";
 import { saveWebsocket, toWebsocket } from "./websockets.js";
 import { isStorable, isUuid, violated, type Write } from "./writing.js";
 
 type Instances = Pick<
   Store,
-  "findInstance" | "createInstance" | "listInstances" | "deleteInstance" | "rotateInstanceToken" | "setStatuses"
+  | "findInstance"
+  | "createInstance"
+  | "listInstances"
+  | "countInstances"
+  | "existingNames"
+  | "deleteInstance"
+  | "rotateInstanceToken"
+  | "setStates"
 >;
 
 export interface InstancesOptions {
@@ -62,20 +69,42 @@ export function createInstances({ db, write, sealer, accountInstanceQuota }: Ins
         return { id, accountId, name, token, ...(websocketFailure !== undefined && { websocketFailure }) };
       }),
 
-    async listInstances(accountId, { names, id } = {}) {
-      if (!isUuid(accountId) || (id !== undefined && !isUuid(id))) return [];
-      let query = db
-        .selectFrom("instance")
+    async listInstances(accountId, { after, limit, ...only } = {}) {
+      const chosen = choose(db, accountId, only);
+      if (chosen === undefined) return [];
+      let query = chosen
         .leftJoin("websocket", "websocket.instance_id", "instance.id")
         .select(kept)
-        .select(["instance.status", "websocket.enabled", "websocket.events", "websocket.media_base64"])
-        .where("account_id", "=", accountId);
-      if (names !== undefined) {
-        query = query.where("name", "=", sql<string>`any(${names.filter(isStorable)}::text[])`);
+        .select(["instance.status", "instance.number_jid", "instance.seq"])
+        .select(["websocket.enabled", "websocket.events", "websocket.media_base64"])
+        .select(sql<string>`(extract(epoch from instance.created_at) * 1000000)::bigint`.as("created_us"));
+      if (after !== undefined) {
+        query = query.where(
+          sql<boolean>`(instance.created_at, instance.seq) > (
+            timestamptz 'epoch' + ${after.createdAt}::bigint * interval '1 microsecond', ${after.seq}::bigint)`,
+        );
       }
-      if (id !== undefined) query = query.where("id", "=", id);
+      if (limit !== undefined) query = query.limit(limit);
       const rows = await query.orderBy("instance.created_at").orderBy("instance.seq").execute();
-      return rows.map((row) => ({ instance: open(row), status: row.status, websocket: toWebsocket(row) }));
+      return rows.map((row) => ({
+        instance: open(row),
+        status: row.status,
+        numberJid: row.number_jid ?? undefined,
+        websocket: toWebsocket(row),
+        position: { createdAt: row.created_us, seq: row.seq },
+      }));
+    },
+
+    async countInstances(accountId, only = {}) {
+      const counted = await choose(db, accountId, only)
+        ?.select((eb) => eb.fn.countAll<string>().as("count"))
+        .executeTakeFirstOrThrow();
+      return Number(counted?.count ?? 0);
+    },
+
+    async existingNames(accountId, names) {
+      const rows = await choose(db, accountId, { names })?.select("instance.name").execute();
+      return new Set(rows?.map(({ name }) => name));
     },
 
     async deleteInstance(id) {
@@ -110,22 +139,41 @@ export function createInstances({ db, write, sealer, accountInstanceQuota }: Ins
       });
     },
 
-    async setStatuses(statuses) {
-      const rows = [...statuses].filter(([id, status]) => isUuid(id) && isStorable(status));
+    async setStates(states) {
+      const rows = [...states].filter(([id]) => isUuid(id));
       if (rows.length === 0) return;
+      const storable = (text: string | undefined) => (text !== undefined && isStorable(text) ? text : null);
       const ids = rows.map(([id]) => id);
-      const values = rows.map(([, status]) => status);
+      const values = rows.map(([, { status }]) => storable(status));
+      const jids = rows.map(([, { numberJid }]) => storable(numberJid));
       // Locked in one order on every node, so that two nodes can not wait for each other.
       await sql`
-        with given as (select * from unnest(${ids}::uuid[], ${values}::text[]) as given (id, status)),
+        with given as (
+          select * from unnest(${ids}::uuid[], ${values}::text[], ${jids}::text[]) as given (id, status, number_jid)
+        ),
         locked as (select id from instance where id = any(${ids}::uuid[]) order by id for no key update)
-        update instance set status = given.status from given, locked
-        where instance.id = locked.id and instance.id = given.id and instance.status <> given.status`.execute(db);
+        update instance set
+          status = coalesce(given.status, instance.status),
+          number_jid = coalesce(given.number_jid, instance.number_jid)
+        from given, locked
+        where instance.id = locked.id and instance.id = given.id
+          and (instance.status <> given.status or instance.number_jid is distinct from
+            coalesce(given.number_jid, instance.number_jid))`.execute(db);
     },
   };
 }
 
 const kept = ["instance.id", "instance.account_id", "instance.name", "instance.token_sealed"] as const;
+
+/** Undefined where no row can match. */
+function choose(db: Kysely<Schema>, accountId: string, { names, id }: InstanceChoice) {
+  if (!isUuid(accountId) || (id !== undefined && !isUuid(id))) return undefined;
+  let query = db.selectFrom("instance").where("instance.account_id", "=", accountId);
+  if (names !== undefined) {
+    query = query.where("instance.name", "=", sql<string>`any(${names.filter(isStorable)}::text[])`);
+  }
+  return id === undefined ? query : query.where("instance.id", "=", id);
+}
 
 interface InstanceRow {
   id: string;

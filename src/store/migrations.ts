@@ -62,6 +62,12 @@ export const migrations: Record<string, Migration> = {
         )`.execute(db);
     },
   },
+  "0003_instance_list": {
+    async up(db) {
+      await sql`alter table instance add column number_jid text`.execute(db);
+      await sql`create index instance_order on instance (account_id, created_at, seq)`.execute(db);
+    },
+  },
 };
 
 export async function migrate(db: Kysely<unknown>): Promise<void> {

@@ -20,6 +20,7 @@ interface InstanceTable {
   token_sealed: Buffer;
   status: ColumnType<string, string | undefined, string>;
   created_at: DatabaseTime;
+  number_jid: ColumnType<string | null, never, string>;
   /** Breaks ties of `created_at`. */
   seq: GeneratedAlways<string>;
 }

@@ -17,7 +17,33 @@ export interface InstanceListing {
   readonly instance: Instance;
   /** `data.state` of its last `instance.state` event; `disconnected` before the first. */
   readonly status: string;
+  /** `data.jid` of its last `instance.state` event that had one. */
+  readonly numberJid: string | undefined;
   readonly websocket: Websocket | undefined;
+  readonly position: ListPosition;
+}
+
+/** Where an instance stands among those of its account; numbers of 64 bits, as text. */
+export interface ListPosition {
+  /** In microseconds since 1970. */
+  readonly createdAt: string;
+  readonly seq: string;
+}
+
+export interface InstanceChoice {
+  readonly names?: readonly string[] | undefined;
+  readonly id?: string | undefined;
+}
+
+export interface InstancePage extends InstanceChoice {
+  readonly after?: ListPosition | undefined;
+  readonly limit?: number | undefined;
+}
+
+/** What `instance.state` events have told of an instance. */
+export interface ReportedState {
+  readonly status?: string;
+  readonly numberJid?: string;
 }
 
 export interface NewInstance {
@@ -51,14 +77,17 @@ export interface Store {
    * configuration is saved with the instance; one that the database refuses is left out.
    */
   createInstance(instance: NewInstance): Promise<CreatedInstance>;
-  /** Oldest first; all of the account, or those with these names or this id. */
-  listInstances(accountId: string, only?: { names?: readonly string[]; id?: string }): Promise<InstanceListing[]>;
+  /** Oldest first; all of the account, or those with these names or this id, from a position on. */
+  listInstances(accountId: string, page?: InstancePage): Promise<InstanceListing[]>;
+  countInstances(accountId: string, only?: InstanceChoice): Promise<number>;
+  /** Of these names, the ones that instances of the account have. */
+  existingNames(accountId: string, names: readonly string[]): Promise<Set<string>>;
   /** Its configuration and token go with it. False: it was gone already. */
   deleteInstance(id: string): Promise<boolean>;
   /** The old token stops working; sockets opened with it close with 4001. Undefined: no such instance. */
   rotateInstanceToken(id: string): Promise<string | undefined>;
-  /** Records states of instances, by id. Unknown ids are skipped. */
-  setStatuses(statuses: ReadonlyMap<string, string>): Promise<void>;
+  /** Records states of instances, by id; what is absent stays. Unknown ids are skipped. */
+  setStates(states: ReadonlyMap<string, ReportedState>): Promise<void>;
 
   getWebsocket(instanceId: string): Promise<Websocket | undefined>;
   /** Replaces the configuration and returns what was persisted. Rejects with AppError INSTANCE_NOT_FOUND when the instance is gone. */

@@ -3,6 +3,7 @@
 import type { UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { AppError } from "../domain/errors.js";
 import type { Handler } from "../rpc/handlers.js";
+import { answerPieces } from "./answer-pieces.js";
 import { bodyStream } from "./body-stream.js";
 import { type Exchange, statusLine } from "./exchange.js";
 import type { HttpRequest } from "./uws.js";
@@ -73,48 +74,17 @@ async function respond(
         if (first === undefined || first.done) res.end("", exchange.last);
         else res.end(first.value, exchange.last);
       });
+      exchange.finish(status);
     } else {
-      await stream(exchange, aborted, start, [first.value, second.value], chunks as AsyncIterator<Uint8Array>);
+      const pieces = [first.value, second.value];
+      await answerPieces(exchange, status, start, joined(pieces, chunks as AsyncIterator<Uint8Array>), aborted);
     }
-    exchange.finish(status);
   } finally {
     await chunks?.return?.();
   }
 }
 
-async function stream(
-  exchange: Exchange,
-  aborted: AbortSignal,
-  start: () => void,
-  [first, second]: readonly [Uint8Array, Uint8Array],
-  rest: AsyncIterator<Uint8Array>,
-): Promise<void> {
-  const { res } = exchange;
-  let wake: (() => void) | undefined;
-  let writable = true;
-  // Registered once: a handler that registers itself anew from inside is not reliable in this uWebSockets.
-  res.onWritable(() => {
-    writable = true;
-    wake?.();
-    return true;
-  });
-  aborted.addEventListener("abort", () => wake?.());
-  res.cork(() => {
-    start();
-    writable = res.write(first);
-  });
-  for (let next: IteratorResult<Uint8Array> = { value: second }; !next.done; next = await rest.next()) {
-    const { value } = next;
-    if (!exchange.open) return;
-    if (!writable) {
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-    }
-    if (!exchange.open) return;
-    res.cork(() => {
-      writable = res.write(value);
-    });
-  }
-  if (exchange.open) res.cork(() => res.end(undefined, exchange.last));
+async function* joined(looked: readonly Uint8Array[], rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield* looked;
+  for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
 }

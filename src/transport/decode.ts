@@ -17,7 +17,7 @@ import { jsonRule } from "../json/json-error.js";
 import { isPlainString, scanMembers, textAt } from "../json/scan.js";
 import { decodeJson, parseJsonObject, wrongType } from "../rpc/decode-message.js";
 import { createNameCache } from "../wire/name-cache.js";
-import { isString, queryFields, type Route } from "./http-rule.js";
+import { isString, isStringList, queryFields, type Route } from "./http-rule.js";
 import type { RequestHead } from "./request.js";
 
 /** Throws on a body that is not what the route takes; a field of a wrong type is such a body too. */
@@ -37,11 +37,17 @@ export function compileDecode(route: Route): Decode {
 }
 
 function parseQuery(fields: readonly DescField[]): (head: RequestHead) => JsonObject {
-  const names = new Set(fields.flatMap((field) => [field.name, field.jsonName]));
+  const byName = new Map(fields.flatMap((field) => [[field.name, field] as const, [field.jsonName, field] as const]));
   return ({ query }) => {
     const json: JsonObject = {};
-    if (query === "" || names.size === 0) return json;
-    for (const [name, value] of new URLSearchParams(query)) if (names.has(name)) json[name] = value;
+    if (query === "" || byName.size === 0) return json;
+    for (const [name, value] of new URLSearchParams(query)) {
+      const field = byName.get(name);
+      if (field === undefined) continue;
+      const before = json[field.jsonName];
+      if (Array.isArray(before)) before.push(value);
+      else json[field.jsonName] = isStringList(field) ? [value] : value;
+    }
     return json;
   };
 }

@@ -107,16 +107,20 @@ export class Exchange implements Credentials {
 
   answer(status: number, body: string | Uint8Array, headers: readonly Header[] = [], contentType = json): void {
     if (!this.open) return;
-    const { res } = this;
     this.#cork(() => {
-      // uWebSockets writes "200 OK" by itself.
-      if (status !== 200) res.writeStatus(statusLine(status));
-      res.writeHeader("Content-Type", contentType);
-      this.#writeHeaders(headers);
+      this.writeHead(status, headers, contentType);
       if (this.head.method === "HEAD") this.#endEmpty();
-      else res.end(body, this.last);
+      else this.res.end(body, this.last);
     });
     this.finish(status);
+  }
+
+  /** For those who write a body of JSON to `res` themselves. */
+  writeHead(status: number, headers: readonly Header[] = [], contentType = json): void {
+    // uWebSockets writes "200 OK" by itself.
+    if (status !== 200) this.res.writeStatus(statusLine(status));
+    this.res.writeHeader("Content-Type", contentType);
+    this.#writeHeaders(headers);
   }
 
   /** Answers without a body. */

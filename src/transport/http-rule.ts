@@ -59,7 +59,12 @@ function compileRoute(method: DescMethodUnary, rule: HttpRule): Route {
     variable,
     hasBody: body === "*",
   };
-  if (!queryFields(route).every(isString)) throw unsupported(method, "a query parameter that is no string field");
+  if (!queryFields(route).every(isQueryField)) {
+    throw unsupported(
+      method,
+      "a query parameter that is neither a string, nor an integer of 32 bits, nor a list of strings",
+    );
+  }
   return route;
 }
 
@@ -75,6 +80,17 @@ function isUnary(method: DescMethod): method is DescMethodUnary {
 export function isString(field: DescField | undefined): boolean {
   return field?.fieldKind === "scalar" && field.scalar === ScalarType.STRING;
 }
+
+/** Its JSON form can be made of text, by itself or as often as it is given. */
+function isQueryField(field: DescField): boolean {
+  return isString(field) || isStringList(field) || (field.fieldKind === "scalar" && integers.has(field.scalar));
+}
+
+export function isStringList(field: DescField): boolean {
+  return field.fieldKind === "list" && field.listKind === "scalar" && field.scalar === ScalarType.STRING;
+}
+
+const integers: ReadonlySet<ScalarType> = new Set([ScalarType.INT32, ScalarType.UINT32]);
 
 function unsupported(method: DescMethod, what: string): Error {
   return new Error(`The google.api.http option of ${method.parent.typeName}.${method.name} asks for ${what}.`);

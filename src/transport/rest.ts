@@ -3,12 +3,15 @@
 import { type DescMethod, type Message, toJson } from "@bufbuild/protobuf";
 import { AppError } from "../domain/errors.js";
 import type { Admission, Api } from "../rpc/api.js";
+import { type Answer, LongAnswer } from "../rpc/long-answer.js";
+import { answerPieces } from "./answer-pieces.js";
 import { Body, type Whole } from "./body.js";
 import type { Header } from "./cors.js";
 import { compileDecode } from "./decode.js";
 import type { Exchange, Serve, Waited } from "./exchange.js";
 import { compileRoutes, type Route } from "./http-rule.js";
 import { instanceName } from "./instance-name.js";
+import { longJson } from "./long-json.js";
 
 /** Bodies of calls that carry no event end here. */
 export const bodyMaxBytes = 1024 * 1024;
@@ -45,7 +48,10 @@ function createServe(route: Route, api: Api, publishMaxBytes: number): RestRoute
         throw new AppError(carriesEvent ? "EVENT_TOO_LARGE" : "INVALID_REQUEST_BODY", tooLarge);
       return decode(head, instance, bytes);
     });
-    const answer = (message: Message): void => exchange.answer(...encode(message));
+    const answer = (answered: Answer): Waited => {
+      if (answered instanceof LongAnswer) return answerLong(exchange, route, answered);
+      return exchange.answer(...encode(answered));
+    };
     return called instanceof Promise ? called.then(answer) : answer(called);
   }
 
@@ -63,6 +69,14 @@ function createServe(route: Route, api: Api, publishMaxBytes: number): RestRoute
     const admitted = api.admit(method, exchange);
     return admitted instanceof Promise ? admitted.then(goOn) : goOn(admitted);
   };
+}
+
+function answerLong(exchange: Exchange, { method, policy }: Route, answer: LongAnswer): Promise<void> {
+  const aborted = new AbortController();
+  exchange.onAborted(() => aborted.abort());
+  const status = policy.successStatus || 200;
+  const start = (): void => exchange.writeHead(status);
+  return answerPieces(exchange, status, start, longJson(method.output, answer), aborted.signal);
 }
 
 const none: readonly Header[] = [];

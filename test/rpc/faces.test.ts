@@ -101,6 +101,7 @@ describe.each(faceNames)("%s", (faceName) => {
             token,
             status: "disconnected",
             connection: { state: "disconnected" },
+            websocket: { enabled: false, events: [], mediaBase64: false },
           },
         ],
       },

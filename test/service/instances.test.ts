@@ -21,7 +21,8 @@ beforeAll(async () => {
 afterAll(() => node.close());
 
 async function names(asked: string[], principal = account): Promise<string[]> {
-  return (await instances.list(principal, asked)).map(({ instance }) => instance.name);
+  const { listings } = await instances.list(principal, { names: asked, cursor: "" });
+  return listings.map(({ instance }) => instance.name);
 }
 
 describe("the list", () => {
@@ -37,8 +38,8 @@ describe("the list", () => {
   });
 
   it.each(["unknown", "One", "a\0b", "x".repeat(10_000)])("refuses the single unknown name %j", async (name) => {
-    await expect(instances.list(account, [name])).rejects.toMatchObject({ reason: "INSTANCE_NOT_FOUND" });
-    await expect(instances.list(account, [name, name])).rejects.toMatchObject({ reason: "INSTANCE_NOT_FOUND" });
+    await expect(names([name])).rejects.toMatchObject({ reason: "INSTANCE_NOT_FOUND" });
+    await expect(names([name, name])).rejects.toMatchObject({ reason: "INSTANCE_NOT_FOUND" });
   });
 
   it("shows an instance itself, whatever it asks for", async () => {
@@ -52,7 +53,7 @@ describe("the list", () => {
     const { token } = await node.store.createAccount({ name: "other" });
     const other = node.directory.principal(token) as Principal;
     expect(await names([], other)).toEqual([]);
-    await expect(instances.list(other, ["one"])).rejects.toMatchObject({ reason: "INSTANCE_NOT_FOUND" });
+    await expect(names(["one"], other)).rejects.toMatchObject({ reason: "INSTANCE_NOT_FOUND" });
   });
 });
 

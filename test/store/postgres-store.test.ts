@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AppError } from "../../src/domain/errors.js";
+import type { ReportedState } from "../../src/store/store.js";
 import { createTestDatabase, query, type TestDatabase } from "../support/postgres.js";
 import { type Node, openReadyNode } from "../support/store.js";
 
@@ -219,21 +220,22 @@ describe("instances", () => {
 
   it("keep the last state that was recorded, unknown ids skipped", async () => {
     const { id } = await node.store.createInstance({ accountId, name: "state" });
-    await node.store.setStatuses(
-      new Map([
-        [id, "qr_ready"],
-        [unknownId, "connected"],
-      ]),
-    );
-    await node.store.setStatuses(
-      new Map([
-        [id, "connected"],
-        ["nonsense", "x"],
-      ]),
-    );
-    await node.store.setStatuses(new Map([[id, "not storable \0"]]));
-    await node.store.setStatuses(new Map());
-    expect((await node.store.listInstances(accountId, { id }))[0]?.status).toBe("connected");
+    const states = (...told: [string, ReportedState][]) => node.store.setStates(new Map(told));
+    const jid = "5521970001122@s.whatsapp.net";
+    await states([id, { status: "qr_ready" }], [unknownId, { status: "connected" }]);
+    await states([id, { status: "connected", numberJid: jid }], ["nonsense", { status: "x" }]);
+    await states([id, { status: "not storable \0", numberJid: "\ud800" }]);
+    await states([id, {}]);
+    await states();
+    expect((await node.store.listInstances(accountId, { id }))[0]).toMatchObject({
+      status: "connected",
+      numberJid: jid,
+    });
+    await states([id, { status: "logged_out" }]);
+    expect((await node.store.listInstances(accountId, { id }))[0]).toMatchObject({
+      status: "logged_out",
+      numberJid: jid,
+    });
   });
 });
 

@@ -102,7 +102,7 @@ export const callTable: Record<string, Row> = {
   "a list of itself": row(
     listInstances,
     "deskToken",
-    () => ({ instanceName: "ignored" }),
+    () => ({ instanceName: ["ignored"] }),
     ({ desk, deskToken }) => ({
       success: true,
       message: "1 Instance found",
@@ -121,7 +121,7 @@ export const callTable: Record<string, Row> = {
   "a list of two names": row(
     listInstances,
     "account",
-    ({ desk, other }) => ({ instanceName: `${other},nobody's,${desk}` }),
+    ({ desk, other }) => ({ instanceName: [`${other},nobody's,${desk}`] }),
     ({ desk, other }) => ({
       success: true,
       message: "2 Instances found",
@@ -131,7 +131,7 @@ export const callTable: Record<string, Row> = {
   "a list of one unknown name": row(
     listInstances,
     "account",
-    () => ({ instanceName: "nobody's" }),
+    () => ({ instanceName: ["nobody's"] }),
     "INSTANCE_NOT_FOUND",
   ),
   "a name that is taken": row(createInstance, "account", ({ desk }) => ({ name: desk }), "INSTANCE_EXISTS"),

@@ -69,6 +69,7 @@ function method(rule: Rule, fields: Field[] = [], streaming = false): DescMethod
 
 const instance: Field = { name: "instance", type: Type.STRING };
 const flag: Field = { name: "flag", type: Type.BOOL };
+const queryRule = "a query parameter that is neither a string, nor an integer of 32 bits, nor a list of strings";
 
 describe("the contract", () => {
   it("has the routes that it promises", () => {
@@ -116,11 +117,11 @@ describe("a rule", () => {
       [{ name: "instance", type: Type.INT32 }],
     ],
     ["a path variable that is no string field", { pattern: { case: "get", value: "/a/{instance}" } }, []],
-    ["a query parameter that is no string field", { pattern: { case: "get", value: "/a" } }, [flag]],
+    [queryRule, { pattern: { case: "get", value: "/a" } }, [flag]],
     [
-      "a query parameter that is no string field",
+      queryRule,
       { pattern: { case: "get", value: "/a" } },
-      [{ name: "names", type: Type.STRING, label: Label.REPEATED }],
+      [{ name: "numbers", type: Type.UINT32, label: Label.REPEATED }],
     ],
   ];
 

@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file eventwire/v1/instance_service.proto.
  */
 export const file_eventwire_v1_instance_service: GenFile = /*@__PURE__*/
-  fileDesc("CiNldmVudHdpcmUvdjEvaW5zdGFuY2Vfc2VydmljZS5wcm90bxIMZXZlbnR3aXJlLnYxItECChVDcmVhdGVJbnN0YW5jZVJlcXVlc3QSbAoEbmFtZRgBIAEoCUJeukhbclkQARhkMkxeW15ccy9ceDAwLVx4MWZceDdmLVx4OWZdKFteL1x4MDAtXHgxZlx4N2YtXHg5Zl0qW15ccy9ceDAwLVx4MWZceDdmLVx4OWZdKT8kWgEuWgIuLhItCgV0b2tlbhgCIAEoCUIeukgb2AEBchYyFF5bXHgyMS1ceDdlXXsxLDEyOH0kEjEKEXdlYnNvY2tldF9lbmFibGVkGAMgASgLMhYuZ29vZ2xlLnByb3RvYnVmLlZhbHVlEjAKEHdlYnNvY2tldF9ldmVudHMYBCABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWUSNgoWd2Vic29ja2V0X21lZGlhX2Jhc2U2NBgFIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZSK8AgoWQ3JlYXRlSW5zdGFuY2VSZXNwb25zZRIPCgdzdWNjZXNzGAEgASgIEg8KB21lc3NhZ2UYAiABKAkSPwoIaW5zdGFuY2UYAyABKAsyLS5ldmVudHdpcmUudjEuQ3JlYXRlSW5zdGFuY2VSZXNwb25zZS5JbnN0YW5jZRIqCgl3ZWJzb2NrZXQYBCABKAsyFy5ldmVudHdpcmUudjEuV2Vic29ja2V0EjcKBGRhdGEYBSABKAsyKS5ldmVudHdpcmUudjEuQ3JlYXRlSW5zdGFuY2VSZXNwb25zZS5EYXRhGkMKCEluc3RhbmNlEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSDQoFdG9rZW4YAyABKAkSDgoGc3RhdHVzGAQgASgJGhUKBERhdGESDQoFdG9rZW4YASABKAkiLQoUTGlzdEluc3RhbmNlc1JlcXVlc3QSFQoNaW5zdGFuY2VfbmFtZRgBIAEoCSLNAgoVTGlzdEluc3RhbmNlc1Jlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCRI/CglpbnN0YW5jZXMYAyADKAsyLC5ldmVudHdpcmUudjEuTGlzdEluc3RhbmNlc1Jlc3BvbnNlLkluc3RhbmNlGrMBCghJbnN0YW5jZRIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEg0KBXRva2VuGAMgASgJEg4KBnN0YXR1cxgEIAEoCRJCCgpjb25uZWN0aW9uGAUgASgLMi4uZXZlbnR3aXJlLnYxLkxpc3RJbnN0YW5jZXNSZXNwb25zZS5Db25uZWN0aW9uEioKCXdlYnNvY2tldBgGIAEoCzIXLmV2ZW50d2lyZS52MS5XZWJzb2NrZXQaGwoKQ29ubmVjdGlvbhINCgVzdGF0ZRgBIAEoCSI0ChVEZWxldGVJbnN0YW5jZVJlcXVlc3QSGwoIaW5zdGFuY2UYASABKAlCCbpIBnIEEAEYZCKXAQoWRGVsZXRlSW5zdGFuY2VSZXNwb25zZRIPCgdzdWNjZXNzGAEgASgIEg8KB21lc3NhZ2UYAiABKAkSPwoIaW5zdGFuY2UYAyABKAsyLS5ldmVudHdpcmUudjEuRGVsZXRlSW5zdGFuY2VSZXNwb25zZS5JbnN0YW5jZRoaCghJbnN0YW5jZRIOCgZzdGF0dXMYASABKAkypQMKD0luc3RhbmNlU2VydmljZRKEAQoOQ3JlYXRlSW5zdGFuY2USIy5ldmVudHdpcmUudjEuQ3JlYXRlSW5zdGFuY2VSZXF1ZXN0GiQuZXZlbnR3aXJlLnYxLkNyZWF0ZUluc3RhbmNlUmVzcG9uc2UiJ6K7GAcIAhACGMkBgtPkkwIWOgEqIhEvYXBpL2luc3RhbmNlL25ldxJ8Cg1MaXN0SW5zdGFuY2VzEiIuZXZlbnR3aXJlLnYxLkxpc3RJbnN0YW5jZXNSZXF1ZXN0GiMuZXZlbnR3aXJlLnYxLkxpc3RJbnN0YW5jZXNSZXNwb25zZSIiorsYBAgDEAGC0+STAhQSEi9hcGkvaW5zdGFuY2UvbGlzdBKMAQoORGVsZXRlSW5zdGFuY2USIy5ldmVudHdpcmUudjEuRGVsZXRlSW5zdGFuY2VSZXF1ZXN0GiQuZXZlbnR3aXJlLnYxLkRlbGV0ZUluc3RhbmNlUmVzcG9uc2UiL6K7GAQIAhABgtPkkwIhKh8vYXBpL2luc3RhbmNlL2RlbGV0ZS97aW5zdGFuY2V9YgZwcm90bzM", [file_buf_validate_validate, file_eventwire_v1_policy, file_eventwire_v1_websocket_service, file_google_api_annotations, file_google_protobuf_struct]);
+  fileDesc("CiNldmVudHdpcmUvdjEvaW5zdGFuY2Vfc2VydmljZS5wcm90bxIMZXZlbnR3aXJlLnYxItECChVDcmVhdGVJbnN0YW5jZVJlcXVlc3QSbAoEbmFtZRgBIAEoCUJeukhbclkQARhkMkxeW15ccy9ceDAwLVx4MWZceDdmLVx4OWZdKFteL1x4MDAtXHgxZlx4N2YtXHg5Zl0qW15ccy9ceDAwLVx4MWZceDdmLVx4OWZdKT8kWgEuWgIuLhItCgV0b2tlbhgCIAEoCUIeukgb2AEBchYyFF5bXHgyMS1ceDdlXXsxLDEyOH0kEjEKEXdlYnNvY2tldF9lbmFibGVkGAMgASgLMhYuZ29vZ2xlLnByb3RvYnVmLlZhbHVlEjAKEHdlYnNvY2tldF9ldmVudHMYBCABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWUSNgoWd2Vic29ja2V0X21lZGlhX2Jhc2U2NBgFIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZSK8AgoWQ3JlYXRlSW5zdGFuY2VSZXNwb25zZRIPCgdzdWNjZXNzGAEgASgIEg8KB21lc3NhZ2UYAiABKAkSPwoIaW5zdGFuY2UYAyABKAsyLS5ldmVudHdpcmUudjEuQ3JlYXRlSW5zdGFuY2VSZXNwb25zZS5JbnN0YW5jZRIqCgl3ZWJzb2NrZXQYBCABKAsyFy5ldmVudHdpcmUudjEuV2Vic29ja2V0EjcKBGRhdGEYBSABKAsyKS5ldmVudHdpcmUudjEuQ3JlYXRlSW5zdGFuY2VSZXNwb25zZS5EYXRhGkMKCEluc3RhbmNlEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSDQoFdG9rZW4YAyABKAkSDgoGc3RhdHVzGAQgASgJGhUKBERhdGESDQoFdG9rZW4YASABKAkicgoUTGlzdEluc3RhbmNlc1JlcXVlc3QSIAoNaW5zdGFuY2VfbmFtZRgBIAMoCUIJukgGkgEDEOgHEh4KBWxpbWl0GAIgASgNQgq6SAcqBRjoBygBSACIAQESDgoGY3Vyc29yGAMgASgJQggKBl9saW1pdCLuAwoVTGlzdEluc3RhbmNlc1Jlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCRI/CglpbnN0YW5jZXMYAyADKAsyLC5ldmVudHdpcmUudjEuTGlzdEluc3RhbmNlc1Jlc3BvbnNlLkluc3RhbmNlEhgKC25leHRfY3Vyc29yGAQgASgJSACIAQESNgoEbWV0YRgFIAEoCzIoLmV2ZW50d2lyZS52MS5MaXN0SW5zdGFuY2VzUmVzcG9uc2UuTWV0YRqzAQoISW5zdGFuY2USCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRINCgV0b2tlbhgDIAEoCRIOCgZzdGF0dXMYBCABKAkSQgoKY29ubmVjdGlvbhgFIAEoCzIuLmV2ZW50d2lyZS52MS5MaXN0SW5zdGFuY2VzUmVzcG9uc2UuQ29ubmVjdGlvbhIqCgl3ZWJzb2NrZXQYBiABKAsyFy5ldmVudHdpcmUudjEuV2Vic29ja2V0GkMKCkNvbm5lY3Rpb24SDQoFc3RhdGUYASABKAkSFwoKbnVtYmVyX2ppZBgCIAEoCUgAiAEBQg0KC19udW1iZXJfamlkGhUKBE1ldGESDQoFdG90YWwYASABKA1CDgoMX25leHRfY3Vyc29yIjQKFURlbGV0ZUluc3RhbmNlUmVxdWVzdBIbCghpbnN0YW5jZRgBIAEoCUIJukgGcgQQARhkIpcBChZEZWxldGVJbnN0YW5jZVJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCRI/CghpbnN0YW5jZRgDIAEoCzItLmV2ZW50d2lyZS52MS5EZWxldGVJbnN0YW5jZVJlc3BvbnNlLkluc3RhbmNlGhoKCEluc3RhbmNlEg4KBnN0YXR1cxgBIAEoCTKlAwoPSW5zdGFuY2VTZXJ2aWNlEoQBCg5DcmVhdGVJbnN0YW5jZRIjLmV2ZW50d2lyZS52MS5DcmVhdGVJbnN0YW5jZVJlcXVlc3QaJC5ldmVudHdpcmUudjEuQ3JlYXRlSW5zdGFuY2VSZXNwb25zZSInorsYBwgCEAIYyQGC0+STAhY6ASoiES9hcGkvaW5zdGFuY2UvbmV3EnwKDUxpc3RJbnN0YW5jZXMSIi5ldmVudHdpcmUudjEuTGlzdEluc3RhbmNlc1JlcXVlc3QaIy5ldmVudHdpcmUudjEuTGlzdEluc3RhbmNlc1Jlc3BvbnNlIiKiuxgECAMQAYLT5JMCFBISL2FwaS9pbnN0YW5jZS9saXN0EowBCg5EZWxldGVJbnN0YW5jZRIjLmV2ZW50d2lyZS52MS5EZWxldGVJbnN0YW5jZVJlcXVlc3QaJC5ldmVudHdpcmUudjEuRGVsZXRlSW5zdGFuY2VSZXNwb25zZSIvorsYBAgCEAGC0+STAiEqHy9hcGkvaW5zdGFuY2UvZGVsZXRlL3tpbnN0YW5jZX1iBnByb3RvMw", [file_buf_validate_validate, file_eventwire_v1_policy, file_eventwire_v1_websocket_service, file_google_api_annotations, file_google_protobuf_struct]);
 
 /**
  * Asks for a new instance. Unknown members of the JSON form are ignored.
@@ -189,11 +189,26 @@ export const CreateInstanceResponse_DataSchema: GenMessage<CreateInstanceRespons
  */
 export type ListInstancesRequest = Message<"eventwire.v1.ListInstancesRequest"> & {
   /**
-   * Names to look for, comma-separated; empty means all. Ignored for a TokenInstance.
+   * Names to look for; empty means all. A value that is exactly the name of an instance is one name, any other is split
+   * at its commas. At most 1,000 values. Ignored for a TokenInstance.
    *
-   * @generated from field: string instance_name = 1;
+   * @generated from field: repeated string instance_name = 1;
    */
-  instanceName: string;
+  instanceName: string[];
+
+  /**
+   * How many instances the answer has at most, 1 to 1,000.
+   *
+   * @generated from field: optional uint32 limit = 2;
+   */
+  limit?: number | undefined;
+
+  /**
+   * `nextCursor` of the page before. Absent or empty: the list begins with the oldest instance.
+   *
+   * @generated from field: string cursor = 3;
+   */
+  cursor: string;
 };
 
 /**
@@ -217,7 +232,7 @@ export type ListInstancesResponse = Message<"eventwire.v1.ListInstancesResponse"
   success: boolean;
 
   /**
-   * `<N> Instances found`, or `1 Instance found`.
+   * `<N> Instances found`, or `1 Instance found`: on all pages together.
    *
    * @generated from field: string message = 2;
    */
@@ -229,6 +244,20 @@ export type ListInstancesResponse = Message<"eventwire.v1.ListInstancesResponse"
    * @generated from field: repeated eventwire.v1.ListInstancesResponse.Instance instances = 3;
    */
   instances: ListInstancesResponse_Instance[];
+
+  /**
+   * Where the next page begins, for `cursor`. Present when `limit` was given and there are more instances.
+   *
+   * @generated from field: optional string next_cursor = 4;
+   */
+  nextCursor?: string | undefined;
+
+  /**
+   * Present when `limit` was given.
+   *
+   * @generated from field: eventwire.v1.ListInstancesResponse.Meta meta = 5;
+   */
+  meta?: ListInstancesResponse_Meta | undefined;
 };
 
 /**
@@ -280,7 +309,7 @@ export type ListInstancesResponse_Instance = Message<"eventwire.v1.ListInstances
   connection?: ListInstancesResponse_Connection | undefined;
 
   /**
-   * The channel configuration; absent when it was never set.
+   * The channel configuration; disabled when it was never set.
    *
    * @generated from field: eventwire.v1.Websocket websocket = 6;
    */
@@ -306,6 +335,13 @@ export type ListInstancesResponse_Connection = Message<"eventwire.v1.ListInstanc
    * @generated from field: string state = 1;
    */
   state: string;
+
+  /**
+   * `data.jid` of the last `instance.state` event that had one of 1 to 128 characters; absent before the first.
+   *
+   * @generated from field: optional string number_jid = 2;
+   */
+  numberJid?: string | undefined;
 };
 
 /**
@@ -314,6 +350,27 @@ export type ListInstancesResponse_Connection = Message<"eventwire.v1.ListInstanc
  */
 export const ListInstancesResponse_ConnectionSchema: GenMessage<ListInstancesResponse_Connection> = /*@__PURE__*/
   messageDesc(file_eventwire_v1_instance_service, 3, 1);
+
+/**
+ * What is true of the whole list.
+ *
+ * @generated from message eventwire.v1.ListInstancesResponse.Meta
+ */
+export type ListInstancesResponse_Meta = Message<"eventwire.v1.ListInstancesResponse.Meta"> & {
+  /**
+   * How many instances there are on all pages together.
+   *
+   * @generated from field: uint32 total = 1;
+   */
+  total: number;
+};
+
+/**
+ * Describes the message eventwire.v1.ListInstancesResponse.Meta.
+ * Use `create(ListInstancesResponse_MetaSchema)` to create a new message.
+ */
+export const ListInstancesResponse_MetaSchema: GenMessage<ListInstancesResponse_Meta> = /*@__PURE__*/
+  messageDesc(file_eventwire_v1_instance_service, 3, 2);
 
 /**
  * Asks for the end of an instance.
@@ -419,7 +476,11 @@ export const InstanceService: GenService<{
   /**
    * Lists the instances of the account in the order of their creation; a TokenInstance sees only its own.
    *
-   * Errors: UNAUTHENTICATED `Invalid token`, NOT_FOUND `Instance not found` when exactly one name was asked for and no
+   * Page by page with `limit` and `cursor`. Without `limit` REST answers all of them, however many there are; one that is
+   * created or deleted while a long list is sent may be missing from it or from its count. Over Connect and gRPC a call
+   * without `limit` is refused when there are more than 1,000, since an answer is one message there.
+   *
+   * Errors: INVALID_ARGUMENT `Invalid request body`, UNAUTHENTICATED `Invalid token`, NOT_FOUND `Instance not found` when exactly one name was asked for and no
    * instance has it, RESOURCE_EXHAUSTED `Rate limit exceeded. Try again later.`, INTERNAL `Failed to list instances`.
    *
    * @generated from rpc eventwire.v1.InstanceService.ListInstances

@@ -1,0 +1,118 @@
+/** Lists the instances of an account, a slice at a time: a list may be longer than one turn of the event loop can carry. */
+
+import { AppError } from "../domain/errors.js";
+import type { Principal } from "../domain/instance.js";
+import type { InstanceChoice, InstanceListing, ListPosition, Store } from "../store/store.js";
+import { failingAs } from "./failure.js";
+import type { InstanceStatus } from "./instance-status.js";
+import { readCursor, writeCursor } from "./list-cursor.js";
+import { createTurns } from "./turns.js";
+
+/** Reading and encoding one takes some milliseconds. */
+const sliceRows = 250;
+/** Longer lists are answered slice by slice. */
+const wholeMax = 1_000;
+const namesMax = 10_000;
+/** Names have at most 100 characters; one character is at most two of JavaScript's. */
+const nameLengthMax = 200;
+
+export interface ListQuestion {
+  /** Names to look for, as they were given: see `splitNames`. */
+  readonly names: readonly string[];
+  /** 1 to 1,000; undefined is all. */
+  readonly limit?: number | undefined;
+  /** Of an earlier page; empty is the begin. */
+  readonly cursor: string;
+}
+
+export interface InstanceList {
+  /** On all pages together. */
+  readonly total: number;
+  readonly listings: readonly InstanceListing[];
+  /** Where there is a limit, and more beyond it. */
+  readonly nextCursor: string | undefined;
+  /** What follows where there is no limit: read while it is taken, so no more than a slice is in memory. */
+  readonly rest: AsyncIterable<readonly InstanceListing[]> | undefined;
+}
+
+export type ListInstances = (principal: Principal, question: ListQuestion) => Promise<InstanceList>;
+
+export function createInstanceList({ store, status }: { store: Store; status: InstanceStatus }): ListInstances {
+  /** Many lists at once take turns, so that together they hold no turn longer and no more memory than one. */
+  const turns = createTurns();
+
+  async function read(accountId: string, only: InstanceChoice, after: ListPosition | undefined, limit: number) {
+    const page = { ...only, after, limit };
+    const listings = await turns.take(() => failingAs("LIST_INSTANCES_FAILED", store.listInstances(accountId, page)));
+    return listings.map((listing) => ({ ...listing, ...status.pending(listing.instance.id) }));
+  }
+
+  async function* slices(accountId: string, only: InstanceChoice, after: ListPosition | undefined, max: number) {
+    for (let left = max; left > 0; ) {
+      const asked = Math.min(left, sliceRows);
+      const listings = await read(accountId, only, after, asked);
+      if (listings.length > 0) yield listings;
+      if (listings.length < asked) return;
+      left -= asked;
+      after = listings.at(-1)?.position;
+    }
+  }
+
+  /** A value that is the exact name of an instance is one name; any other is split at its commas. */
+  async function splitNames(accountId: string, values: readonly string[]): Promise<string[]> {
+    const exact = values.filter((value) => value.includes(",") && isPossibleName(value));
+    const known =
+      exact.length === 0 ? new Set() : await failingAs("LIST_INSTANCES_FAILED", store.existingNames(accountId, exact));
+    const names = values.flatMap((value) =>
+      known.has(value)
+        ? [value]
+        : value
+            .split(",")
+            // No name begins or ends with a space, so `a, b` reads as it is meant.
+            .map((name) => name.trim())
+            .filter((name) => name !== ""),
+    );
+    const asked = [...new Set(names)];
+    if (asked.length > namesMax) {
+      const rule = `must hold at most ${namesMax.toLocaleString("en")} names`;
+      throw new AppError("INVALID_REQUEST_BODY", { field: "instanceName", rule });
+    }
+    return asked;
+  }
+
+  async function choose({ kind, id, accountId }: Principal, values: readonly string[]): Promise<InstanceChoice> {
+    if (kind === "instance") return { id };
+    const asked = await splitNames(accountId, values);
+    return asked.length === 0 ? {} : { names: asked };
+  }
+
+  return async (principal, { names: values, limit, cursor }) => {
+    const { accountId } = principal;
+    const begin = readCursor(cursor);
+    const { names, id } = await choose(principal, values);
+    const only = { names: names?.filter(isPossibleName), id };
+    const wanted = limit ?? wholeMax;
+    // One more tells whether there are more.
+    const found: InstanceListing[] = [];
+    for await (const slice of slices(accountId, only, begin, wanted + 1)) found.push(...slice);
+    const more = found.length > wanted;
+    const listings = more ? found.slice(0, wanted) : found;
+    const last = listings.at(-1)?.position;
+    const total =
+      more || begin !== undefined
+        ? await failingAs("LIST_INSTANCES_FAILED", store.countInstances(accountId, only))
+        : listings.length;
+    if (names?.length === 1 && total === 0) throw new AppError("INSTANCE_NOT_FOUND");
+    return {
+      total,
+      listings,
+      nextCursor: more && limit !== undefined && last !== undefined ? writeCursor(last) : undefined,
+      rest: more && limit === undefined ? slices(accountId, only, last, Number.POSITIVE_INFINITY) : undefined,
+    };
+  };
+}
+
+/** PostgreSQL has no text with U+0000: asking for one would be an error, not an answer. */
+export function isPossibleName(name: string): boolean {
+  return name.length > 0 && name.length <= nameLengthMax && !name.includes("\0");
+}

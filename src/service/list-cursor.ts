@@ -1,0 +1,18 @@
+/** Where a page of a list begins, as text that clients hand back. */
+
+import { AppError } from "../domain/errors.js";
+import type { ListPosition } from "../store/store.js";
+
+export function writeCursor({ createdAt, seq }: ListPosition): string {
+  return Buffer.from(`${createdAt}.${seq}`).toString("base64url");
+}
+
+/** Undefined for an empty one: the list begins. Throws INVALID_REQUEST_BODY for what `writeCursor` has not made. */
+export function readCursor(cursor: string): ListPosition | undefined {
+  if (cursor === "") return undefined;
+  const [, createdAt, seq] = /^(\d{1,17})\.(\d{1,18})$/.exec(Buffer.from(cursor, "base64url").toString("latin1")) ?? [];
+  if (createdAt === undefined || seq === undefined || writeCursor({ createdAt, seq }) !== cursor) {
+    throw new AppError("INVALID_REQUEST_BODY", { field: "cursor", rule: "must be the nextCursor of an answer" });
+  }
+  return { createdAt, seq };
+}

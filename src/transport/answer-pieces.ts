@@ -1,0 +1,59 @@
+/** Writes an answer piece by piece, no faster than its client reads. */
+
+import type { Exchange } from "./exchange.js";
+
+/**
+ * `start` writes the status and the headers, with the first piece. Where making a piece fails the connection is cut, so that
+ * nobody takes a part for the whole.
+ */
+export async function answerPieces(
+  exchange: Exchange,
+  status: number,
+  start: () => void,
+  pieces: AsyncIterable<Uint8Array | string>,
+  aborted: AbortSignal,
+): Promise<void> {
+  const { res } = exchange;
+  let wake: (() => void) | undefined;
+  let writable = true;
+  let started = false;
+  const write = (piece: Uint8Array | string): void => {
+    res.cork(() => {
+      if (!started) begin();
+      writable = res.write(piece);
+    });
+  };
+  function begin(): void {
+    started = true;
+    start();
+  }
+  // Registered once: a handler that registers itself anew from inside is not reliable in this uWebSockets.
+  res.onWritable(() => {
+    writable = true;
+    wake?.();
+    return true;
+  });
+  aborted.addEventListener("abort", () => wake?.());
+  try {
+    for await (const piece of pieces) {
+      if (!exchange.open) return;
+      if (!writable) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+      if (!exchange.open) return;
+      write(piece);
+    }
+  } catch (error) {
+    if (!started) throw error;
+    if (exchange.open) res.close();
+    return;
+  }
+  if (!exchange.open) return;
+  res.cork(() => {
+    if (!started) begin();
+    res.end(undefined, exchange.last);
+  });
+  exchange.finish(status);
+}
