@@ -1,10 +1,20 @@
-/** `eventwire account …`: makes, lists and revokes accounts. */
+/** `eventwire account …`: makes, lists and revokes accounts, and changes their tokens. */
 
 import type { Command } from "commander";
-import { type CommandLine, chooseAccount, group, jsonOption, runCommand, table, tokenOption } from "./command.js";
+import {
+  type CommandLine,
+  chooseAccount,
+  graceOption,
+  group,
+  jsonOption,
+  runCommand,
+  showGrace,
+  table,
+  tokenOption,
+} from "./command.js";
 
 export function addAccountCommands(program: Command, line: CommandLine): void {
-  const account = group(program, "account", "make, list and revoke accounts");
+  const account = group(program, "account", "make, list and revoke accounts, and change their tokens");
 
   account
     .command("create")
@@ -43,6 +53,34 @@ export function addAccountCommands(program: Command, line: CommandLine): void {
               revokedAt?.toISOString() ?? "",
             ]),
           ),
+      ),
+    );
+
+  account
+    .command("rotate")
+    .description(
+      "give an account a new token and print it, only this once; sockets opened with the old one close at its end",
+    )
+    .argument("<account>", "its id or its name")
+    .addOption(graceOption())
+    .addOption(jsonOption())
+    .action((wanted: string, { json, grace }: { json?: boolean; grace: number }) =>
+      runCommand(
+        line,
+        json,
+        async (store) => {
+          const { id, name, isDefault } = await chooseAccount(store, wanted);
+          const token = await store.rotateAccountToken(id, grace);
+          if (token === undefined) throw new Error(`There is no account ${wanted}.`);
+          return { id, name, isDefault, token };
+        },
+        ({ id, name, isDefault, token }) => [
+          `account  ${name}`,
+          `id       ${id}`,
+          `token    ${token}`,
+          ...showGrace(grace),
+          ...(isDefault ? ["Where ACCOUNT_TOKEN is set, set it to this token before the next start."] : []),
+        ],
       ),
     );
 

@@ -39,6 +39,25 @@ export function tokenOption(shortest: number): Option {
   });
 }
 
+const unitMs: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const graceMsMax = 7 * 86_400_000;
+
+/** In milliseconds. */
+export function graceOption(): Option {
+  const meaning = "how long the old token still works, up to 7d: sockets opened with it close at the end";
+  return new Option("--grace <time>", meaning).default(0, "0").argParser((text) => {
+    const [, amount, unit = "s"] = /^(\d{1,9})([smhd])$|^0$/.exec(text) ?? [];
+    const ms = Number(amount ?? 0) * (unitMs[unit] ?? 0);
+    if ((amount !== undefined || text === "0") && ms <= graceMsMax) return ms;
+    throw new InvalidArgumentError("It must be a number with the unit s, m, h or d, such as 10m, and at most 7d.");
+  });
+}
+
+/** What is to be known of the old token. */
+export function showGrace(graceMs: number): string[] {
+  return graceMs === 0 ? [] : [`until    ${new Date(Date.now() + graceMs).toISOString()} the old token works too`];
+}
+
 export function group(program: Command, name: string, description: string): Command {
   return program.command(name).description(description);
 }

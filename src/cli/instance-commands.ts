@@ -6,10 +6,12 @@ import type { Store } from "../store/store.js";
 import {
   type CommandLine,
   chooseAccount,
+  graceOption,
   group,
   jsonOption,
   parseInstanceName,
   runCommand,
+  showGrace,
   table,
   tokenOption,
 } from "./command.js";
@@ -67,21 +69,24 @@ export function addInstanceCommands(program: Command, line: CommandLine): void {
 
   instance
     .command("rotate")
-    .description("give an instance a new token and print it; sockets opened with the old one close with 4001")
+    .description(
+      "give an instance a new token and print it; sockets opened with the old one close with 4001 at its end",
+    )
     .argument("<name>")
     .addOption(accountOption())
+    .addOption(graceOption())
     .addOption(jsonOption())
-    .action((name: string, { account, json }: Options) =>
+    .action((name: string, { account, json, grace }: Options & { grace: number }) =>
       runCommand(
         line,
         json,
         async (store) => {
           const found = await findInstance(store, account, name);
-          const token = await store.rotateInstanceToken(found.id);
+          const token = await store.rotateInstanceToken(found.id, grace);
           if (token === undefined) throw new Error(`There is no instance ${name}.`);
           return { ...found, token };
         },
-        showToken,
+        (rotated) => [...showToken(rotated), ...showGrace(grace)],
       ),
     );
 

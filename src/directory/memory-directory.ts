@@ -17,6 +17,7 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): Replica {
   const listeners: DirectoryListener[] = [];
   const queue = createReadQueue();
   const opener: { open: OpenToken } = { open: () => "" };
+  const unreadable = new Set<string>();
   let ready = false;
   /** Counts the readings of everything. */
   let reading = 0;
@@ -29,6 +30,17 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): Replica {
         logger.error({ err: error }, "a listener of the directory failed");
       }
     }
+  }
+
+  /** One damaged row must not keep the others from being served. It is told once. */
+  function readable(entry: InstanceEntry | undefined): InstanceEntry | undefined {
+    if (entry === undefined) return undefined;
+    const opens = entry.opens((err) => {
+      if (!unreadable.has(entry.id))
+        logger.error({ err, instanceId: entry.id }, "the instance is left out: its token can not be decrypted");
+      unreadable.add(entry.id);
+    });
+    return opens ? entry : undefined;
   }
 
   function applyAccount({ id, tokenHash, retiring }: AccountRecord): void {
@@ -122,8 +134,8 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): Replica {
     },
 
     principal: (token) => tokens.principal(token),
-    instance: (accountId, name) => accounts.get(accountId)?.instances.get(name),
-    instanceById: (id) => instances.get(id),
+    instance: (accountId, name) => readable(accounts.get(accountId)?.instances.get(name)),
+    instanceById: (id) => readable(instances.get(id)),
     listen: (listener) => void listeners.push(listener),
 
     reload: (reader) =>

@@ -1,6 +1,5 @@
 /** Accounts and instances in memory, each with its token. There may be a million of them: they have few fields. */
 
-import { AppError } from "../domain/errors.js";
 import type { Instance, Principal } from "../domain/instance.js";
 import type { Websocket } from "../domain/websocket.js";
 import type { Entry } from "./directory.js";
@@ -80,9 +79,20 @@ export class InstanceEntry implements Entry {
     return "instance";
   }
 
+  /** Of an entry that `opens`. */
   get instance(): Instance {
     this.#instance ??= { id: this.id, accountId: this.account.id, name: this.name, token: this.#open() };
     return this.#instance;
+  }
+
+  /** Whether its token can be decrypted; `failed` hears why not. */
+  opens(failed: (error: unknown) => void): boolean {
+    try {
+      return this.instance !== undefined;
+    } catch (error) {
+      failed(error);
+      return false;
+    }
   }
 
   /** Another name, another token, or both. */
@@ -93,11 +103,7 @@ export class InstanceEntry implements Entry {
   }
 
   #open(): string {
-    try {
-      return this.account.opener.open(Buffer.from(this.sealed, "latin1"), this.id);
-    } catch (cause) {
-      throw new AppError("GET_INSTANCE_FAILED", { cause });
-    }
+    return this.account.opener.open(Buffer.from(this.sealed, "latin1"), this.id);
   }
 }
 

@@ -2,13 +2,13 @@
 
 import { randomUUID } from "node:crypto";
 import type { Kysely, Transaction } from "kysely";
-import { AppError } from "../domain/errors.js";
-import { generateToken, hashToken } from "../domain/token.js";
+import { generateToken } from "../domain/token.js";
 import type { Schema } from "./schema.js";
 import type { Account, Store } from "./store.js";
-import { isUuid, violated, type Write } from "./writing.js";
+import { insertToken, replaceToken } from "./tokens.js";
+import { isUuid, type Write } from "./writing.js";
 
-type Accounts = Pick<Store, "createAccount" | "listAccounts" | "revokeAccount">;
+type Accounts = Pick<Store, "createAccount" | "listAccounts" | "revokeAccount" | "rotateAccountToken">;
 
 export function createAccounts({ db, write }: { db: Kysely<Schema>; write: Write }): Accounts {
   return {
@@ -38,20 +38,39 @@ export function createAccounts({ db, write }: { db: Kysely<Schema>; write: Write
         return revoked !== undefined;
       });
     },
+
+    async rotateAccountToken(id, graceMs = 0) {
+      if (!isUuid(id)) return undefined;
+      return write(async (transaction, touch) => {
+        const found = await transaction
+          .selectFrom("account")
+          .select("id")
+          .where("id", "=", id)
+          .where("revoked_at", "is", null)
+          .forUpdate()
+          .executeTakeFirst();
+        if (found === undefined) return undefined;
+        const token = generateToken("account");
+        await replaceToken(transaction, token, { accountId: id }, graceMs);
+        touch({ kind: "account", id });
+        return token;
+      });
+    },
   };
 }
 
-const shown = ["id", "name", "created_at", "revoked_at"] as const;
+const shown = ["id", "name", "is_default", "created_at", "revoked_at"] as const;
 
 interface Row {
   id: string;
   name: string;
+  is_default: boolean;
   created_at: Date;
   revoked_at: Date | null;
 }
 
-function toAccount({ id, name, created_at, revoked_at }: Row): Account {
-  return { id, name, createdAt: created_at, revokedAt: revoked_at ?? undefined };
+function toAccount({ id, name, is_default, created_at, revoked_at }: Row): Account {
+  return { id, name, isDefault: is_default, createdAt: created_at, revokedAt: revoked_at ?? undefined };
 }
 
 export async function insertAccount(
@@ -63,19 +82,6 @@ export async function insertAccount(
     .values({ id: randomUUID(), name, is_default: isDefault })
     .returning(shown)
     .executeTakeFirstOrThrow();
-  await insertToken(transaction, { hash: hashToken(token), account_id: row.id });
+  await insertToken(transaction, token, { accountId: row.id });
   return toAccount(row);
-}
-
-/** A token has one owner, of whatever kind. */
-export async function insertToken(
-  transaction: Transaction<Schema>,
-  token: { hash: Buffer; account_id: string; instance_id?: string },
-): Promise<void> {
-  try {
-    await transaction.insertInto("token").values(token).execute();
-  } catch (error) {
-    if (violated(error) === "token_hash") throw new AppError("TOKEN_IN_USE", { cause: error });
-    throw error;
-  }
 }

@@ -8,6 +8,7 @@ import type { Websocket } from "../domain/websocket.js";
 import { requireKey } from "./key-check.js";
 import type { Schema } from "./schema.js";
 import type { Sealer } from "./sealing.js";
+import { selectRetiring, toRetiring } from "./tokens.js";
 
 export interface DirectoryReaderOptions {
   readonly db: Kysely<Schema>;
@@ -40,6 +41,7 @@ export function createDirectoryReader({ db, sealer, logger }: DirectoryReaderOpt
     name: row.name,
     sealed: row.token_sealed,
     tokenHash: row.hash,
+    retiring: toRetiring(row.retiring),
     websocket: toWebsocket(row.channel),
   });
 
@@ -54,8 +56,8 @@ export function createDirectoryReader({ db, sealer, logger }: DirectoryReaderOpt
         .execute();
       try {
         await requireKey(transaction, sealer);
-        for await (const rows of pagesOf<AccountRecord>(transaction, selectAccounts(transaction)))
-          yield accountsPage(rows);
+        for await (const rows of pagesOf<AccountRow>(transaction, selectAccounts(transaction)))
+          yield accountsPage(rows.map(toAccount));
         const all = selectInstances(transaction)
           .innerJoin("account", "account.id", "instance.account_id")
           .where("account.revoked_at", "is", null);
@@ -66,7 +68,10 @@ export function createDirectoryReader({ db, sealer, logger }: DirectoryReaderOpt
       }
     },
 
-    readAccount: (id) => selectAccounts(db).where("account.id", "=", id).executeTakeFirst(),
+    async readAccount(id) {
+      const row = await selectAccounts(db).where("account.id", "=", id).executeTakeFirst();
+      return row && toAccount(row);
+    },
 
     async readInstance(id) {
       const row = await selectInstances(db).where("instance.id", "=", id).executeTakeFirst();
@@ -115,9 +120,22 @@ function selectAccounts(source: Source) {
   return source
     .selectFrom("account")
     .innerJoin("token", (join) => join.onRef("token.account_id", "=", "account.id").on("token.instance_id", "is", null))
-    .select(["account.id", "token.hash as tokenHash"])
+    .select(["account.id", "token.hash"])
+    .select(selectRetiring(sql`retiring.account_id = account.id and retiring.instance_id is null`))
     .where("account.revoked_at", "is", null);
 }
+
+interface AccountRow {
+  id: string;
+  hash: Buffer;
+  retiring: string | null;
+}
+
+const toAccount = ({ id, hash, retiring }: AccountRow): AccountRecord => ({
+  id,
+  tokenHash: hash,
+  retiring: toRetiring(retiring),
+});
 
 interface InstanceRow {
   id: string;
@@ -125,6 +143,7 @@ interface InstanceRow {
   name: string;
   token_sealed: Buffer;
   hash: Buffer;
+  retiring: string | null;
   /** JSON: enabled, mediaBase64, events. Null where it was never configured. */
   channel: string | null;
 }
@@ -135,6 +154,7 @@ function selectInstances(source: Source) {
     .innerJoin("token", "token.instance_id", "instance.id")
     .leftJoin("websocket", "websocket.instance_id", "instance.id")
     .select(["instance.id", "instance.account_id", "instance.name", "instance.token_sealed", "token.hash"])
+    .select(selectRetiring(sql`retiring.instance_id = instance.id`))
     .select(
       sql<string | null>`case when websocket.instance_id is not null then
         json_build_array(websocket.enabled, websocket.media_base64, websocket.events)::text end`.as("channel"),

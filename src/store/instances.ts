@@ -4,13 +4,13 @@ import { randomUUID } from "node:crypto";
 import { type Kysely, sql, type Transaction } from "kysely";
 import { AppError } from "../domain/errors.js";
 import type { Instance } from "../domain/instance.js";
-import { generateToken, hashToken } from "../domain/token.js";
+import { generateToken } from "../domain/token.js";
 import type { Websocket } from "../domain/websocket.js";
-import { insertToken } from "./accounts.js";
 import { requireKey } from "./key-check.js";
 import type { Schema } from "./schema.js";
 import type { Sealer } from "./sealing.js";
 import type { InstanceChoice, Store } from "./store.js";
+import { insertToken, replaceToken } from "./tokens.js";
 import { saveWebsocket, toWebsocket } from "./websockets.js";
 import { isStorable, isUuid, violated, type Write } from "./writing.js";
 
@@ -60,7 +60,7 @@ export function createInstances({ db, write, sealer, accountInstanceQuota }: Ins
         await requireKey(transaction, sealer);
         const id = randomUUID();
         await insertInstance(transaction, { id, accountId, name, tokenSealed: sealer.seal(token, id) });
-        await insertToken(transaction, { hash: hashToken(token), account_id: accountId, instance_id: id });
+        await insertToken(transaction, token, { accountId, instanceId: id });
         if (accountInstanceQuota > 0 && (await countInstances(transaction, accountId)) > accountInstanceQuota) {
           throw new AppError("QUOTA_EXCEEDED");
         }
@@ -117,7 +117,7 @@ export function createInstances({ db, write, sealer, accountInstanceQuota }: Ins
       });
     },
 
-    async rotateInstanceToken(id) {
+    async rotateInstanceToken(id, graceMs = 0) {
       if (!isUuid(id)) return undefined;
       return write(async (transaction, touch) => {
         await requireKey(transaction, sealer);
@@ -126,14 +126,10 @@ export function createInstances({ db, write, sealer, accountInstanceQuota }: Ins
           .updateTable("instance")
           .set({ token_sealed: sealer.seal(token, id) })
           .where("id", "=", id)
-          .returning("id")
+          .returning("account_id")
           .executeTakeFirst();
         if (rotated === undefined) return undefined;
-        await transaction
-          .updateTable("token")
-          .set({ hash: hashToken(token) })
-          .where("instance_id", "=", id)
-          .execute();
+        await replaceToken(transaction, token, { accountId: rotated.account_id, instanceId: id }, graceMs);
         touch({ kind: "instance", id });
         return token;
       });

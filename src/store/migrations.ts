@@ -68,6 +68,19 @@ export const migrations: Record<string, Migration> = {
       await sql`create index instance_order on instance (account_id, created_at, seq)`.execute(db);
     },
   },
+  "0004_retiring_tokens": {
+    async up(db) {
+      await sql`
+        create table retiring_token (
+          hash bytea primary key,
+          account_id uuid not null references account on delete cascade,
+          instance_id uuid references instance on delete cascade,
+          ends_at timestamptz not null
+        )`.execute(db);
+      await sql`create index retiring_token_account on retiring_token (account_id)`.execute(db);
+      await sql`create index retiring_token_instance on retiring_token (instance_id)`.execute(db);
+    },
+  },
 };
 
 export async function migrate(db: Kysely<unknown>): Promise<void> {

@@ -33,6 +33,14 @@ interface TokenTable {
   instance_id: ColumnType<string | null, string | undefined, never>;
 }
 
+/** Tokens that others have replaced, accepted until their end. Rows that have ended are deleted by the next rotation. */
+interface RetiringTokenTable {
+  hash: Buffer;
+  account_id: string;
+  instance_id: string | null;
+  ends_at: ColumnType<Date, Date, never>;
+}
+
 interface WebsocketTable {
   instance_id: ColumnType<string, string, never>;
   enabled: boolean;
@@ -51,6 +59,7 @@ export interface Schema {
   account: AccountTable;
   instance: InstanceTable;
   token: TokenTable;
+  retiring_token: RetiringTokenTable;
   websocket: WebsocketTable;
   key_check: KeyCheckTable;
 }

@@ -8,6 +8,8 @@ export interface Account {
   readonly id: string;
   /** For people; not unique. */
   readonly name: string;
+  /** Its token is ACCOUNT_TOKEN wherever a start finds that set. */
+  readonly isDefault: boolean;
   readonly createdAt: Date;
   readonly revokedAt: Date | undefined;
 }
@@ -71,6 +73,9 @@ export interface Store {
   /** Its token and the tokens of its instances stop working, here and on open sockets. False: no such account. */
   revokeAccount(id: string): Promise<boolean>;
 
+  /** As `rotateInstanceToken` does. Undefined: no such account, or it is revoked. */
+  rotateAccountToken(id: string, graceMs?: number): Promise<string | undefined>;
+
   findInstance(accountId: string, name: string): Promise<Instance | undefined>;
   /**
    * Rejects with AppError INSTANCE_EXISTS, TOKEN_IN_USE or QUOTA_EXCEEDED. The token is generated unless given. The
@@ -84,8 +89,12 @@ export interface Store {
   existingNames(accountId: string, names: readonly string[]): Promise<Set<string>>;
   /** Its configuration and token go with it. False: it was gone already. */
   deleteInstance(id: string): Promise<boolean>;
-  /** The old token stops working; sockets opened with it close with 4001. Undefined: no such instance. */
-  rotateInstanceToken(id: string): Promise<string | undefined>;
+  /**
+   * The new token, in force at once. The old one works for `graceMs` more, by the clock of the database; then sockets that
+   * were opened with it close with 4001. Older tokens that retire already keep their ends, or all end now without a grace.
+   * Undefined: no such instance.
+   */
+  rotateInstanceToken(id: string, graceMs?: number): Promise<string | undefined>;
   /** Records states of instances, by id; what is absent stays. Unknown ids are skipped. */
   setStates(states: ReadonlyMap<string, ReportedState>): Promise<void>;
 

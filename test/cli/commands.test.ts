@@ -100,3 +100,28 @@ it("does not guess between accounts", async () => {
   await run("account", "create", "second");
   await expect(run("instance", "list")).rejects.toThrow("There are several accounts");
 });
+
+it("replaces tokens at once, or with a time that the old ones still work", async () => {
+  const account = await runJson("account", "create", "rotating");
+  const made = await runJson("instance", "create", "rotated", "--account", account.id);
+  const fresh = await runJson("account", "rotate", account.id, "--grace", "10m");
+  expect(fresh).toEqual({ id: account.id, name: "rotating", isDefault: false, token: expect.stringMatching(/^ta_/) });
+  const lines = await run("instance", "rotate", "rotated", "--account", account.id, "--grace", "1h");
+  expect(lines.at(-1)).toMatch(/^until {4}\d{4}-.*Z the old token works too$/);
+  await node.news.heard("changed rotated");
+  for (const token of [account.token, made.token, fresh.token]) expect(node.directory.principal(token)).toBeDefined();
+  const last = await runJson("account", "rotate", account.id);
+  await node.news.heard(`revoked account ${account.id}`);
+  for (const token of [account.token, fresh.token]) expect(node.directory.principal(token)).toBeUndefined();
+  expect(node.directory.principal(last.token)).toMatchObject({ kind: "account", id: account.id });
+});
+
+it("says of the default account where its token may come from", async () => {
+  const [{ id }] = (await runJson("account", "list")) as [{ id: string }];
+  const lines = await run("account", "rotate", id);
+  expect(lines.at(-1)).toContain("ACCOUNT_TOKEN");
+});
+
+it.each(["10", "m", "-1s", "8d", "1w", "1.5h", ""])("refuses the time %j", async (grace) => {
+  await expect(run("account", "rotate", "any", "--grace", grace)).rejects.toThrow("such as 10m, and at most 7d");
+});

@@ -26,6 +26,8 @@ async function publish(instance: string, token: string, data: object): Promise<v
   expect(response.status).toBe(200);
 }
 
+const list = (token: string) => fetch(`${server.url}/api/instance/list`, { headers: { token } });
+
 /** A second account with an instance `desk`, each with its id. */
 async function createOther(name: string) {
   const { account, token } = await server.createAccount(name);
@@ -72,6 +74,21 @@ describe("a socket is closed", () => {
     await publish("desk", token, { n: 1 });
     expect(JSON.parse(await ofAccount.next()).instanceData.token).toBe(fresh);
     await connect("desk", fresh ?? "");
+  });
+
+  it("with 4001 at the end of the time that its token was given, while its frames carry the new one at once", async () => {
+    const { account, token, instance } = await createOther("graced");
+    const [ofInstance, ofAccount] = [await connect("desk", instance.token), await connect("desk", token)];
+    const fresh = await server.operate((store) => store.rotateInstanceToken(instance.id, 2_000));
+    const next = (await server.operate((store) => store.rotateAccountToken(account.id, 2_000))) as string;
+    await expect.poll(async () => (await list(next)).status).toBe(200);
+    for (const old of [instance.token, token]) await connect("desk", old);
+    await publish("desk", token, { n: 1 });
+    for (const consumer of [ofInstance, ofAccount])
+      expect(JSON.parse(await consumer.next()).instanceData.token).toBe(fresh);
+    for (const consumer of [ofInstance, ofAccount]) expect(await consumer.closed).toEqual([4001, "token revoked"]);
+    for (const old of [instance.token, token]) await expect(connect("desk", old)).rejects.toThrow("401");
+    for (const current of [fresh ?? "", next]) await connect("desk", current);
   });
 
   it("for nothing that its client says: text, binary, pongs and its own pings are taken", async () => {

@@ -1,0 +1,80 @@
+/** The queries on tokens: each has one owner, an account or an instance, and is kept as its SHA-256. */
+
+import { type RawBuilder, sql, type Transaction } from "kysely";
+import type { RetiringToken } from "../directory/replica.js";
+import { AppError } from "../domain/errors.js";
+import { hashToken } from "../domain/token.js";
+import type { Schema } from "./schema.js";
+import { violated } from "./writing.js";
+
+export interface TokenOwner {
+  readonly accountId: string;
+  /** Absent: it is the token of the account itself. */
+  readonly instanceId?: string | undefined;
+}
+
+/** Rejects with AppError TOKEN_IN_USE. A token that retires is in use until its end. */
+export async function insertToken(transaction: Transaction<Schema>, token: string, owner: TokenOwner): Promise<void> {
+  const hash = hashToken(token);
+  try {
+    await transaction
+      .insertInto("token")
+      .values({ hash, account_id: owner.accountId, ...(owner.instanceId && { instance_id: owner.instanceId }) })
+      .execute();
+  } catch (error) {
+    if (violated(error) === "token_hash") throw new AppError("TOKEN_IN_USE", { cause: error });
+    throw error;
+  }
+  // Looked at after the insertion, which waits for a rotation that is just taking this token away.
+  const retiring = await transaction
+    .selectFrom("retiring_token")
+    .select("hash")
+    .where("hash", "=", hash)
+    .where("ends_at", ">", sql<Date>`now()`)
+    .executeTakeFirst();
+  if (retiring !== undefined) throw new AppError("TOKEN_IN_USE");
+}
+
+/**
+ * With a grace, in milliseconds, the old token retires, and older ones that retire already keep their ends; without one,
+ * they all end now.
+ */
+export async function replaceToken(
+  transaction: Transaction<Schema>,
+  token: string,
+  owner: TokenOwner,
+  graceMs: number,
+): Promise<void> {
+  await sql`delete from retiring_token where ends_at <= now() or (${graceMs === 0} and ${owned(owner)})`.execute(
+    transaction,
+  );
+  if (graceMs > 0) {
+    await sql`
+      insert into retiring_token (hash, account_id, instance_id, ends_at)
+      select hash, account_id, instance_id, now() + ${graceMs} * interval '1 millisecond'
+      from token where ${owned(owner)}`.execute(transaction);
+  }
+  await sql`update token set hash = ${hashToken(token)} where ${owned(owner)}`.execute(transaction);
+}
+
+/** Retiring tokens as JSON, in the statement that reads their owner; null where there are none. `owner` is its condition. */
+export function selectRetiring(owner: RawBuilder<unknown>) {
+  return sql<string | null>`(
+    select json_agg(json_build_array(encode(retiring.hash, 'hex'),
+      extract(epoch from retiring.ends_at - clock_timestamp()) * 1000))::text
+    from retiring_token as retiring
+    where ${owner} and retiring.ends_at > clock_timestamp()
+      and not exists (select from token where token.hash = retiring.hash))`.as("retiring");
+}
+
+export function toRetiring(json: string | null): RetiringToken[] | undefined {
+  if (json === null) return undefined;
+  const rows = JSON.parse(json) as [hash: string, endsInMs: number][];
+  return rows.map(([hash, endsInMs]) => ({ tokenHash: Buffer.from(hash, "hex"), endsInMs }));
+}
+
+function owned({ accountId, instanceId }: TokenOwner) {
+  return instanceId === undefined
+    ? sql`account_id = ${accountId}::uuid and instance_id is null`
+    : sql`instance_id = ${instanceId}::uuid`;
+}
