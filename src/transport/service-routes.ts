@@ -10,6 +10,7 @@ import { envelopeResponse } from "../rpc/envelope-response.js";
 import { errorHeaders } from "../rpc/error-headers.js";
 import { describeCause } from "../rpc/failure-log.js";
 import type { Handler } from "../rpc/handlers.js";
+import { onePiece } from "../rpc/one-piece.js";
 import { answer, type Exchange, openExchange, toUniversalRequest } from "./service-exchange.js";
 
 export interface ServiceRoutesOptions {
@@ -33,7 +34,7 @@ export function createServiceRoutes({ handlers, metrics, closing, logger }: Serv
     if (method !== "GET" && method !== "HEAD")
       return envelopeResponse(new AppError("METHOD_NOT_ALLOWED"), { headers: { allow: "GET, HEAD" } });
     const { contentType, text } = await metrics();
-    return { status: 200, header: new Headers({ "content-type": contentType }), body: once(Buffer.from(text)) };
+    return { status: 200, header: new Headers({ "content-type": contentType }), body: onePiece(Buffer.from(text)) };
   }
 
   async function serve(exchange: Exchange): Promise<void> {
@@ -76,8 +77,4 @@ function unknownPath({ headers }: Exchange["request"]): UniversalServerResponse 
     header: new Headers({ "content-type": contentType }),
     trailer: new Headers({ ...status, ...errorHeaders(refusal) }),
   };
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
 }
