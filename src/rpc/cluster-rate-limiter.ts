@@ -1,25 +1,38 @@
 /** All nodes count together, in the database: one statement per call. Without it every node counts for itself. */
 
-import { RateLimiterMemory, RateLimiterPostgres } from "rate-limiter-flexible";
+import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 import type { RateCounters } from "../store/store.js";
-import { createFixedWindows } from "./fixed-windows.js";
+import { createFixedWindows, windowSeconds } from "./fixed-windows.js";
 import type { RateLimiter, RateLimits } from "./rate-limiter.js";
 
-/** Windows begin and end by the clocks of the nodes: a clock that is ahead ends them earlier for all. */
+/** Keys that have used up their window are forgotten when it ends; so many are looked through for that. */
+const spentMax = 10_000;
+
 export function createClusterRateLimiter(limits: RateLimits, counters: RateCounters): RateLimiter {
-  return createFixedWindows(
-    limits,
-    (options) =>
-      new RateLimiterPostgres({
-        ...options,
-        storeClient: counters,
-        storeType: "client",
-        tableName: counters.table,
-        tableCreated: true,
-        clearExpiredByTimeout: false,
-        // A caller that hammers on beyond its limit costs the database nothing.
-        inMemoryBlockOnConsumed: options.points,
-        insuranceLimiter: new RateLimiterMemory(options),
-      }),
-  );
+  return createFixedWindows(limits, (options) => {
+    const { keyPrefix, points: limit } = options;
+    const alone = new RateLimiterMemory(options);
+    /** When the window of a key ends that has used it up, by a clock that nobody sets. */
+    const spent = new Map<string, number>();
+
+    function remember(key: string, leftMs: number): void {
+      const now = performance.now();
+      if (spent.size >= spentMax) for (const [other, until] of spent) if (until <= now) spent.delete(other);
+      if (spent.size < spentMax) spent.set(key, now + leftMs);
+    }
+
+    async function consume(key: string, points: number): Promise<RateLimiterRes> {
+      // A caller that hammers on beyond its limit costs the database nothing.
+      const spentMs = (spent.get(key) ?? 0) - performance.now();
+      if (spentMs > 0) throw new RateLimiterRes(0, spentMs);
+      const counted = await counters.count(`${keyPrefix}:${key}`, points, windowSeconds * 1000).catch(() => undefined);
+      if (counted === undefined) return alone.consume(key, points);
+      if (counted.points >= limit) remember(key, counted.leftMs);
+      const result = new RateLimiterRes(Math.max(0, limit - counted.points), counted.leftMs, counted.points);
+      if (counted.points > limit) throw result;
+      return result;
+    }
+
+    return { points: limit, consume: (key, points = 1) => consume(String(key), points) };
+  });
 }

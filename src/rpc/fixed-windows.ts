@@ -62,6 +62,7 @@ function leftBefore({ consumedPoints }: RateLimiterRes, limit: number, points: n
   return consumedPoints === 0 ? 0 : Math.max(0, limit - (consumedPoints - points));
 }
 
-function resetOf(result: RateLimiterRes): number {
-  return Math.ceil((Date.now() + result.msBeforeNext) / 1000);
+/** The library reckons with this node's clock. When that is set back, a window still ends after 60 s, by a timer. */
+function resetOf({ msBeforeNext }: RateLimiterRes): number {
+  return Math.ceil((Date.now() + Math.min(msBeforeNext, windowSeconds * 1000)) / 1000);
 }

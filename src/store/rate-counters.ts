@@ -9,12 +9,31 @@ import type { RateCounters } from "./store.js";
 const connectionsMax = 4;
 /** For a free connection, and again for the statement. */
 const waitMsMax = 1_000;
-/** As long as a window: one that ended that long ago ended by every node's clock. */
 const sweepEveryMs = 60_000;
+type Window = Awaited<ReturnType<RateCounters["count"]>>;
+
 /** So many rows in one statement, so that each ends in time. */
 const sweepRowsMax = 10_000;
 
-const table = "rate_counter";
+/** Now, by the database: the clocks of the nodes differ, and any of them may be set back. */
+const nowMs = "(extract(epoch from statement_timestamp()) * 1000)::bigint";
+/** Statements of the same moment may come in another order; none takes longer. */
+const disorderMs = 2 * waitMsMax;
+
+const count = {
+  name: "count",
+  // `excluded.expire` is the end of a window that begins now. One that ends later was begun before the clock was set back.
+  text: `
+    insert into rate_counter as counter (key, points, expire) values ($1, $2, ${nowMs} + $3::bigint)
+    on conflict (key) do update set
+      points = case
+        when counter.expire <= excluded.expire - $3::bigint or counter.expire > excluded.expire + ${disorderMs}
+        then excluded.points else counter.points + excluded.points end,
+      expire = case
+        when counter.expire <= excluded.expire - $3::bigint
+        then excluded.expire else least(counter.expire, excluded.expire) end
+    returning points, greatest(expire - ${nowMs}, 0)::int as "leftMs"`,
+};
 
 export function createRateCounters({ url, logger }: { url: string; logger: Logger }): RateCounters & {
   close(): Promise<void>;
@@ -31,13 +50,13 @@ export function createRateCounters({ url, logger }: { url: string; logger: Logge
   let away: unknown;
   let returns = 0;
   let rejected = 0;
-  let sweptAt = Date.now();
+  let sweptAt = performance.now();
 
   /** Until a statement that writes to the table succeeds: reading would not tell a database that has become read-only. */
   async function comeBack(): Promise<void> {
     while (away !== undefined && !closing.signal.aborted) {
       await attempts.failed(away);
-      away = await pool.query(`delete from ${table} where false`).then(
+      away = await pool.query("delete from rate_counter where false").then(
         () => undefined,
         (error: unknown) => error,
       );
@@ -47,29 +66,25 @@ export function createRateCounters({ url, logger }: { url: string; logger: Logge
   }
 
   async function sweep(): Promise<void> {
-    sweptAt = Date.now();
-    const ended = `select ctid from ${table} where expire < $1 limit ${sweepRowsMax}`;
-    const statement = {
-      text: `delete from ${table} where ctid = any(array(${ended}))`,
-      values: [sweptAt - sweepEveryMs],
-    };
+    sweptAt = performance.now();
+    const ended = `select ctid from rate_counter where expire < ${nowMs} - ${sweepEveryMs} limit ${sweepRowsMax}`;
+    const statement = `delete from rate_counter where ctid = any(array(${ended}))`;
     while ((await pool.query(statement)).rowCount === sweepRowsMax);
   }
 
   return {
-    table,
-
     get rejected() {
       return rejected;
     },
 
-    async query(statement) {
+    async count(key, points, windowMs) {
       const asked = returns;
       try {
         if (away !== undefined) throw away;
-        if (Date.now() - sweptAt >= sweepEveryMs)
+        if (performance.now() - sweptAt >= sweepEveryMs)
           sweep().catch((error: unknown) => logger.debug({ err: error }, "ended windows were not removed"));
-        return await pool.query(statement);
+        const { rows } = await pool.query<Window>({ ...count, values: [key, points, windowMs] });
+        return rows[0] as Window;
       } catch (error) {
         rejected++;
         // What was asked before the database came back says nothing of now.

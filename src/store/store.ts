@@ -107,11 +107,14 @@ export interface Store {
   close(): Promise<void>;
 }
 
-/** Where the nodes on one database count calls together: the client that rate-limiter-flexible wants, and its table. */
+/** Where the nodes on one database count calls together. */
 export interface RateCounters {
-  readonly table: string;
-  /** Rejects within 2 s; at once, while the database is known to be out of reach. */
-  query(statement: { name?: string; text: string; values: unknown[] }): Promise<{ rows: unknown[] }>;
-  /** Statements that were rejected. */
+  /**
+   * Adds `points` to the window of a key and tells what stands in it now, and how long it still lasts. A window begins with
+   * its first call and lasts `windowMs` by the database's clock, and no longer when that is set back. Rejects within 2 s; at
+   * once, while the database is known to be out of reach.
+   */
+  count(key: string, points: number, windowMs: number): Promise<{ points: number; leftMs: number }>;
+  /** Counts that were rejected. */
   readonly rejected: number;
 }
