@@ -65,7 +65,7 @@ export function refuse(
       return { status: httpStatus, header: new Headers(all), body: onePiece(json) };
     }
     case "connect-stream": {
-      const metadata = Object.entries({ ...beside, ...rateMetadata(rate) }).map(([name, value]) => [name, [value]]);
+      const metadata = [...new Headers({ ...beside, ...rateMetadata(rate) })].map(([name, value]) => [name, [value]]);
       const end = `{"error":${json},"metadata":${JSON.stringify(Object.fromEntries(metadata))}}`;
       return {
         status: 200,
