@@ -3,6 +3,7 @@
 import type { Logger } from "pino";
 import type { Websocket } from "../domain/websocket.js";
 import type { DirectoryListener } from "./directory.js";
+import { InstanceRows } from "./instance-rows.js";
 import { AccountNode, InstanceEntry } from "./owners.js";
 import { PartedMap } from "./parted-map.js";
 import { createReadQueue } from "./read-queue.js";
@@ -12,11 +13,18 @@ import { TokenTable, toHashText } from "./token-table.js";
 
 export function createMemoryDirectory({ logger }: { logger: Logger }): Replica {
   const accounts = new PartedMap<AccountNode>();
-  const instances = new PartedMap<InstanceEntry>();
-  const tokens = new TokenTable((principal) => tell((listener) => listener.principalRevoked(principal)));
+  const numbered = new Map<number, AccountNode>();
+  let accountNumber = 0;
+  const rows = new InstanceRows();
+  /** By id, those that somebody asked for: as long as such an instance lives, it is one object. */
+  const used = new PartedMap<InstanceEntry>();
+  const tokens = new TokenTable(
+    (hash) => entryOf(rows.findHash(hash)),
+    (principal) => tell((listener) => listener.principalRevoked(principal)),
+  );
   const listeners: DirectoryListener[] = [];
   const queue = createReadQueue();
-  const opener: { open: OpenToken } = { open: () => "" };
+  let open: OpenToken = () => "";
   const unreadable = new Set<string>();
   let ready = false;
   /** Counts the readings of everything. */
@@ -32,78 +40,111 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): Replica {
     }
   }
 
+  /** Of an account that has not ended. */
+  function entryOf(row: number): InstanceEntry | undefined {
+    if (row === 0) return undefined;
+    const known = used.get(rows.id(row));
+    if (known !== undefined) return known;
+    const account = accountOf(row);
+    if (account.ended) return undefined;
+    const entry = new InstanceEntry(account, row, rows.read(row));
+    used.set(entry.id, entry);
+    account.used.set(entry.name, entry);
+    return entry;
+  }
+
+  const accountOf = (row: number) => numbered.get(rows.accountNumber(row)) as AccountNode;
+
   /** One damaged row must not keep the others from being served. It is told once. */
+  function openToken({ id, row }: InstanceEntry): string | undefined {
+    try {
+      return open(rows.sealed(row), id);
+    } catch (err) {
+      if (!unreadable.has(id))
+        logger.error({ err, instanceId: id }, "the instance is left out: its token can not be decrypted");
+      unreadable.add(id);
+      return undefined;
+    }
+  }
+
   function readable(entry: InstanceEntry | undefined): InstanceEntry | undefined {
-    if (entry === undefined) return undefined;
-    const opens = entry.opens((err) => {
-      if (!unreadable.has(entry.id))
-        logger.error({ err, instanceId: entry.id }, "the instance is left out: its token can not be decrypted");
-      unreadable.add(entry.id);
-    });
-    return opens ? entry : undefined;
+    return entry === undefined || entry.account.ended ? undefined : entry.opened(openToken);
   }
 
   function applyAccount({ id, tokenHash, retiring }: AccountRecord): void {
     const hash = toHashText(tokenHash);
     let account = accounts.get(id);
     if (account === undefined) {
-      account = new AccountNode(id, hash, opener);
+      account = new AccountNode(id, ++accountNumber, hash);
       accounts.set(id, account);
+      numbered.set(account.number, account);
       tokens.add(account, retiring);
     } else tokens.update(account, hash, retiring);
     account.seen = reading;
   }
 
-  /** Every token of the account ends; its instances are not deleted, so their sockets close with "token revoked". */
-  async function removeAccount(account: AccountNode): Promise<void> {
-    const slices = new Slices();
+  /** Every token of the account ends with it; those of its instances are told by `removeRows`. */
+  function endAccount(account: AccountNode): void {
     accounts.delete(account.id);
     account.ended = true;
     tokens.remove(account, true);
-    for (const entry of account.instances.values()) {
-      instances.delete(entry.id);
-      tokens.remove(entry, true);
-      if (slices.over) await slices.next();
-    }
   }
 
   function applyInstance(record: InstanceRecord): void {
     const account = accounts.get(record.accountId);
     if (account === undefined) return;
-    const { id, name, websocket } = record;
-    const hash = toHashText(record.tokenHash);
-    const entry = instances.get(id);
-    if (entry === undefined) {
-      // The account's own string: one copy, not one per instance.
-      const added = new InstanceEntry(account, id, name, hash, toHashText(record.sealed));
-      added.websocket = websocket;
-      added.seen = reading;
-      instances.set(id, added);
-      account.instances.set(name, added);
-      tokens.add(added, record.retiring);
+    const row = rows.findId(record.id);
+    if (row === 0) {
+      const entry = record.retiring && entryOf(rows.add(record, account.number, reading));
+      if (entry !== undefined) tokens.add(entry, record.retiring);
+      else if (record.retiring === undefined) rows.add(record, account.number, reading);
       return;
     }
-
-    entry.seen = reading;
-    const renamed = entry.name !== name;
-    const configured = !sameWebsocket(entry.websocket, websocket);
-    if (renamed) {
-      if (account.instances.get(entry.name) === entry) account.instances.delete(entry.name);
-      account.instances.set(name, entry);
-    }
-    if (configured) entry.websocket = websocket;
-    if (renamed || entry.hash !== hash) entry.replace(name, toHashText(record.sealed));
-    const rotated = tokens.update(entry, hash, record.retiring);
-    if (renamed || rotated || configured) tell((listener) => listener.instanceChanged(entry));
+    const known = used.get(record.id);
+    const same = rows.confirm(row, record, account.number, reading);
+    if (same && record.retiring === undefined && (known === undefined || !tokens.hasRetiring(known))) return;
+    const entry = known ?? entryOf(row);
+    if (entry !== undefined) applyChange(entry, record, same);
   }
 
-  function removeInstance(entry: InstanceEntry): void {
-    instances.delete(entry.id);
-    const named = entry.account.instances;
+  function applyChange(entry: InstanceEntry, record: InstanceRecord, same: boolean): void {
+    const { account, name } = entry;
+    const hash = toHashText(record.tokenHash);
+    const configured = !sameWebsocket(entry.websocket, record.websocket);
+    const renamed = name !== record.name;
+    if (!same) {
+      rows.remove(entry.row);
+      entry.replace(rows.add(record, account.number, reading), record);
+    }
+    if (renamed) {
+      if (account.used.get(name) === entry) account.used.delete(name);
+      account.used.set(record.name, entry);
+    }
+    const rotated = tokens.update(entry, hash, record.retiring);
+    if ((renamed || rotated || configured) && readable(entry) !== undefined) {
+      tell((listener) => listener.instanceChanged(entry));
+    }
+  }
+
+  /** An instance that was deleted closes its sockets with 4004; one whose account ended does so with "token revoked". */
+  function removeRow(row: number): void {
+    const id = rows.id(row);
+    const account = accountOf(row);
+    const entry = used.get(id) ?? (account.ended ? new InstanceEntry(account, row, rows.read(row)) : undefined);
+    rows.remove(row);
+    used.delete(id);
     // A new instance may have taken the name in the same reading.
-    if (named.get(entry.name) === entry) named.delete(entry.name);
-    tokens.remove(entry, false);
-    tell((listener) => listener.instanceDeleted(entry.id));
+    if (entry !== undefined && account.used.get(entry.name) === entry) account.used.delete(entry.name);
+    if (entry !== undefined) tokens.remove(entry, account.ended);
+    if (!account.ended) tell((listener) => listener.instanceDeleted(id));
+  }
+
+  async function removeRows(isGone: (row: number) => boolean, slices: Slices): Promise<void> {
+    for (const row of rows.rows()) {
+      if (isGone(row)) removeRow(row);
+      if (slices.over) await slices.next();
+    }
+    for (const [number, { ended }] of numbered) if (ended) numbered.delete(number);
   }
 
   async function applyPage(page: DirectoryPage, slices: Slices): Promise<void> {
@@ -119,13 +160,10 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): Replica {
 
   async function removeUnseen(slices: Slices): Promise<void> {
     for (const account of accounts.values()) {
-      if (account.seen !== reading) await removeAccount(account);
+      if (account.seen !== reading) endAccount(account);
       if (slices.over) await slices.next();
     }
-    for (const entry of instances.values()) {
-      if (entry.seen !== reading) removeInstance(entry);
-      if (slices.over) await slices.next();
-    }
+    await removeRows((row) => accountOf(row).ended || rows.seen(row) !== reading, slices);
   }
 
   return {
@@ -134,14 +172,19 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): Replica {
     },
 
     principal: (token) => tokens.principal(token),
-    instance: (accountId, name) => readable(accounts.get(accountId)?.instances.get(name)),
-    instanceById: (id) => readable(instances.get(id)),
+    instance(accountId, name) {
+      const account = accounts.get(accountId);
+      if (account === undefined) return undefined;
+      const entry = account.used.get(name) ?? entryOf(rows.findName(account.number, name));
+      return entry?.name === name ? readable(entry) : undefined;
+    },
+    instanceById: (id) => readable(used.get(id) ?? entryOf(rows.findId(id))),
     listen: (listener) => void listeners.push(listener),
 
     reload: (reader) =>
       queue.add("", async () => {
         const slices = new Slices();
-        opener.open = reader.open;
+        ({ open } = reader);
         reading++;
         for await (const page of reader.readAll()) await applyPage(page, slices);
         await removeUnseen(slices);
@@ -156,12 +199,15 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): Replica {
           const record = await reader.readAccount(id);
           const account = accounts.get(id);
           if (record !== undefined) applyAccount(record);
-          else if (account !== undefined) await removeAccount(account);
+          else if (account !== undefined) {
+            endAccount(account);
+            await removeRows((row) => accountOf(row).ended, new Slices());
+          }
         } else {
           const record = await reader.readInstance(id);
-          const entry = instances.get(id);
+          const row = rows.findId(id);
           if (record !== undefined) applyInstance(record);
-          else if (entry !== undefined) removeInstance(entry);
+          else if (row !== 0) removeRow(row);
         }
       }),
   };

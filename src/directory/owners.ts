@@ -1,10 +1,10 @@
-/** Accounts and instances in memory, each with its token. There may be a million of them: they have few fields. */
+/** Accounts, and the instances that somebody asked for, each with its token. */
 
 import type { Instance, Principal } from "../domain/instance.js";
 import type { Websocket } from "../domain/websocket.js";
 import type { Entry } from "./directory.js";
+import type { InstanceRow } from "./instance-rows.js";
 import { PartedMap } from "./parted-map.js";
-import type { OpenToken } from "./replica.js";
 
 export class TokenPrincipal implements Principal {
   /** On the clock of `performance.now()`; set when another token has taken its place and this one goes on for a while. */
@@ -45,7 +45,8 @@ export class TokenPrincipal implements Principal {
 export class AccountNode {
   readonly kind = "account";
   readonly account: AccountNode = this;
-  readonly instances = new PartedMap<InstanceEntry>();
+  /** By name, those that somebody asked for. */
+  readonly used = new PartedMap<InstanceEntry>();
   principal: TokenPrincipal | undefined;
   ended = false;
   /** The reading that saw it last. */
@@ -53,57 +54,54 @@ export class AccountNode {
 
   constructor(
     readonly id: string,
+    /** Stands for it in the rows of its instances. */
+    readonly number: number,
     public hash: string,
-    readonly opener: { readonly open: OpenToken },
   ) {}
 }
 
+/** An instance that somebody asked for; of all others there is only a row. */
 export class InstanceEntry implements Entry {
+  readonly kind = "instance";
+  readonly id: string;
+  name: string;
+  hash: string;
   websocket: Websocket | undefined;
   principal: TokenPrincipal | undefined;
-  /** The reading that saw it last. */
-  seen = 0;
-  /** Made when somebody wants it. */
   #instance: Instance | undefined;
 
   constructor(
     readonly account: AccountNode,
-    readonly id: string,
-    public name: string,
-    public hash: string,
-    /** The token as it is kept, one character per byte. */
-    public sealed: string,
-  ) {}
-
-  get kind(): "instance" {
-    return "instance";
+    public row: number,
+    { id, name, hash, websocket }: InstanceRow,
+  ) {
+    this.id = id;
+    this.name = name;
+    this.hash = hash;
+    this.websocket = websocket;
   }
 
-  /** Of an entry that `opens`. */
+  /** Only of an entry that was `opened`. */
   get instance(): Instance {
-    this.#instance ??= { id: this.id, accountId: this.account.id, name: this.name, token: this.#open() };
+    if (this.#instance === undefined) throw new Error(`the instance ${this.id} was not opened`);
     return this.#instance;
   }
 
-  /** Whether its token can be decrypted; `failed` hears why not. */
-  opens(failed: (error: unknown) => void): boolean {
-    try {
-      return this.instance !== undefined;
-    } catch (error) {
-      failed(error);
-      return false;
-    }
+  /** `open` decrypts its token, and is asked once for each that it has. */
+  opened(open: (entry: InstanceEntry) => string | undefined): this | undefined {
+    if (this.#instance !== undefined) return this;
+    const token = open(this);
+    if (token === undefined) return undefined;
+    this.#instance = { id: this.id, accountId: this.account.id, name: this.name, token };
+    return this;
   }
 
-  /** Another name, another token, or both. */
-  replace(name: string, sealed: string): void {
+  /** Its row says something else now. */
+  replace(row: number, { name, websocket }: Pick<InstanceRow, "name" | "websocket">): void {
+    this.row = row;
     this.name = name;
-    this.sealed = sealed;
+    this.websocket = websocket;
     this.#instance = undefined;
-  }
-
-  #open(): string {
-    return this.account.opener.open(Buffer.from(this.sealed, "latin1"), this.id);
   }
 }
 

@@ -13,16 +13,18 @@ type Owner = AccountNode | InstanceEntry;
 const recentMax = 1024;
 
 export class TokenTable {
-  /** By hash: the owner of a current token, or what is left of one that retires. */
-  readonly #known = new PartedMap<Owner | TokenPrincipal>();
+  /** By hash: the account of a current token, or what is left of one that retires. */
+  readonly #known = new PartedMap<AccountNode | TokenPrincipal>();
   /** By the token itself: hashing it costs more than all else that admits a call. Who is revoked may be in it. */
   readonly #recent = new Map<string, TokenPrincipal>();
   /** By owner. */
   readonly #retiring = new Map<Owner, readonly TokenPrincipal[]>();
+  readonly #instanceOf: (hash: string) => InstanceEntry | undefined;
   readonly #tell: (revoked: Principal) => void;
 
-  /** `tell` hears of each token that stopped being valid. */
-  constructor(tell: (revoked: Principal) => void) {
+  /** `instanceOf` finds the owner of a current token by its hash; `tell` hears of each token that stopped being valid. */
+  constructor(instanceOf: (hash: string) => InstanceEntry | undefined, tell: (revoked: Principal) => void) {
+    this.#instanceOf = instanceOf;
     this.#tell = tell;
   }
 
@@ -30,7 +32,7 @@ export class TokenTable {
     const recent = this.#recent.get(token);
     if (recent !== undefined && !recent.revoked) return recent;
     const hash = hashTokenText(token);
-    const known = this.#known.get(hash);
+    const known = this.#known.get(hash) ?? this.#instanceOf(hash);
     if (known === undefined || !sameHash(hash, known.hash)) return undefined;
     const found = known instanceof TokenPrincipal ? known : principalOf(known);
     if (found.revoked) return undefined;
@@ -41,7 +43,7 @@ export class TokenTable {
 
   /** Of an owner that is new. */
   add(owner: Owner, retiring: readonly RetiringToken[] | undefined): void {
-    this.#known.set(owner.hash, owner);
+    if (owner.kind === "account") this.#known.set(owner.hash, owner);
     if (retiring !== undefined) this.#retire(owner, [], retiring);
   }
 
@@ -54,10 +56,15 @@ export class TokenTable {
       before.push(principalOf(owner));
       owner.hash = hash;
       owner.principal = undefined;
-      this.#known.set(hash, owner);
+      if (owner.kind === "account") this.#known.set(hash, owner);
     }
     this.#retire(owner, before, retiring);
     return rotated;
+  }
+
+  /** Whether tokens that were replaced are accepted for it still. */
+  hasRetiring(owner: Owner): boolean {
+    return this.#retiring.has(owner);
   }
 
   /** All tokens of an owner that is gone. Their holders are told unless they hear of the owner's end. */

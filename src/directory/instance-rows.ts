@@ -1,0 +1,214 @@
+/** All instances as rows of bytes, found by id, by name within their account, and by the hash of their token. */
+
+import { randomBytes } from "node:crypto";
+import type { Websocket } from "../domain/websocket.js";
+import type { InstanceRecord } from "./replica.js";
+import { RowIndex } from "./row-index.js";
+import { RowStore } from "./row-store.js";
+
+/** What of a row is needed to make an object of it. */
+export interface InstanceRow {
+  readonly id: string;
+  readonly name: string;
+  /** One character per byte. */
+  readonly hash: string;
+  readonly websocket: Websocket | undefined;
+}
+
+/*
+ * A row: its length (4 bytes), the reading that saw it last (4), the number of its account (4), the lengths of its id, its
+ * name and its sealed token (2 each), the hash of its token (32), then the id, the name, the sealed token and the channel as
+ * JSON.
+ */
+const at = {
+  length: 0,
+  seen: 4,
+  account: 8,
+  idLength: 12,
+  nameLength: 14,
+  sealedLength: 16,
+  hash: 20,
+  id: 52,
+} as const;
+const hashBytes = 32;
+/** An id, a name of 100 characters, a token of 128 and a channel of 64 types take less. */
+const rowBytesMax = 8_192;
+/** In JavaScript's characters. */
+const keyLengthMax = 200;
+
+export class InstanceRows {
+  readonly #store = new RowStore();
+  readonly #byId = new RowIndex((row) => this.#hash(row, at.id, this.#u16(row, at.idLength), 0));
+  readonly #byName = new RowIndex((row) =>
+    this.#hash(row, this.#nameFrom(row), this.#u16(row, at.nameLength), this.accountNumber(row)),
+  );
+  readonly #byHash = new RowIndex((row) => this.#hash(row, at.hash, hashBytes, 0));
+  readonly #scratch = Buffer.alloc(rowBytesMax);
+  readonly #key = Buffer.alloc(rowBytesMax);
+  /** Nobody can choose names that fall on the same slot. */
+  readonly #seed = randomBytes(4).readInt32LE();
+  readonly #channels = new WeakMap<Websocket, Buffer>();
+  /** The last that were read, so that equal ones are one object. */
+  readonly #websockets = new Map<string, Websocket>();
+
+  /** 0 where there is none; so do the others. */
+  findId(id: string): number {
+    if (id.length > keyLengthMax) return 0;
+    const length = this.#key.write(id);
+    return this.#byId.find(
+      this.#mix(this.#key, 0, length, 0),
+      (row) => this.#u16(row, at.idLength) === length && this.#isKey(row, at.id, length),
+    );
+  }
+
+  findName(account: number, name: string): number {
+    if (name.length > keyLengthMax) return 0;
+    const length = this.#key.write(name);
+    return this.#byName.find(
+      this.#mix(this.#key, 0, length, account),
+      (row) =>
+        this.#u16(row, at.nameLength) === length &&
+        this.accountNumber(row) === account &&
+        this.#isKey(row, this.#nameFrom(row), length),
+    );
+  }
+
+  findHash(hash: string): number {
+    this.#key.write(hash, "latin1");
+    return this.#byHash.find(this.#mix(this.#key, 0, hashBytes, 0), (row) => this.#isKey(row, at.hash, hashBytes));
+  }
+
+  /** The row of a record that has none. */
+  add(record: InstanceRecord, accountNumber: number, seen: number): number {
+    const row = this.#store.add(this.#encode(record, accountNumber, seen));
+    this.#byId.add(row);
+    this.#byName.add(row);
+    this.#byHash.add(row);
+    return row;
+  }
+
+  /** Whether the row says the same as the record; then it is marked as seen. */
+  confirm(row: number, record: InstanceRecord, accountNumber: number, seen: number): boolean {
+    const encoded = this.#encode(record, accountNumber, seen);
+    const length = this.#u32(row, at.length);
+    if (length !== encoded.length) return false;
+    const bytes = this.#store.bytes(row, length);
+    if (bytes.compare(encoded, at.account, length, at.account, length) !== 0) return false;
+    bytes.writeUInt32LE(seen, at.seen);
+    return true;
+  }
+
+  remove(row: number): void {
+    this.#byId.remove(row);
+    this.#byName.remove(row);
+    this.#byHash.remove(row);
+    this.#store.remove(row, this.#u32(row, at.length));
+  }
+
+  seen(row: number): number {
+    return this.#u32(row, at.seen);
+  }
+
+  accountNumber(row: number): number {
+    return this.#u32(row, at.account);
+  }
+
+  read(row: number): InstanceRow {
+    const bytes = this.#store.bytes(row, this.#u32(row, at.length));
+    const nameFrom = this.#nameFrom(row);
+    const sealedFrom = nameFrom + bytes.readUInt16LE(at.nameLength);
+    const channel = bytes.toString("latin1", sealedFrom + bytes.readUInt16LE(at.sealedLength));
+    return {
+      id: bytes.toString("utf8", at.id, nameFrom),
+      name: bytes.toString("utf8", nameFrom, sealedFrom),
+      hash: bytes.toString("latin1", at.hash, at.hash + hashBytes),
+      websocket: channel === "" ? undefined : this.#websocket(channel),
+    };
+  }
+
+  id(row: number): string {
+    const from = this.#store.offset(row) + at.id;
+    return this.#store.chunk(row).toString("utf8", from, from + this.#u16(row, at.idLength));
+  }
+
+  /** The token as it is kept. */
+  sealed(row: number): Buffer {
+    const bytes = this.#store.bytes(row, this.#u32(row, at.length));
+    const from = this.#nameFrom(row) + bytes.readUInt16LE(at.nameLength);
+    return bytes.subarray(from, from + bytes.readUInt16LE(at.sealedLength));
+  }
+
+  rows(): Generator<number> {
+    return this.#byId.rows();
+  }
+
+  #encode(record: InstanceRecord, accountNumber: number, seen: number): Buffer {
+    const { sealed, tokenHash } = record;
+    const row = this.#scratch;
+    const idLength = row.write(record.id, at.id);
+    const nameLength = row.write(record.name, at.id + idLength);
+    const channel = record.websocket === undefined ? undefined : this.#channel(record.websocket);
+    const sealedFrom = at.id + idLength + nameLength;
+    const channelFrom = sealedFrom + sealed.length;
+    const length = channelFrom + (channel?.length ?? 0);
+    if (length > rowBytesMax) throw new Error(`the instance ${record.id} is larger than any can be`);
+    row.writeUInt32LE(length, at.length);
+    row.writeUInt32LE(seen, at.seen);
+    row.writeUInt32LE(accountNumber, at.account);
+    row.writeUInt16LE(idLength, at.idLength);
+    row.writeUInt16LE(nameLength, at.nameLength);
+    row.writeUInt16LE(sealed.length, at.sealedLength);
+    row.set(tokenHash, at.hash);
+    row.set(sealed, sealedFrom);
+    if (channel !== undefined) row.set(channel, channelFrom);
+    return row.subarray(0, length);
+  }
+
+  #channel(websocket: Websocket): Buffer {
+    const known = this.#channels.get(websocket);
+    if (known !== undefined) return known;
+    const { enabled, events, mediaBase64 } = websocket;
+    const channel = Buffer.from(JSON.stringify({ enabled, events, mediaBase64 }));
+    this.#channels.set(websocket, channel);
+    return channel;
+  }
+
+  #websocket(channel: string): Websocket {
+    const known = this.#websockets.get(channel);
+    if (known !== undefined) return known;
+    if (this.#websockets.size >= 1_024) this.#websockets.clear();
+    const websocket: Websocket = JSON.parse(Buffer.from(channel, "latin1").toString());
+    this.#websockets.set(channel, websocket);
+    return websocket;
+  }
+
+  /** Whether what stands in the row there is the beginning of `#key`. */
+  #isKey(row: number, offset: number, length: number): boolean {
+    const from = this.#store.offset(row) + offset;
+    return this.#key.compare(this.#store.chunk(row), from, from + length, 0, length) === 0;
+  }
+
+  #nameFrom(row: number): number {
+    return at.id + this.#u16(row, at.idLength);
+  }
+
+  #hash(row: number, offset: number, length: number, account: number): number {
+    return this.#mix(this.#store.chunk(row), this.#store.offset(row) + offset, length, account);
+  }
+
+  /** FNV-1a, with a last step that spreads it over all bits. */
+  #mix(bytes: Buffer, from: number, length: number, account: number): number {
+    let hash = this.#seed ^ account;
+    for (let i = from; i < from + length; i++) hash = Math.imul(hash ^ (bytes[i] as number), 16_777_619);
+    hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+    return (hash ^ (hash >>> 13)) >>> 0;
+  }
+
+  #u32(row: number, offset: number): number {
+    return this.#store.chunk(row).readUInt32LE(this.#store.offset(row) + offset);
+  }
+
+  #u16(row: number, offset: number): number {
+    return this.#store.chunk(row).readUInt16LE(this.#store.offset(row) + offset);
+  }
+}
