@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Consumer, dataOf, openConsumer } from "../support/consumer.js";
 import { type PublicServer, startPublicServer } from "../support/public-server.js";
 import { openRaw, requestHead } from "../support/raw-http.js";
+import { endGraces } from "../support/retiring-tokens.js";
 import { scrape } from "../support/scrape.js";
 
 let server: PublicServer;
@@ -79,13 +80,14 @@ describe("a socket is closed", () => {
   it("with 4001 at the end of the time that its token was given, while its frames carry the new one at once", async () => {
     const { account, token, instance } = await createOther("graced");
     const [ofInstance, ofAccount] = [await connect("desk", instance.token), await connect("desk", token)];
-    const fresh = await server.operate((store) => store.rotateInstanceToken(instance.id, 2_000));
-    const next = (await server.operate((store) => store.rotateAccountToken(account.id, 2_000))) as string;
+    const fresh = await server.operate((store) => store.rotateInstanceToken(instance.id, 3_600_000));
+    const next = (await server.operate((store) => store.rotateAccountToken(account.id, 3_600_000))) as string;
     await expect.poll(async () => (await list(next)).status).toBe(200);
     for (const old of [instance.token, token]) await connect("desk", old);
     await publish("desk", token, { n: 1 });
     for (const consumer of [ofInstance, ofAccount])
       expect(JSON.parse(await consumer.next()).instanceData.token).toBe(fresh);
+    await endGraces(server.database.url);
     for (const consumer of [ofInstance, ofAccount]) expect(await consumer.closed).toEqual([4001, "token revoked"]);
     for (const old of [instance.token, token]) await expect(connect("desk", old)).rejects.toThrow("401");
     for (const current of [fresh ?? "", next]) await connect("desk", current);

@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { createTestDatabase, query, type TestDatabase } from "../support/postgres.js";
+import { endGraces } from "../support/retiring-tokens.js";
 import { caughtUp, makeInstance, type Node, openReadyNode } from "../support/store.js";
 
 let database: TestDatabase;
@@ -62,14 +63,22 @@ describe.each(["account", "instance"] as const)("the token of an %s", (kind) => 
 
   it("ends after its time on every node, on one that starts meanwhile too", async () => {
     const { token, rotate, revoked } = (await make()).rotations[kind];
-    await rotate(1_500);
+    await rotate(hour);
     const late = await openReadyNode(database.url);
     onTestFinished(() => late.close());
     const old = late.directory.principal(token);
     expect(old).toMatchObject({ kind, revoked: false });
+    await endGraces(database.url);
     await Promise.all([late.news.heard(revoked), node.news.heard(revoked)]);
     expect(old?.revoked).toBe(true);
     expect(late.directory.principal(token)).toBeUndefined();
+    expect(node.directory.principal(token)).toBeUndefined();
+  });
+
+  it("ends by itself, without news from the database", async () => {
+    const { token, rotate, revoked } = (await make()).rotations[kind];
+    await rotate(300);
+    await node.news.heard(revoked);
     expect(node.directory.principal(token)).toBeUndefined();
   });
 
