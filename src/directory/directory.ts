@@ -23,6 +23,8 @@ export interface DirectoryListener {
 export interface Directory {
   /** False until the first complete read of the database. */
   readonly ready: boolean;
+  /** True while the database answers and its changes do not arrive: whoever is admitted may have been revoked. */
+  readonly stale: boolean;
   /** Who the token speaks for. Looked up by SHA-256 and compared in constant time. */
   principal(token: string): Principal | undefined;
   instance(accountId: string, name: string): Entry | undefined;

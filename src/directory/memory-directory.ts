@@ -29,6 +29,7 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): Replica {
   let ready = false;
   /** Counts the readings of everything. */
   let reading = 0;
+  let stale = false;
 
   function tell(news: (listener: DirectoryListener) => void): void {
     for (const listener of listeners) {
@@ -169,6 +170,14 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): Replica {
   return {
     get ready() {
       return ready;
+    },
+
+    get stale() {
+      return stale;
+    },
+
+    setStale(now) {
+      stale = now;
     },
 
     principal: (token) => tokens.principal(token),

@@ -60,6 +60,7 @@ export interface Replica extends Directory {
    * did not have is removed.
    */
   reload(reader: DirectoryReader): Promise<void>;
+  setStale(stale: boolean): void;
   /** Reads what the change names. All reads run one after another, so what is known never goes back in time. */
   refresh(reader: DirectoryReader, change: Change): Promise<void>;
 }

@@ -75,6 +75,11 @@ export const catalogue = {
     status: 503,
     message: "Other nodes cannot be reached. Try again later.",
   },
+  OUT_OF_DATE: {
+    code: "unavailable",
+    status: 503,
+    message: "Changes of tokens and configurations do not reach this node. Try again later.",
+  },
   OVERLOADED: {
     code: "unavailable",
     status: 503,

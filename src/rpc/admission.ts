@@ -30,6 +30,7 @@ export function createAdmission(options: {
   ): Admission | Promise<Admission> {
     const { token } = credentials;
     if (token === undefined) return refuseStranger(bucket, credentials, missing);
+    if (directory.stale) return { principal: undefined, rate: undefined, refusal: outOfDate() };
     if (!directory.ready)
       return { principal: undefined, rate: undefined, refusal: new AppError("GET_INSTANCE_FAILED") };
     const principal = directory.principal(token);
@@ -69,6 +70,14 @@ export function createAdmission(options: {
 function rateLimited({ reset }: RateStatus): AppError {
   const seconds = Math.ceil(reset - Date.now() / 1000);
   return new AppError("RATE_LIMITED", { retryAfterSeconds: Math.min(Math.max(1, seconds), windowSeconds) });
+}
+
+/** In seconds. */
+const outOfDateRetryAfter = 5;
+
+/** For what rests on tokens and configurations that may have changed without this node. */
+export function outOfDate(): AppError {
+  return new AppError("OUT_OF_DATE", { retryAfterSeconds: outOfDateRetryAfter });
 }
 
 export function rateKey(principal: Principal): string {

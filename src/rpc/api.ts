@@ -26,7 +26,7 @@ export interface Admission {
   readonly principal: Principal | undefined;
   /** Absent where the method or its window is not limited. */
   readonly rate: RateStatus | undefined;
-  /** INVALID_TOKEN, RATE_LIMITED, or GET_INSTANCE_FAILED while the directory has not been read yet. */
+  /** INVALID_TOKEN, RATE_LIMITED, or GET_INSTANCE_FAILED while the directory has not been read, OUT_OF_DATE while it is stale. */
   readonly refusal: AppError | undefined;
 }
 

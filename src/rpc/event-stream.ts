@@ -7,10 +7,11 @@ import type {
   PublishEventsResponse_Refusal,
 } from "../../gen/eventwire/v1/event_service_pb.js";
 import { Bucket } from "../../gen/eventwire/v1/policy_pb.js";
+import type { Directory } from "../directory/directory.js";
 import { AppError } from "../domain/errors.js";
 import type { Principal } from "../domain/instance.js";
 import type { Publishing } from "../service/publishing.js";
-import { rateKey } from "./admission.js";
+import { outOfDate, rateKey } from "./admission.js";
 import { toEventInput } from "./event-methods.js";
 import type { RateLimiter } from "./rate-limiter.js";
 
@@ -27,8 +28,12 @@ export interface EventStream {
   ): PublishEventsResponse | Promise<PublishEventsResponse>;
 }
 
-export function createEventStream(options: { publishing: Publishing; limiter: RateLimiter }): EventStream {
-  const { publishing, limiter } = options;
+export function createEventStream(options: {
+  directory: Directory;
+  publishing: Publishing;
+  limiter: RateLimiter;
+}): EventStream {
+  const { directory, publishing, limiter } = options;
   const limited = limiter.isOn(Bucket.PUBLISH);
 
   /** The events from `granted` on are over the limit. */
@@ -59,6 +64,7 @@ export function createEventStream(options: { publishing: Publishing; limiter: Ra
 
   return {
     publishBatch(principal, batch) {
+      if (directory.stale) throw outOfDate();
       if (principal.revoked) throw new AppError("INVALID_TOKEN");
       if (batch.events.length > batchEventsMax)
         throw new AppError("INVALID_REQUEST_BODY", {

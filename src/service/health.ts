@@ -2,11 +2,11 @@
 
 import type { Bus } from "../bus/bus.js";
 import type { Directory } from "../directory/directory.js";
-import type { Store } from "../store/store.js";
+import type { Store, Trouble } from "../store/store.js";
 
 export interface Checks {
   /** `ok`, or why the database is not usable. */
-  readonly db: "ok" | "unreachable" | "starting";
+  readonly db: "ok" | Trouble;
   /** The node shuts down: it takes no further sockets and lets go of those that it has. */
   readonly node?: "draining";
   /** `ok`, or why other nodes cannot be reached; absent on a node that is alone. */

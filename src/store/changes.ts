@@ -1,17 +1,25 @@
-/** Hears what any node changes in the database, and reads everything anew whenever it may have missed something. */
+/**
+ * Hears what any node changes in the database, and reads everything anew whenever it may have missed something. Where the
+ * database answers and its changes do not arrive, the directory is told that what it knows may be out of date.
+ */
 
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import type { Logger } from "pino";
 import type { Change, DirectoryPage, Replica } from "../directory/replica.js";
 import { createDirectoryReader } from "./directory-reader.js";
+import { type Hearing, listenOn, NotHeard, type Tell } from "./hearing.js";
 import { connectionConfig, databaseOn } from "./pool.js";
 import { createAttempts, reasonOf } from "./retrying.js";
 import type { Sealer } from "./sealing.js";
-import { channel, readChange } from "./writing.js";
+import type { Staleness } from "./staleness.js";
+import { readChange } from "./writing.js";
 
 export interface ChangesOptions {
   readonly url: string;
+  /** On the connections that writes use. */
+  readonly tell: Tell;
+  readonly staleness: Staleness;
   readonly sealer: Sealer;
   readonly logger: Logger;
   readonly directory: Replica;
@@ -25,28 +33,29 @@ export interface Changes {
   close(): Promise<void>;
 }
 
-/** What PostgreSQL calls this connection: every running node has one. */
-export const followerName = "eventwire changes";
-
 /*
  * What was missed is in force within five seconds of the return of the database. Before the attempt that succeeds pass at
  * most, when connections
  *
  * - were cut or refused: one wait between attempts (0.5 s, see retrying.ts);
  * - hung while they were made: the rest of that attempt (2 s) and one wait (0.5 s);
- * - fell silent: the next question (0.5 s), its answer that does not come (1.5 s) and one wait (0.5 s).
+ * - fell silent: the next question (0.5 s), its answer that does not come (1.5 s) and one wait (0.5 s);
+ * - went deaf: the next proof (1.5 s), what it allows for (0.5 s, see hearing.ts) and one wait (0.1 s, the first).
  *
- * That leaves 2.5 s for the attempt itself, which reads every instance: 100,000 take less on two busy cores.
+ * That leaves 2.5 s for the attempt itself, which reads every instance: 100,000 take less on two busy cores. A connection
+ * that is deaf from its begin is known to be so after 0.5 s of the attempt: 2.6 s after the one before went deaf.
  */
 const connectMsMax = 2_000;
 const askEveryMs = 500;
 const answerMsMax = 1_500;
+/** Of every node: one notification, which all nodes get, and one statement. */
+const proveEveryMs = 1_500;
 
 /** Of one statement of the reading of everything, while the listening connection answers. */
 const statementMsMax = 10_000;
 const followMsMax = 5_000;
 
-export function startChanges({ url, sealer, logger, directory }: ChangesOptions): Changes {
+export function startChanges({ url, tell, staleness, sealer, logger, directory }: ChangesOptions): Changes {
   const closing = new AbortController();
   const { signal } = closing;
   const attempts = createAttempts({
@@ -64,10 +73,13 @@ export function startChanges({ url, sealer, logger, directory }: ChangesOptions)
 
   async function run(): Promise<void> {
     while (!signal.aborted) {
+      const before = nextReading;
       try {
         await listen();
       } catch (error) {
         reason = reasonOf(error);
+        // A connection that was followed is replaced first: most often the next one hears.
+        if (before === nextReading) staleness.failed(error);
         if (!signal.aborted) await attempts.failed(error);
       }
     }
@@ -80,7 +92,7 @@ export function startChanges({ url, sealer, logger, directory }: ChangesOptions)
     const close = () => lost.abort(new Error("closing"));
     signal.addEventListener("abort", close);
     try {
-      const client = await connect(url, followerName, lost);
+      const client = await connect(url, "eventwire changes", lost);
       const asking = ask(client, lost);
       asking.catch((error: unknown) => lost.abort(error));
       // On the listening connection itself: when one of its reads hangs, so does the next question.
@@ -90,17 +102,19 @@ export function startChanges({ url, sealer, logger, directory }: ChangesOptions)
           lost.abort(error);
           throw error;
         });
-      client.on("notification", ({ payload = "" }) => {
+      const hearing = await listenOn(client, tell, (payload) => {
         const change = readChange(payload);
         if (change !== undefined) readOne(change).catch(() => {});
       });
-      await client.query(`listen ${channel}`);
+      await unless(lost.signal, hearing.prove());
       // From here on nothing can be missed.
       await directory.reload({ ...reader, readAll: () => readAll(lost) });
+      staleness.ended();
       attempts.succeeded();
       read = readOne;
       nextReading.open();
       nextReading = createGate();
+      keepProving(hearing, lost).catch((error: unknown) => lost.abort(error));
       return await asking;
     } catch (error) {
       lost.abort(error);
@@ -172,6 +186,16 @@ async function ask(client: pg.Client, lost: AbortController): Promise<never> {
     const late = () => setImmediate(() => lost.abort(new Error("the database does not answer")));
     const timer = setTimeout(late, answerMsMax);
     await client.query("select 1").finally(() => clearTimeout(timer));
+  }
+}
+
+/** Finds a connection that answers and no longer hears. What cannot be told says nothing of it. */
+async function keepProving(hearing: Hearing, lost: AbortController): Promise<never> {
+  for (;;) {
+    await delay(proveEveryMs, undefined, { signal: lost.signal, ref: false });
+    await hearing.prove().catch((error: unknown) => {
+      if (error instanceof NotHeard) throw error;
+    });
   }
 }
 

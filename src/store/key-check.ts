@@ -3,6 +3,7 @@
 import type { Kysely } from "kysely";
 import type { Schema } from "./schema.js";
 import type { Sealer } from "./sealing.js";
+import { Unfollowed } from "./staleness.js";
 
 const text = "eventwire";
 
@@ -27,6 +28,6 @@ export function keyFits(sealer: Sealer, sealed: Buffer): boolean {
 export async function requireKey(db: Kysely<Schema>, sealer: Sealer): Promise<void> {
   const check = await db.selectFrom("key_check").select("sealed").executeTakeFirst();
   if (check === undefined || !keyFits(sealer, check.sealed)) {
-    throw new Error("the encryption key was rotated: restart this node with the new one");
+    throw new Unfollowed("the encryption key was rotated: restart this node with the new one");
   }
 }

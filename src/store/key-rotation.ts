@@ -1,7 +1,7 @@
 /** Encrypts every instance token anew, with another key: all of them or none. */
 
 import { type Kysely, sql, type Transaction } from "kysely";
-import { followerName } from "./changes.js";
+import { followerSql } from "./channel.js";
 import { adoptNextKey, prepareNextKey } from "./encryption-key.js";
 import { keyFits, sealCheck } from "./key-check.js";
 import { migrate } from "./migrations.js";
@@ -73,7 +73,7 @@ async function rotate(db: Kysely<Schema>, current: Sealer, next: Sealer): Promis
 async function refuseNodes(transaction: Transaction<Schema>): Promise<void> {
   const { rows } = await sql<{ nodes: number }>`
     select count(*)::int as nodes from pg_stat_activity
-    where datname = current_database() and application_name = ${followerName}`.execute(transaction);
+    where datname = current_database() and application_name = ${sql.raw(followerSql)}`.execute(transaction);
   const nodes = rows[0]?.nodes ?? 0;
   if (nodes > 0) {
     throw new PreparationError(

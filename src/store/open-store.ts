@@ -1,5 +1,6 @@
 /** Opens the store: finds or starts its database, prepares it, and keeps the directory equal to it. */
 
+import { CompiledQuery } from "kysely";
 import type { Logger } from "pino";
 import type { Change, Replica } from "../directory/replica.js";
 import { type Changes, startChanges } from "./changes.js";
@@ -9,8 +10,10 @@ import { createDatabase } from "./pool.js";
 import { createPostgresStore } from "./postgres-store.js";
 import { PreparationError, prepareAccount, prepareSchema } from "./preparation.js";
 import { createRateCounters } from "./rate-counters.js";
+import { requireDatabase } from "./requirements.js";
 import { createAttempts, reasonOf } from "./retrying.js";
 import { createSealer } from "./sealing.js";
+import { createStaleness, Unfollowed } from "./staleness.js";
 import type { RateCounters, Store } from "./store.js";
 
 export interface DatabaseChoice {
@@ -60,6 +63,7 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
   const { url, sealer, closeServer } = await openParts(options, "service", false);
   const db = createDatabase({ url, logger });
   const rateCounters = createRateCounters({ url, logger });
+  const staleness = createStaleness(directory, logger);
   const closing = new AbortController();
   let changes: Changes | undefined;
 
@@ -70,7 +74,8 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
   async function open(): Promise<void> {
     await prepare();
     if (closing.signal.aborted) return;
-    changes = startChanges({ url, sealer, logger, directory });
+    const tell = (text: string, values: string[]) => db.executeQuery(CompiledQuery.raw(text, values));
+    changes = startChanges({ url, tell, staleness, sealer, logger, directory });
     await changes.begun;
   }
 
@@ -90,6 +95,7 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
         return attempts.succeeded();
       } catch (error) {
         if (error instanceof PreparationError) throw error;
+        if (error instanceof Unfollowed) staleness.failed(error);
         await attempts.failed(error);
       }
     }
@@ -116,7 +122,7 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
     sealer,
     accountInstanceQuota: options.accountInstanceQuota,
     follow: async (change) => void (await Promise.all([follow(change), others?.follow(change)])),
-    isReady: () => directory.ready,
+    trouble: () => (directory.stale ? "unheard" : directory.ready ? undefined : "starting"),
     close: () => (closed ??= close()),
   });
   return { store, rateCounters, ready: opening, close: store.close };
@@ -139,7 +145,7 @@ export async function openCommandStore(options: DatabaseChoice): Promise<Store> 
     sealer,
     accountInstanceQuota,
     follow: async () => {},
-    isReady: () => true,
+    trouble: () => undefined,
     close: async () => {
       await bounded(db.destroy());
       await closeServer();
@@ -173,6 +179,7 @@ export async function onPatientDatabase<T>(
   { logger }: DatabaseChoice,
   work: (patient: ReturnType<typeof createDatabase>) => Promise<T>,
 ): Promise<T> {
+  await requireDatabase(url);
   const patient = createDatabase({ url, logger, statementMs: 60_000 });
   try {
     return await work(patient);

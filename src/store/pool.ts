@@ -22,6 +22,15 @@ export function connectionConfig(url: string, name: string): pg.ClientConfig {
   };
 }
 
+/** Connected, and bounded by this process alone: its session gets no settings. */
+export async function connectAlone(url: string, name: string): Promise<pg.Client> {
+  const client = new pg.Client({ ...connectionConfig(url, name), query_timeout: statementMsMax });
+  // Whoever has it learns from its queries.
+  client.on("error", () => {});
+  await client.connect();
+  return client;
+}
+
 export interface DatabaseOptions {
   readonly url: string;
   readonly logger: Logger;
@@ -37,8 +46,8 @@ export function createDatabase({ url, logger, statementMs = statementMsMax }: Da
 export function createPool(config: pg.PoolConfig, logger: Logger, statementMs: number): pg.Pool {
   const pool = new pg.Pool({
     idleTimeoutMillis: 30_000,
-    statement_timeout: statementMs,
-    idle_in_transaction_session_timeout: statementMs,
+    // Not with the start of the session: PgBouncer refuses most settings there.
+    onConnect: (client) => client.query(boundSession(statementMs, config.connectionTimeoutMillis ?? connectMsMax)),
     // The server ends a statement first, if there still is one.
     query_timeout: statementMs + 2_000,
     ...config,
@@ -48,6 +57,13 @@ export function createPool(config: pg.PoolConfig, logger: Logger, statementMs: n
   // In use, it has told its query so; without somebody who listens, this would end the process.
   pool.on("connect", (client) => client.on("error", () => {}));
   return pool;
+}
+
+function boundSession(statementMs: number, waitMs: number): pg.QueryConfig {
+  const settings = ["statement_timeout", "idle_in_transaction_session_timeout"];
+  const text = `select ${settings.map((name) => `set_config('${name}', '${statementMs}', false)`).join(", ")}`;
+  // A pooler takes the connection at once, and lets the first statement wait for one of its own.
+  return { text, query_timeout: waitMs } as pg.QueryConfig;
 }
 
 /** Of one connection, whose statements come one after the other. */

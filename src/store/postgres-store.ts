@@ -7,7 +7,7 @@ import { createAccounts } from "./accounts.js";
 import { createInstances } from "./instances.js";
 import type { Schema } from "./schema.js";
 import type { Sealer } from "./sealing.js";
-import type { Store } from "./store.js";
+import type { Store, Trouble } from "./store.js";
 import { createWebsockets } from "./websockets.js";
 import { createWriting } from "./writing.js";
 
@@ -18,8 +18,8 @@ export interface PostgresStoreOptions {
   readonly accountInstanceQuota: number;
   /** Brings this node's directory up to date with a committed change. */
   readonly follow: (change: Change) => Promise<void>;
-  /** Whether this node has read the database. */
-  readonly isReady: () => boolean;
+  /** What keeps this node from using a database that answers. */
+  readonly trouble: () => Trouble | undefined;
   readonly close: () => Promise<void>;
 }
 
@@ -30,7 +30,7 @@ export function createPostgresStore({
   sealer,
   accountInstanceQuota,
   follow,
-  isReady,
+  trouble,
   close,
 }: PostgresStoreOptions): Store {
   const write = createWriting({ db, follow });
@@ -62,7 +62,7 @@ export function createPostgresStore({
     ...createWebsockets({ db, write }),
     async trouble() {
       if (!(await answers())) return "unreachable";
-      return isReady() ? undefined : "starting";
+      return trouble();
     },
     close,
   };

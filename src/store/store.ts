@@ -102,10 +102,13 @@ export interface Store {
   /** Replaces the configuration and returns what was persisted. Rejects with AppError INSTANCE_NOT_FOUND when the instance is gone. */
   setWebsocket(instanceId: string, websocket: Websocket): Promise<Websocket>;
 
-  /** Why the database cannot be used now; undefined when it can. Asked afresh, bounded to 2 s. */
-  trouble(): Promise<"unreachable" | "starting" | undefined>;
+  /** Undefined when the database can be used. Asked afresh, bounded to 2 s. */
+  trouble(): Promise<Trouble | undefined>;
   close(): Promise<void>;
 }
+
+/** Why the database cannot be used as it should be. `unheard`: it answers, and its changes do not reach this node. */
+export type Trouble = "unreachable" | "starting" | "unheard";
 
 /** Where the nodes on one database count calls together. */
 export interface RateCounters {

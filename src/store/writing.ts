@@ -2,10 +2,8 @@
 
 import { type Kysely, sql, type Transaction } from "kysely";
 import type { Change } from "../directory/replica.js";
+import { channelSql } from "./channel.js";
 import type { Schema } from "./schema.js";
-
-/** The channel of NOTIFY. A payload is `account <id>` or `instance <id>`. */
-export const channel = "eventwire";
 
 type Work<T> = (transaction: Transaction<Schema>, touch: (change: Change) => void) => Promise<T>;
 
@@ -24,7 +22,7 @@ export function createWriting({ db, follow }: WritingOptions): Write {
     const result = await db.transaction().execute(async (transaction) => {
       const made = await work(transaction, (change) => void touched.push(change));
       for (const change of touched) {
-        await sql`select pg_notify(${channel}, ${`${change.kind} ${change.id}`})`.execute(transaction);
+        await sql`select pg_notify(${sql.raw(channelSql)}, ${`${change.kind} ${change.id}`})`.execute(transaction);
       }
       return made;
     });

@@ -132,6 +132,39 @@ describe("a node whose listening connection is cut", () => {
   });
 });
 
+describe("a connection that answers and does not hear", () => {
+  it("is replaced by one that hears, and what was missed is read", async () => {
+    const proxy = closing(await startDatabaseProxy(database.url));
+    const near = closing(await openReadyNode(proxy.url));
+    const far = closing(await openReadyNode(database.url));
+    const made = await makeInstance(far, "desk");
+    await caughtUp(far, near);
+    proxy.deafen();
+    await far.store.deleteInstance(made.id);
+    await expect.poll(() => near.store.trouble(), { timeout: 20_000 }).toBe("unheard");
+    expect(near.directory.stale).toBe(true);
+    expect(near.directory.instanceById(made.id)).toBeDefined();
+
+    proxy.deafen(false);
+    await near.news.heard(`deleted ${made.id}`);
+    await expect.poll(() => near.directory.stale).toBe(false);
+    expect(await near.store.trouble()).toBeUndefined();
+  });
+
+  it("is not trusted again because the database goes away meanwhile", async () => {
+    const proxy = closing(await startDatabaseProxy(database.url));
+    const near = closing(await openReadyNode(proxy.url));
+    proxy.deafen();
+    await expect.poll(() => near.directory.stale, { timeout: 20_000 }).toBe(true);
+    await proxy.cut();
+    expect(await near.store.trouble()).toBe("unreachable");
+    expect(near.directory.stale).toBe(true);
+    proxy.deafen(false);
+    await proxy.heal();
+    await expect.poll(() => near.directory.stale, { timeout: 20_000 }).toBe(false);
+  });
+});
+
 async function cutListeners(url: string): Promise<void> {
   const { rowCount } = await query(
     url,

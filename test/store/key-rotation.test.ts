@@ -124,6 +124,7 @@ it("leaves a node that could not reach the database with what it has, and lets i
   await rotate();
   await proxy.heal();
   await expect.poll(() => log.join(""), { timeout: 20_000 }).toContain("the encryption key was rotated");
+  expect(await node.store.trouble()).toBe("unheard");
 
   const { rows } = await query(database.url, "select id::text from instance limit 1");
   await expect(node.store.createInstance({ accountId, name: "another" })).rejects.toThrow("key was rotated");

@@ -1,4 +1,4 @@
-/** A network in front of a database that can be cut, or fall silent. */
+/** A network in front of a database that can be cut, fall silent, or swallow notifications. */
 
 import { connect, createServer, type Server, type Socket } from "node:net";
 
@@ -8,6 +8,8 @@ export interface DatabaseProxy {
   cut(): Promise<void>;
   /** Connections stay open, new ones are taken, and nothing passes any more. */
   silence(): void;
+  /** From now on NotificationResponse messages do not pass, on no connection; everything else does. */
+  deafen(deaf?: boolean): void;
   /** New connections pass. Those that fell silent stay so, as behind a router that has forgotten them. */
   heal(): Promise<void>;
   close(): Promise<void>;
@@ -19,16 +21,21 @@ export async function startDatabaseProxy(databaseUrl: string): Promise<DatabaseP
   let server: Server | undefined;
   let port = 0;
   let line = { silent: false };
+  let deaf = false;
 
   function accept(near: Socket): void {
     const mine = line;
     const far = connect(Number(target.port), target.hostname);
+    const messages = createMessages();
     for (const [socket, other] of [
       [near, far],
       [far, near],
     ] as const) {
       sockets.add(socket);
-      socket.on("data", (chunk) => mine.silent || other.write(chunk));
+      socket.on("data", (chunk) => {
+        const passed = socket === far ? messages(chunk, deaf) : chunk;
+        if (!mine.silent && passed.length > 0) other.write(passed);
+      });
       socket.on("error", () => {});
       socket.on("close", () => {
         sockets.delete(socket);
@@ -62,6 +69,9 @@ export async function startDatabaseProxy(databaseUrl: string): Promise<DatabaseP
     silence() {
       line.silent = true;
     },
+    deafen(now = true) {
+      deaf = now;
+    },
     async heal() {
       if (line.silent) line = { silent: false };
       await listen();
@@ -69,3 +79,20 @@ export async function startDatabaseProxy(databaseUrl: string): Promise<DatabaseP
     close: cut,
   };
 }
+
+/** Takes what the server sends and gives back whole messages: a letter, four bytes of length, a body. */
+function createMessages(): (chunk: Buffer, deaf: boolean) => Buffer {
+  let rest = Buffer.alloc(0);
+  return (chunk, deaf) => {
+    rest = Buffer.concat([rest, chunk]);
+    const passed: Buffer[] = [];
+    while (rest.length >= 5 && rest.length > rest.readUInt32BE(1)) {
+      const message = rest.subarray(0, rest.readUInt32BE(1) + 1);
+      rest = rest.subarray(message.length);
+      if (!(deaf && message[0] === notification)) passed.push(message);
+    }
+    return Buffer.concat(passed);
+  };
+}
+
+const notification = "A".charCodeAt(0);
