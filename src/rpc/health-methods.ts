@@ -2,19 +2,21 @@
 
 import { timestampNow } from "@bufbuild/protobuf/wkt";
 import { HealthService } from "../../gen/eventwire/v1/health_service_pb.js";
-import type { Health } from "../service/health.js";
+import { type Health, reasonOf } from "../service/health.js";
 import { type Method, openMethod } from "./method.js";
 
 export function createHealthMethods({ health }: { health: Health }): Method[] {
   return [
     openMethod(HealthService.method.checkHealth, async () => {
       const checks = await health.check();
+      const reason = reasonOf(checks);
       return {
-        status: Object.values(checks).every((check) => check === "ok") ? "ok" : "degraded",
+        status: reason === undefined ? "ok" : "degraded",
         service: "eventwire",
         uptime: health.uptime(),
         timestamp: timestampNow(),
         checks,
+        ...(reason !== undefined && { reason }),
       };
     }),
   ];

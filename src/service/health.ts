@@ -22,6 +22,28 @@ export interface Health {
   uptime(): number;
 }
 
+/** What the operator reads. */
+const sentences: Readonly<Record<string, string>> = {
+  "db unreachable": "The database does not answer: configuration cannot be changed until it does.",
+  "db starting": "The database has not been read yet: calls are refused until it has.",
+  "db unheard":
+    "Changes in the database do not reach this node, so it refuses calls and upgrades. The log says why; most often " +
+    "DATABASE_URL must name the primary PostgreSQL itself, or a pooler in session mode.",
+  "node draining": "This node shuts down: connect to another.",
+  "bus unreachable": "Other nodes cannot be reached: events of theirs are missed here, and those of this node there.",
+};
+
+/** Why the node is degraded, in one sentence; undefined when it is not. */
+export function reasonOf(checks: Checks): string | undefined {
+  const wrong = firstWrong(checks);
+  return wrong && (sentences[wrong] ?? `The check ${wrong}.`);
+}
+
+function firstWrong(checks: Checks): string | undefined {
+  const wrong = Object.entries(checks).find(([, state]) => state !== "ok");
+  return wrong && `${wrong[0]} ${wrong[1]}`;
+}
+
 export function createHealth(options: {
   store: Store;
   directory: Directory;
@@ -56,10 +78,7 @@ export function createHealth(options: {
 
   return {
     check,
-    async trouble() {
-      const wrong = Object.entries(await check()).find(([, state]) => state !== "ok");
-      return wrong && `${wrong[0]} ${wrong[1]}`;
-    },
+    trouble: async () => firstWrong(await check()),
     uptime: () => Math.floor(process.uptime()),
   };
 }

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file eventwire/v1/health_service.proto.
  */
 export const file_eventwire_v1_health_service: GenFile = /*@__PURE__*/
-  fileDesc("CiFldmVudHdpcmUvdjEvaGVhbHRoX3NlcnZpY2UucHJvdG8SDGV2ZW50d2lyZS52MSIUChJDaGVja0hlYWx0aFJlcXVlc3Qi+wEKE0NoZWNrSGVhbHRoUmVzcG9uc2USDgoGc3RhdHVzGAEgASgJEg8KB3NlcnZpY2UYAiABKAkSDgoGdXB0aW1lGAMgASgNEi0KCXRpbWVzdGFtcBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASOAoGY2hlY2tzGAUgASgLMiguZXZlbnR3aXJlLnYxLkNoZWNrSGVhbHRoUmVzcG9uc2UuQ2hlY2tzGkoKBkNoZWNrcxIKCgJkYhgBIAEoCRIRCgRub2RlGAIgASgJSACIAQESEAoDYnVzGAMgASgJSAGIAQFCBwoFX25vZGVCBgoEX2J1czJ6Cg1IZWFsdGhTZXJ2aWNlEmkKC0NoZWNrSGVhbHRoEiAuZXZlbnR3aXJlLnYxLkNoZWNrSGVhbHRoUmVxdWVzdBohLmV2ZW50d2lyZS52MS5DaGVja0hlYWx0aFJlc3BvbnNlIhWiuxgCCAGC0+STAgkSBy9oZWFsdGhiBnByb3RvMw", [file_eventwire_v1_policy, file_google_api_annotations, file_google_protobuf_timestamp]);
+  fileDesc("CiFldmVudHdpcmUvdjEvaGVhbHRoX3NlcnZpY2UucHJvdG8SDGV2ZW50d2lyZS52MSIUChJDaGVja0hlYWx0aFJlcXVlc3QimwIKE0NoZWNrSGVhbHRoUmVzcG9uc2USDgoGc3RhdHVzGAEgASgJEg8KB3NlcnZpY2UYAiABKAkSDgoGdXB0aW1lGAMgASgNEi0KCXRpbWVzdGFtcBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASOAoGY2hlY2tzGAUgASgLMiguZXZlbnR3aXJlLnYxLkNoZWNrSGVhbHRoUmVzcG9uc2UuQ2hlY2tzEhMKBnJlYXNvbhgGIAEoCUgAiAEBGkoKBkNoZWNrcxIKCgJkYhgBIAEoCRIRCgRub2RlGAIgASgJSACIAQESEAoDYnVzGAMgASgJSAGIAQFCBwoFX25vZGVCBgoEX2J1c0IJCgdfcmVhc29uMnoKDUhlYWx0aFNlcnZpY2USaQoLQ2hlY2tIZWFsdGgSIC5ldmVudHdpcmUudjEuQ2hlY2tIZWFsdGhSZXF1ZXN0GiEuZXZlbnR3aXJlLnYxLkNoZWNrSGVhbHRoUmVzcG9uc2UiFaK7GAIIAYLT5JMCCRIHL2hlYWx0aGIGcHJvdG8z", [file_eventwire_v1_policy, file_google_api_annotations, file_google_protobuf_timestamp]);
 
 /**
  * Asks for the health.
@@ -71,6 +71,13 @@ export type CheckHealthResponse = Message<"eventwire.v1.CheckHealthResponse"> & 
    * @generated from field: eventwire.v1.CheckHealthResponse.Checks checks = 5;
    */
   checks?: CheckHealthResponse_Checks | undefined;
+
+  /**
+   * What is wrong and what helps, in one sentence. Absent while the status is `ok`.
+   *
+   * @generated from field: optional string reason = 6;
+   */
+  reason?: string | undefined;
 };
 
 /**
@@ -87,7 +94,9 @@ export const CheckHealthResponseSchema: GenMessage<CheckHealthResponse> = /*@__P
  */
 export type CheckHealthResponse_Checks = Message<"eventwire.v1.CheckHealthResponse.Checks"> & {
   /**
-   * `ok`, or why the database is not usable: `unreachable` or `starting`.
+   * `ok`, or why the database is not usable as it should be: `unreachable`; `starting`; `unheard`, it answers, but its
+   * changes do not reach this node, which refuses calls and upgrades then; and for writes that fail `read_only`, `full`,
+   * `no_connections` or `unwritable`.
    *
    * @generated from field: string db = 1;
    */
