@@ -52,7 +52,7 @@ export const settingTable = {
     fallback: 1,
     unit: "processes",
     meaning:
-      "Processes that share both ports and behave like one: one per core, or `auto`. Each takes up to 12 connections of the database.",
+      "Processes that share both ports and behave like one: one per core, or `auto`. Each takes up to 13 connections of the database.",
   },
   publicUrl: {
     env: "PUBLIC_URL",

@@ -13,8 +13,8 @@ import { openEmbeddedPostgres } from "./store/embedded-postgres.js";
 import { claimPort } from "./transport/claim-port.js";
 import { startWorkforce } from "./workers/workforce.js";
 
-/** Of each worker: ten for its calls, one to listen, and what its start needs. */
-const connectionsPerWorker = 12;
+/** Of each worker: ten for its calls, one to listen, one for nonces, and what its start needs. */
+const connectionsPerWorker = 13;
 /** For commands, and for those who look into the database themselves. */
 const connectionsLeft = 40;
 

@@ -1,12 +1,11 @@
 /** Opens the store: finds or starts its database, prepares it, and keeps the directory equal to it. */
 
-import { CompiledQuery } from "kysely";
 import type { Logger } from "pino";
 import type { Change, Replica } from "../directory/replica.js";
 import { type Changes, startChanges } from "./changes.js";
 import { openEmbeddedPostgres } from "./embedded-postgres.js";
 import { readEncryptionKey } from "./encryption-key.js";
-import { createDatabase } from "./pool.js";
+import { createDatabase, createLonePool } from "./pool.js";
 import { createPostgresStore } from "./postgres-store.js";
 import { PreparationError, prepareAccount, prepareSchema } from "./preparation.js";
 import { createRateCounters } from "./rate-counters.js";
@@ -56,13 +55,19 @@ export interface OpenStore {
 }
 
 const closeMsMax = 2_000;
+/** For a connection, and again for the notification. */
+const nonceMsMax = 2_000;
 
 /** Resolves before a database elsewhere has answered. Rejects when the data directory can not be used. */
 export async function openStore(options: StoreOptions): Promise<OpenStore> {
   const { directory, logger, accountToken, onFirstAccount, others } = options;
   const { url, sealer, closeServer } = await openParts(options, "service", false);
-  const db = createDatabase({ url, logger });
-  const rateCounters = createRateCounters({ url, logger });
+  let proved = false;
+  let failed = false;
+  const isSession = () => proved && !directory.stale;
+  const db = createDatabase({ url, logger, isSession });
+  const rateCounters = createRateCounters({ url, logger, isSession });
+  const nonces = createLonePool(url, logger, nonceMsMax);
   const staleness = createStaleness(directory, logger);
   const closing = new AbortController();
   let changes: Changes | undefined;
@@ -74,7 +79,7 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
   async function open(): Promise<void> {
     await prepare();
     if (closing.signal.aborted) return;
-    const tell = (text: string, values: string[]) => db.executeQuery(CompiledQuery.raw(text, values));
+    const tell = (text: string, values: string[]) => nonces.query(text, values);
     changes = startChanges({ url, tell, staleness, sealer, logger, directory });
     await changes.begun;
   }
@@ -89,12 +94,14 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
     while (!closing.signal.aborted) {
       try {
         await onPatientDatabase(url, options, async (patient) => {
+          proved = true;
           await prepareSchema(patient, sealer);
           await prepareAccount({ db: patient, logger, accountToken, onFirstAccount });
         });
         return attempts.succeeded();
       } catch (error) {
         if (error instanceof PreparationError) throw error;
+        failed = true;
         if (error instanceof Unfollowed) staleness.failed(error);
         await attempts.failed(error);
       }
@@ -113,6 +120,7 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
     await changes?.close();
     await bounded(opening.catch(() => {}));
     await bounded(rateCounters.close());
+    await bounded(nonces.end());
     await bounded(db.destroy());
     await closeServer();
   }
@@ -122,7 +130,11 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
     sealer,
     accountInstanceQuota: options.accountInstanceQuota,
     follow: async (change) => void (await Promise.all([follow(change), others?.follow(change)])),
-    trouble: () => (directory.stale ? "unheard" : directory.ready ? undefined : "starting"),
+    isReady: () => directory.ready,
+    trouble() {
+      if (directory.stale) return "unheard";
+      return proved ? undefined : failed ? "unreachable" : "starting";
+    },
     close: () => (closed ??= close()),
   });
   return { store, rateCounters, ready: opening, close: store.close };
@@ -145,7 +157,7 @@ export async function openCommandStore(options: DatabaseChoice): Promise<Store> 
     sealer,
     accountInstanceQuota,
     follow: async () => {},
-    trouble: () => undefined,
+    isReady: () => true,
     close: async () => {
       await bounded(db.destroy());
       await closeServer();

@@ -36,22 +36,53 @@ export interface DatabaseOptions {
   readonly logger: Logger;
   /** For what may take longer than a call of a client: migrations, and waiting for those of another node. */
   readonly statementMs?: number;
+  readonly isSession?: IsSession;
 }
 
-export function createDatabase({ url, logger, statementMs = statementMsMax }: DatabaseOptions): Kysely<Schema> {
-  const pool = createPool({ ...connectionConfig(url, "eventwire"), max: connectionsMax }, logger, statementMs);
+/**
+ * Whether a connection has been proved to be a session. Until then a pool makes none: a pooler in transaction mode would
+ * hand the settings of ours to others.
+ */
+export type IsSession = () => boolean;
+
+export function createDatabase({
+  url,
+  logger,
+  statementMs = statementMsMax,
+  isSession,
+}: DatabaseOptions): Kysely<Schema> {
+  const config = { ...connectionConfig(url, "eventwire"), max: connectionsMax };
+  const pool = createPool(config, logger, statementMs, isSession);
   return new Kysely<Schema>({ dialect: new PostgresDialect({ pool: withoutSilentConnections(pool) }) });
 }
 
-export function createPool(config: pg.PoolConfig, logger: Logger, statementMs: number): pg.Pool {
+/** One connection, made again when it is lost, whose session gets no settings. */
+export function createLonePool(url: string, logger: Logger, statementMs: number): pg.Pool {
+  const config = { ...connectionConfig(url, "eventwire nonces"), connectionTimeoutMillis: statementMs, max: 1 };
+  return tolerant(new pg.Pool({ ...config, query_timeout: statementMs }), logger);
+}
+
+export function createPool(
+  config: pg.PoolConfig,
+  logger: Logger,
+  statementMs: number,
+  isSession: IsSession = () => true,
+): pg.Pool {
   const pool = new pg.Pool({
     idleTimeoutMillis: 30_000,
     // Not with the start of the session: PgBouncer refuses most settings there.
-    onConnect: (client) => client.query(boundSession(statementMs, config.connectionTimeoutMillis ?? connectMsMax)),
+    onConnect: async (client) => {
+      if (!isSession()) throw new Error("the database has not been proved to be usable yet");
+      await client.query(boundSession(statementMs, config.connectionTimeoutMillis ?? connectMsMax));
+    },
     // The server ends a statement first, if there still is one.
     query_timeout: statementMs + 2_000,
     ...config,
   });
+  return tolerant(pool, logger);
+}
+
+function tolerant(pool: pg.Pool, logger: Logger): pg.Pool {
   // An idle connection was lost. The next caller gets another one, or says why there is none.
   pool.on("error", (error) => logger.debug({ err: error }, "an idle database connection was lost"));
   // In use, it has told its query so; without somebody who listens, this would end the process.

@@ -18,8 +18,10 @@ export interface PostgresStoreOptions {
   readonly accountInstanceQuota: number;
   /** Brings this node's directory up to date with a committed change. */
   readonly follow: (change: Change) => Promise<void>;
-  /** What keeps this node from using a database that answers. */
-  readonly trouble: () => Trouble | undefined;
+  /** Whether this node has read the database. */
+  readonly isReady: () => boolean;
+  /** What is known to be wrong without asking the database. */
+  readonly trouble?: () => Trouble | undefined;
   readonly close: () => Promise<void>;
 }
 
@@ -30,6 +32,7 @@ export function createPostgresStore({
   sealer,
   accountInstanceQuota,
   follow,
+  isReady,
   trouble,
   close,
 }: PostgresStoreOptions): Store {
@@ -61,8 +64,10 @@ export function createPostgresStore({
     ...createInstances({ db, write, sealer, accountInstanceQuota }),
     ...createWebsockets({ db, write }),
     async trouble() {
+      const known = trouble?.();
+      if (known !== undefined) return known;
       if (!(await answers())) return "unreachable";
-      return trouble();
+      return isReady() ? undefined : "starting";
     },
     close,
   };

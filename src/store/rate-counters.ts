@@ -1,7 +1,7 @@
 /** Counts calls for all nodes together, and says at once when it can not: whoever is counted does not wait for a database. */
 
 import type { Logger } from "pino";
-import { connectionConfig, createPool } from "./pool.js";
+import { connectionConfig, createPool, type IsSession } from "./pool.js";
 import { createAttempts } from "./retrying.js";
 import type { RateCounters } from "./store.js";
 
@@ -35,11 +35,17 @@ const count = {
     returning points, greatest(expire - ${nowMs}, 0)::int as "leftMs"`,
 };
 
-export function createRateCounters({ url, logger }: { url: string; logger: Logger }): RateCounters & {
-  close(): Promise<void>;
-} {
+export function createRateCounters({
+  url,
+  logger,
+  isSession,
+}: {
+  url: string;
+  logger: Logger;
+  isSession: IsSession;
+}): RateCounters & { close(): Promise<void> } {
   const config = { ...connectionConfig(url, "eventwire rates"), connectionTimeoutMillis: waitMsMax };
-  const pool = createPool({ ...config, max: connectionsMax, query_timeout: waitMsMax }, logger, waitMsMax);
+  const pool = createPool({ ...config, max: connectionsMax, query_timeout: waitMsMax }, logger, waitMsMax, isSession);
   const closing = new AbortController();
   const attempts = createAttempts({
     logger,

@@ -157,7 +157,7 @@ describe("a connection that answers and does not hear", () => {
     proxy.deafen();
     await expect.poll(() => near.directory.stale, { timeout: 20_000 }).toBe(true);
     await proxy.cut();
-    expect(await near.store.trouble()).toBe("unreachable");
+    expect(await near.store.trouble()).toBe("unheard");
     expect(near.directory.stale).toBe(true);
     proxy.deafen(false);
     await proxy.heal();
@@ -180,7 +180,7 @@ describe("a database that is not there", () => {
     await proxy.cut();
     const node = closing(await openNode(proxy.url));
     expect(node.directory.ready).toBe(false);
-    expect(await node.store.trouble()).toBe("unreachable");
+    await expect.poll(() => node.store.trouble()).toBe("unreachable");
     await expect(node.store.listAccounts()).rejects.toThrow();
     await proxy.heal();
     await node.ready;
