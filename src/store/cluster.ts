@@ -1,40 +1,82 @@
 /** The files of the embedded PostgreSQL in the data directory, made at the first start. */
 
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
+import { join, resolve } from "node:path";
 import { isSystemError, useDataDirectory } from "./data-directory.js";
 import { postgresBinaries } from "./postgres-binaries.js";
 import { isRunning } from "./process.js";
+import { keepSecret } from "./secret-file.js";
 import { createUnprivileged, type Unprivileged } from "./unprivileged.js";
 
 export interface Cluster {
   /** PostgreSQL's own data directory. */
   readonly data: string;
   readonly log: string;
+  /** Of the superuser. */
   readonly password: string;
+  /** Of the service, whose role is no superuser. */
+  readonly servicePassword: string;
   readonly postgres: string;
   readonly unprivileged: Unprivileged;
 }
 
-/** Every superuser session of the cluster is ours, so it has one user. */
+/** The superuser that initdb makes. It makes the role of the service, and does nothing else. */
 export const clusterUser = "eventwire";
+
+/** Whether a start was here: a directory without a cluster may still be filled. */
+export function hasCluster(dataDirectory: string): boolean {
+  return existsSync(join(resolve(dataDirectory), "postgres"));
+}
 
 export function openCluster(dataDirectory: string): Promise<Cluster> {
   const binaries = postgresBinaries();
   return useDataDirectory(dataDirectory, async (root) => {
     const directory = join(root, "postgres");
-    const unprivileged = createUnprivileged(directory, [directory, binaries.postgres]);
-    if (!existsSync(join(directory, "data"))) await initialise(root, directory, binaries.initdb, unprivileged);
-    if (process.getuid?.() === 0 && statSync(directory).uid === 0) unprivileged.own(directory);
+    const unprivileged = createUnprivileged(directory, binaries.postgres);
+    if (!existsSync(directory)) await initialise(root, directory, binaries.initdb, unprivileged);
+    for (const part of ["data", "password"]) {
+      if (existsSync(join(directory, part))) continue;
+      throw new Error(
+        `The database in ${directory} has no ${part}: bring it back from a backup, or remove the directory.`,
+      );
+    }
     return {
       data: join(directory, "data"),
       log: join(directory, "log"),
       password: readFileSync(join(directory, "password"), "utf8").trim(),
+      servicePassword: readOrMakePassword(join(directory, "service-password")),
       postgres: binaries.postgres,
       unprivileged,
     };
   });
+}
+
+/** Nobody else may enter the directory, in which its socket stands too. Not while a server runs in it. */
+export function closeCluster({ data, unprivileged }: Pick<Cluster, "data" | "unprivileged">): void {
+  const directory = join(data, "..");
+  if (process.getuid?.() === 0) unprivileged.own(directory);
+  if ((statSync(directory).mode & 0o077) !== 0) chmodSync(directory, 0o700);
+}
+
+function readOrMakePassword(file: string): string {
+  if (!existsSync(file)) keepSecret(file, newPassword());
+  return readFileSync(file, "utf8").trim();
+}
+
+function newPassword(): string {
+  return randomBytes(32).toString("hex");
 }
 
 /** Made aside and moved into place, so that a start that is killed, or two at once, leave nothing half made. */
@@ -47,7 +89,8 @@ async function initialise(root: string, directory: string, initdb: string, unpri
   rmSync(made, { recursive: true, force: true });
   mkdirSync(made, { mode: 0o700 });
   try {
-    writeFileSync(join(made, "password"), randomBytes(32).toString("hex"), { mode: 0o600 });
+    mkdirSync(join(made, "data"), { mode: 0o700 });
+    keepSecret(join(made, "password"), newPassword());
     unprivileged.own(made);
     await runInitdb(initdb, made, unprivileged);
     renameSync(made, directory);
@@ -59,10 +102,11 @@ async function initialise(root: string, directory: string, initdb: string, unpri
   }
 }
 
-function runInitdb(initdb: string, made: string, unprivileged: Unprivileged): Promise<void> {
+async function runInitdb(initdb: string, made: string, unprivileged: Unprivileged): Promise<void> {
+  const data = join(made, "data");
   const args = [
-    `--pgdata=${join(made, "data")}`,
-    `--pwfile=${join(made, "password")}`,
+    `--pgdata=${unprivileged.here(data)}`,
+    "--pwfile=/dev/stdin",
     `--username=${clusterUser}`,
     "--auth=scram-sha-256",
     "--encoding=UTF8",
@@ -71,15 +115,16 @@ function runInitdb(initdb: string, made: string, unprivileged: Unprivileged): Pr
     "--lc-messages=C",
     "--no-instructions",
   ];
-  return new Promise((done, fail) => {
-    const child = unprivileged.spawn(initdb, args, ["ignore", "pipe", "pipe"]);
-    let said = "";
-    child.stdout?.on("data", (chunk: Buffer) => {
+  const password = openSync(join(made, "password"), "r");
+  const child = unprivileged.spawn(initdb, args, data, [password, "pipe", "pipe"]);
+  closeSync(password);
+  let said = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on("data", (chunk: Buffer) => {
       said += chunk.toString();
     });
-    child.stderr?.on("data", (chunk: Buffer) => {
-      said += chunk.toString();
-    });
+  }
+  await new Promise<void>((done, fail) => {
     child.on("error", fail);
     child.on("close", (code, signal) => {
       if (code === 0) return done();

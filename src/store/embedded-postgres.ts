@@ -4,8 +4,12 @@ import { resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import type { Logger } from "pino";
-import { type Cluster, clusterUser, openCluster } from "./cluster.js";
-import { findPostmaster, freePort, PostmasterBusy, startPostmaster, stopPostmaster } from "./postmaster.js";
+import { clusterUser, openCluster } from "./cluster.js";
+import { connectionConfig } from "./pool.js";
+import { findPostmaster, type Postmaster, PostmasterBusy, startPostmaster, stopPostmaster } from "./postmaster.js";
+import { scramDemand } from "./scram-socket.js";
+import { makeServiceRole, serviceRole } from "./service-role.js";
+import { openSocketDirectory, socketPort } from "./socket-directory.js";
 
 export interface EmbeddedPostgres {
   /** Stays the same for as long as it is open, over restarts of the server too. */
@@ -26,8 +30,9 @@ export interface EmbeddedPostgresOptions {
 }
 
 const serverSettings = [
-  "listen_addresses=127.0.0.1",
-  "unix_socket_directories=",
+  // No network, where anybody on the machine could wait for its port: a socket in the directory that it works in.
+  "listen_addresses=",
+  "unix_socket_directories=.",
   "max_connections=100",
   "shared_buffers=32MB",
   "wal_level=minimal",
@@ -48,6 +53,8 @@ const ownerLock = 1_702_258_292;
 const ownerWaitMs = 3_000;
 const settleMsMax = 30_000;
 const restartDelayMsMax = 5_000;
+/** Also of a role that does not exist. */
+const invalidPassword = "28P01";
 
 class Taken extends Error {}
 
@@ -55,24 +62,32 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
   const { logger, purpose, shared = false } = options;
   const directory = resolve(options.dataDirectory);
   const cluster = await openCluster(directory);
+  const sockets = openSocketDirectory(cluster.data);
   const settings = [...serverSettings, ...(options.settings ?? [])];
-  let port: number | undefined;
+  const name = `eventwire ${purpose}, process ${process.pid}`;
+  const host = encodeURIComponent(sockets.path);
+  const urlOf = (user: string, password: string) =>
+    `postgres://${user}:${password}@${host}:${socketPort}/postgres?${scramDemand}`;
+  const url = urlOf(serviceRole, cluster.servicePassword);
   let closing = false;
   let restarting: Promise<void> | undefined;
-  let owner = await own();
+  let owner = await own().catch((error: unknown) => {
+    sockets.close();
+    throw error;
+  });
   watch();
 
   return {
-    url: `postgres://${clusterUser}:${cluster.password}@127.0.0.1:${port}/postgres`,
+    url,
     async close() {
       if (closing) return;
       closing = true;
       await restarting;
-      if (owner === undefined) return;
       // The lock is not given back before the server has stopped: nobody may start to use it now.
-      const running = findPostmaster(cluster);
+      const running = owner && findPostmaster(cluster);
       if (running !== undefined) await stopPostmaster(running.pid);
-      await owner.end().catch(() => {});
+      await owner?.end().catch(() => {});
+      sockets.close();
     },
   };
 
@@ -81,23 +96,60 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
     const start = Date.now();
     for (;;) {
       try {
-        const running =
-          findPostmaster(cluster) ?? (await startPostmaster(cluster, port ?? (await freePort()), settings));
-        const client = await connect(cluster, running.port, `eventwire ${purpose}, process ${process.pid}`);
-        port ??= running.port;
+        const client = await reach();
         const holder = await lock(client);
         if (holder === undefined) return client;
         await client.end();
         if (shared) return undefined;
-        if (Date.now() - start > ownerWaitMs) {
-          throw new Taken(`The data directory ${directory} is in use by another process: ${holder}.`);
-        }
+        if (Date.now() - start > ownerWaitMs) throw taken(holder);
       } catch (error) {
         const final = closing || error instanceof Taken || Date.now() - start > settleMsMax;
         if (final || !isPassing(error)) throw error;
       }
       await delay(100);
     }
+  }
+
+  /** A session of the service, on a server that listens on its socket alone. */
+  async function reach(): Promise<pg.Client> {
+    const running = findPostmaster(cluster);
+    if (running?.onNetwork) await stopOlder(running);
+    if (running === undefined || running.onNetwork) {
+      await startPostmaster(cluster, socketPort, settings);
+      await makeRole();
+    }
+    try {
+      return await connect(url, name);
+    } catch (error) {
+      // Whoever started the server has not made it yet, or did not live to.
+      if ((error as { code?: unknown }).code !== invalidPassword) throw error;
+      await makeRole();
+      return connect(url, name);
+    }
+  }
+
+  async function makeRole(): Promise<void> {
+    const client = await connect(urlOf(clusterUser, cluster.password), name);
+    await makeServiceRole(client, cluster.servicePassword).finally(() => client.end());
+  }
+
+  /** The server of a release that reached it over the network, as its superuser. It is left alone while that one lives. */
+  async function stopOlder({ pid, port }: Postmaster): Promise<void> {
+    const client = await connect(
+      `postgres://${clusterUser}:${cluster.password}@127.0.0.1:${port}/postgres?${scramDemand}`,
+      name,
+    );
+    try {
+      const holder = await lock(client);
+      if (holder !== undefined) throw taken(holder);
+      await stopPostmaster(pid);
+    } finally {
+      await client.end().catch(() => {});
+    }
+  }
+
+  function taken(holder: string): Taken {
+    return new Taken(`The data directory ${directory} is in use by another process: ${holder}.`);
   }
 
   /** Brings the server back when it ends while we own it. */
@@ -121,16 +173,8 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
   }
 }
 
-async function connect(cluster: Cluster, port: number, name: string): Promise<pg.Client> {
-  const client = new pg.Client({
-    host: "127.0.0.1",
-    port,
-    user: clusterUser,
-    password: cluster.password,
-    database: "postgres",
-    application_name: name,
-    connectionTimeoutMillis: 5_000,
-  });
+async function connect(url: string, name: string): Promise<pg.Client> {
+  const client = new pg.Client(connectionConfig(url, name));
   // What ends the session is told by its end.
   client.on("error", () => {});
   await client.connect();
@@ -152,7 +196,8 @@ async function lock(client: pg.Client): Promise<string | undefined> {
 /** A server that is starting, stopping or gone while we look. */
 function isPassing(error: unknown): boolean {
   if (error instanceof PostmasterBusy) return true;
-  const code = (error as { code?: unknown }).code;
+  const { code, syscall } = error as { code?: unknown; syscall?: unknown };
+  if (syscall === "connect" && code === "ENOENT") return true;
   if (code === "57P01" || code === "57P02" || code === "57P03" || code === "ECONNREFUSED" || code === "ECONNRESET") {
     return true;
   }

@@ -4,6 +4,7 @@ import { Kysely, PostgresDialect, type PostgresPool } from "kysely";
 import pg from "pg";
 import type { Logger } from "pino";
 import type { Schema } from "./schema.js";
+import { demandedStream } from "./scram-socket.js";
 
 const connectMsMax = 5_000;
 const statementMsMax = 10_000;
@@ -15,6 +16,7 @@ const keepAliveMs = 10_000;
 export function connectionConfig(url: string, name: string): pg.ClientConfig {
   return {
     connectionString: url,
+    ...demandedStream(url),
     application_name: name,
     connectionTimeoutMillis: connectMsMax,
     keepAlive: true,

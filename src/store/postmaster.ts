@@ -1,16 +1,17 @@
 /** The server process of the embedded PostgreSQL: found running, started, stopped. */
 
-import { closeSync, openSync, readFileSync, rmSync, statSync, truncateSync } from "node:fs";
-import { createServer } from "node:net";
+import { closeSync, openSync, readdirSync, readFileSync, rmSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Cluster } from "./cluster.js";
+import { type Cluster, closeCluster } from "./cluster.js";
 import { isPostmaster, isRunning, isTaken } from "./process.js";
 
 export interface Postmaster {
   readonly pid: number;
   readonly port: number;
   readonly ready: boolean;
+  /** Whether it listens on a network, as a release before did. */
+  readonly onNetwork: boolean;
 }
 
 /** Somebody else's server holds the directory or the port: look again. */
@@ -21,6 +22,8 @@ const startMsMax = 60_000;
 const fastStopMsMax = 10_000;
 const immediateStopMsMax = 5_000;
 const logBytesMax = 1024 * 1024;
+/** PostgreSQL makes its lock file and fills it at once. */
+const fillMsMax = 2_000;
 
 /** One that a predecessor left behind, or that another process runs. */
 export function findPostmaster({ data }: Pick<Cluster, "data">): Postmaster | undefined {
@@ -31,13 +34,34 @@ export function findPostmaster({ data }: Pick<Cluster, "data">): Postmaster | un
   } catch {
     return undefined;
   }
-  const pid = Number(lines[0]);
-  if (!Number.isInteger(pid) || pid <= 0) return undefined;
-  if (isPostmaster(pid)) return { pid, port: Number(lines[3]), ready: lines[7]?.trim() === "ready" };
+  // Negative: somebody repairs the database in single-user mode.
+  const pid = /^-?[1-9]\d{0,9}$/.test(lines[0] ?? "") ? Math.abs(Number(lines[0])) : undefined;
+  if (pid === undefined) {
+    removeOld(file);
+    return undefined;
+  }
+  if (isPostmaster(pid, data)) {
+    if (lines[0]?.startsWith("-")) return undefined;
+    const ready = lines[7]?.trim() === "ready";
+    return { pid, port: Number(lines[3]), ready, onNetwork: ready && lines[5] !== "" };
+  }
   // PostgreSQL replaces the file of a process that has gone, perhaps just now: it would end without its own. But whoever
   // has the id today it would take for itself, and refuse to start.
   if (isTaken(pid)) rmSync(file, { force: true });
   return undefined;
+}
+
+/** A lock file that says nothing was left by a crash, unless a start is just about to fill it. */
+function removeOld(file: string): void {
+  const changed = statSync(file, { throwIfNoEntry: false })?.mtimeMs;
+  if (changed !== undefined && Math.abs(Date.now() - changed) > fillMsMax) rmSync(file, { force: true });
+}
+
+/** PostgreSQL takes them for its own where another process has the id today. `postmaster.pid` is the lock that counts. */
+function removeSocketLocks(data: string): void {
+  for (const name of readdirSync(data)) {
+    if (/^\.s\.PGSQL\.\d+\.lock$/.test(name)) rmSync(join(data, name), { force: true });
+  }
 }
 
 /** Resolves once it takes connections. Rejects with PostmasterBusy when another start was faster. */
@@ -51,8 +75,13 @@ export async function startPostmaster(
   const from = size > logBytesMax ? 0 : size;
 
   const log = openSync(cluster.log, "a", 0o600);
-  const args = ["-D", cluster.data, "-p", String(port), ...settings.flatMap((setting) => ["-c", setting])];
-  const child = cluster.unprivileged.spawn(cluster.postgres, args, ["ignore", log, log]);
+  if (findPostmaster(cluster) === undefined) {
+    removeSocketLocks(cluster.data);
+    closeCluster(cluster);
+  }
+  const directory = cluster.unprivileged.here(cluster.data);
+  const args = ["-D", directory, "-p", String(port), ...settings.flatMap((setting) => ["-c", setting])];
+  const child = cluster.unprivileged.spawn(cluster.postgres, args, cluster.data, ["ignore", log, log]);
   closeSync(log);
   child.unref();
   let failure: Error | undefined;
@@ -62,7 +91,8 @@ export async function startPostmaster(
   const onExit = (code: number | null, signal: NodeJS.Signals | null): void => {
     const said = readFileSync(cluster.log).subarray(from).toString();
     const reason = /FATAL: .*|could not bind .*/.exec(said)?.[0] ?? said.trim().split("\n").at(-1);
-    const busy = /lock file .* already exists|shared memory block .* in use|could not bind|could not create any TCP/;
+    const busy =
+      /lock file .* (already exists|is empty)|bogus data in lock file|shared memory block .* in use|could not bind|could not create any (TCP|Unix)/;
     const message = `PostgreSQL in ${cluster.data} stopped at its start (${code ?? signal}): ${reason}`;
     failure = busy.test(said) ? new PostmasterBusy(message) : new Error(message);
   };
@@ -98,15 +128,4 @@ async function ends(pid: number, signal: NodeJS.Signals, msMax: number): Promise
     await delay(pollMs);
   }
   return false;
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((done, fail) => {
-    const server = createServer();
-    server.on("error", fail);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => done(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
 }

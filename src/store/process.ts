@@ -1,6 +1,6 @@
 /** Looks at processes by their id, which the system may meanwhile have given to another one. */
 
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { basename } from "node:path";
 
 /** Also true for a zombie. */
@@ -20,11 +20,22 @@ export function isRunning(pid: number): boolean {
   return status === undefined || !/\) Z /.test(status);
 }
 
-/** Without a /proc any running process counts. */
-export function isPostmaster(pid: number): boolean {
+/** Whether it is a PostgreSQL server that works in this directory. Without a /proc any running process counts. */
+export function isPostmaster(pid: number, data: string): boolean {
   if (!isRunning(pid)) return false;
   const line = readProc(pid, "cmdline");
-  return line === undefined || /^postgres(\.exe)?$/.test(basename(line.split("\0")[0] ?? ""));
+  if (line === undefined) return true;
+  return basename(line.split("\0")[0] ?? "") === "postgres" && worksIn(pid, data);
+}
+
+/** One that we may not look at belongs to another user, as no server of ours does. */
+function worksIn(pid: number, directory: string): boolean {
+  try {
+    const [there, here] = [statSync(`/proc/${pid}/cwd`), statSync(directory)];
+    return there.dev === here.dev && there.ino === here.ino;
+  } catch {
+    return false;
+  }
 }
 
 function readProc(pid: number, file: string): string | undefined {

@@ -4,8 +4,9 @@ import { join } from "node:path";
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { clusterUser, openCluster } from "../../src/store/cluster.js";
-import { freePort, startPostmaster, stopPostmaster } from "../../src/store/postmaster.js";
+import { startPostmaster, stopPostmaster } from "../../src/store/postmaster.js";
 import { startDatabaseProxy } from "../support/database-proxy.js";
+import { freePort } from "../support/free-port.js";
 import { createTestDatabase, query, type TestDatabase } from "../support/postgres.js";
 import { anyWebsocket, caughtUp, makeInstance, openNode, openReadyNode } from "../support/store.js";
 

@@ -105,23 +105,6 @@ describe("the embedded PostgreSQL", () => {
     expect(readdirSync(directory)).toEqual(["postgres"]);
   });
 
-  it("listens on this machine only, and wants its password", async () => {
-    const server = await open();
-    const { rows } = await query(
-      server.url,
-      "select name, setting from pg_settings where name like '%listen_addr%' or name like 'unix_socket_dir%'",
-    );
-    expect(Object.fromEntries(rows.map(({ name, setting }) => [name, setting]))).toEqual({
-      listen_addresses: "127.0.0.1",
-      unix_socket_directories: "",
-    });
-    const wrong = new URL(server.url);
-    wrong.password = "wrong";
-    await expect(query(wrong.href, "select 1")).rejects.toThrow("password authentication failed");
-    expect(statSync(join(directory, "postgres")).mode & 0o077).toBe(0);
-    expect(statSync(join(directory, "postgres", "password")).mode & 0o077).toBe(0);
-  });
-
   it.skipIf(lacksRoot)("does not run as root", async () => {
     await open();
     const status = readFileSync(`/proc/${postmasterPid()}/status`, "utf8");
@@ -165,6 +148,44 @@ describe("the embedded PostgreSQL", () => {
     expect(findPostmaster({ data })).toBeUndefined();
     expect(existsSync(file)).toBe(true);
     expect(await answers(await open())).toBe(true);
+  });
+
+  it("starts beside the lock of its socket whose process id belongs to somebody else by now", async () => {
+    await (await open()).close();
+    writeFileSync(join(directory, "postgres", "data", ".s.PGSQL.5432.lock"), `${process.pid}\n`);
+    expect(await answers(await open())).toBe(true);
+  });
+
+  it.each(["", "\n", "nonsense\n", "0\n"])(
+    "starts beside a lock file that a crash left with %j in it",
+    async (text) => {
+      await (await open()).close();
+      const file = join(directory, "postgres", "data", "postmaster.pid");
+      writeFileSync(file, text);
+      expect(await answers(await open())).toBe(true);
+    },
+  );
+
+  it("starts beside a lock file with the process id of another PostgreSQL, which it leaves alone", async () => {
+    await (await open()).close();
+    const own = directory;
+    makeDirectory();
+    const other = await open();
+    const pid = postmasterPid();
+    const data = join(own, "postgres", "data");
+    writeFileSync(join(data, "postmaster.pid"), `${pid}\n${data}\n1\n5432\n.\n\n\nready   \n`);
+    directory = own;
+    const server = await open();
+    expect(server.url).not.toBe(other.url);
+    expect(await answers(server)).toBe(true);
+    await server.close();
+    expect(await answers(other)).toBe(true);
+  });
+
+  it("says which part of its files is missing", async () => {
+    makeDirectory();
+    mkdirSync(join(directory, "postgres", "data"), { recursive: true });
+    await expect(open()).rejects.toThrow(`The database in ${join(directory, "postgres")} has no password: `);
   });
 
   it("clears away what a first start that was killed left half made", async () => {

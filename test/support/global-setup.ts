@@ -1,13 +1,12 @@
 /** One real PostgreSQL for the whole test run; `TEST_DATABASE_URL` names another server to use. */
 
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pino } from "pino";
 import type { TestProject } from "vitest/node";
-import { openEmbeddedPostgres } from "../../src/store/embedded-postgres.js";
 import { findPostmaster, stopPostmaster } from "../../src/store/postmaster.js";
 import { isRunning } from "../../src/store/process.js";
+import { startKillablePostgres } from "./killable-postgres.js";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -16,7 +15,7 @@ declare module "vitest" {
 }
 
 // What is lost when the machine stops in the middle of a test is nobody's loss.
-const settings = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=300"];
+const settings = ["synchronous_commit=off", "full_page_writes=off", "max_connections=300"];
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const given = process.env.TEST_DATABASE_URL;
@@ -25,14 +24,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
     return async () => {};
   }
   await sweep();
-  const dataDirectory = mkdtempSync(join(tmpdir(), `eventwire-run-${process.pid}-`));
-  const logger = pino({ level: "fatal" });
-  const server = await openEmbeddedPostgres({ dataDirectory, purpose: "tests", settings, logger });
+  const server = await startKillablePostgres(settings);
   project.provide("databaseServer", server.url);
-  return async () => {
-    await server.close();
-    rmSync(dataDirectory, { recursive: true, force: true });
-  };
+  return () => server.close();
 }
 
 /** Ends what runs that were killed have left behind. */

@@ -1,11 +1,12 @@
-/** A PostgreSQL of one test's own, that can be killed and started again at the same address. */
+/** A PostgreSQL elsewhere, as DATABASE_URL names one, that can be killed and started again at the same address. */
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { clusterUser, openCluster } from "../../src/store/cluster.js";
-import { freePort, PostmasterBusy, startPostmaster, stopPostmaster } from "../../src/store/postmaster.js";
+import { PostmasterBusy, startPostmaster, stopPostmaster } from "../../src/store/postmaster.js";
+import { freePort } from "./free-port.js";
 
 export interface KillablePostgres {
   /** For DATABASE_URL. */
@@ -19,7 +20,7 @@ export interface KillablePostgres {
 // Writes reach the kernel, which does not die here.
 const settings = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "shared_buffers=32MB", "fsync=off"];
 
-export async function startKillablePostgres(): Promise<KillablePostgres> {
+export async function startKillablePostgres(more: readonly string[] = []): Promise<KillablePostgres> {
   // The name tells `global-setup.ts` whose it was, should this process be killed.
   const directory = mkdtempSync(join(tmpdir(), `eventwire-run-${process.pid}-`));
   const cluster = await openCluster(directory);
@@ -29,7 +30,7 @@ export async function startKillablePostgres(): Promise<KillablePostgres> {
   async function start(): Promise<void> {
     for (;;) {
       try {
-        ({ pid } = await startPostmaster(cluster, port, settings));
+        ({ pid } = await startPostmaster(cluster, port, [...settings, ...more]));
         return;
       } catch (error) {
         // The sessions of the one that was killed are still ending.

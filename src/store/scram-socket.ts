@@ -1,0 +1,46 @@
+/** A connection to PostgreSQL that gives its password to nobody who does not prove to know it already. */
+
+import { Socket } from "node:net";
+
+/** What libpq calls the same demand in a connection URL. */
+export const scramDemand = "require_auth=scram-sha-256";
+
+/** For the configuration of a client of pg. Empty when the URL does not demand SCRAM. */
+export function demandedStream(url: string): { stream?: () => Socket } {
+  return url.split("?")[1]?.split("&").includes(scramDemand) ? { stream: () => new ScramSocket() } : {};
+}
+
+/** The kinds of the messages of a server that proves itself, in their order: SASL, two steps of it, and success. */
+const order = [10, 11, 12, 0];
+const [authentication, error, notice] = [..."REN"].map((letter) => letter.charCodeAt(0));
+
+/** Ends itself before pg can hear of any other way to log in: it would send its password in clear, or trust the server. */
+class ScramSocket extends Socket {
+  #step = 0;
+  #unread: Buffer = Buffer.alloc(0);
+
+  override push(chunk: unknown, encoding?: BufferEncoding): boolean {
+    if (this.#step === order.length || !(chunk instanceof Uint8Array) || this.#proves(chunk)) {
+      return super.push(chunk, encoding);
+    }
+    this.destroy(new Error("the database server wants to log in without SCRAM: it may not be the real one"));
+    return false;
+  }
+
+  #proves(chunk: Uint8Array): boolean {
+    let unread = Buffer.concat([this.#unread, chunk]);
+    while (this.#step < order.length && unread.length >= 5) {
+      const [type] = unread;
+      const length = 1 + Math.max(unread.readUInt32BE(1), 4);
+      if (type === authentication) {
+        if (unread.length < 9) break;
+        if (unread.readUInt32BE(5) !== order[this.#step]) return false;
+      } else if (type !== error && type !== notice) return false;
+      if (unread.length < length) break;
+      if (type === authentication) this.#step++;
+      unread = unread.subarray(length);
+    }
+    this.#unread = unread;
+    return true;
+  }
+}
