@@ -5,7 +5,7 @@ import { chownSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
-import { freePort } from "../../src/store/postmaster.js";
+import { freePort } from "./free-port.js";
 import { query } from "./postgres.js";
 import { until } from "./until.js";
 
