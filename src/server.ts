@@ -102,7 +102,14 @@ async function startPorts(
   });
   directory.listen(hub);
   const status = createInstanceStatus({ store, logger });
-  const publishing = createPublishing({ directory, bus, status, publishMaxBytes, busOutage: settings.busOutage });
+  const publishing = createPublishing({
+    directory,
+    bus,
+    status,
+    publishMaxBytes,
+    busOutage: settings.busOutage,
+    takers: hub.takers,
+  });
   const websockets = createWebsockets({ store });
   const instances = createInstances({ store, status });
   const draining = new AbortController();

@@ -49,7 +49,11 @@ export function openApi(contract) {
     servers: [{ url: "http://localhost:8080" }],
     tags: contract.services.map(({ name, comment }) => ({ name, description: comment })),
     paths,
-    components: { securitySchemes, headers, schemas: { ...sorted(schemas.components), Error: errorSchema } },
+    components: {
+      securitySchemes,
+      headers,
+      schemas: { ...sorted(schemas.components), Error: errorSchema, Problem: problemSchema },
+    },
   };
 }
 
@@ -122,6 +126,10 @@ function impliedStatuses({ policy, binding }) {
   return statuses;
 }
 
+function headerReference(name) {
+  return { [name]: { $ref: `#/components/headers/${name}` } };
+}
+
 function errorResponse(status, texts, limited) {
   const schema = { $ref: "#/components/schemas/Error" };
   const examples = Object.fromEntries(
@@ -129,8 +137,15 @@ function errorResponse(status, texts, limited) {
   );
   return {
     description: reasons[status],
-    ...(limited ? { headers: rateHeaders } : {}),
-    content: { "application/json": { schema, ...(texts.length > 0 ? { examples } : {}) } },
+    headers: {
+      ...(limited ? rateHeaders : {}),
+      ...headerReference("Eventwire-Error"),
+      ...(status === 429 || status === 503 ? headerReference("Retry-After") : {}),
+    },
+    content: {
+      "application/json": { schema, ...(texts.length > 0 ? { examples } : {}) },
+      "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } },
+    },
   };
 }
 
@@ -152,6 +167,28 @@ const headers = {
   "X-RateLimit-Limit": { description: "Calls per window. Absent when the limit is off.", schema: { type: "integer" } },
   "X-RateLimit-Remaining": { description: "Calls left in this window.", schema: { type: "integer" } },
   "X-RateLimit-Reset": { description: "End of this window in Unix seconds.", schema: { type: "integer" } },
+  "Eventwire-Error": {
+    description:
+      'What was wrong: `<REASON>; field="<path>"; rule="<sentence>"`, the last two where they are known. It repeats nothing that was sent.',
+    schema: { type: "string" },
+  },
+  "Retry-After": { description: "When to try again, in seconds.", schema: { type: "integer", minimum: 1 } },
+};
+
+const problemSchema = {
+  type: "object",
+  description:
+    "RFC 9457, in place of the envelope where `Accept` prefers `application/problem+json` to `application/json`.",
+  properties: {
+    type: { type: "string" },
+    title: { type: "string" },
+    status: { type: "integer" },
+    detail: { type: "string" },
+    reason: { type: "string" },
+    field: { type: "string" },
+    rule: { type: "string" },
+  },
+  required: ["type", "title", "status", "detail", "reason"],
 };
 
 const errorSchema = {

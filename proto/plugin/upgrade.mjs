@@ -12,12 +12,6 @@ another node. It closes its open sockets with 1001, spread over DRAIN_SECONDS; u
 
 Close codes: 1001 shutting down and 4008 slow consumer (come back); 4001 token revoked and 4004 instance deleted (do not).`;
 
-const retryAfter = { "Retry-After": { description: "Seconds, whole.", schema: { type: "integer" } } };
-
-function withRetryAfter(response) {
-  return { ...response, headers: { ...response.headers, ...retryAfter } };
-}
-
 export function upgradePath(errorResponse, rateHeaders) {
   const limited = true;
   return {
@@ -55,7 +49,7 @@ export function upgradePath(errorResponse, rateHeaders) {
           426: errorResponse(426, ["Upgrade required"], limited),
           429: errorResponse(429, ["Rate limit exceeded. Try again later."], limited),
           500: errorResponse(500, ["Failed to get instance"], limited),
-          503: withRetryAfter(errorResponse(503, ["Shutting down. Try again later."], limited)),
+          503: errorResponse(503, ["Shutting down. Try again later."], limited),
         },
       },
     },

@@ -2,7 +2,7 @@
 
 import type { Event } from "../bus/bus.js";
 import type { Entry } from "../directory/directory.js";
-import { eventTypeBit } from "../domain/event-type.js";
+import { type EventType, eventTypeBit } from "../domain/event-type.js";
 import { compileFilter, type Filter } from "../domain/filter.js";
 import { type Chunk, nextBroadcast, splitIntoChunks, splitIntoVisits } from "./chunk.js";
 import { buildFrame, type Frame, frameTail } from "./frame.js";
@@ -86,10 +86,15 @@ export class Group {
     return this.#pending.length === 0;
   }
 
+  /** How many sockets have a filter that takes events of this type. */
+  takers(type: EventType): number {
+    return takes(this.#filter, type) ? this.subscribers.length : 0;
+  }
+
   /** Whether the filter takes it; if so its frame is built, once for all sockets, and waits for the end of the turn. */
   accept(event: Event): boolean {
     const filter = this.#filter;
-    if (filter === undefined || (filter.types & (eventTypeBit.get(event.type) as number)) === 0) return false;
+    if (filter === undefined || !takes(filter, event.type)) return false;
     this.#pending.push(buildFrame(event, this.#tail, filter.mediaBase64, this.#options.mediaMaxBytes));
     return true;
   }
@@ -171,4 +176,8 @@ export class Group {
       }
     }
   }
+}
+
+function takes(filter: Filter | undefined, type: EventType): boolean {
+  return filter !== undefined && (filter.types & (eventTypeBit.get(type) as number)) !== 0;
 }

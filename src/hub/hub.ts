@@ -2,6 +2,7 @@
 
 import type { Bus, Event, Subscription } from "../bus/bus.js";
 import type { DirectoryListener, Entry } from "../directory/directory.js";
+import type { EventType } from "../domain/event-type.js";
 import type { Principal } from "../domain/instance.js";
 import { type Close, instanceDeleted, slowConsumer, tokenRevoked } from "./close.js";
 import { Copies } from "./copies.js";
@@ -33,6 +34,8 @@ export interface Hub extends DirectoryListener {
   reserve(entry: Entry): Reservation;
   /** The entry must be enabled. Every event published from now on reaches the socket, if it was reserved. */
   add(socket: Socket, entry: Entry, principal: Principal): Subscriber;
+  /** How many sockets of an instance have a filter that takes events of this type. */
+  takers(instanceId: string, type: EventType): number;
   /** For the socket's close handler. Idempotent. */
   remove(subscriber: Subscriber): void;
   /** For the socket's drain handler. */
@@ -210,6 +213,8 @@ export function createHub({ bus, copies = new Copies(), ...options }: HubOptions
       copies.limitFor(++stats.sockets);
       return subscriber;
     },
+
+    takers: (instanceId, type) => memberships.get(instanceId)?.group.takers(type) ?? 0,
 
     remove(subscriber) {
       if (!subscriber.open) return;

@@ -77,7 +77,7 @@ export function createBatchDecoder(): DecodeBatch {
       at = end;
     }
     const payload = data === undefined ? { case: undefined } : { case: "dataJson" as const, value: data };
-    return { $typeName: "eventwire.v1.PublishEventRequest", instance, event, payload, media };
+    return { $typeName: "eventwire.v1.PublishEventRequest", instance, event, payload, media, receipt: false };
   }
 
   function read(bytes: Buffer): PublishEventsRequest | undefined {

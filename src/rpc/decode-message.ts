@@ -62,16 +62,20 @@ export function decodeJson(desc: DescMessage, json: JsonObject): Message {
   try {
     return fromJson(desc, json, { ignoreUnknownFields: true, recursionLimit });
   } catch (cause) {
-    throw wrongType(cause);
+    throw wrongType(cause, desc);
   }
 }
 
 /** What the library says of a member of a wrong type, in our words: its own repeat what was sent. */
-export function wrongType(error: unknown): AppError {
+export function wrongType(error: unknown, desc: DescMessage): AppError {
   const cause = error instanceof Error && isFieldError(error.cause) ? error.cause : error;
-  if (!isFieldError(cause)) return new AppError("INVALID_REQUEST_BODY", { cause });
+  if (!isFieldError(cause)) {
+    const rule = `body must be a ${desc.typeName} in JSON of at most ${recursionLimit} nested levels`;
+    return new AppError("INVALID_REQUEST_BODY", { cause, rule });
+  }
   const field = cause.field();
-  if (field.kind === "oneof") return new AppError("INVALID_REQUEST_BODY", { cause, field: field.name });
+  if (field.kind === "oneof")
+    return new AppError("INVALID_REQUEST_BODY", { cause, field: field.name, rule: "must be one of its kinds" });
   const item = /^list item #(\d+)/.exec(cause.message)?.[1];
   const index = item === undefined ? "" : `[${Number(item) - 1}]`;
   return new AppError("INVALID_REQUEST_BODY", {

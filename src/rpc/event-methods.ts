@@ -17,8 +17,14 @@ const publishedHere = Object.freeze(create(PublishEventResponseSchema, { ...publ
 export function createEventMethods({ publishing }: { publishing: Publishing }): Method[] {
   return [
     entryMethod(EventService.method.publishEvent, (request, entry) => {
+      // Before: a socket that this event ends has had it in its filter.
+      const sockets = request.receipt ? publishing.takers(entry, request.event) : undefined;
       publishing.publishTo(entry, toEventInput(request));
-      return publishing.reached()?.then((reached) => (reached ? published : publishedHere)) ?? published;
+      const answer = (reached: boolean) => {
+        const plain = reached ? published : publishedHere;
+        return sockets === undefined ? plain : { ...plain, sockets };
+      };
+      return publishing.reached()?.then(answer) ?? answer(true);
     }),
   ];
 }

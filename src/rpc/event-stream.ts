@@ -1,10 +1,11 @@
 /** The stream of event batches: the one method where the cost of an event counts (300,000 a second on one core). */
 
-import type {
-  PublishEventRequest,
-  PublishEventsRequest,
-  PublishEventsResponse,
-  PublishEventsResponse_Refusal,
+import {
+  type PublishEventRequest,
+  PublishEventRequestSchema,
+  type PublishEventsRequest,
+  type PublishEventsResponse,
+  type PublishEventsResponse_Refusal,
 } from "../../gen/eventwire/v1/event_service_pb.js";
 import { Bucket } from "../../gen/eventwire/v1/policy_pb.js";
 import type { Directory } from "../directory/directory.js";
@@ -13,6 +14,7 @@ import type { Principal } from "../domain/instance.js";
 import type { Publishing } from "../service/publishing.js";
 import { outOfDate, rateKey } from "./admission.js";
 import { toEventInput } from "./event-methods.js";
+import { compileSpelling } from "./field-spelling.js";
 import type { RateLimiter } from "./rate-limiter.js";
 
 /** As the contract says. Checked by hand: protovalidate would look at every event, and publishing does that again. */
@@ -50,7 +52,7 @@ export function createEventStream(options: {
         publishing.publish(principal, event.instance, toEventInput(event));
       } catch (error) {
         if (!(error instanceof AppError)) throw error;
-        refusals.push({ $typeName: `${answerType}.Refusal`, index, reason: error.reason, message: error.message });
+        refusals.push(refusal(index, event, error));
       }
     }
     const answer: PublishEventsResponse = {
@@ -77,4 +79,15 @@ export function createEventStream(options: {
         .then((charge) => publish(principal, batch, charge?.granted ?? batch.events.length));
     },
   };
+}
+
+const spell = compileSpelling(PublishEventRequestSchema);
+
+function refusal(
+  index: number,
+  event: PublishEventRequest,
+  { reason, message, field, rule = "" }: AppError,
+): PublishEventsResponse_Refusal {
+  const spelt = spell(field, event, false) ?? "";
+  return { $typeName: `${answerType}.Refusal`, index, reason, message, field: spelt, rule };
 }

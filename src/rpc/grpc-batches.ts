@@ -91,7 +91,10 @@ function decoded(decode: DecodeBatch, message: Buffer): Message {
   try {
     return decode(message);
   } catch (cause) {
-    throw new AppError("INVALID_REQUEST_BODY", { cause });
+    throw new AppError("INVALID_REQUEST_BODY", {
+      cause,
+      rule: `message must be a ${method.input.typeName} in Protobuf's binary form`,
+    });
   }
 }
 

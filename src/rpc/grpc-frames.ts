@@ -26,9 +26,10 @@ export function createFrameReader(messageBytesMax: number): FrameReader {
       let at = 0;
       needed = headBytes;
       while (bytes.length - at >= needed) {
-        if (bytes[at] !== 0) throw new AppError("INVALID_REQUEST_BODY");
+        if (bytes[at] !== 0) throw unreadable("message must have a prefix with flags 0");
         const size = bytes.readUInt32BE(at + 1);
-        if (size > messageBytesMax) throw new AppError("EVENT_TOO_LARGE");
+        if (size > messageBytesMax)
+          throw new AppError("EVENT_TOO_LARGE", { rule: `message must be at most ${messageBytesMax} bytes` });
         needed = headBytes + size;
         if (bytes.length - at < needed) break;
         yield bytes.subarray(at + headBytes, at + needed);
@@ -40,9 +41,13 @@ export function createFrameReader(messageBytesMax: number): FrameReader {
     },
 
     end() {
-      if (length > 0) throw new AppError("INVALID_REQUEST_BODY");
+      if (length > 0) throw unreadable("message must be as long as its prefix says");
     },
   };
+}
+
+function unreadable(rule: string): AppError {
+  return new AppError("INVALID_REQUEST_BODY", { rule });
 }
 
 export function frame(message: Uint8Array): Buffer {

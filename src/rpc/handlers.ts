@@ -85,7 +85,7 @@ export function createHandler(
     const response = await route({ ...request, contextValues });
     // The library decodes before it calls us, and answers in its own words what it cannot read.
     if (passage.reached || response.status === httpVersionNotSupported) return response;
-    throw new AppError("INVALID_REQUEST_BODY");
+    throw new AppError("INVALID_REQUEST_BODY", { rule: `message must be one ${route.method.input.typeName}` });
   }
 
   async function answer(wire: Wire, request: UniversalServerRequest, remoteAddress: string) {

@@ -34,6 +34,8 @@ export interface Publishing {
   publish(principal: Principal, instance: string, input: EventInput): void;
   /** The same, on an instance that was found already. */
   publishTo(entry: Entry, input: EventInput): void;
+  /** How many sockets on this node would get an event of this type now; none would get one of an unknown type. */
+  takers(entry: Entry, type: string): number;
   /**
    * Whether what was published until now has reached the other nodes that want it; undefined when there is nothing to
    * wait for. Rejects with BUS_UNREACHABLE where publishing without them is refused.
@@ -51,8 +53,10 @@ export function createPublishing(options: {
   /** Data and media together, in bytes. */
   publishMaxBytes: number;
   busOutage: BusOutage;
+  /** How many sockets of an instance on this node have a filter that takes events of this type. */
+  takers: (instanceId: string, type: EventType) => number;
 }): Publishing {
-  const { directory, bus, status, publishMaxBytes } = options;
+  const { directory, bus, status, publishMaxBytes, takers } = options;
   const refuses = options.busOutage === "refuse";
   const stats: PublishingStats = { published: 0, withoutClient: 0 };
 
@@ -82,6 +86,7 @@ export function createPublishing(options: {
       if (entry === undefined) throw new AppError("INSTANCE_NOT_FOUND");
       publishTo(entry, input);
     },
+    takers: ({ instance }, type) => (isEventType(type) ? takers(instance.id, type) : 0),
     reached() {
       const flushed = bus.flush();
       return refuses ? flushed?.then(refuseUnreached) : flushed;

@@ -6,6 +6,7 @@ import type { Handler } from "../rpc/handlers.js";
 import { answerPieces } from "./answer-pieces.js";
 import { bodyStream } from "./body-stream.js";
 import { type Exchange, statusLine } from "./exchange.js";
+import { ambiguity } from "./request.js";
 import type { HttpRequest } from "./uws.js";
 
 /** Answers, whatever happens. */
@@ -19,7 +20,7 @@ export async function serveRpc(handler: Handler, exchange: Exchange, req: HttpRe
   });
   const header = copyHeaders(req);
   if (head.ambiguous) {
-    exchange.refuse(new AppError("INVALID_REQUEST"));
+    exchange.refuse(new AppError("INVALID_REQUEST", ambiguity));
     body.discard();
     return;
   }

@@ -106,7 +106,7 @@ function merge(desc: DescMessage, message: Message, json: JsonObject): void {
   try {
     mergeFromJson(desc, message, json);
   } catch (cause) {
-    throw wrongType(cause);
+    throw wrongType(cause, desc);
   }
 }
 

@@ -4,6 +4,11 @@ import { tokenFrom } from "../rpc/credentials.js";
 import { type HandshakeHeaders, handshakeKey } from "./handshake.js";
 import type { HttpRequest } from "./uws.js";
 
+/** What is wrong with a request that is `ambiguous`. */
+export const ambiguity = {
+  rule: "Host, Content-Length and Transfer-Encoding must each stand once and be readable in one way",
+};
+
 export class RequestHead {
   /** As sent, case kept. */
   readonly method: string;

@@ -12,6 +12,7 @@ import type { Exchange, Serve, Waited } from "./exchange.js";
 import { compileRoutes, type Route } from "./http-rule.js";
 import { instanceName } from "./instance-name.js";
 import { longJson } from "./long-json.js";
+import { ambiguity } from "./request.js";
 
 /** Bodies of calls that carry no event end here. */
 export const bodyMaxBytes = 1024 * 1024;
@@ -61,7 +62,7 @@ function createServe(route: Route, api: Api, publishMaxBytes: number): RestRoute
     const goOn = (admission: Admission): Waited => {
       exchange.rate = admission.rate;
       if (admission.refusal !== undefined) throw admission.refusal;
-      if (exchange.head.ambiguous) throw new AppError("INVALID_REQUEST");
+      if (exchange.head.ambiguous) throw new AppError("INVALID_REQUEST", ambiguity);
       if (body === undefined) return call(exchange, admission, nothing);
       return body.whenWhole((bytes) => call(exchange, admission, bytes));
     };

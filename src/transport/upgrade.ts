@@ -12,6 +12,7 @@ import type { Header } from "./cors.js";
 import { type Exchange, type ExchangeContext, exchanging } from "./exchange.js";
 import { instanceName } from "./instance-name.js";
 import { queryToken } from "./query-token.js";
+import { ambiguity } from "./request.js";
 import type { HttpRequest, TemplatedApp, us_socket_context_t } from "./uws.js";
 
 /** What clients send is thrown away; a larger message is a mistake that is told with 1009. */
@@ -109,7 +110,7 @@ async function serve(
   const admission = await options.api.admitUpgrade(Bucket.GLOBAL, exchange);
   exchange.rate = admission.rate;
   if (admission.refusal !== undefined) throw admission.refusal;
-  if (head.ambiguous) throw new AppError("INVALID_REQUEST");
+  if (head.ambiguous) throw new AppError("INVALID_REQUEST", ambiguity);
   const name = instanceName(head.variable);
   const opening = findOpening(options.directory, admission.principal, name);
   if (!options.context.cors.mayConnect(head.origin, head.host)) throw new AppError("ORIGIN_NOT_ALLOWED");

@@ -81,7 +81,7 @@ export async function startServiceNode(options: ServiceNodeOptions = {}): Promis
     directory,
     websockets: createWebsockets({ store }),
     instances: createInstances({ store, status }),
-    publishing: createPublishing({ directory, bus, status, publishMaxBytes, busOutage: "accept" }),
+    publishing: createPublishing({ directory, bus, status, publishMaxBytes, busOutage: "accept", takers: () => 0 }),
     health,
     limiter: createNodeRateLimiter({ global: 0, create: 0, publish: 0, ...options.limits }),
     logger,

@@ -14,7 +14,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file eventwire/v1/event_service.proto.
  */
 export const file_eventwire_v1_event_service: GenFile = /*@__PURE__*/
-  fileDesc("CiBldmVudHdpcmUvdjEvZXZlbnRfc2VydmljZS5wcm90bxIMZXZlbnR3aXJlLnYxIooCChNQdWJsaXNoRXZlbnRSZXF1ZXN0EhsKCGluc3RhbmNlGAEgASgJQgm6SAZyBBABGGQSbQoFZXZlbnQYAiABKAlCXrpIW3JZUhBtZXNzYWdlLmV4Y2hhbmdlUg5tZXNzYWdlLnN0YXR1c1ILY2FsbC51cGRhdGVSCmdyb3VwLmZsb3dSDmluc3RhbmNlLnN0YXRlUgxsYWJlbC51cGRhdGUSJwoEZGF0YRgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RIABIdCglkYXRhX2pzb24YBCABKAxCCKq7GARkYXRhSAASDQoFbWVkaWEYBSABKAxCEAoHcGF5bG9hZBIFukgCCAEicgoUUHVibGlzaEV2ZW50UmVzcG9uc2USDwoHc3VjY2VzcxgBIAEoCBIPCgdtZXNzYWdlGAIgASgJEiAKE290aGVyX25vZGVzX3JlYWNoZWQYAyABKAhIAIgBAUIWChRfb3RoZXJfbm9kZXNfcmVhY2hlZCJmChRQdWJsaXNoRXZlbnRzUmVxdWVzdBIQCghzZXF1ZW5jZRgBIAEoBBI8CgZldmVudHMYAiADKAsyIS5ldmVudHdpcmUudjEuUHVibGlzaEV2ZW50UmVxdWVzdEIJukgGkgEDEIAIIvABChVQdWJsaXNoRXZlbnRzUmVzcG9uc2USEAoIc2VxdWVuY2UYASABKAQSEQoJcHVibGlzaGVkGAIgASgNEj0KCHJlZnVzYWxzGAMgAygLMisuZXZlbnR3aXJlLnYxLlB1Ymxpc2hFdmVudHNSZXNwb25zZS5SZWZ1c2FsEiAKE290aGVyX25vZGVzX3JlYWNoZWQYBCABKAhIAIgBARo5CgdSZWZ1c2FsEg0KBWluZGV4GAEgASgNEg4KBnJlYXNvbhgCIAEoCRIPCgdtZXNzYWdlGAMgASgJQhYKFF9vdGhlcl9ub2Rlc19yZWFjaGVkMoUCCgxFdmVudFNlcnZpY2USigEKDFB1Ymxpc2hFdmVudBIhLmV2ZW50d2lyZS52MS5QdWJsaXNoRXZlbnRSZXF1ZXN0GiIuZXZlbnR3aXJlLnYxLlB1Ymxpc2hFdmVudFJlc3BvbnNlIjOiuxgGCAIQAyABgtPkkwIjOgEqIh4vYXBpL2V2ZW50cy9wdWJsaXNoL3tpbnN0YW5jZX0SaAoNUHVibGlzaEV2ZW50cxIiLmV2ZW50d2lyZS52MS5QdWJsaXNoRXZlbnRzUmVxdWVzdBojLmV2ZW50d2lyZS52MS5QdWJsaXNoRXZlbnRzUmVzcG9uc2UiCqK7GAYIAhADIAEoATABYgZwcm90bzM", [file_buf_validate_validate, file_eventwire_v1_policy, file_google_api_annotations, file_google_protobuf_struct]);
+  fileDesc("CiBldmVudHdpcmUvdjEvZXZlbnRfc2VydmljZS5wcm90bxIMZXZlbnR3aXJlLnYxIpsCChNQdWJsaXNoRXZlbnRSZXF1ZXN0EhsKCGluc3RhbmNlGAEgASgJQgm6SAZyBBABGGQSbQoFZXZlbnQYAiABKAlCXrpIW3JZUhBtZXNzYWdlLmV4Y2hhbmdlUg5tZXNzYWdlLnN0YXR1c1ILY2FsbC51cGRhdGVSCmdyb3VwLmZsb3dSDmluc3RhbmNlLnN0YXRlUgxsYWJlbC51cGRhdGUSJwoEZGF0YRgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RIABIdCglkYXRhX2pzb24YBCABKAxCCKq7GARkYXRhSAASDQoFbWVkaWEYBSABKAwSDwoHcmVjZWlwdBgGIAEoCEIQCgdwYXlsb2FkEgW6SAIIASKUAQoUUHVibGlzaEV2ZW50UmVzcG9uc2USDwoHc3VjY2VzcxgBIAEoCBIPCgdtZXNzYWdlGAIgASgJEiAKE290aGVyX25vZGVzX3JlYWNoZWQYAyABKAhIAIgBARIUCgdzb2NrZXRzGAQgASgNSAGIAQFCFgoUX290aGVyX25vZGVzX3JlYWNoZWRCCgoIX3NvY2tldHMiZgoUUHVibGlzaEV2ZW50c1JlcXVlc3QSEAoIc2VxdWVuY2UYASABKAQSPAoGZXZlbnRzGAIgAygLMiEuZXZlbnR3aXJlLnYxLlB1Ymxpc2hFdmVudFJlcXVlc3RCCbpIBpIBAxCACCKNAgoVUHVibGlzaEV2ZW50c1Jlc3BvbnNlEhAKCHNlcXVlbmNlGAEgASgEEhEKCXB1Ymxpc2hlZBgCIAEoDRI9CghyZWZ1c2FscxgDIAMoCzIrLmV2ZW50d2lyZS52MS5QdWJsaXNoRXZlbnRzUmVzcG9uc2UuUmVmdXNhbBIgChNvdGhlcl9ub2Rlc19yZWFjaGVkGAQgASgISACIAQEaVgoHUmVmdXNhbBINCgVpbmRleBgBIAEoDRIOCgZyZWFzb24YAiABKAkSDwoHbWVzc2FnZRgDIAEoCRINCgVmaWVsZBgEIAEoCRIMCgRydWxlGAUgASgJQhYKFF9vdGhlcl9ub2Rlc19yZWFjaGVkMoUCCgxFdmVudFNlcnZpY2USigEKDFB1Ymxpc2hFdmVudBIhLmV2ZW50d2lyZS52MS5QdWJsaXNoRXZlbnRSZXF1ZXN0GiIuZXZlbnR3aXJlLnYxLlB1Ymxpc2hFdmVudFJlc3BvbnNlIjOiuxgGCAIQAyABgtPkkwIjOgEqIh4vYXBpL2V2ZW50cy9wdWJsaXNoL3tpbnN0YW5jZX0SaAoNUHVibGlzaEV2ZW50cxIiLmV2ZW50d2lyZS52MS5QdWJsaXNoRXZlbnRzUmVxdWVzdBojLmV2ZW50d2lyZS52MS5QdWJsaXNoRXZlbnRzUmVzcG9uc2UiCqK7GAYIAhADIAEoATABYgZwcm90bzM", [file_buf_validate_validate, file_eventwire_v1_policy, file_google_api_annotations, file_google_protobuf_struct]);
 
 /**
  * One event.
@@ -69,6 +69,13 @@ export type PublishEventRequest = Message<"eventwire.v1.PublishEventRequest"> & 
    * @generated from field: bytes media = 5;
    */
   media: Uint8Array;
+
+  /**
+   * Asks PublishEvent for a receipt: its answer then says who gets the event. Not read in a batch.
+   *
+   * @generated from field: bool receipt = 6;
+   */
+  receipt: boolean;
 };
 
 /**
@@ -105,6 +112,14 @@ export type PublishEventResponse = Message<"eventwire.v1.PublishEventResponse"> 
    * @generated from field: optional bool other_nodes_reached = 3;
    */
   otherNodesReached?: boolean | undefined;
+
+  /**
+   * How many open sockets of the node that answered have a filter that takes the event, when it was published; 0 tells
+   * that nobody on this node gets it. Present only when a `receipt` was asked for. Of several workers on one machine each is a node.
+   *
+   * @generated from field: optional uint32 sockets = 4;
+   */
+  sockets?: number | undefined;
 };
 
 /**
@@ -212,6 +227,20 @@ export type PublishEventsResponse_Refusal = Message<"eventwire.v1.PublishEventsR
    * @generated from field: string message = 3;
    */
   message: string;
+
+  /**
+   * The field of the event that is wrong, as this file spells it; empty when it is not one field.
+   *
+   * @generated from field: string field = 4;
+   */
+  field: string;
+
+  /**
+   * What the field or the event must be, as one sentence; empty where the reason says all.
+   *
+   * @generated from field: string rule = 5;
+   */
+  rule: string;
 };
 
 /**

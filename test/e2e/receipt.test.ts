@@ -1,0 +1,64 @@
+/** A publisher that asks for a receipt learns whether anybody gets its event; who does not ask is answered as ever. */
+
+import { once } from "node:events";
+import { createClient } from "@connectrpc/connect";
+import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { WebSocket } from "ws";
+import { EventService } from "../../gen/eventwire/v1/event_service_pb.js";
+import { type PublicServer, startPublicServer } from "../support/public-server.js";
+
+let server: PublicServer;
+beforeAll(async () => {
+  server = await startPublicServer();
+  await server.createInstance("desk", "ti_desk-one", { enabled: true, events: ["call.update", "label.update"] });
+});
+afterAll(() => server.close());
+
+async function connect(): Promise<WebSocket> {
+  const socket = new WebSocket(`${server.url.replace("http", "ws")}/ws/desk?token=ti_desk-one`);
+  await once(socket, "open");
+  return socket;
+}
+
+const publish = (event: string, more: object = {}): Promise<{ status: number; text: string }> =>
+  server.call("POST", "/api/events/publish/desk", { event, data: {}, ...more });
+const answer = (sockets: number) => ({
+  status: 200,
+  text: `{"success":true,"message":"Event published","sockets":${sockets}}`,
+});
+const plain = { status: 200, text: '{"success":true,"message":"Event published"}' };
+
+it("says how many sockets have a filter that takes the event", async () => {
+  expect(await publish("call.update", { receipt: true })).toEqual(answer(0));
+  const sockets = [await connect(), await connect()];
+  expect(await publish("call.update", { receipt: true })).toEqual(answer(2));
+  expect(await publish("message.status", { receipt: true })).toEqual(answer(0));
+  expect(await publish("call.update")).toEqual(plain);
+  expect(await publish("message.status", { receipt: false })).toEqual(plain);
+  for (const socket of sockets) socket.terminate();
+});
+
+it.each([
+  ["Connect", () => createConnectTransport({ baseUrl: server.url, httpVersion: "1.1" })],
+  ["gRPC", () => createGrpcTransport({ baseUrl: server.server.grpcUrl })],
+])("says so over %s, too", async (_, transport) => {
+  const socket = await connect();
+  const client = createClient(EventService, transport());
+  const event = { instance: "desk", event: "label.update", payload: { case: "data", value: {} } } as const;
+  const headers = { token: server.accountToken };
+  expect(await client.publishEvent({ ...event, receipt: true }, { headers })).toMatchObject({ sockets: 1 });
+  expect((await client.publishEvent(event, { headers })).sockets).toBeUndefined();
+  socket.terminate();
+});
+
+it("refuses a receipt that is no boolean", async () => {
+  const response = await fetch(`${server.url}/api/events/publish/desk`, {
+    method: "POST",
+    headers: { token: server.accountToken, "content-type": "application/json" },
+    body: '{"event":"call.update","data":{},"receipt":"yes"}',
+  });
+  expect(response.headers.get("eventwire-error")).toBe(
+    'INVALID_REQUEST_BODY; field="receipt"; rule="must be a boolean"',
+  );
+});
