@@ -2,7 +2,7 @@
 
 import { type Command, Option } from "commander";
 import type { Instance } from "../domain/instance.js";
-import type { Store } from "../store/store.js";
+import type { InstanceListing, Store } from "../store/store.js";
 import {
   type CommandLine,
   chooseAccount,
@@ -15,6 +15,8 @@ import {
   table,
   tokenOption,
 } from "./command.js";
+
+const pageRows = 1_000;
 
 interface Options {
   account?: string;
@@ -51,7 +53,7 @@ export function addInstanceCommands(program: Command, line: CommandLine): void {
         line,
         json,
         async (store) => {
-          const listed = await store.listInstances((await chooseAccount(store, account)).id);
+          const listed = await listAll(store, (await chooseAccount(store, account)).id);
           return listed.map(({ instance, status, websocket = null }) => ({ ...instance, status, websocket }));
         },
         (instances) =>
@@ -112,6 +114,16 @@ export function addInstanceCommands(program: Command, line: CommandLine): void {
 
 function accountOption(): Option {
   return new Option("--account <account>", "id or name of the account; not needed while there is only one");
+}
+
+/** Page by page: a statement has ten seconds. */
+async function listAll(store: Store, accountId: string): Promise<InstanceListing[]> {
+  const listed: InstanceListing[] = [];
+  for (;;) {
+    const page = await store.listInstances(accountId, { after: listed.at(-1)?.position, limit: pageRows });
+    listed.push(...page);
+    if (page.length < pageRows) return listed;
+  }
 }
 
 async function findInstance(store: Store, account: string | undefined, name: string): Promise<Instance> {

@@ -18,6 +18,8 @@ import pg from "pg";
 const program = fileURLToPath(new URL("../../dist/src/main.js", import.meta.url));
 const key = Buffer.alloc(32, 7);
 const accountToken = "bench-account-token";
+/** More than these are not asked for eight times at once: it would take minutes and say nothing else. */
+const eightMax = 50_000;
 const counts = process.argv.slice(2).map(Number);
 const server = process.env.DATABASE_URL;
 if (server === undefined) throw new Error("DATABASE_URL must name a PostgreSQL server on which databases may be made.");
@@ -38,11 +40,12 @@ async function measure(count) {
     const node = await start(url);
     const loading = await node.stallMs();
     const memory = node.memory();
-    const result = { count, ready: node.readyMs, loading, memory };
+    const result = { count, ready: { ms: node.readyMs, cpu: node.readyCpuMs, stall: loading }, memory };
     if (count > 0) {
       result.page = await timed(node, () => node.list("?limit=1000"));
       result.all = await timed(node, () => node.list(""));
-      result.eight = await timed(node, () => Promise.all(Array.from({ length: 8 }, () => node.list(""))));
+      if (count <= eightMax)
+        result.eight = await timed(node, () => Promise.all(Array.from({ length: 8 }, () => node.list(""))));
       result.peak = node.memory("VmHWM");
       result.reread = await timed(node, () => missAChange(url, node));
     }
@@ -108,14 +111,20 @@ async function start(databaseUrl) {
   const exited = new Promise((resolve) => child.once("exit", resolve));
   const get = (path) => fetch(`http://127.0.0.1:${port}${path}`, { headers: { token: accountToken } });
   while (!(await get("/health").catch(() => ({ ok: false }))).ok) await sleep(20);
-  return {
-    readyMs: performance.now() - began,
+  const readyMs = performance.now() - began;
+  const node = {
+    readyMs,
     memory: (line = "VmRSS") =>
       Number(new RegExp(`${line}:\\s+(\\d+)`).exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))[1]) / 1024,
     /** The longest time between two looks of the event loop since it was asked last. */
     async stallMs() {
       const text = await (await fetch(`http://127.0.0.1:${grpcPort}/metrics`)).text();
       return 1000 * Number(/^\S*eventloop_lag_max_seconds(?:\{.*\})? (\S+)/m.exec(text)?.[1]);
+    },
+    /** Of all its threads. */
+    cpuMs() {
+      const fields = readFileSync(`/proc/${child.pid}/stat`, "utf8").split(") ")[1].split(" ");
+      return 10 * (Number(fields[11]) + Number(fields[12]));
     },
     async list(query) {
       const answer = await get(`/api/instance/list${query}`);
@@ -130,6 +139,7 @@ async function start(databaseUrl) {
       await exited;
     },
   };
+  return { ...node, readyCpuMs: node.cpuMs() };
 }
 
 /** Cuts the connection that changes are heard on, changes a token without a word, and waits until it is known. */
@@ -151,8 +161,9 @@ async function missAChange(url, node) {
 async function timed(node, work) {
   await node.stallMs();
   const began = performance.now();
+  const cpu = node.cpuMs();
   await work();
-  return { ms: performance.now() - began, stall: await node.stallMs() };
+  return { ms: performance.now() - began, cpu: node.cpuMs() - cpu, stall: await node.stallMs() };
 }
 
 async function onServer(url, statement) {
@@ -173,13 +184,24 @@ function freePort() {
 
 function print(measured, { memory: base }) {
   console.log(
-    "| instances | ready after | stall while loading | memory more | page of 1,000 | all | eight at once | memory at most | after a lost connection |",
+    "| instances | start | memory more | page of 1,000 | all | eight at once | memory at most | after a lost connection |",
   );
-  console.log("| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
-  const ms = (value) => (value < 1000 ? `${value.toFixed(0)} ms` : `${(value / 1000).toFixed(1)} s`);
-  const both = ({ ms: took, stall }) => `${ms(took)}, stall ${ms(stall)}`;
-  for (const { count, ready, loading, memory, page, all, eight, peak, reread } of measured)
-    console.log(
-      `| ${count.toLocaleString("en")} | ${ms(ready)} | ${ms(loading)} | ${(memory - base).toFixed(0)} MB | ${both(page)} | ${both(all)} | ${both(eight)} | ${(peak - base).toFixed(0)} MB | ${both(reread)} |`,
-    );
+  console.log("| ---: | --- | ---: | --- | --- | --- | ---: | --- |");
+  const time = (value) => (value < 1000 ? `${value.toFixed(0)} ms` : `${(value / 1000).toFixed(1)} s`);
+  const all = ({ ms, cpu, stall } = {}) =>
+    ms === undefined ? "–" : `${time(ms)}, CPU ${time(cpu)}, stall ${time(stall)}`;
+  const megabytes = (value) => `${(value - base).toFixed(0)} MB`;
+  for (const { count, ready, memory, page, all: whole, eight, peak, reread } of measured) {
+    const cells = [
+      count.toLocaleString("en"),
+      all(ready),
+      megabytes(memory),
+      all(page),
+      all(whole),
+      all(eight),
+      megabytes(peak),
+      all(reread),
+    ];
+    console.log(`| ${cells.join(" | ")} |`);
+  }
 }
