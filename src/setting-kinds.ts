@@ -75,9 +75,16 @@ export function publicUrl(): Kind<string> {
 
 export function postgresUrl(): Kind<string> {
   return {
-    allowed: "a URL that starts with postgres:// or postgresql://",
-    parse: (text) => (/^postgres(ql)?:$/.test(toUrl(text)?.protocol ?? "") ? text : undefined),
+    allowed:
+      "a URL that starts with postgres:// or postgresql://, with %40, %2F, %3F and %23 in place of @, /, ? and # in its password",
+    parse: (text) => (/^postgres(ql)?:$/.test(toUrl(text)?.protocol ?? "") && !isCut(text) ? text : undefined),
   };
+}
+
+/** By a character of the password that is not percent-encoded: what follows it would be taken for the host. */
+function isCut(url: string): boolean {
+  const [, authority = "", rest = ""] = /^[^:]+:\/\/([^/?#]*)(.*)$/s.exec(url) ?? [];
+  return authority.split("@").length > 2 || /[@#]/.test(rest);
 }
 
 export function natsServers(): Kind<readonly string[]> {

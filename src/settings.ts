@@ -57,10 +57,15 @@ function readSetting(row: SettingRow, text: string | undefined): unknown {
   const value = row.kind.parse(text);
   if (value !== undefined) return value;
   throw new SettingError(
-    row.secret
+    row.secret || mayHoldSecret(text)
       ? `${row.env} must be ${row.kind.allowed}.`
       : `${row.env} is "${text}", but must be ${row.kind.allowed}.`,
   );
+}
+
+/** A URL has room for a password before its `@`, and for a token after its `?` or `#`. */
+function mayHoldSecret(text: string): boolean {
+  return /[@?#]/.test(text);
 }
 
 function checkTls({ tlsCert, tlsKey }: Read): void {

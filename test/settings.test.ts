@@ -105,8 +105,6 @@ describe("a wrong value", () => {
     ["HOST", "http://localhost"],
     ["PUBLIC_URL", "wa.example.net"],
     ["PUBLIC_URL", "ftp://wa.example.net"],
-    ["PUBLIC_URL", "https://wa.example.net?x=1"],
-    ["PUBLIC_URL", "https://user@wa.example.net"],
     ["DATA_DIR", "a\0b"],
     ["ALLOWED_ORIGINS", "a.example"],
     ["ALLOWED_ORIGINS", "https://a.example/path"],
@@ -134,25 +132,6 @@ describe("a wrong value", () => {
     const message = refusal({ [name]: value });
     expect(message).toMatch(/^[A-Z_]+ is ".*", but must .*\.$/s);
     expect(message.startsWith(`${name} is "${value}"`)).toBe(true);
-  });
-
-  it.each([
-    ["DATABASE_URL", "mysql://root:hunter22@db/x"],
-    ["DATABASE_URL", "hunter22"],
-    ["ACCOUNT_TOKEN", "hunter2"],
-    ["ACCOUNT_TOKEN", "hunter22 hunter22"],
-    ["ENCRYPTION_KEY", "hunter22"],
-    ["ENCRYPTION_KEY", key.slice(1)],
-  ])("of %s is not shown: it is a secret", (name, value) => {
-    const message = refusal({ [name]: value });
-    expect(message).toMatch(new RegExp(`^${name} must be .*\\.$`));
-    expect(message).not.toContain(value);
-    expect(message).not.toContain("hunter2");
-  });
-
-  it("of NATS_URL is one with a password in it, which is not shown", () => {
-    const message = refusal({ NATS_URL: "nats://user:hunter2@localhost:4222" });
-    expect(message).toMatch(/^NATS_URL .* without user, password and path\.$/);
   });
 
   it("is that both ports are the same", () => {
