@@ -76,7 +76,7 @@ export function publicUrl(): Kind<string> {
 export function postgresUrl(): Kind<string> {
   return {
     allowed:
-      "a URL that starts with postgres:// or postgresql://, with %40, %2F, %3F and %23 in place of @, /, ? and # in its password",
+      "a URL that starts with postgres:// or postgresql:// and names one host, with %40, %2F, %3F and %23 in place of @, /, ? and # in its password",
     parse: (text) => (/^postgres(ql)?:$/.test(toUrl(text)?.protocol ?? "") && !isCut(text) ? text : undefined),
   };
 }

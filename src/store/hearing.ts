@@ -9,6 +9,7 @@ import { Unfollowed } from "./staleness.js";
 /** What is told on another connection does not arrive. */
 export class NotHeard extends Unfollowed {
   override readonly name = "NotHeard";
+  override readonly withoutSessions = true;
 
   constructor() {
     super(

@@ -84,8 +84,11 @@ export const migrations: Record<string, Migration> = {
 };
 
 export async function migrate(db: Kysely<unknown>): Promise<void> {
+  const schema = await sql<{ name: string }>`select current_schema() as name`.execute(db);
   const migrator = new Migrator({
     db,
+    // Otherwise it takes the tables of an install in another schema for ours.
+    ...(schema.rows[0] && { migrationTableSchema: schema.rows[0].name }),
     provider: { getMigrations: async () => ({ ...(await newer(db)), ...migrations }) },
   });
   const { error } = await migrator.migrateToLatest();

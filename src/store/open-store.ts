@@ -62,13 +62,13 @@ const nonceMsMax = 2_000;
 export async function openStore(options: StoreOptions): Promise<OpenStore> {
   const { directory, logger, accountToken, onFirstAccount, others } = options;
   const { url, sealer, closeServer } = await openParts(options, "service", false);
+  const staleness = createStaleness(directory, logger);
   let proved = false;
   let failed = false;
-  const isSession = () => proved && !directory.stale;
+  const isSession = () => proved && !staleness.withoutSessions;
   const db = createDatabase({ url, logger, isSession });
   const rateCounters = createRateCounters({ url, logger, isSession });
   const nonces = createLonePool(url, logger, nonceMsMax);
-  const staleness = createStaleness(directory, logger);
   const closing = new AbortController();
   let changes: Changes | undefined;
 

@@ -3,6 +3,7 @@
 import { Kysely, PostgresDialect, type PostgresPool } from "kysely";
 import pg from "pg";
 import type { Logger } from "pino";
+import { readConnectionUrl } from "./connection-url.js";
 import type { Schema } from "./schema.js";
 import { demandedStream } from "./scram-socket.js";
 
@@ -15,7 +16,7 @@ const keepAliveMs = 10_000;
 /** For a connection that is used alone. */
 export function connectionConfig(url: string, name: string): pg.ClientConfig {
   return {
-    connectionString: url,
+    ...readConnectionUrl(url),
     ...demandedStream(url),
     application_name: name,
     connectionTimeoutMillis: connectMsMax,

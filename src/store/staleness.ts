@@ -6,6 +6,8 @@ import type { Replica } from "../directory/replica.js";
 import { reasonOf } from "./retrying.js";
 
 export interface Staleness {
+  /** Whether it is so because connections are no sessions: what one is told another does not hear. */
+  readonly withoutSessions: boolean;
   /** An attempt to follow the changes has failed. */
   failed(error: unknown): void;
   /** The changes are followed, and everything has been read. */
@@ -17,8 +19,13 @@ export interface Staleness {
  * not: others change what it goes on to believe.
  */
 export function createStaleness(directory: Pick<Replica, "stale" | "setStale">, logger: Logger): Staleness {
+  let withoutSessions = false;
   return {
+    get withoutSessions() {
+      return withoutSessions;
+    },
     failed(error) {
+      if (error instanceof Unfollowed) withoutSessions = error.withoutSessions;
       if (isAway(error) || directory.stale) return;
       logger.error(
         { reason: reasonOf(error) },
@@ -26,7 +33,10 @@ export function createStaleness(directory: Pick<Replica, "stale" | "setStale">, 
       );
       directory.setStale(true);
     },
-    ended: () => directory.setStale(false),
+    ended() {
+      withoutSessions = false;
+      directory.setStale(false);
+    },
   };
 }
 
@@ -42,4 +52,5 @@ function isAway(error: unknown): boolean {
 /** The database answers, and what it answers keeps this node from following it. */
 export class Unfollowed extends Error {
   override readonly name: string = "Unfollowed";
+  readonly withoutSessions: boolean = false;
 }

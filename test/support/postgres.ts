@@ -10,10 +10,10 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-/** An empty database; nothing of another test is in it. */
-export async function createTestDatabase(): Promise<TestDatabase> {
+/** An empty database; nothing of another test is in it. `how`: options of CREATE DATABASE. */
+export async function createTestDatabase(how = ""): Promise<TestDatabase> {
   const name = `test_${randomBytes(8).toString("hex")}`;
-  await onServer(`create database ${name}`);
+  await onServer(`create database ${name} ${how}`);
   const url = new URL(inject("databaseServer"));
   url.pathname = `/${name}`;
   return { url: url.href, drop: () => onServer(`drop database if exists ${name} with (force)`) };
