@@ -106,13 +106,11 @@ export class Exchange implements Credentials {
   }
 
   answer(status: number, body: string | Uint8Array, headers: readonly Header[] = [], contentType = json): void {
-    if (!this.open) return;
-    this.#cork(() => {
+    this.#send(status, () => {
       this.writeHead(status, headers, contentType);
       if (this.head.method === "HEAD") this.#endEmpty();
       else this.res.end(body, this.last);
     });
-    this.finish(status);
   }
 
   /** For those who write a body of JSON to `res` themselves. */
@@ -125,13 +123,11 @@ export class Exchange implements Credentials {
 
   /** Answers without a body. */
   answerEmpty(status: number, headers: readonly Header[]): void {
-    if (!this.open) return;
-    this.#cork(() => {
+    this.#send(status, () => {
       this.res.writeStatus(statusLine(status));
       this.#writeHeaders(headers);
       this.#endEmpty();
     });
-    this.finish(status);
   }
 
   /** In the envelope, or in the problem document that the client prefers. */
@@ -162,9 +158,18 @@ export class Exchange implements Credentials {
     this.#log(status);
   }
 
-  #cork(write: () => void): void {
+  #send(status: number, write: () => void): void {
+    // uWebSockets goes on with what else the segment brought when a request is answered within its turn, even after an
+    // answer that ends the connection. While one waits for its answer it cuts the connection instead.
+    if (this.head.ambiguous) setImmediate(() => this.#write(status, write));
+    else this.#write(status, write);
+  }
+
+  #write(status: number, write: () => void): void {
+    if (!this.open) return;
     if (this.#corked) write();
     else this.res.cork(write);
+    this.finish(status);
   }
 
   #writeHeaders(headers: readonly Header[]): void {
