@@ -8,7 +8,7 @@ import type { Websocket } from "../domain/websocket.js";
 import { requireKey } from "./key-check.js";
 import type { Schema } from "./schema.js";
 import type { Sealer } from "./sealing.js";
-import { selectRetiring, toRetiring } from "./tokens.js";
+import { anyRetires, selectRetiring, toRetiring } from "./tokens.js";
 
 export interface DirectoryReaderOptions {
   readonly db: Kysely<Schema>;
@@ -58,7 +58,7 @@ export function createDirectoryReader({ db, sealer, logger }: DirectoryReaderOpt
         await requireKey(transaction, sealer);
         for await (const rows of pagesOf<AccountRow>(transaction, selectAccounts(transaction)))
           yield accountsPage(rows.map(toAccount));
-        const all = selectInstances(transaction)
+        const all = selectInstances(transaction, await anyRetires(transaction))
           .innerJoin("account", "account.id", "instance.account_id")
           .where("account.revoked_at", "is", null);
         for await (const rows of pagesOf<InstanceRow>(transaction, all)) yield instancesPage(rows.map(toInstance));
@@ -74,7 +74,7 @@ export function createDirectoryReader({ db, sealer, logger }: DirectoryReaderOpt
     },
 
     async readInstance(id) {
-      const row = await selectInstances(db).where("instance.id", "=", id).executeTakeFirst();
+      const row = await selectInstances(db, true).where("instance.id", "=", id).executeTakeFirst();
       if (row === undefined) return undefined;
       const record = toInstance(row);
       try {
@@ -148,13 +148,14 @@ interface InstanceRow {
   channel: string | null;
 }
 
-function selectInstances(source: Source) {
+/** `retiring`: whether there may be tokens that retire, which costs a look-up for each instance. */
+function selectInstances(source: Source, retiring: boolean) {
   return source
     .selectFrom("instance")
     .innerJoin("token", "token.instance_id", "instance.id")
     .leftJoin("websocket", "websocket.instance_id", "instance.id")
     .select(["instance.id", "instance.account_id", "instance.name", "instance.token_sealed", "token.hash"])
-    .select(selectRetiring(sql`retiring.instance_id = instance.id`))
+    .select(retiring ? selectRetiring(sql`retiring.instance_id = instance.id`) : sql<null>`null`.as("retiring"))
     .select(
       sql<string | null>`case when websocket.instance_id is not null then
         json_build_array(websocket.enabled, websocket.media_base64, websocket.events)::text end`.as("channel"),

@@ -67,6 +67,11 @@ export function selectRetiring(owner: RawBuilder<unknown>) {
       and not exists (select from token where token.hash = retiring.hash))`.as("retiring");
 }
 
+export async function anyRetires(transaction: Transaction<Schema>): Promise<boolean> {
+  const found = await transaction.selectFrom("retiring_token").select("hash").limit(1).executeTakeFirst();
+  return found !== undefined;
+}
+
 export function toRetiring(json: string | null): RetiringToken[] | undefined {
   if (json === null) return undefined;
   const rows = JSON.parse(json) as [hash: string, endsInMs: number][];
