@@ -42,9 +42,9 @@ export interface Changes {
  * - fell silent: the next question (0.5 s), its answer that does not come (1.5 s) and one wait (0.5 s);
  * - went deaf: the next proof (1.5 s), what it allows for (0.5 s, see hearing.ts) and one wait (0.1 s, the first).
  *
- * That leaves 2.5 s for the attempt itself, which reads every instance: 100,000 take less on two busy cores,
- * a million several times as long (see docs/PERFORMANCE.md). A connection
- * that is deaf from its begin is known to be so after 0.5 s of the attempt: 2.6 s after the one before went deaf.
+ * That leaves 2.5 s for the attempt itself, which reads every instance: 100,000 take less on two busy cores, a million
+ * several times as long (see docs/PERFORMANCE.md). A connection that is deaf from its begin is known to be so after 0.5 s of
+ * the attempt: 2.6 s after the one before went deaf.
  */
 const connectMsMax = 2_000;
 const askEveryMs = 500;
