@@ -29,6 +29,13 @@ const sentences: Readonly<Record<string, string>> = {
   "db unheard":
     "Changes in the database do not reach this node, so it refuses calls and upgrades. The log says why; most often " +
     "DATABASE_URL must name the primary PostgreSQL itself, or a pooler in session mode.",
+  "db read_only":
+    "The database takes no writes: configuration cannot be changed. DATABASE_URL must name the primary, and " +
+    "default_transaction_read_only must be off.",
+  "db full": "The disk of the database is full: configuration cannot be changed until there is room.",
+  "db no_connections":
+    "The database has no connection left for this node: raise max_connections, or end those of others.",
+  "db unwritable": "Writes to the database fail: configuration cannot be changed. The log says why.",
   "node draining": "This node shuts down: connect to another.",
   "bus unreachable": "Other nodes cannot be reached: events of theirs are missed here, and those of this node there.",
 };

@@ -143,7 +143,7 @@ export function createInstances({ db, write, sealer, accountInstanceQuota }: Ins
       const values = rows.map(([, { status }]) => storable(status));
       const jids = rows.map(([, { numberJid }]) => storable(numberJid));
       // Locked in one order on every node, so that two nodes can not wait for each other.
-      await sql`
+      const update = sql`
         with given as (
           select * from unnest(${ids}::uuid[], ${values}::text[], ${jids}::text[]) as given (id, status, number_jid)
         ),
@@ -154,7 +154,8 @@ export function createInstances({ db, write, sealer, accountInstanceQuota }: Ins
         from given, locked
         where instance.id = locked.id and instance.id = given.id
           and (instance.status <> given.status or instance.number_jid is distinct from
-            coalesce(given.number_jid, instance.number_jid))`.execute(db);
+            coalesce(given.number_jid, instance.number_jid))`;
+      await write((transaction) => update.execute(transaction));
     },
   };
 }

@@ -81,6 +81,11 @@ export const migrations: Record<string, Migration> = {
       await sql`create index retiring_token_instance on retiring_token (instance_id)`.execute(db);
     },
   },
+  "0005_write_probe": {
+    async up(db) {
+      await sql`create table write_probe (id int primary key, filler bytea)`.execute(db);
+    },
+  },
 };
 
 export async function migrate(db: Kysely<unknown>): Promise<void> {

@@ -5,7 +5,7 @@ import type { Change, Replica } from "../directory/replica.js";
 import { type Changes, startChanges } from "./changes.js";
 import { openEmbeddedPostgres } from "./embedded-postgres.js";
 import { readEncryptionKey } from "./encryption-key.js";
-import { createDatabase, createLonePool } from "./pool.js";
+import { connectAlone, createDatabase, createLonePool } from "./pool.js";
 import { createPostgresStore } from "./postgres-store.js";
 import { PreparationError, prepareAccount, prepareSchema } from "./preparation.js";
 import { createRateCounters } from "./rate-counters.js";
@@ -14,6 +14,7 @@ import { createAttempts, reasonOf } from "./retrying.js";
 import { createSealer } from "./sealing.js";
 import { createStaleness, Unfollowed } from "./staleness.js";
 import type { RateCounters, Store } from "./store.js";
+import { createWritability } from "./writability.js";
 
 export interface DatabaseChoice {
   /** Absent: a PostgreSQL of our own in `dataDir`. */
@@ -131,6 +132,7 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
     accountInstanceQuota: options.accountInstanceQuota,
     follow: async (change) => void (await Promise.all([follow(change), others?.follow(change)])),
     isReady: () => directory.ready,
+    writability: createWritability({ connect: () => connectAlone(url, "eventwire health"), logger }),
     trouble() {
       if (directory.stale) return "unheard";
       return proved ? undefined : failed ? "unreachable" : "starting";

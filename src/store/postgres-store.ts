@@ -9,6 +9,7 @@ import type { Schema } from "./schema.js";
 import type { Sealer } from "./sealing.js";
 import type { Store, Trouble } from "./store.js";
 import { createWebsockets } from "./websockets.js";
+import { troubleOf, type Writability } from "./writability.js";
 import { createWriting } from "./writing.js";
 
 export interface PostgresStoreOptions {
@@ -22,6 +23,8 @@ export interface PostgresStoreOptions {
   readonly isReady: () => boolean;
   /** What is known to be wrong without asking the database. */
   readonly trouble?: () => Trouble | undefined;
+  /** Absent: nobody asks for the health. */
+  readonly writability?: Writability;
   readonly close: () => Promise<void>;
 }
 
@@ -34,27 +37,28 @@ export function createPostgresStore({
   follow,
   isReady,
   trouble,
+  writability,
   close,
 }: PostgresStoreOptions): Store {
-  const write = createWriting({ db, follow });
-  let asked: Promise<boolean> | undefined;
+  const write = createWriting({ db, follow, observe: writability?.observe });
+  let asked: Promise<Trouble | undefined> | undefined;
 
   /** Many who ask at once are one question: a crowd of health probes takes one connection. */
-  function answers(): Promise<boolean> {
+  function answers(): Promise<Trouble | undefined> {
     asked ??= ask().finally(() => {
       asked = undefined;
     });
     return asked;
   }
 
-  async function ask(): Promise<boolean> {
+  async function ask(): Promise<Trouble | undefined> {
     let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<boolean>((done) => {
-      timer = setTimeout(done, answerMsMax, false);
+    const late = new Promise<Trouble>((done) => {
+      timer = setTimeout(done, answerMsMax, "unreachable");
     });
     const answered = sql`select 1`.execute(db).then(
-      () => true,
-      () => false,
+      () => undefined,
+      (error: unknown) => troubleOf(error) ?? "unreachable",
     );
     return Promise.race([answered, late]).finally(() => clearTimeout(timer));
   }
@@ -66,8 +70,8 @@ export function createPostgresStore({
     async trouble() {
       const known = trouble?.();
       if (known !== undefined) return known;
-      if (!(await answers())) return "unreachable";
-      return isReady() ? undefined : "starting";
+      const wrong = (await answers()) ?? (isReady() ? undefined : "starting");
+      return wrong ?? writability?.trouble();
     },
     close,
   };

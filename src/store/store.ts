@@ -107,8 +107,12 @@ export interface Store {
   close(): Promise<void>;
 }
 
-/** Why the database cannot be used as it should be. `unheard`: it answers, and its changes do not reach this node. */
-export type Trouble = "unreachable" | "starting" | "unheard";
+/**
+ * Why the database cannot be used as it should be. `unheard`: it answers, and its changes do not reach this node. The others
+ * say why writes fail: it takes none (a standby, `default_transaction_read_only`), its disk is full, it has no connection
+ * left, or something else that the log names.
+ */
+export type Trouble = "unreachable" | "starting" | "unheard" | "read_only" | "full" | "no_connections" | "unwritable";
 
 /** Where the nodes on one database count calls together. */
 export interface RateCounters {

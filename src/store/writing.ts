@@ -4,6 +4,7 @@ import { type Kysely, sql, type Transaction } from "kysely";
 import type { Change } from "../directory/replica.js";
 import { channelSql } from "./channel.js";
 import type { Schema } from "./schema.js";
+import type { Observe } from "./writability.js";
 
 type Work<T> = (transaction: Transaction<Schema>, touch: (change: Change) => void) => Promise<T>;
 
@@ -14,18 +15,20 @@ export interface WritingOptions {
   readonly db: Kysely<Schema>;
   /** Brings this node's directory up to date with a committed change. */
   readonly follow: (change: Change) => Promise<void>;
+  readonly observe?: Observe | undefined;
 }
 
-export function createWriting({ db, follow }: WritingOptions): Write {
+export function createWriting({ db, follow, observe = (write) => write }: WritingOptions): Write {
   return async (work) => {
     const touched: Change[] = [];
-    const result = await db.transaction().execute(async (transaction) => {
+    const writing = db.transaction().execute(async (transaction) => {
       const made = await work(transaction, (change) => void touched.push(change));
       for (const change of touched) {
         await sql`select pg_notify(${sql.raw(channelSql)}, ${`${change.kind} ${change.id}`})`.execute(transaction);
       }
       return made;
     });
+    const result = await observe(writing);
     for (const change of touched) await follow(change);
     return result;
   };

@@ -1,8 +1,9 @@
 /** What some tests need and not every machine has. A test that goes without says so at the end of the run. */
 
 import { execFile } from "node:child_process";
-import { appendFileSync } from "node:fs";
-import { relative } from "node:path";
+import { appendFileSync, mkdtempSync, rmdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
 import { expect, inject } from "vitest";
 
 interface Requirement {
@@ -29,6 +30,17 @@ const requirements = {
   root: {
     present: async () => process.getuid?.() === 0,
     remedy: "run the suite as root",
+  },
+  /** A disk that is full when the test wants it to be. */
+  tmpfs: {
+    present: async () => {
+      const directory = mkdtempSync(join(tmpdir(), "eventwire-tmpfs-"));
+      const mounted = await program("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", directory]).present();
+      if (mounted) await program("umount", [directory]).present();
+      rmdirSync(directory);
+      return mounted;
+    },
+    remedy: "run the suite as root, where it may mount a tmpfs",
   },
   "systemd-analyze": program("systemd-analyze", ["--version"], "systemd"),
 } as const satisfies Record<string, Requirement>;
