@@ -50,7 +50,8 @@ describe.skipIf(withoutPgBouncer)("two nodes", () => {
       headers: { token: as, "content-type": "application/json" },
       ...(body && { body: JSON.stringify(body) }),
     });
-    return { status: response.status, body: (await response.json()) as Body };
+    const retryAfter = response.headers.get("retry-after");
+    return { status: response.status, retryAfter, body: (await response.json()) as Body };
   }
 
   it("in session mode, share configurations, revocations and rate limits", async () => {
@@ -88,7 +89,7 @@ describe.skipIf(withoutPgBouncer)("two nodes", () => {
     expect(nodes[1]?.stderr).toContain("pool_mode = session");
 
     const text = "Changes of tokens and configurations do not reach this node. Try again later.";
-    const refusal = { status: 503, body: { success: false, error: { message: text } } };
+    const refusal = { status: 503, retryAfter: "5", body: { success: false, error: { message: text } } };
     const event = { event: "label.update", data: {} };
     expect(await call(1, "GET", "/ws/second")).toMatchObject(refusal);
     expect(await call(1, "POST", "/api/events/publish/second", event)).toMatchObject(refusal);
