@@ -19,7 +19,7 @@ it("says that it leaves, refuses upgrades behind all other checks, and serves ev
 
   const health = await server.call("GET", "/health");
   expect(health.status).toBe(503);
-  expect(health.text).toMatch(/^\{"status":"degraded",.*"checks":\{"db":"ok","node":"draining"\}\}$/);
+  expect(health.text).toMatch(/^\{"status":"degraded",.*"checks":\{"db":"ok","node":"draining"\},"reason":"[^"]+"\}$/);
   const overRpc = await server.call("POST", "/eventwire.v1.HealthService/CheckHealth", {});
   expect(overRpc.status).toBe(200);
   expect(JSON.parse(overRpc.text)).toMatchObject({ status: "degraded", checks: { db: "ok", node: "draining" } });

@@ -96,7 +96,7 @@ describe("a database that goes away", () => {
     });
     const health = await server.call("GET", "/health");
     expect(health.status).toBe(503);
-    expect(health.text).toMatch(/^\{"status":"degraded",.*"checks":\{"db":"unreachable"\}\}$/);
+    expect(health.text).toMatch(/^\{"status":"degraded",.*"checks":\{"db":"unreachable"\},"reason":"[^"]+"\}$/);
     // What is known in memory goes on: tokens, sockets, events.
     expect(await sendRaw(server.port, requestHead("GET /ws/desk-1", token))).toMatchObject({ status: 426 });
     const event = { event: "label.update", data: {} };
