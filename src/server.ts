@@ -24,6 +24,7 @@ import { createWebsockets } from "./service/websockets.js";
 import type { Settings } from "./settings.js";
 import { type OpenStore, openStore } from "./store/open-store.js";
 import type { RateCounters } from "./store/store.js";
+import { BodyBudget } from "./transport/body-budget.js";
 import { startPublicPort } from "./transport/public-port.js";
 import { startServicePort } from "./transport/service-port.js";
 import { createApp } from "./transport/uws.js";
@@ -121,6 +122,7 @@ async function startPorts(
   const limiter = chooseRateLimiter(settings, rateCounters, parent);
   const api = observeApi(createApi({ directory, websockets, instances, publishing, health, limiter, logger }), metrics);
   const shutdown = new AbortController();
+  const bodies = createBodyBudget(settings);
   const calls = { api, publishMaxBytes, shutdown: shutdown.signal, logger };
 
   const publicPort = await startPublicPort({
@@ -129,6 +131,7 @@ async function startPorts(
     app,
     api,
     handlers: createHandlers({ ...calls, grpc: false }),
+    bodies,
     directory,
     hub,
     onUpgrade: metrics.upgradeAnswered,
@@ -137,6 +140,7 @@ async function startPorts(
   });
   const servicePort = await startServicePort({
     handlers: createHandlers({ ...calls, grpc: true }),
+    bodies,
     host,
     port: settings.grpcPort,
     tls: tlsTexts(settings),
@@ -180,6 +184,11 @@ function chooseRateLimiter(settings: Settings, counters: RateCounters, parent: P
   };
   if (settings.rateLimitScope === "cluster") return createClusterRateLimiter(limits, counters);
   return parent === undefined ? createNodeRateLimiter(limits) : createMachineRateLimiter(limits);
+}
+
+/** Two of the largest events fit into it beside the reserve for small ones. */
+function createBodyBudget({ requestBodiesMaxBytes, publishMaxBytes, workers }: Settings): BodyBudget {
+  return new BodyBudget(Math.max(requestBodiesMaxBytes / workers, 3 * publishMaxBytes));
 }
 
 type Closable = { close(): Promise<void> };

@@ -1,20 +1,19 @@
 /** Every setting: its variable, default, unit, bounds and meaning. `docs/SETTINGS.md` is generated from this table. */
 
+import { memoryLimitBytes } from "./memory-limit.js";
+import { natsSettingTable } from "./nats-setting-table.js";
 import {
   cores,
   encryptionKey,
   hostname,
   integer,
   levels,
-  natsServers,
-  natsSubject,
   oneOf,
   origins,
   path,
   postgresUrl,
   publicUrl,
   readableFile,
-  text,
   visibleToken,
 } from "./setting-kinds.js";
 
@@ -75,86 +74,7 @@ export const settingTable = {
     secret: true,
     meaning: "PostgreSQL to use in place of the embedded one.",
   },
-  natsUrl: {
-    env: "NATS_URL",
-    kind: natsServers(),
-    fallback: undefined,
-    shown: "one node, alone",
-    secret: true,
-    meaning:
-      "NATS servers that carry events between nodes on the same database, comma-separated, such as nats://a:4222 or tls://b:4222. What they need to know stands in the NATS_ settings, not in the URL. With TLS, name servers as their certificates do, not by address.",
-  },
-  natsSubjectPrefix: {
-    env: "NATS_SUBJECT_PREFIX",
-    kind: natsSubject(),
-    fallback: "eventwire",
-    meaning: "First part of every subject; nodes with different prefixes do not hear each other.",
-  },
-  natsUser: {
-    env: "NATS_USER",
-    kind: text(),
-    fallback: undefined,
-    shown: "none",
-    meaning: "User at NATS, together with NATS_PASSWORD.",
-  },
-  natsPassword: {
-    env: "NATS_PASSWORD",
-    kind: text(),
-    fallback: undefined,
-    shown: "none",
-    secret: true,
-    meaning: "Password at NATS.",
-  },
-  natsToken: {
-    env: "NATS_TOKEN",
-    kind: text(),
-    fallback: undefined,
-    shown: "none",
-    secret: true,
-    meaning: "Token at NATS.",
-  },
-  natsNkeyFile: {
-    env: "NATS_NKEY_FILE",
-    kind: readableFile(),
-    fallback: undefined,
-    shown: "none",
-    meaning: "File with the seed of an NKey, read again for each connection.",
-  },
-  natsCredsFile: {
-    env: "NATS_CREDS_FILE",
-    kind: readableFile(),
-    fallback: undefined,
-    shown: "none",
-    meaning: "Credentials file (JWT and seed) for NATS, read again for each connection.",
-  },
-  natsTlsCa: {
-    env: "NATS_TLS_CA",
-    kind: readableFile(),
-    fallback: undefined,
-    shown: "those of Node.js",
-    meaning: "Certificate authorities in PEM that the certificate of NATS is checked against. Switches TLS on.",
-  },
-  natsTlsCert: {
-    env: "NATS_TLS_CERT",
-    kind: readableFile(),
-    fallback: undefined,
-    shown: "none",
-    meaning: "Certificate in PEM that this node shows to NATS. Only together with NATS_TLS_KEY.",
-  },
-  natsTlsKey: {
-    env: "NATS_TLS_KEY",
-    kind: readableFile(),
-    fallback: undefined,
-    shown: "none",
-    meaning: "Its private key in PEM.",
-  },
-  busOutage: {
-    env: "BUS_OUTAGE",
-    kind: oneOf(["accept", "refuse"]),
-    fallback: "accept",
-    meaning:
-      "What publishing does while NATS, or the connection to another worker, is away: `accept` delivers to the sockets of this node (of the workers that can be reached) and says `otherNodesReached: false` in the answer; `refuse` answers 503 and delivers nothing, except an event that was under way when it went: those sockets have it.",
-  },
+  ...natsSettingTable,
   accountToken: {
     env: "ACCOUNT_TOKEN",
     kind: visibleToken(),
@@ -228,6 +148,15 @@ export const settingTable = {
     fallback: 16 * MiB,
     unit: "bytes",
     meaning: "Largest body of one published event; a larger one is answered 413.",
+  },
+  requestBodiesMaxBytes: {
+    env: "REQUEST_BODIES_MAX_BYTES",
+    kind: integer(MiB, 1024 * GiB),
+    fallback: Math.min(Math.max(Math.floor(memoryLimitBytes() / 8), 64 * MiB), 256 * MiB),
+    unit: "bytes",
+    shown: "an eighth of the memory, from 64 to 256 MiB",
+    meaning:
+      "Bodies of requests that are under way on both ports, of all workers together. What does not fit is answered 503 with `Retry-After`; the last eighth is for bodies up to 64 KiB. A worker never has less than two events of PUBLISH_MAX_BYTES.",
   },
   mediaMaxBytes: {
     env: "MEDIA_MAX_BYTES",

@@ -70,7 +70,7 @@ export function createGrpcBatches(options: {
   };
 }
 
-/** A body that breaks off ends like one that is complete: nobody is left to hear an error. */
+/** A body that breaks off ends like one that is complete: nobody is left to hear an error. One that is refused is there. */
 function readBatches(chunks: AsyncIterator<Uint8Array>, messageBytesMax: number, decode: DecodeBatch): Read<Message> {
   const frames = createFrameReader(messageBytesMax);
 
@@ -84,7 +84,11 @@ function readBatches(chunks: AsyncIterator<Uint8Array>, messageBytesMax: number,
     return undefined;
   }
 
-  return () => chunks.next().then(read, () => undefined);
+  return () =>
+    chunks.next().then(read, (error: unknown) => {
+      if (error instanceof AppError) throw error;
+      return undefined;
+    });
 }
 
 function decoded(decode: DecodeBatch, message: Buffer): Message {

@@ -32,6 +32,8 @@ export async function* incoming<T>(
     for (const signal of watched) if (signal.reason instanceof AppError) throw signal.reason;
   } catch (error) {
     if (error instanceof AppError) throw error;
+    // The library wraps what a body fails with.
+    if (error instanceof ConnectError && error.cause instanceof AppError) throw error.cause;
     if (!(error instanceof ConnectError) || gone.has(error.code)) return;
     throw unreadable(error.code, carriesEvent, error);
   } finally {

@@ -1,11 +1,12 @@
 /** The body of a request to uWebSockets as an async iterable that makes the client wait when nobody reads. */
 
+import type { BodyHold } from "./body-budget.js";
 import { ByteQueue } from "./byte-queue.js";
 import type { HttpResponse } from "./uws.js";
 
 /** To be called in the very turn of the request: uWebSockets pushes, and keeps nothing. To be told when the client goes. */
-export function bodyStream(res: HttpResponse): ByteQueue {
-  const queue = new ByteQueue(res);
+export function bodyStream(res: HttpResponse, hold: BodyHold): ByteQueue {
+  const queue = new ByteQueue(res, hold);
   res.onData((chunk, isLast) => {
     // The chunk is taken back when this returns.
     if (!queue.ended) queue.push(new Uint8Array(chunk.slice(0)), isLast);

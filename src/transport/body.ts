@@ -1,5 +1,7 @@
 /** Collects the body of a request, up to a limit. */
 
+import { AppError } from "../domain/errors.js";
+import type { BodyHold } from "./body-budget.js";
 import type { Exchange, Waited } from "./exchange.js";
 
 /** In place of a body over the limit. */
@@ -8,6 +10,7 @@ export type Whole = Buffer | "too large";
 export class Body {
   readonly #exchange: Exchange;
   readonly #limit: number;
+  readonly #hold: BodyHold;
   #chunks: Buffer[] = [];
   #size = 0;
   #whole: Whole | undefined;
@@ -17,6 +20,7 @@ export class Body {
   constructor(exchange: Exchange, limit: number) {
     this.#exchange = exchange;
     this.#limit = limit;
+    this.#hold = exchange.holdBody(false);
     if (Number(exchange.head.contentLength) > limit) this.#whole = "too large";
     exchange.res.onData((chunk, isLast) => this.#take(chunk, isLast));
   }
@@ -41,6 +45,13 @@ export class Body {
     this.#size += chunk.byteLength;
     if (this.#size > this.#limit) {
       this.#settle("too large");
+      return;
+    }
+    if (!this.#hold.arrived(chunk.byteLength)) {
+      this.#chunks = [];
+      this.#exchange.attempt(() => {
+        throw new AppError("OVERLOADED", { retryAfterSeconds: 1 });
+      });
       return;
     }
     // The chunk is taken back when this returns.

@@ -1,5 +1,8 @@
 /** The pieces of a body between a source that pushes them and a reader that pulls: an async iterator with a bound. */
 
+import { AppError } from "../domain/errors.js";
+import type { BodyHold } from "./body-budget.js";
+
 /** Pieces that may wait unread; a source hands over at most some hundred KiB at once. */
 const waitingMax = 16;
 
@@ -16,14 +19,19 @@ interface Wanted {
 /** Pauses its source when nobody reads. */
 export class ByteQueue implements AsyncIterableIterator<Uint8Array> {
   readonly #source: PausableSource;
+  readonly #hold: BodyHold | undefined;
   #chunks: Uint8Array[] = [];
   #ended = false;
   #error: Error | undefined;
+  /** Its source may not be touched. */
+  #gone = false;
   #paused = false;
   #wanted: Wanted | undefined;
 
-  constructor(source: PausableSource) {
+  /** `hold` counts what was pushed, and is released by whoever opened it. */
+  constructor(source: PausableSource, hold?: BodyHold) {
     this.#source = source;
+    this.#hold = hold;
   }
 
   /** Nothing is taken any more. */
@@ -55,9 +63,16 @@ export class ByteQueue implements AsyncIterableIterator<Uint8Array> {
     this.#resume();
   }
 
-  /** What comes behind the end is thrown away. */
+  /** What comes after the end is thrown away. Where there is no room for a chunk, the body ends with OVERLOADED. */
   push(chunk: Uint8Array, last = false): void {
-    if (!this.#ended && chunk.length > 0) this.#chunks.push(chunk);
+    if (!this.#ended && chunk.length > 0) {
+      if (this.#hold?.arrived(chunk.length) === false) {
+        this.#error ??= new AppError("OVERLOADED", { retryAfterSeconds: 1 });
+        this.discard();
+        return;
+      }
+      this.#chunks.push(chunk);
+    }
     if (last) this.#ended = true;
     else if (this.#chunks.length > waitingMax && !this.#paused) {
       this.#paused = true;
@@ -73,6 +88,7 @@ export class ByteQueue implements AsyncIterableIterator<Uint8Array> {
 
   /** Nothing comes any more, and the source may not be touched. */
   fail(error: Error): void {
+    this.#gone = true;
     this.#error ??= error;
     this.#give();
   }
@@ -81,8 +97,10 @@ export class ByteQueue implements AsyncIterableIterator<Uint8Array> {
     if (this.#wanted === undefined) return;
     const { resolve, reject } = this.#wanted;
     const chunk = this.#chunks.shift();
-    if (chunk !== undefined) resolve({ done: false, value: chunk });
-    else if (this.#error !== undefined) reject(this.#error);
+    if (chunk !== undefined) {
+      this.#hold?.read(chunk);
+      resolve({ done: false, value: chunk });
+    } else if (this.#error !== undefined) reject(this.#error);
     else if (this.#ended) resolve({ done: true, value: undefined });
     else {
       this.#resume();
@@ -92,7 +110,7 @@ export class ByteQueue implements AsyncIterableIterator<Uint8Array> {
   }
 
   #resume(): void {
-    if (!this.#paused || this.#error !== undefined) return;
+    if (!this.#paused || this.#gone) return;
     this.#paused = false;
     this.#source.resume();
   }

@@ -13,7 +13,7 @@ import type { HttpRequest } from "./uws.js";
 export async function serveRpc(handler: Handler, exchange: Exchange, req: HttpRequest): Promise<void> {
   const { head, remoteAddress } = exchange;
   const abort = lazyAbort();
-  const body = bodyStream(exchange.res);
+  const body = bodyStream(exchange.res, exchange.holdBody(handler.method.methodKind !== "unary"));
   exchange.onAborted(() => {
     body.fail(new Error("The client went away."));
     abort.abort();

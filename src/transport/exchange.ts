@@ -6,6 +6,7 @@ import { AppError } from "../domain/errors.js";
 import type { Credentials, RateStatus } from "../rpc/api.js";
 import { errorAnswer } from "../rpc/error-answer.js";
 import { describeCause } from "../rpc/failure-log.js";
+import type { BodyBudget, BodyHold } from "./body-budget.js";
 import type { Cors, Header } from "./cors.js";
 import { RequestHead } from "./request.js";
 import type { Traffic } from "./traffic.js";
@@ -15,6 +16,7 @@ import type { HttpRequest, HttpResponse, us_socket_context_t } from "./uws.js";
 export interface ExchangeContext {
   readonly cors: Cors;
   readonly traffic: Traffic;
+  readonly bodies: BodyBudget;
   /** Aborted when the node begins to shut down: from then on answers end their connection. */
   readonly draining: AbortSignal;
   readonly logger: Logger;
@@ -51,6 +53,7 @@ export class Exchange implements Credentials {
   /** Where nobody logs it, absent. */
   readonly #startedAt: number | undefined;
   #onAborted: (() => void) | undefined;
+  #hold: BodyHold | undefined;
   /** Only while a handler of uWebSockets runs. */
   #corked = false;
   #state: "open" | "answered" | "aborted" = "open";
@@ -82,6 +85,13 @@ export class Exchange implements Credentials {
   /** Costs 7 µs. */
   get remoteAddress(): string {
     return this.open ? Buffer.from(this.res.getRemoteAddressAsText()).toString("latin1") : "";
+  }
+
+  /** For what of its body is kept, until it is answered or its client gone. `stream`: a stream of messages. */
+  holdBody(stream: boolean): BodyHold {
+    const { bodies } = this.#context;
+    this.#hold = stream ? bodies.openStream() : bodies.open();
+    return this.#hold;
   }
 
   /** Calls back once, when the client goes away before it is answered; at once when it has gone already. */
@@ -154,7 +164,7 @@ export class Exchange implements Credentials {
   finish(status: number): void {
     if (!this.open) return;
     this.#state = "answered";
-    this.#context.traffic.end();
+    this.#end();
     this.#log(status);
   }
 
@@ -186,9 +196,14 @@ export class Exchange implements Credentials {
   #abort(): void {
     if (!this.open) return;
     this.#state = "aborted";
-    this.#context.traffic.end();
+    this.#end();
     this.#log("aborted");
     this.#onAborted?.();
+  }
+
+  #end(): void {
+    this.#hold?.release();
+    this.#context.traffic.end();
   }
 
   /** Never the query: it may hold a token. */

@@ -5,6 +5,7 @@
 
 import type { IncomingMessage } from "node:http";
 import type { Http2Stream } from "node:http2";
+import type { BodyHold } from "./body-budget.js";
 import { ByteQueue } from "./byte-queue.js";
 
 /** Listens from the first `next` on: until then the request can be refused unread. */
@@ -12,8 +13,8 @@ export class NodeBody extends ByteQueue {
   readonly #source: IncomingMessage | Http2Stream;
   #listening = false;
 
-  constructor(source: IncomingMessage | Http2Stream) {
-    super(source);
+  constructor(source: IncomingMessage | Http2Stream, hold?: BodyHold) {
+    super(source, hold);
     this.#source = source;
   }
 

@@ -6,6 +6,7 @@ import { AppError } from "../domain/errors.js";
 import type { Hub } from "../hub/hub.js";
 import type { Api } from "../rpc/api.js";
 import type { Handler } from "../rpc/handlers.js";
+import type { BodyBudget } from "./body-budget.js";
 import { serveRpc } from "./connect-mount.js";
 import { createCors } from "./cors.js";
 import { type ExchangeContext, exchanging } from "./exchange.js";
@@ -20,6 +21,8 @@ export interface PublicPortOptions {
   readonly api: Api;
   /** With `grpc: false`: gRPC needs HTTP/2. The methods behind them are served over REST where the contract says so. */
   readonly handlers: readonly Handler[];
+  /** Shared with the service port. */
+  readonly bodies: BodyBudget;
   readonly directory: Directory;
   readonly hub: Hub;
   readonly host: string;
@@ -50,10 +53,10 @@ export interface PublicPort {
 
 /** Rejects with a sentence that names PORT when it cannot listen. */
 export async function startPublicPort(options: PublicPortOptions): Promise<PublicPort> {
-  const { app, api, handlers, host, port, publishMaxBytes, draining, logger } = options;
+  const { app, api, handlers, bodies, host, port, publishMaxBytes, draining, logger } = options;
   const traffic = new Traffic();
   const cors = createCors(options.allowedOrigins, new URL(options.publicUrl).origin);
-  const context: ExchangeContext = { cors, traffic, draining, logger };
+  const context: ExchangeContext = { cors, traffic, bodies, draining, logger };
 
   const allowed = new Map<string, string[]>();
   const methods = handlers.map(({ method }) => method);

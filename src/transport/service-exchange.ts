@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { constants, Http2ServerRequest, Http2ServerResponse, type Http2Stream } from "node:http2";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
+import type { BodyHold } from "./body-budget.js";
 import { NodeBody } from "./node-body.js";
 
 export interface Exchange {
@@ -27,7 +28,11 @@ export function openExchange(request: Exchange["request"], response: Exchange["r
 }
 
 /** `path` stands for the whole target: nothing may depend on what a client says the host is. */
-export function toUniversalRequest({ request, signal }: Exchange, path: string): UniversalServerRequest {
+export function toUniversalRequest(
+  { request, signal }: Exchange,
+  path: string,
+  hold: BodyHold,
+): UniversalServerRequest {
   const header = new Headers();
   for (const [name, value] of Object.entries(request.headers)) {
     if (name.startsWith(":") || value === undefined) continue;
@@ -38,7 +43,7 @@ export function toUniversalRequest({ request, signal }: Exchange, path: string):
     method: request.method ?? "",
     url: `http://eventwire${path}`,
     header,
-    body: new NodeBody(sourceOf(request)),
+    body: new NodeBody(sourceOf(request), hold),
     signal,
   };
 }

@@ -12,6 +12,7 @@ import { Health } from "../../gen/grpc/health/v1/health_pb.js";
 import { AppError } from "../domain/errors.js";
 import { createHandler, type Handler } from "../rpc/handlers.js";
 import { services } from "../rpc/services.js";
+import type { BodyBudget } from "./body-budget.js";
 import { addHealth } from "./service-health.js";
 import { addReflection } from "./service-reflection.js";
 import { createServiceRoutes, type ServiceRoutesOptions } from "./service-routes.js";
@@ -21,6 +22,8 @@ import { sniff } from "./service-sniff.js";
 export interface ServicePortOptions {
   /** Made with `grpc: true` and the signal of `shutdown`. */
   readonly handlers: readonly Handler[];
+  /** Shared with the public port. */
+  readonly bodies: BodyBudget;
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
@@ -70,6 +73,7 @@ export async function startServicePort(options: ServicePortOptions): Promise<Ser
   const timeouts = { ...defaultTimeouts, ...options.timeouts };
   const routes = createServiceRoutes({
     handlers: [...options.handlers, ...standardHandlers(options, timeouts)],
+    bodies: options.bodies,
     metrics,
     closing: () => draining.aborted || shutdown.signal.aborted,
     logger,

@@ -11,10 +11,12 @@ import { errorHeaders } from "../rpc/error-headers.js";
 import { describeCause } from "../rpc/failure-log.js";
 import type { Handler } from "../rpc/handlers.js";
 import { onePiece } from "../rpc/one-piece.js";
+import type { BodyBudget } from "./body-budget.js";
 import { answer, type Exchange, openExchange, toUniversalRequest } from "./service-exchange.js";
 
 export interface ServiceRoutesOptions {
   readonly handlers: readonly Handler[];
+  readonly bodies: BodyBudget;
   /** The body of `GET /metrics`. */
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
   /** Whether clients shall leave. */
@@ -27,7 +29,7 @@ export type Listener = (
   response: ServerResponse | Http2ServerResponse,
 ) => void;
 
-export function createServiceRoutes({ handlers, metrics, closing, logger }: ServiceRoutesOptions): Listener {
+export function createServiceRoutes({ handlers, bodies, metrics, closing, logger }: ServiceRoutesOptions): Listener {
   const routes = new Map(handlers.map((handler) => [handler.path, handler]));
 
   async function readMetrics(method: string | undefined): Promise<UniversalServerResponse> {
@@ -45,11 +47,17 @@ export function createServiceRoutes({ handlers, metrics, closing, logger }: Serv
       const response = path === "/metrics" ? await readMetrics(request.method) : unknownPath(request);
       return answer(exchange, response, { whole: true, last: closing() });
     }
-    const response = await handler.handle(
-      toUniversalRequest(exchange, path),
-      request.socket.remoteAddress ?? "unknown",
-    );
-    return answer(exchange, response, { whole: handler.method.methodKind === "unary", last: closing() });
+    const whole = handler.method.methodKind === "unary";
+    const hold = whole ? bodies.open() : bodies.openStream();
+    try {
+      const response = await handler.handle(
+        toUniversalRequest(exchange, path, hold),
+        request.socket.remoteAddress ?? "unknown",
+      );
+      await answer(exchange, response, { whole, last: closing() });
+    } finally {
+      hold.release();
+    }
   }
 
   return (request, response) => {

@@ -21,6 +21,7 @@ import { createPublishing } from "../../src/service/publishing.js";
 import { createWebsockets } from "../../src/service/websockets.js";
 import { openStore } from "../../src/store/open-store.js";
 import type { Store } from "../../src/store/store.js";
+import { BodyBudget } from "../../src/transport/body-budget.js";
 import { type ServicePort, type ServicePortOptions, startServicePort } from "../../src/transport/service-port.js";
 import { createTestDatabase, type TestDatabase } from "./postgres.js";
 
@@ -89,6 +90,7 @@ export async function startServiceNode(options: ServiceNodeOptions = {}): Promis
   const shutdown = new AbortController();
   const port = await startServicePort({
     handlers: createHandlers({ api, grpc: true, publishMaxBytes, shutdown: shutdown.signal, logger }),
+    bodies: new BodyBudget(256 * 1024 * 1024),
     host: "127.0.0.1",
     port: 0,
     tls: options.tls,

@@ -8,6 +8,7 @@ import { pino } from "pino";
 import { expect, it, onTestFinished } from "vitest";
 import { HealthService } from "../../gen/eventwire/v1/health_service_pb.js";
 import type { Handler } from "../../src/rpc/handlers.js";
+import { BodyBudget } from "../../src/transport/body-budget.js";
 import { serveRpc } from "../../src/transport/connect-mount.js";
 import { createCors } from "../../src/transport/cors.js";
 import { type ExchangeContext, exchanging } from "../../src/transport/exchange.js";
@@ -27,6 +28,7 @@ async function startPort(handle: Handler["handle"]): Promise<{ port: number; tra
   const context: ExchangeContext = {
     cors,
     traffic,
+    bodies: new BodyBudget(256 * MiB),
     draining: new AbortController().signal,
     logger: pino({ level: "silent" }),
   };

@@ -6,6 +6,7 @@ import { type AddressInfo, connect, createServer as createTcp, type Socket } fro
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { HealthService } from "../../gen/eventwire/v1/health_service_pb.js";
+import { BodyBudget } from "../../src/transport/body-budget.js";
 import { startServicePort } from "../../src/transport/service-port.js";
 import { openH2 } from "../support/h2-client.js";
 import { openRaw, requestHead, sendRaw } from "../support/raw-http.js";
@@ -106,6 +107,7 @@ describe("a taken port", () => {
     const taken = (other.address() as AddressInfo).port;
     const start = startServicePort({
       handlers: [],
+      bodies: new BodyBudget(0),
       host: "127.0.0.1",
       port: taken,
       trouble: async () => undefined,
