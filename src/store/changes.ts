@@ -174,9 +174,22 @@ async function connect(url: string, name: string, lost: AbortController): Promis
     query_timeout: statementMsMax,
   });
   client.on("error", (error) => lost.abort(error));
+  askInTurn(client);
   lost.signal.addEventListener("abort", () => void client.end().catch(() => {}));
   await unless(lost.signal, client.connect());
   return client;
+}
+
+/** Many ask on one connection. The queue that pg has for that is deprecated, and it says so on the standard error stream. */
+function askInTurn(client: pg.Client): void {
+  const query = client.query.bind(client) as (...args: unknown[]) => Promise<unknown>;
+  let last: Promise<unknown> = Promise.resolve();
+  const ask = (...args: unknown[]) => {
+    const answer = last.then(() => query(...args));
+    last = answer.catch(() => {});
+    return answer;
+  };
+  client.query = ask as typeof client.query;
 }
 
 /** Finds a connection that died without a word. */
