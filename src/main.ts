@@ -23,6 +23,7 @@ function readOptions() {
 const line: CommandLine = {
   open: async () => openCommandStore(readOptions()),
   print: (text) => void process.stdout.write(`${text}\n`),
+  instanceTokenMinLength: () => readSettings(process.env).instanceTokenMinLength,
 };
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
@@ -35,7 +36,7 @@ const program = new Command("eventwire")
   .showHelpAfterError();
 
 program
-  .command("serve", { isDefault: true })
+  .command("serve")
   .description("start the server (the default)")
   .action(() => serve(process));
 addAccountCommands(program, line);
@@ -43,7 +44,9 @@ addInstanceCommands(program, line);
 addKeyCommands(program, { rotate: async () => rotateEncryptionKey(readOptions()), print: line.print });
 
 try {
-  await program.parseAsync();
+  // As a default of the parser, it would take an unknown command for an argument of its own.
+  const given = process.argv.slice(2);
+  await program.parseAsync(given.length === 0 ? ["serve"] : given, { from: "user" });
 } catch (error) {
   process.stderr.write(`eventwire: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exit(1);

@@ -22,6 +22,7 @@ import { createInstances } from "./service/instances.js";
 import { createPublishing } from "./service/publishing.js";
 import { createWebsockets } from "./service/websockets.js";
 import type { Settings } from "./settings.js";
+import { createGate } from "./store/gate.js";
 import { type OpenStore, openStore } from "./store/open-store.js";
 import type { RateCounters } from "./store/store.js";
 import { BodyBudget } from "./transport/body-budget.js";
@@ -65,14 +66,24 @@ export async function startServer(
   parent?: Parent,
 ): Promise<Server> {
   const directory = createMemoryDirectory({ logger });
+  let isFirstStart = false;
+  const [firstStart, listening] = [createGate(), createGate()];
+  const beforeFirstAccount = () => {
+    isFirstStart = true;
+    firstStart.open();
+    return listening.opened;
+  };
   const [bus, opened] = await bothOrNone(
     openBus(settings, logger, directory, parent),
-    openStore({ ...settings, directory, logger, onFirstAccount: listener.onFirstAccount, others: parent }),
+    openStore({ ...settings, directory, logger, beforeFirstAccount, ...listener, others: parent }),
   );
   try {
-    await readyOrLate(opened.ready);
+    await readyOrLate(Promise.race([opened.ready, firstStart.opened]));
     const server = await startPorts(settings, logger, directory, opened, bus, parent);
+    listening.open();
     opened.ready.catch(listener.onUnusable);
+    // On the first start the account is made only now: a start that fails has shown no token.
+    if (isFirstStart) await readyOrLate(opened.ready.catch(() => {}));
     return server;
   } catch (error) {
     await Promise.all([bus.close(), opened.close()]);
@@ -112,7 +123,7 @@ async function startPorts(
     takers: hub.takers,
   });
   const websockets = createWebsockets({ store });
-  const instances = createInstances({ store, status });
+  const instances = createInstances({ store, status, tokenLengthMin: settings.instanceTokenMinLength });
   const draining = new AbortController();
   const health = createHealth({ store, directory, bus: settings.natsUrl && bus, draining: draining.signal });
   metrics.watch({ hub: hub.stats, publishing: publishing.stats, directory, bus, rateCounters });

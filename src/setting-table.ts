@@ -84,6 +84,14 @@ export const settingTable = {
     meaning:
       "TokenAccount of the default account, which is made when it is missing. Another value replaces the token it had.",
   },
+  instanceTokenMinLength: {
+    env: "INSTANCE_TOKEN_MIN_LENGTH",
+    kind: integer(1, 128),
+    fallback: 8,
+    unit: "characters",
+    meaning:
+      "Shortest token that may be chosen for a new instance: one that can be guessed opens a foreign instance. Instances that exist keep theirs.",
+  },
   encryptionKey: {
     env: "ENCRYPTION_KEY",
     kind: encryptionKey(),

@@ -20,7 +20,7 @@ export function addAccountCommands(program: Command, line: CommandLine): void {
     .command("create")
     .description("make an account and print its token, which is shown only this once")
     .argument("<name>", "a name for people; it need not be unique")
-    .addOption(tokenOption(8))
+    .addOption(tokenOption(() => 8))
     .addOption(jsonOption())
     .action((name: string, { token, json }: { token?: string; json?: boolean }) =>
       runCommand(

@@ -7,6 +7,8 @@ export interface CommandLine {
   /** The store on its own, closed behind each command. */
   readonly open: () => Promise<Store>;
   readonly print: (line: string) => void;
+  /** Of the token of a new instance, in characters. */
+  readonly instanceTokenMinLength: () => number;
 }
 
 /** Runs a command on the store. Its result is printed as JSON, or in the words of `show`. */
@@ -30,10 +32,13 @@ export function jsonOption(): Option {
   return new Option("--json", "print JSON");
 }
 
-/** `shortest`: an account's token is ours to demand, an instance's may be what it has had elsewhere. */
-export function tokenOption(shortest: number): Option {
-  const rule = `${shortest} to 128 visible ASCII characters`;
-  return new Option("--token <token>", `use this token, ${rule}, in place of a generated one`).argParser((text) => {
+/** `lengthMin` is asked when a token is given. */
+export function tokenOption(lengthMin: () => number): Option {
+  const meaning =
+    "use this token in place of a generated one, which is safer: others on this machine can see arguments";
+  return new Option("--token <token>", meaning).argParser((text) => {
+    const shortest = lengthMin();
+    const rule = `${shortest} to 128 visible ASCII characters`;
     if (/^[\x21-\x7e]{1,128}$/.test(text) && text.length >= shortest) return text;
     throw new InvalidArgumentError(`It must be ${rule}.`);
   });

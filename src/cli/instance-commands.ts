@@ -32,7 +32,7 @@ export function addInstanceCommands(program: Command, line: CommandLine): void {
     .description("make an instance and print its token")
     .argument("<name>", "unique within its account", parseInstanceName)
     .addOption(accountOption())
-    .addOption(tokenOption(1))
+    .addOption(tokenOption(line.instanceTokenMinLength))
     .addOption(jsonOption())
     .action((name: string, { account, token, json }: Options) =>
       runCommand(

@@ -12,7 +12,7 @@ export interface Instances {
   /** Undefined: unknown. Rejects with GET_INSTANCE_FAILED. */
   find(accountId: string, name: string): Promise<Instance | undefined>;
   /**
-   * Together with its configuration, if one is given. Rejects with INSTANCE_EXISTS, TOKEN_IN_USE, QUOTA_EXCEEDED or
+   * Together with its configuration, if one is given. Rejects with INVALID_REQUEST_BODY for a token that is too short, INSTANCE_EXISTS, TOKEN_IN_USE, QUOTA_EXCEEDED or
    * CREATE_INSTANCE_FAILED.
    */
   create(instance: NewInstance): Promise<CreatedInstance>;
@@ -26,14 +26,25 @@ export interface Instances {
   delete(instanceId: string): Promise<void>;
 }
 
-export function createInstances({ store, status }: { store: Store; status: InstanceStatus }): Instances {
+export interface InstancesOptions {
+  readonly store: Store;
+  readonly status: InstanceStatus;
+  /** Of a token that a caller chooses: one that can be guessed opens a foreign instance. */
+  readonly tokenLengthMin: number;
+}
+
+export function createInstances({ store, status, tokenLengthMin }: InstancesOptions): Instances {
   return {
     async find(accountId, name) {
       if (!isPossibleName(name)) return undefined;
       return failingAs("GET_INSTANCE_FAILED", store.findInstance(accountId, name));
     },
 
-    create: (instance) => {
+    async create(instance) {
+      if (instance.token !== undefined && instance.token.length < tokenLengthMin) {
+        const rule = `It must have at least ${tokenLengthMin} characters.`;
+        throw new AppError("INVALID_REQUEST_BODY", { field: "token", rule });
+      }
       const websocket = instance.websocket && websocketToSave(instance.websocket);
       return failingAs("CREATE_INSTANCE_FAILED", store.createInstance({ ...instance, websocket }));
     },

@@ -8,6 +8,7 @@ import pg from "pg";
 import type { Logger } from "pino";
 import type { Change, DirectoryPage, Replica } from "../directory/replica.js";
 import { createDirectoryReader } from "./directory-reader.js";
+import { createGate } from "./gate.js";
 import { type Hearing, listenOn, NotHeard, type Tell } from "./hearing.js";
 import { connectionConfig, databaseOn } from "./pool.js";
 import { createAttempts, reasonOf } from "./retrying.js";
@@ -221,12 +222,4 @@ function unless<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
     signal.addEventListener("abort", abort);
     work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
   });
-}
-
-function createGate(): { readonly opened: Promise<void>; readonly open: () => void } {
-  let open: () => void = () => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { opened, open };
 }

@@ -1,19 +1,57 @@
 /** The key that tokens are sealed with: the setting, or a file in the data directory that is made at the first start. */
 
 import { randomBytes } from "node:crypto";
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { useDataDirectory } from "./data-directory.js";
+import { accessSync, constants, existsSync, linkSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { isSystemError, useDataDirectory } from "./data-directory.js";
+import { keepSecret } from "./secret-file.js";
 
 const keyBytes = 32;
 
-export function readEncryptionKey(dataDirectory: string): Promise<Buffer> {
-  return useDataDirectory(dataDirectory, (root) => readOrMakeKey(keyFile(root)));
+export interface EncryptionKey {
+  /** Throws while there is none. */
+  read(): Buffer;
+  /** Settles which key it is. A key is made for a database that was `neverUsed` with one; else false: there is none. */
+  settle(neverUsed: boolean): Promise<boolean>;
+}
+
+export function givenKey(key: Buffer): EncryptionKey {
+  return { read: () => key, settle: async () => true };
+}
+
+/** Rejects when the key file is there and may not be used, and when `mayMake` says that it may be made and cannot be. */
+export async function keyFromFile(dataDirectory: string, mayMake: boolean): Promise<EncryptionKey> {
+  const file = keyFile(resolve(dataDirectory));
+  let key = readKey(file);
+  if (key === undefined && mayMake) await useDataDirectory(dataDirectory, (root) => accessSync(root, constants.W_OK));
+  return {
+    read() {
+      if (key === undefined)
+        throw new Error("There is no encryption key yet: set ENCRYPTION_KEY or DATA_DIR as for the service.");
+      return key;
+    },
+    async settle(neverUsed) {
+      key ??= readKey(file);
+      if (key === undefined && neverUsed && mayMake) key = await useDataDirectory(dataDirectory, () => makeKey(file));
+      return key !== undefined;
+    },
+  };
+}
+
+export interface NextKey {
+  readonly key: Buffer;
+  /** For a rotation that was refused: a key that this call made is removed. */
+  discard(): void;
 }
 
 /** A key beside the one in force: that of a rotation which was cut short, or a fresh one. */
-export function prepareNextKey(dataDirectory: string): Promise<Buffer> {
-  return useDataDirectory(dataDirectory, (root) => readOrMakeKey(`${keyFile(root)}.new`));
+export function prepareNextKey(dataDirectory: string): Promise<NextKey> {
+  return useDataDirectory(dataDirectory, (root) => {
+    const file = `${keyFile(root)}.new`;
+    const found = existsSync(file);
+    const key = readKey(file) ?? makeKey(file);
+    return { key, discard: () => found || rmSync(file, { force: true }) };
+  });
 }
 
 /** Puts the next key in force, and keeps the one before beside it. Resolves to the key file. */
@@ -31,33 +69,33 @@ function keyFile(root: string): string {
   return join(root, "encryption.key");
 }
 
-function readOrMakeKey(file: string): Buffer {
-  return readKey(file) ?? makeKey(file);
-}
-
 function readKey(file: string): Buffer | undefined {
   let text: string;
   try {
+    requirePrivate(file);
     text = readFileSync(file, "utf8").trim();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
+    if (!isSystemError(error)) throw error;
+    if (error.code === "ENOENT" || error.code === "ENOTDIR") return undefined;
+    throw new Error(`The key file ${file} can not be read: ${error.message}.`, { cause: error });
   }
   if (!/^[0-9a-f]{64}$/i.test(text))
     throw new Error(`The key file ${file} must hold ${keyBytes * 2} hexadecimal digits.`);
   return Buffer.from(text, "hex");
 }
 
-/** Linked into place when it is complete: of several starts at once, all use the key of the first. */
+/** As PostgreSQL demands it of the key of its certificate: a file of root may be read by the group of the service. */
+function requirePrivate(file: string): void {
+  const { uid, mode } = statSync(file);
+  const others = uid === 0 && process.getuid?.() !== 0 ? 0o037 : 0o077;
+  if ((mode & others) === 0) return;
+  throw new Error(
+    `The key file ${file} is open to other users, with the mode ${(mode & 0o777).toString(8)}: close it (chmod 600 ${file}), ` +
+      "and if others may have read it, rotate the key (eventwire key rotate).",
+  );
+}
+
 function makeKey(file: string): Buffer {
-  const made = `${file}.${process.pid}`;
-  try {
-    writeFileSync(made, `${randomBytes(keyBytes).toString("hex")}\n`, { mode: 0o600, flush: true });
-    linkSync(made, file);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-  } finally {
-    rmSync(made, { force: true });
-  }
+  keepSecret(file, randomBytes(keyBytes).toString("hex"));
   return readKey(file) as Buffer;
 }

@@ -2,7 +2,7 @@
 
 import { type Kysely, sql, type Transaction } from "kysely";
 import { followerSql } from "./channel.js";
-import { adoptNextKey, prepareNextKey } from "./encryption-key.js";
+import { adoptNextKey, type NextKey, prepareNextKey } from "./encryption-key.js";
 import { keyFits, sealCheck } from "./key-check.js";
 import { migrate } from "./migrations.js";
 import { type DatabaseChoice, onPatientDatabase, openParts } from "./open-store.js";
@@ -32,13 +32,21 @@ export async function rotateEncryptionKey(options: KeyRotationOptions): Promise<
   if (encryptionKey !== undefined && newEncryptionKey === undefined) {
     throw new Error("NEW_ENCRYPTION_KEY must be set to the new key, because ENCRYPTION_KEY is set.");
   }
-  const { url, sealer, closeServer } = await openParts(options, "command", true);
+  const { url, key, closeServer } = await openParts(options, "command");
+  let made: NextKey | undefined;
   try {
-    const next = createSealer(newEncryptionKey ?? (await prepareNextKey(dataDir)));
-    const tokens = await onPatientDatabase(url, options, (db) => rotate(db, sealer, next));
+    if (!(await key.settle(false)))
+      throw new PreparationError("There is no key to rotate: set DATA_DIR as for the service.");
+    if (newEncryptionKey === undefined) made = await prepareNextKey(dataDir);
+    const next = newEncryptionKey ?? (made as NextKey).key;
+    const sealers = [createSealer(key.read), createSealer(next)] as const;
+    const tokens = await onPatientDatabase(url, options, (db) => rotate(db, ...sealers));
     return { tokens, keyFile: newEncryptionKey === undefined ? await adoptNextKey(dataDir) : undefined };
   } catch (cause) {
-    if (cause instanceof PreparationError) throw cause;
+    if (cause instanceof PreparationError) {
+      made?.discard();
+      throw cause;
+    }
     throw new Error(`The key can not be rotated: ${reasonOf(cause)}.`, { cause });
   } finally {
     await closeServer();

@@ -3,8 +3,9 @@
 import type { Logger } from "pino";
 import type { Change, Replica } from "../directory/replica.js";
 import { type Changes, startChanges } from "./changes.js";
+import { hasCluster } from "./cluster.js";
 import { openEmbeddedPostgres } from "./embedded-postgres.js";
-import { readEncryptionKey } from "./encryption-key.js";
+import { givenKey, keyFromFile } from "./encryption-key.js";
 import { connectAlone, createDatabase, createLonePool } from "./pool.js";
 import { createPostgresStore } from "./postgres-store.js";
 import { PreparationError, prepareAccount, prepareSchema } from "./preparation.js";
@@ -30,6 +31,8 @@ export interface StoreOptions extends DatabaseChoice {
   /** Told about everything that changes in the database, on whatever node. */
   readonly directory: Replica;
   readonly accountToken: string | undefined;
+  /** Asked before the first account is made: a start that fails must not have shown a token. */
+  readonly beforeFirstAccount?: () => Promise<void>;
   /** Hears the token of the account that the first start makes: the only time that it can be seen. */
   readonly onFirstAccount: (token: string) => void;
   /** Further processes that must look like one with this: what a write changed is in force there too when it resolves. */
@@ -62,7 +65,8 @@ const nonceMsMax = 2_000;
 /** Resolves before a database elsewhere has answered. Rejects when the data directory can not be used. */
 export async function openStore(options: StoreOptions): Promise<OpenStore> {
   const { directory, logger, accountToken, onFirstAccount, others } = options;
-  const { url, sealer, closeServer } = await openParts(options, "service", false);
+  const { url, key, closeServer } = await openParts(options, "service");
+  const sealer = createSealer(key.read);
   const staleness = createStaleness(directory, logger);
   let proved = false;
   let failed = false;
@@ -85,6 +89,12 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
     await changes.begun;
   }
 
+  async function beforeFirstAccount(): Promise<void> {
+    const closed = new Promise<void>((done) => closing.signal.addEventListener("abort", () => done()));
+    await Promise.race([options.beforeFirstAccount?.(), closed]);
+    closing.signal.throwIfAborted();
+  }
+
   async function prepare(): Promise<void> {
     const attempts = createAttempts({
       logger,
@@ -96,12 +106,13 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
       try {
         await onPatientDatabase(url, options, async (patient) => {
           proved = true;
-          await prepareSchema(patient, sealer);
-          await prepareAccount({ db: patient, logger, accountToken, onFirstAccount });
+          await prepareSchema(patient, key);
+          await prepareAccount({ db: patient, logger, accountToken, beforeFirstAccount, onFirstAccount });
         });
         return attempts.succeeded();
       } catch (error) {
         if (error instanceof PreparationError) throw error;
+        if (closing.signal.aborted) return;
         failed = true;
         if (error instanceof Unfollowed) staleness.failed(error);
         await attempts.failed(error);
@@ -145,9 +156,9 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
 /** For one command: without a directory, on the database of a running service if there is one. */
 export async function openCommandStore(options: DatabaseChoice): Promise<Store> {
   const { logger, accountInstanceQuota } = options;
-  const { url, sealer, closeServer } = await openParts(options, "command", true);
+  const { url, key, closeServer } = await openParts(options, "command");
   try {
-    await onPatientDatabase(url, options, (patient) => prepareSchema(patient, sealer));
+    await onPatientDatabase(url, options, (patient) => prepareSchema(patient, key));
   } catch (cause) {
     await closeServer();
     if (cause instanceof PreparationError) throw cause;
@@ -156,7 +167,7 @@ export async function openCommandStore(options: DatabaseChoice): Promise<Store> 
   const db = createDatabase({ url, logger });
   return createPostgresStore({
     db,
-    sealer,
+    sealer: createSealer(key.read),
     accountInstanceQuota,
     follow: async () => {},
     isReady: () => true,
@@ -167,24 +178,24 @@ export async function openCommandStore(options: DatabaseChoice): Promise<Store> 
   });
 }
 
-/** Where the database is, started when it is our own, and the sealer of its tokens. */
+/**
+ * Where the database is, started when it is our own, and the key of its tokens. Only the service makes what is missing: a
+ * command in the wrong directory would show an empty database.
+ */
 export async function openParts(
   { databaseUrl, dataDir, encryptionKey, logger }: DatabaseChoice,
-  purpose: string,
-  shared: boolean,
+  purpose: "service" | "command",
 ) {
-  if (databaseUrl !== undefined) {
-    const sealer = createSealer(encryptionKey ?? (await readEncryptionKey(dataDir)));
-    return { url: databaseUrl, sealer, closeServer: async () => {} };
+  const isCommand = purpose === "command";
+  if (databaseUrl === undefined && isCommand && !hasCluster(dataDir)) {
+    throw new Error(
+      `There is no database in the data directory ${dataDir}: set DATA_DIR or DATABASE_URL as for the service, which makes it at its first start.`,
+    );
   }
-  const server = await openEmbeddedPostgres({ dataDirectory: dataDir, purpose, shared, logger });
-  try {
-    const sealer = createSealer(encryptionKey ?? (await readEncryptionKey(dataDir)));
-    return { url: server.url, sealer, closeServer: () => server.close() };
-  } catch (error) {
-    await server.close();
-    throw error;
-  }
+  const key = encryptionKey === undefined ? await keyFromFile(dataDir, !isCommand) : givenKey(encryptionKey);
+  if (databaseUrl !== undefined) return { url: databaseUrl, key, closeServer: async () => {} };
+  const server = await openEmbeddedPostgres({ dataDirectory: dataDir, purpose, shared: isCommand, logger });
+  return { url: server.url, key, closeServer: () => server.close() };
 }
 
 /** Statements may take longer here: a migration, or waiting for another node that is at it. */

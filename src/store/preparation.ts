@@ -4,10 +4,11 @@ import { type Kysely, sql, type Transaction } from "kysely";
 import type { Logger } from "pino";
 import { generateToken, hashToken } from "../domain/token.js";
 import { insertAccount } from "./accounts.js";
+import type { EncryptionKey } from "./encryption-key.js";
 import { keyFits, sealCheck } from "./key-check.js";
 import { migrate } from "./migrations.js";
 import type { Schema } from "./schema.js";
-import type { Sealer } from "./sealing.js";
+import { createSealer } from "./sealing.js";
 import { createWriting } from "./writing.js";
 
 /** Trying again would not help: its message tells the operator what to change. */
@@ -16,8 +17,20 @@ export class PreparationError extends Error {
 }
 
 /** Brings the schema up to date, and refuses a database whose tokens were encrypted with another key. */
-export async function prepareSchema(db: Kysely<Schema>, sealer: Sealer): Promise<void> {
+export async function prepareSchema(db: Kysely<Schema>, key: EncryptionKey): Promise<void> {
   await migrate(db as Kysely<unknown>);
+  const used = await db.selectFrom("key_check").select("id").executeTakeFirst();
+  const settled = await key.settle(used === undefined).catch((cause: Error) => {
+    throw new PreparationError(cause.message, { cause });
+  });
+  if (!settled) {
+    // A command: there is nothing yet that it would have to decrypt.
+    if (used === undefined) return;
+    throw new PreparationError(
+      "The key that tokens are encrypted with is missing: set ENCRYPTION_KEY to it, or bring encryption.key in DATA_DIR back.",
+    );
+  }
+  const sealer = createSealer(key.read);
   await db
     .insertInto("key_check")
     .values({ id: 1, sealed: sealCheck(sealer) })
@@ -35,6 +48,8 @@ export interface FirstAccountOptions {
   readonly db: Kysely<Schema>;
   readonly logger: Logger;
   readonly accountToken: string | undefined;
+  /** The account is made when it resolves, and not when it rejects. */
+  readonly beforeFirstAccount: () => Promise<void>;
   readonly onFirstAccount: (token: string) => void;
 }
 
@@ -45,7 +60,17 @@ export interface FirstAccountOptions {
  * default account, in place of the one it had, which stops working; its instances stay. The default account is the one
  * that a start made; it is made anew when there is none, or it was revoked. A revoked token stays revoked.
  */
-export async function prepareAccount({ db, logger, accountToken, onFirstAccount }: FirstAccountOptions): Promise<void> {
+export async function prepareAccount({
+  db,
+  logger,
+  accountToken,
+  beforeFirstAccount,
+  onFirstAccount,
+}: FirstAccountOptions): Promise<void> {
+  if (accountToken === undefined) {
+    const any = await db.selectFrom("account").select("id").limit(1).executeTakeFirst();
+    if (any === undefined) await beforeFirstAccount();
+  }
   const write = createWriting({ db, follow: async () => {} });
   const made = await write(async (transaction, touch) => {
     // One start after another, so that only the first of several makes the account.

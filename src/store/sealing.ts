@@ -13,16 +13,18 @@ const algorithm = "aes-256-gcm";
 const nonceBytes = 12;
 const tagBytes = 16;
 
-export function createSealer(key: Buffer): Sealer {
+/** A key that is not given is asked for each time: it may be known only when the database has been seen. */
+export function createSealer(given: Buffer | (() => Buffer)): Sealer {
+  const key = typeof given === "function" ? given : () => given;
   return {
     seal(text, owner) {
       const nonce = randomBytes(nonceBytes);
-      const cipher = createCipheriv(algorithm, key, nonce, { authTagLength: tagBytes }).setAAD(Buffer.from(owner));
+      const cipher = createCipheriv(algorithm, key(), nonce, { authTagLength: tagBytes }).setAAD(Buffer.from(owner));
       const sealed = [cipher.update(text, "utf8"), cipher.final()];
       return Buffer.concat([nonce, cipher.getAuthTag(), ...sealed]);
     },
     open(sealed, owner) {
-      const decipher = createDecipheriv(algorithm, key, sealed.subarray(0, nonceBytes), { authTagLength: tagBytes })
+      const decipher = createDecipheriv(algorithm, key(), sealed.subarray(0, nonceBytes), { authTagLength: tagBytes })
         .setAAD(Buffer.from(owner))
         .setAuthTag(sealed.subarray(nonceBytes, nonceBytes + tagBytes));
       return decipher.update(sealed.subarray(nonceBytes + tagBytes), undefined, "utf8") + decipher.final("utf8");

@@ -33,6 +33,7 @@ async function run(...args: string[]): Promise<string[]> {
         logger: silent,
       }),
     print: (text: string) => void lines.push(text),
+    instanceTokenMinLength: () => 8,
   };
   addAccountCommands(program, line);
   addInstanceCommands(program, line);
@@ -86,7 +87,8 @@ it.each([
   [["instance", "create", "a/b"], "1 to 100 characters"],
   [["instance", "create", " a"], "1 to 100 characters"],
   [["instance", "create", ".."], "1 to 100 characters"],
-  [["instance", "create", "a", "--token", "with space"], "1 to 128 visible ASCII characters"],
+  [["instance", "create", "a", "--token", "with space"], "8 to 128 visible ASCII characters"],
+  [["instance", "create", "a", "--token", "short"], "8 to 128 visible ASCII characters"],
   [["account", "create", "a", "--token", "short"], "8 to 128 visible ASCII characters"],
   [["instance", "rotate", "nobody"], "There is no instance nobody."],
   [["instance", "delete", "nobody"], "There is no instance nobody."],

@@ -1,6 +1,7 @@
 /** The commands of the program, beside a running server and without one. */
 
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { createTestDatabase } from "../support/postgres.js";
 import { startProgram, startServerProgram } from "../support/program.js";
@@ -29,6 +30,9 @@ it("make and revoke accounts that a server on the same data directory knows at o
 
 it("work without a server, and leave none behind", async () => {
   const DATA_DIR = temporaryDirectory();
+  const first = await startServerProgram({ DATA_DIR });
+  first.kill("SIGTERM");
+  await first.ended;
   const made = await run(["account", "create", "shop", "--token", accountToken], { DATA_DIR });
   expect(made).toMatchObject({ code: 0, stderr: "" });
   const server = await startServerProgram({ DATA_DIR });
@@ -38,6 +42,48 @@ it("work without a server, and leave none behind", async () => {
 });
 
 it.each([
+  ["account", "list"],
+  ["account", "create", "shop"],
+  ["instance", "list"],
+  ["key", "rotate"],
+])("make no database and no key where there is none: %s %s", async (...args) => {
+  const parent = temporaryDirectory();
+  const DATA_DIR = join(parent, "data");
+  expect(await run(args, { DATA_DIR })).toEqual({
+    code: 1,
+    stdout: "",
+    stderr: `eventwire: There is no database in the data directory ${DATA_DIR}: set DATA_DIR or DATABASE_URL as for the service, which makes it at its first start.\n`,
+  });
+  expect(readdirSync(parent)).toEqual([]);
+});
+
+it("make no key in another directory than that of the service, and say that theirs is missing", async () => {
+  const { url, drop } = await createTestDatabase();
+  onTestFinished(drop);
+  const DATA_DIR = temporaryDirectory();
+  const server = await startServerProgram({ DATABASE_URL: url, DATA_DIR });
+  const elsewhere = temporaryDirectory();
+  for (const args of [
+    ["account", "list"],
+    ["key", "rotate"],
+  ]) {
+    const { code, stderr } = await run(args, { DATABASE_URL: url, DATA_DIR: elsewhere });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^eventwire: .*DATA_DIR.*\n$/);
+  }
+  server.kill("SIGTERM");
+  await server.ended;
+  const second = startProgram([], { DATABASE_URL: url, DATA_DIR: elsewhere, PORT: "0", GRPC_PORT: "0" });
+  expect(await second.ended).toBe(1);
+  expect(second.stderr).toContain("eventwire: The key that tokens are encrypted with is missing: ");
+  expect(readdirSync(elsewhere)).toEqual([]);
+});
+
+it.each([
+  [["acount", "list"], /unknown command 'acount'\n\(Did you mean account\?\)/],
+  [["start"], /unknown command 'start'/],
+  [["serve", "now"], /too many arguments for 'serve'/],
+  [["--prot", "80"], /unknown option '--prot'/],
   [["account", "revoke", "nobody"], /^eventwire: There is no account.*\.\n$/],
   [["account", "create", "shop", "--token", "short"], /8 to 128 visible ASCII characters/],
   [["account", "destroy"], /unknown command 'destroy'/],

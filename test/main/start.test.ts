@@ -93,6 +93,23 @@ describe("a start that cannot succeed ends with code 1 and one sentence", () => 
 });
 
 describe("a start", () => {
+  it("that fails has made no account: the next one prints its token", async () => {
+    const env = await database();
+    for (const ports of [
+      { PORT: await takenPort(), GRPC_PORT: "0" },
+      { PORT: "0", GRPC_PORT: await takenPort() },
+    ]) {
+      const failed = startProgram([], { ...env, HOST: "127.0.0.1", ...ports });
+      expect(await failed.ended).toBe(1);
+      expect(failed.stdout).toBe("");
+    }
+    expect((await query(env.DATABASE_URL as string, "select from account")).rowCount).toBe(0);
+    const server = await startServerProgram(env);
+    const [token = ""] = server.stdout.match(/ta_\S+/) ?? [];
+    const client = createRestClient(server.url, token);
+    expect(await client.call("GET", "/api/instance/list")).toMatchObject({ status: 200 });
+  });
+
   it("prints the token of the first account once, on standard output only, and it works", async () => {
     const env = await database();
     const first = await startServerProgram(env);

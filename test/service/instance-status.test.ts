@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => node?.close());
 beforeEach(async () => {
   status = createInstanceStatus({ store: node.store, logger: silent });
-  instances = createInstances({ store: node.store, status });
+  instances = createInstances({ store: node.store, status, tokenLengthMin: 8 });
   ({ id } = await instances.create({ accountId: account.accountId, name: `desk-${++name}` }));
 });
 

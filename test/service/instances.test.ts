@@ -14,7 +14,7 @@ const status = () => createInstanceStatus({ store: node.store, logger: pino({ le
 beforeAll(async () => {
   node = await startServiceNode();
   account = node.directory.principal(node.token) as Principal;
-  instances = createInstances({ store: node.store, status: status() });
+  instances = createInstances({ store: node.store, status: status(), tokenLengthMin: 8 });
   const { accountId } = account;
   for (const name of ["one", "two", "three"]) await instances.create({ accountId, name, token: `token-${name}` });
 });
@@ -24,6 +24,27 @@ async function names(asked: string[], principal = account): Promise<string[]> {
   const { listings } = await instances.list(principal, { names: asked, cursor: "" });
   return listings.map(({ instance }) => instance.name);
 }
+
+describe("a token that was chosen", () => {
+  const create = (name: string, token: string) => instances.create({ accountId: account.accountId, name, token });
+
+  it("is refused with its rule when it is so short that it can be guessed, whether it is in use or not", async () => {
+    await create("four", "12345678");
+    for (const token of ["1", "1234567"])
+      await expect(create("five", token)).rejects.toMatchObject({
+        reason: "INVALID_REQUEST_BODY",
+        field: "token",
+        rule: "It must have at least 8 characters.",
+      });
+    const { id } = await node.store.createInstance({ accountId: account.accountId, name: "older", token: "7" });
+    await expect(create("five", "7")).rejects.toMatchObject({ reason: "INVALID_REQUEST_BODY" });
+    expect(node.directory.principal("7")?.id).toBe(id);
+    for (const name of ["four", "older"]) {
+      const found = await instances.find(account.accountId, name);
+      await instances.delete(found?.id as string);
+    }
+  });
+});
 
 describe("the list", () => {
   it("has all instances of the account, oldest first", async () => {

@@ -193,10 +193,24 @@ it("completes a rotation of the key file that was killed behind its commit", asy
   await rotate();
   const dataDir = temporaryDirectory();
   const file = join(dataDir, "encryption.key");
-  writeFileSync(file, `${testKey.toString("hex")}\n`);
-  writeFileSync(`${file}.new`, `${newKey.toString("hex")}\n`);
+  writeFileSync(file, `${testKey.toString("hex")}\n`, { mode: 0o600 });
+  writeFileSync(`${file}.new`, `${newKey.toString("hex")}\n`, { mode: 0o600 });
   const options = { dataDir, encryptionKey: undefined, newEncryptionKey: undefined };
   expect(await rotate(options)).toEqual({ tokens: undefined, keyFile: file });
   expect(readdirSync(dataDir).sort()).toEqual(["encryption.key", "encryption.key.old"]);
   expect(readFileSync(file, "utf8").trim()).toBe(newKey.toString("hex"));
+});
+
+it("that is refused leaves no key of its own, and keeps one that may be in force", async () => {
+  const dataDir = temporaryDirectory();
+  const file = join(dataDir, "encryption.key");
+  const options = { dataDir, encryptionKey: undefined, newEncryptionKey: undefined };
+  await expect(rotate(options)).rejects.toThrow("There is no key to rotate");
+  expect(readdirSync(dataDir)).toEqual([]);
+  writeFileSync(file, `${"3".repeat(64)}\n`, { mode: 0o600 });
+  await expect(rotate(options)).rejects.toThrow("were encrypted with another key");
+  expect(readdirSync(dataDir)).toEqual(["encryption.key"]);
+  writeFileSync(`${file}.new`, `${"4".repeat(64)}\n`, { mode: 0o600 });
+  await expect(rotate(options)).rejects.toThrow("were encrypted with another key");
+  expect(readdirSync(dataDir).sort()).toEqual(["encryption.key", "encryption.key.new"]);
 });

@@ -81,7 +81,7 @@ export async function startServiceNode(options: ServiceNodeOptions = {}): Promis
   const api = createApi({
     directory,
     websockets: createWebsockets({ store }),
-    instances: createInstances({ store, status }),
+    instances: createInstances({ store, status, tokenLengthMin: 8 }),
     publishing: createPublishing({ directory, bus, status, publishMaxBytes, busOutage: "accept", takers: () => 0 }),
     health,
     limiter: createNodeRateLimiter({ global: 0, create: 0, publish: 0, ...options.limits }),

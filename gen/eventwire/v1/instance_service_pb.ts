@@ -34,8 +34,8 @@ export type CreateInstanceRequest = Message<"eventwire.v1.CreateInstanceRequest"
   name: string;
 
   /**
-   * The instance's token: 1 to 128 visible ASCII characters, whatever the instance had where it comes from. Empty: the
-   * gateway makes one, which is safer.
+   * The instance's token: 8 to 128 visible ASCII characters, so that it cannot be guessed; the setting
+   * INSTANCE_TOKEN_MIN_LENGTH changes the 8. Empty: the gateway makes one, which is safer.
    *
    * @generated from field: string token = 2;
    */
