@@ -41,6 +41,9 @@ export function readConnectionUrl(url: string): pg.ClientConfig {
   }
   if ((parameters.get("require_auth") ?? scram) !== scram) throw refused("require_auth", `must be ${scram}`);
   const ssl = readTls(parameters, host.replace(/:\d*$/, "").replace(/^\[(.*)\]$/, "$1"));
+  if (parameters.has("require_auth") && ssl) {
+    throw refused("require_auth", "is for connections without TLS: TLS with sslmode=verify-full proves the server too");
+  }
   for (const name of known) if (!passed.includes(name)) parameters.delete(name);
   const rest = parameters.toString().replaceAll("+", "%20");
   return {

@@ -25,6 +25,10 @@ describe("a URL that would not be followed to the letter is refused", () => {
     ["postgres://a/db?sslcrl=/etc/crl", "sslcrl of DATABASE_URL is not known"],
     ["postgres://a/db?search_path=two", "set a schema with options=-csearch_path%3D<schema>"],
     ["postgres://a/db?require_auth=password", "require_auth of DATABASE_URL must be scram-sha-256"],
+    [
+      "postgres://a/db?require_auth=scram-sha-256&sslmode=require",
+      "require_auth of DATABASE_URL is for connections without TLS",
+    ],
   ])("%s", (url, sentence) => {
     expect(() => readConnectionUrl(url)).toThrow(sentence);
   });
