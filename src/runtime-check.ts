@@ -3,6 +3,8 @@
  * where there is none importing the library ends in a stack trace. So this module must be imported before all others.
  */
 
+// Before the library is loaded below.
+import "./transport/head-limit.js";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";

@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
+import { BoundedLog } from "./bounded-log.js";
 import type { Bus } from "./bus/bus.js";
 import { createMemoryDirectory } from "./directory/memory-directory.js";
 import { shuttingDown } from "./hub/close.js";
@@ -104,6 +105,7 @@ async function startPorts(
   const secure = settings.tlsCert !== undefined;
 
   const metrics = createMetrics();
+  const clientLog = new BoundedLog(logger);
   const app = createApp(tlsFiles(settings));
   const hub = createHub({
     bus,
@@ -146,6 +148,7 @@ async function startPorts(
     directory,
     hub,
     onUpgrade: metrics.upgradeAnswered,
+    onUpgradeRefused: (refusal) => clientLog.info("upgrade refused", { ...refusal }),
     draining: draining.signal,
     logger,
   });

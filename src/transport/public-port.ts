@@ -1,6 +1,7 @@
 /** The public port: REST, Connect, gRPC-Web, `/health` and WebSocket upgrades over HTTP/1.1. */
 
 import type { Logger } from "pino";
+import { HealthService } from "../../gen/eventwire/v1/health_service_pb.js";
 import type { Directory } from "../directory/directory.js";
 import { AppError } from "../domain/errors.js";
 import type { Hub } from "../hub/hub.js";
@@ -12,7 +13,7 @@ import { createCors } from "./cors.js";
 import { type ExchangeContext, exchanging } from "./exchange.js";
 import { createRestRoutes } from "./rest.js";
 import { Traffic } from "./traffic.js";
-import { mountUpgrade } from "./upgrade.js";
+import { mountUpgrade, type UpgradeRefusal } from "./upgrade.js";
 import { listen, type TemplatedApp } from "./uws.js";
 
 export interface PublicPortOptions {
@@ -37,6 +38,8 @@ export interface PublicPortOptions {
   readonly idleTimeoutSeconds: number;
   /** Hears what became of each upgrade: `accepted`, `aborted`, or the reason of the refusal. */
   readonly onUpgrade: (outcome: string) => void;
+  /** Hears more of each refused one. */
+  readonly onUpgradeRefused: (refusal: UpgradeRefusal) => void;
   /**
    * Aborted when the node begins to shut down. The port goes on listening and serving, so that refusals can be read, but
    * upgrades are refused and answers end their connection.
@@ -61,8 +64,15 @@ export async function startPublicPort(options: PublicPortOptions): Promise<Publi
   const allowed = new Map<string, string[]>();
   const methods = handlers.map(({ method }) => method);
   for (const route of createRestRoutes({ api, methods, publishMaxBytes })) {
-    on(app, route.verb, route.pattern, exchanging(context, route.serve));
-    allowed.set(route.pattern, [...(allowed.get(route.pattern) ?? []), route.verb]);
+    const serve = exchanging(context, route.serve);
+    const verbs: string[] = [route.verb];
+    on(app, route.verb, route.pattern, serve);
+    if (route.method === HealthService.method.checkHealth) {
+      // Balancers ask so.
+      app.head(route.pattern, serve);
+      verbs.push("HEAD");
+    }
+    allowed.set(route.pattern, [...(allowed.get(route.pattern) ?? []), ...verbs]);
   }
   mountUpgrade(app, "/ws/:instance", { ...options, context });
   allowed.set("/ws/:instance", ["GET"]);

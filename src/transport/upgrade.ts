@@ -31,7 +31,17 @@ export interface UpgradeOptions {
   readonly idleTimeoutSeconds: number;
   /** Hears what became of each request: `accepted`, `aborted`, or the reason of the refusal. */
   readonly onUpgrade: (outcome: string) => void;
+  readonly onUpgradeRefused: (refusal: UpgradeRefusal) => void;
   readonly context: ExchangeContext;
+}
+
+/** Whom a refusal met: nothing of a token, and nothing of the query that may hold one. */
+export interface UpgradeRefusal {
+  readonly reason: Reason;
+  /** As the browser says it, cut at 200 characters. */
+  readonly origin?: string;
+  /** Empty when the client has gone. */
+  readonly remoteAddress: string;
 }
 
 interface Opening {
@@ -55,7 +65,9 @@ export function mountUpgrade(app: TemplatedApp, pattern: string, options: Upgrad
     try {
       onUpgrade(await serve(options, borrowedCork, exchange, socketContext));
     } catch (error) {
-      onUpgrade(AppError.from(error).reason);
+      const { reason } = AppError.from(error);
+      onUpgrade(reason);
+      options.onUpgradeRefused(describeRefusal(exchange, reason));
       throw error;
     }
   }
@@ -114,16 +126,17 @@ async function serve(
   const name = instanceName(head.variable);
   const opening = findOpening(options.directory, admission.principal, name);
   if (!options.context.cors.mayConnect(head.origin, head.host)) throw new AppError("ORIGIN_NOT_ALLOWED");
-  if (options.context.draining.aborted) return refuse(exchange, "SHUTTING_DOWN");
+  if (options.context.draining.aborted) return refuse(options, exchange, "SHUTTING_DOWN");
   const key = head.handshakeKey;
-  if (key === undefined || socketContext === undefined) return refuse(exchange, "UPGRADE_REQUIRED", upgradeRequired);
+  if (key === undefined || socketContext === undefined)
+    return refuse(options, exchange, "UPGRADE_REQUIRED", upgradeRequired);
   const reservation = options.hub.reserve(opening.entry);
   try {
     if (reservation.inForce !== undefined) {
       await reservation.inForce;
       const { entry } = findOpening(options.directory, admission.principal, name);
       if (entry !== opening.entry) throw new AppError("INSTANCE_NOT_FOUND");
-      if (options.context.draining.aborted) return refuse(exchange, "SHUTTING_DOWN");
+      if (options.context.draining.aborted) return refuse(options, exchange, "SHUTTING_DOWN");
     }
     // From here to the open socket nothing is awaited: what was checked still holds when the hub gets it.
     if (!exchange.open) return "aborted";
@@ -140,7 +153,12 @@ async function serve(
   }
 }
 
-function refuse(exchange: Exchange, reason: Reason, headers?: readonly Header[]): string {
+function describeRefusal({ head, remoteAddress }: Exchange, reason: Reason): UpgradeRefusal {
+  return { reason, ...(head.origin !== "" && { origin: head.origin.slice(0, 200) }), remoteAddress };
+}
+
+function refuse(options: UpgradeOptions, exchange: Exchange, reason: Reason, headers?: readonly Header[]): string {
+  options.onUpgradeRefused(describeRefusal(exchange, reason));
   exchange.refuse(new AppError(reason), headers);
   return reason;
 }

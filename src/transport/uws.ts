@@ -1,5 +1,6 @@
 /** The few things of uWebSockets.js whose types are missing or not enough: opening an app and its listen socket, fragments. */
 
+import "./head-limit.js";
 import * as uws from "uWebSockets.js";
 
 export type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t, WebSocket } from "uWebSockets.js";

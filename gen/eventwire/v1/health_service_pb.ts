@@ -134,7 +134,7 @@ export const HealthService: GenService<{
   /**
    * Tells how this node is. Tokens are ignored and nothing is charged.
    *
-   * Over REST a degraded node answers 503 with the same body; Connect and gRPC answer it as a normal response.
+   * Over REST a degraded node answers 503 with the same body, and `HEAD` is answered like `GET`, without the body; Connect and gRPC answer it as a normal response.
    *
    * @generated from rpc eventwire.v1.HealthService.CheckHealth
    */
