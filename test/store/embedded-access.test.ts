@@ -9,6 +9,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { openEmbeddedPostgres } from "../../src/store/embedded-postgres.js";
 import { connectionConfig } from "../../src/store/pool.js";
 import { findPostmaster } from "../../src/store/postmaster.js";
+import { createUnprivileged } from "../../src/store/unprivileged.js";
 import { query } from "../support/postgres.js";
 import { lacks } from "../support/requirements.js";
 import { silent } from "../support/store.js";
@@ -101,6 +102,13 @@ describe("the embedded PostgreSQL", () => {
     expect(status).toMatch(/^Uid:\t[1-9]/m);
     expect(status).toMatch(/^Groups:\t?\s*$/m);
     expect(statSync(closed).mode & 0o077).toBe(0);
+  });
+
+  it.skipIf(lacksRoot)("refuses to start when its user cannot pass to its programs, and names what is closed", () => {
+    const closed = temporaryDirectory();
+    expect(() => createUnprivileged(join(closed, "data"), join(closed, "postgres"))).toThrow(
+      `cannot pass ${closed} to its programs: install Eventwire where others may pass`,
+    );
   });
 
   it.skipIf(lacksRoot)("does not belong to nobody, whom others run as, and no longer if it once did", async () => {
