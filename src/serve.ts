@@ -3,6 +3,7 @@
 import type { Logger } from "pino";
 import { createLogger } from "./log.js";
 import { type Server, type ServerListener, startServer } from "./server.js";
+import { findTypos } from "./setting-typos.js";
 import { readSettings } from "./settings.js";
 import { startWorkers } from "./start-workers.js";
 import { findParent, type Parent } from "./workers/parent.js";
@@ -39,6 +40,8 @@ export async function serve(self: NodeJS.Process): Promise<void> {
     }
     return;
   }
+  for (const { variable, setting } of findTypos(self.env))
+    logger.warn(`${variable} is no setting and has no effect: is ${setting} meant?`);
   const start = settings.workers > 1 ? startWorkers : startServer;
   const server = await start(settings, logger, listener);
   self.stdout.write(`Eventwire listens on ${server.url} (public) and ${server.grpcUrl} (gRPC, metrics).\n`);

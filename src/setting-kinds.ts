@@ -112,7 +112,8 @@ export function text(): Kind<string> {
 
 export function origins(): Kind<readonly string[]> {
   return {
-    allowed: "a comma-separated list of origins, such as https://app.example.net, or *",
+    allowed:
+      "a comma-separated list of origins, such as https://app.example.net or https://*.example.net, where * is one label, or *",
     parse(text) {
       const list = text.split(",").map((item) => toOrigin(item.trim()));
       return list.every((item) => item !== undefined) ? list : undefined;
@@ -142,7 +143,7 @@ export function encryptionKey(): Kind<Buffer> {
 function toOrigin(text: string): string | undefined {
   if (text === "*") return text;
   const url = toUrl(text);
-  if (url === undefined || !/^[a-z][a-z0-9+.-]*:\/\/[^/?#@]+\/?$/i.test(text)) return undefined;
+  if (url === undefined || !/^[a-z][a-z0-9+.-]*:\/\/(\*\.)?[^/?#@*]+\/?$/i.test(text)) return undefined;
   return url.origin === "null" ? `${url.protocol}//${url.host}` : url.origin;
 }
 

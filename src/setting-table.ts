@@ -113,7 +113,8 @@ export const settingTable = {
     kind: origins(),
     fallback: [] as readonly string[],
     shown: "none",
-    meaning: "Browser origins that may call and connect. Clients without an `Origin` header are always accepted.",
+    meaning:
+      "Browser origins that may call and connect. `https://*.example.net` is every host with one label more, not `example.net` itself. Clients without an `Origin` header are always accepted.",
   },
   rateLimitGlobal: {
     env: "RATE_LIMIT_GLOBAL",

@@ -78,6 +78,7 @@ describe("allowed origins", () => {
     { text: "*", origins: ["*"] },
     { text: "https://a.example, http://localhost:3000", origins: ["https://a.example", "http://localhost:3000"] },
     { text: "HTTPS://A.example:443/", origins: ["https://a.example"] },
+    { text: "https://*.Example.net:443", origins: ["https://*.example.net"] },
     { text: "capacitor://localhost", origins: ["capacitor://localhost"] },
   ])("$text is $origins", ({ text, origins }) => {
     expect(readSettings({ ALLOWED_ORIGINS: text }).allowedOrigins).toEqual(origins);
@@ -109,6 +110,12 @@ describe("a wrong value", () => {
     ["ALLOWED_ORIGINS", "a.example"],
     ["ALLOWED_ORIGINS", "https://a.example/path"],
     ["ALLOWED_ORIGINS", "https://a.example,"],
+    ["ALLOWED_ORIGINS", "*.example.net"],
+    ["ALLOWED_ORIGINS", "https://*"],
+    ["ALLOWED_ORIGINS", "https://app*.example.net"],
+    ["ALLOWED_ORIGINS", "https://a.*.example.net"],
+    ["ALLOWED_ORIGINS", "https://*.*.example.net"],
+    ["ALLOWED_ORIGINS", "*://a.example.net"],
     ["ALLOWED_ORIGINS", "https://a.example https://b.example"],
     ["RATE_LIMIT_GLOBAL", "-5"],
     ["RATE_LIMIT_CREATE", "many"],

@@ -28,14 +28,22 @@ const preflightHeaders: readonly Header[] = [
   ["Access-Control-Max-Age", "7200"],
 ];
 
-/** `allowed` as browsers write origins; `*` allows all of them. */
+/** `allowed` as browsers write origins; `*` allows all of them, and `*.` before a host every one with one label more. */
 export function createCors(allowed: readonly string[], ownOrigin: string): Cors {
   const origins = new Set(allowed);
   const all = origins.has("*");
+  const wildcards = allowed.filter((origin) => origin.includes("://*.")).map((origin) => origin.split("*"));
   const exposed = [...rateHeaders, ...connectCors.exposedHeaders, ...errorHeaders].join(", ");
 
   function allows(origin: string): boolean {
-    return origin !== "" && (all || origins.has(origin));
+    return origin !== "" && (all || origins.has(origin) || matchesWildcard(origin));
+  }
+
+  function matchesWildcard(origin: string): boolean {
+    return wildcards.some(([scheme = "", host = ""]) => {
+      const label = origin.slice(scheme.length, -host.length);
+      return origin === scheme + label + host && /^[a-z0-9_-]+$/.test(label);
+    });
   }
 
   return {

@@ -127,6 +127,12 @@ describe("a start", () => {
     expect(await again.call("GET", "/api/instance/list")).toMatchObject({ status: 200 });
   });
 
+  it("warns of a variable that is one slip away from a setting, and says nothing of its value", async () => {
+    const server = await startServerProgram({ ...(await database()), PROT: "of-no-effect" });
+    expect(server.stderr).toContain("PROT is no setting and has no effect: is PORT meant?");
+    expect(server.stderr).not.toContain("of-no-effect");
+  });
+
   it("prints no token when ACCOUNT_TOKEN sets it", async () => {
     const server = await startServerProgram({ ...(await database()), ACCOUNT_TOKEN: accountToken });
     const client = createRestClient(server.url, accountToken);

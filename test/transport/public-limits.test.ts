@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { type PublicServer, startPublicServer } from "../support/public-server.js";
-import { jsonRequest, type RawResponse, requestHead, sendRaw } from "../support/raw-http.js";
+import { jsonRequest, type RawResponse, requestHead, sendRaw, upgradeHead } from "../support/raw-http.js";
 
 let server: PublicServer;
 
@@ -159,6 +159,32 @@ describe("CORS", () => {
       expect([...(refused?.headers.keys() ?? [])].filter((name) => name.startsWith("access-control"))).toEqual([]);
     },
   );
+
+  it("allows every host with one label more where the setting has a star for it, to call and to connect", async () => {
+    const open = await startPublicServer({ ALLOWED_ORIGINS: "https://*.example.net,http://*.local:3000" });
+    await open.createInstance("desk-1", "ti_desk-one", { enabled: true });
+    const statuses = async (origin: string) => {
+      const call = await sendRaw(open.port, requestHead("GET /health", `Origin: ${origin}`));
+      const upgrade = await sendRaw(open.port, upgradeHead("/ws/desk-1?token=ti_desk-one", `Origin: ${origin}`));
+      return [call?.headers.get("access-control-allow-origin")?.join(), upgrade?.status];
+    };
+    for (const origin of ["https://app.example.net", "https://a-1.example.net", "http://desk.local:3000"])
+      expect(await statuses(origin)).toEqual([origin, 101]);
+    for (const origin of [
+      "https://example.net",
+      "https://.example.net",
+      "https://a.b.example.net",
+      "http://app.example.net",
+      "https://app.example.net:8443",
+      "https://app.example.net.evil.test",
+      "https://evil.test/.example.net",
+      "https://appXexample.net",
+      "http://desk.local",
+      "https://*.example.net",
+    ])
+      expect(await statuses(origin)).toEqual([undefined, 403]);
+    await open.close();
+  });
 
   it("allows every origin when the setting is a star", async () => {
     const open = await startPublicServer({ ALLOWED_ORIGINS: "*" });
