@@ -100,7 +100,7 @@ async function startPorts(
   bus: Bus,
   parent: Parent | undefined,
 ): Promise<Server> {
-  const { host, publicUrl, publishMaxBytes, mediaMaxBytes } = settings;
+  const { host, grpcHost, publicUrl, publishMaxBytes, mediaMaxBytes } = settings;
   const drainMs = settings.drainSeconds * 1000;
   const secure = settings.tlsCert !== undefined;
 
@@ -153,9 +153,11 @@ async function startPorts(
     logger,
   });
   const servicePort = await startServicePort({
+    knows: (token) => directory.principal(token) !== undefined,
     handlers: createHandlers({ ...calls, grpc: true }),
     bodies,
-    host,
+    reflection: settings.reflection === "on",
+    host: grpcHost,
     port: settings.grpcPort,
     tls: tlsTexts(settings),
     trouble: health.trouble,
@@ -183,7 +185,7 @@ async function startPorts(
   let closing: Promise<void> | undefined;
   return {
     url: localUrl(secure, host, publicPort.port),
-    grpcUrl: localUrl(secure, host, servicePort.port),
+    grpcUrl: localUrl(secure, grpcHost, servicePort.port),
     publicPort: publicPort.port,
     servicePort: servicePort.port,
     close: () => (closing ??= closeAll()),

@@ -43,7 +43,20 @@ export const settingTable = {
     env: "HOST",
     kind: hostname(),
     fallback: "0.0.0.0",
-    meaning: "Address that both ports listen on.",
+    meaning: "Address that both ports listen on, the service port unless GRPC_HOST names another.",
+  },
+  grpcHost: {
+    env: "GRPC_HOST",
+    kind: hostname(),
+    fallback: undefined,
+    shown: "HOST",
+    meaning: "Address that the service port listens on, such as the one of your own network.",
+  },
+  reflection: {
+    env: "REFLECTION",
+    kind: oneOf(["on", "off"]),
+    fallback: "on",
+    meaning: "Whether the service port answers gRPC reflection, which tells anyone the schema, without a token.",
   },
   workers: {
     env: "WORKERS",

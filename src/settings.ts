@@ -20,7 +20,7 @@ type Read = {
     : Parsed<Table[Name]>;
 };
 
-export type Settings = Omit<Read, "publicUrl"> & { readonly publicUrl: string };
+export type Settings = Omit<Read, "publicUrl" | "grpcHost"> & { readonly publicUrl: string; readonly grpcHost: string };
 
 /** One row as the reader and the documentation see it. */
 export interface SettingRow {
@@ -46,7 +46,8 @@ export function readSettings(env: Environment): Settings {
   }
   checkTls(read);
   checkNats(read);
-  return { ...read, publicUrl: read.publicUrl ?? localUrl(read.tlsCert !== undefined, read.host, read.port) };
+  const grpcHost = read.grpcHost ?? read.host;
+  return { ...read, grpcHost, publicUrl: read.publicUrl ?? localUrl(read.tlsCert !== undefined, read.host, read.port) };
 }
 
 function readSetting(row: SettingRow, text: string | undefined): unknown {

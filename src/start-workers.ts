@@ -20,9 +20,12 @@ const connectionsLeft = 40;
 
 /** Like `startServer`, with so many processes as `settings.workers` says. The first account's token they print. */
 export async function startWorkers(settings: Settings, logger: Logger, listener: ServerListener): Promise<Server> {
-  const { host, workers: count } = settings;
+  const { host, grpcHost, workers: count } = settings;
   const secure = settings.tlsCert !== undefined;
-  const claimed = [await claimPort("PORT", host, settings.port), await claimPort("GRPC_PORT", host, settings.grpcPort)];
+  const claimed = [
+    await claimPort("PORT", host, settings.port),
+    await claimPort("GRPC_PORT", grpcHost, settings.grpcPort),
+  ];
   await Promise.all(claimed.map((port) => port.release()));
   const [publicPort = 0, servicePort = 0] = claimed.map(({ port }) => port);
   const database = await openDatabase(settings, logger);
@@ -53,7 +56,7 @@ export async function startWorkers(settings: Settings, logger: Logger, listener:
   let closing: Promise<void> | undefined;
   return {
     url: localUrl(secure, host, publicPort),
-    grpcUrl: localUrl(secure, host, servicePort),
+    grpcUrl: localUrl(secure, grpcHost, servicePort),
     publicPort,
     servicePort,
     close: () => (closing ??= workforce.close().finally(clean)),

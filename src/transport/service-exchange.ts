@@ -1,7 +1,13 @@
 /** One HTTP exchange of the service port ⇄ the universal request and response of the RPC handlers. */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { constants, Http2ServerRequest, Http2ServerResponse, type Http2Stream } from "node:http2";
+import {
+  constants,
+  Http2ServerRequest,
+  Http2ServerResponse,
+  type Http2Stream,
+  type ServerHttp2Stream,
+} from "node:http2";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import type { BodyHold } from "./body-budget.js";
@@ -12,19 +18,24 @@ export interface Exchange {
   readonly response: ServerResponse | Http2ServerResponse;
   /** Aborted when the client goes before the answer is complete. */
   readonly signal: AbortSignal;
+  /** For how long the client may take nothing of a stream of answers, in milliseconds. Undefined: for ever. */
+  readonly stallMs: number | undefined;
 }
 
-export function openExchange(request: Exchange["request"], response: Exchange["response"]): Exchange {
+export function openExchange(
+  request: Exchange["request"],
+  response: Exchange["response"],
+  stallMs: number | undefined,
+): Exchange {
   const controller = new AbortController();
-  // What carries the answer: over HTTP/2 the response says "finish" for a stream that was reset, too.
-  const sink = response instanceof Http2ServerResponse ? response.stream : response;
+  const sink = sinkOf(response);
   sink.once("close", () => {
     if (!sink.writableFinished) controller.abort(new ConnectError("the client is gone", Code.Canceled));
   });
   // A cut connection is an end like any other. Without a listener it would end the process.
   request.on("error", () => {});
   response.on("error", () => {});
-  return { request, response, signal: controller.signal };
+  return { request, response, signal: controller.signal, stallMs };
 }
 
 /** `path` stands for the whole target: nothing may depend on what a client says the host is. */
@@ -48,8 +59,19 @@ export function toUniversalRequest(
   };
 }
 
+/** Ends it at once. */
+export function cut({ request, response }: Exchange): void {
+  if (response instanceof Http2ServerResponse) response.stream.close(constants.NGHTTP2_CANCEL);
+  else request.socket.destroy();
+}
+
+/** What carries the answer: over HTTP/2 the response says "finish" for a stream that was reset, too. */
+export function sinkOf(response: Exchange["response"]): ServerResponse | ServerHttp2Stream {
+  return response instanceof Http2ServerResponse ? response.stream : response;
+}
+
 /** What carries the body. */
-function sourceOf(request: Exchange["request"]): IncomingMessage | Http2Stream {
+export function sourceOf(request: Exchange["request"]): IncomingMessage | Http2Stream {
   return request instanceof Http2ServerRequest ? request.stream : request;
 }
 
@@ -106,9 +128,12 @@ function write(response: Exchange["response"], bytes: Uint8Array): boolean {
   return response instanceof Http2ServerResponse ? response.write(bytes) : response.write(bytes);
 }
 
-function drained({ response, signal }: Exchange): Promise<void> {
+function drained(exchange: Exchange): Promise<void> {
+  const { response, signal, stallMs } = exchange;
   return new Promise((resolve) => {
+    const timer = stallMs === undefined ? undefined : setTimeout(() => cut(exchange), stallMs);
     const done = (): void => {
+      clearTimeout(timer);
       response.off("drain", done);
       signal.removeEventListener("abort", done);
       resolve();

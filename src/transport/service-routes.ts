@@ -12,11 +12,14 @@ import { describeCause } from "../rpc/failure-log.js";
 import type { Handler } from "../rpc/handlers.js";
 import { onePiece } from "../rpc/one-piece.js";
 import type { BodyBudget } from "./body-budget.js";
+import { boundAnswer, boundRequest } from "./service-deadlines.js";
 import { answer, type Exchange, openExchange, toUniversalRequest } from "./service-exchange.js";
+import type { ServiceLimits } from "./service-limits.js";
 
 export interface ServiceRoutesOptions {
   readonly handlers: readonly Handler[];
   readonly bodies: BodyBudget;
+  readonly limits: ServiceLimits;
   /** The body of `GET /metrics`. */
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
   /** Whether clients shall leave. */
@@ -24,12 +27,15 @@ export interface ServiceRoutesOptions {
   readonly logger: Logger;
 }
 
-export type Listener = (
+/** `authenticated`: it came with a valid token. */
+export type Serve = (
   request: IncomingMessage | Http2ServerRequest,
   response: ServerResponse | Http2ServerResponse,
+  authenticated: boolean,
 ) => void;
 
-export function createServiceRoutes({ handlers, bodies, metrics, closing, logger }: ServiceRoutesOptions): Listener {
+export function createServiceRoutes(options: ServiceRoutesOptions): Serve {
+  const { handlers, bodies, limits, metrics, closing, logger } = options;
   const routes = new Map(handlers.map((handler) => [handler.path, handler]));
 
   async function readMetrics(method: string | undefined): Promise<UniversalServerResponse> {
@@ -39,10 +45,16 @@ export function createServiceRoutes({ handlers, bodies, metrics, closing, logger
     return { status: 200, header: new Headers({ "content-type": contentType }), body: onePiece(Buffer.from(text)) };
   }
 
-  async function serve(exchange: Exchange): Promise<void> {
+  async function serve(exchange: Exchange, authenticated: boolean): Promise<void> {
     const { request } = exchange;
     const path = (request.url ?? "").split("?", 1)[0] ?? "";
     const handler = routes.get(path);
+    const kind = handler?.method.methodKind;
+    boundRequest(exchange, {
+      limits,
+      authenticated,
+      ofRequests: kind === "bidi_streaming" || kind === "client_streaming",
+    });
     if (handler === undefined) {
       const response = path === "/metrics" ? await readMetrics(request.method) : unknownPath(request);
       return answer(exchange, response, { whole: true, last: closing() });
@@ -60,17 +72,19 @@ export function createServiceRoutes({ handlers, bodies, metrics, closing, logger
     }
   }
 
-  return (request, response) => {
-    const exchange = openExchange(request, response);
-    serve(exchange).catch((error: unknown) => {
-      if (exchange.signal.aborted) return;
-      logger.error({ err: describeCause(error) }, "answer on the service port failed");
-      if (response.headersSent) response.destroy();
-      else
-        answer(exchange, envelopeResponse(new AppError("INTERNAL")), { whole: true, last: true }).catch(() =>
-          response.destroy(),
-        );
-    });
+  return (request, response, authenticated) => {
+    const exchange = openExchange(request, response, authenticated ? undefined : limits.answerMs);
+    serve(exchange, authenticated)
+      .then(() => boundAnswer(exchange, limits.answerMs))
+      .catch((error: unknown) => {
+        if (exchange.signal.aborted) return;
+        logger.error({ err: describeCause(error) }, "answer on the service port failed");
+        if (response.headersSent) response.destroy();
+        else
+          answer(exchange, envelopeResponse(new AppError("INTERNAL")), { whole: true, last: true }).catch(() =>
+            response.destroy(),
+          );
+      });
   };
 }
 

@@ -6,8 +6,8 @@ import type { Socket } from "node:net";
 const preface = Buffer.from("PRI * HTTP/2.0");
 
 export interface SniffOptions {
-  /** Called once, with everything that was read put back. */
-  readonly decided: (protocol: "http1" | "http2") => void;
+  /** Called once, with everything that was read put back. `seen` is what was read. */
+  readonly decided: (protocol: "http1" | "http2", seen: Buffer) => void;
   /** A connection that has not said what it speaks by then is cut. */
   readonly timeoutMs: number;
 }
@@ -25,7 +25,7 @@ export function sniff(socket: Socket, { decided, timeoutMs }: SniffOptions): voi
     if (isPrefix && compared < preface.length) return;
     stop();
     socket.unshift(seen);
-    decided(isPrefix ? "http2" : "http1");
+    decided(isPrefix ? "http2" : "http1", seen);
   }
 
   function stop(): void {

@@ -49,7 +49,8 @@ export interface ServiceNodeOptions {
   readonly publishMaxBytes?: number;
   readonly accountInstanceQuota?: number;
   readonly tls?: ServicePortOptions["tls"];
-  readonly timeouts?: ServicePortOptions["timeouts"];
+  readonly serviceLimits?: ServicePortOptions["limits"];
+  readonly reflection?: boolean;
 }
 
 export async function startServiceNode(options: ServiceNodeOptions = {}): Promise<ServiceNode> {
@@ -89,6 +90,8 @@ export async function startServiceNode(options: ServiceNodeOptions = {}): Promis
   });
   const shutdown = new AbortController();
   const port = await startServicePort({
+    knows: (given) => directory.principal(given) !== undefined,
+    reflection: options.reflection ?? true,
     handlers: createHandlers({ api, grpc: true, publishMaxBytes, shutdown: shutdown.signal, logger }),
     bodies: new BodyBudget(256 * 1024 * 1024),
     host: "127.0.0.1",
@@ -99,7 +102,7 @@ export async function startServiceNode(options: ServiceNodeOptions = {}): Promis
     draining: draining.signal,
     shutdown,
     logger,
-    ...(options.timeouts && { timeouts: options.timeouts }),
+    ...(options.serviceLimits && { limits: options.serviceLimits }),
   });
 
   return {

@@ -8,7 +8,7 @@ import { type ServiceNode, startServiceNode } from "../support/service-node.js";
 
 let node: ServiceNode;
 beforeEach(async () => {
-  node = await startServiceNode({ timeouts: { healthWatchIntervalMs: 50 } });
+  node = await startServiceNode({ serviceLimits: { healthWatchIntervalMs: 50 } });
 });
 afterEach(() => node.close());
 
@@ -75,7 +75,7 @@ it.each([
 
 it("tells everyone at once that the node drains, and keeps its watchers until it ends", async () => {
   await node.close();
-  node = await startServiceNode({ timeouts: { healthWatchIntervalMs: 600_000 } });
+  node = await startServiceNode({ serviceLimits: { healthWatchIntervalMs: 600_000 } });
   const watch = client().watch({})[Symbol.asyncIterator]();
   const unknown = client().watch({ service: "eventwire.v1.Unknown" })[Symbol.asyncIterator]();
   expect((await watch.next()).value.status).toBe(Status.SERVING);

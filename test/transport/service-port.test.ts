@@ -106,6 +106,8 @@ describe("a taken port", () => {
     await once(other, "listening");
     const taken = (other.address() as AddressInfo).port;
     const start = startServicePort({
+      knows: () => false,
+      reflection: false,
       handlers: [],
       bodies: new BodyBudget(0),
       host: "127.0.0.1",
@@ -195,7 +197,7 @@ describe("a connection", () => {
 describe("a connection to an impatient node", () => {
   let impatient: ServiceNode;
   beforeAll(async () => {
-    impatient = await startServiceNode({ timeouts: { headersMs: 300, pingIntervalMs: 300 } });
+    impatient = await startServiceNode({ serviceLimits: { headersMs: 300, pingIntervalMs: 300 } });
   });
   afterAll(() => impatient.close());
 

@@ -176,6 +176,23 @@ describe("reflection", () => {
     ]);
   });
 
+  it("answers 256 requests on one stream, and no more", async () => {
+    const one = { case: "listServices", value: "" } as const;
+    expect(await ask("v1", ...Array.from({ length: 256 }, () => one))).toHaveLength(256);
+    await expect(ask("v1", ...Array.from({ length: 257 }, () => one))).rejects.toMatchObject({
+      code: 8,
+      details: "Too many requests on one stream",
+    });
+  });
+
+  it("is not there when it is switched off", async () => {
+    const mute = await startServiceNode({ reflection: false });
+    const listed = await bufCurl("--http2-prior-knowledge", "--list-services", mute.url);
+    expect(listed.stderr).toContain("unimplemented");
+    expect(listed.stdout).toBe("");
+    await mute.close();
+  });
+
   it("ends its streams when the node goes", async () => {
     const short = await startServiceNode();
     const client = new grpc.Client(new URL(short.url).host, grpc.credentials.createInsecure());

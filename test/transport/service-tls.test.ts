@@ -14,7 +14,7 @@ let certificate: Certificate;
 let node: ServiceNode;
 beforeAll(async () => {
   certificate = makeCertificate();
-  node = await startServiceNode({ tls: certificate, timeouts: { headersMs: 500 } });
+  node = await startServiceNode({ tls: certificate, serviceLimits: { headersMs: 500 } });
 });
 afterAll(() => node.close());
 

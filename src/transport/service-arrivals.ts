@@ -1,0 +1,82 @@
+/**
+ * When a call of the service port is served: not in the turn that reads it, so that a reset in the same read is seen
+ * first, and without a valid token only a few in each turn of the event loop, the connections in turns.
+ */
+
+import type { IncomingHttpHeaders } from "node:http";
+import { tokenFrom } from "../rpc/credentials.js";
+import { FairQueue } from "./fair-queue.js";
+import type { Connection } from "./service-connections.js";
+
+export interface ArrivingCall {
+  readonly headers: IncomingHttpHeaders;
+  /** Nobody waits for an answer any more. */
+  gone(): boolean;
+  serve(authenticated: boolean): void;
+  /** Ends it unserved, as a call that may be sent again. */
+  refuse(): void;
+  whenClosed(callback: () => void): void;
+}
+
+export interface ArrivalsOptions {
+  /** Whether it is a valid token. */
+  readonly knows: (token: string) => boolean;
+  /** Hears of the first call of a connection with a valid token. */
+  readonly onAuthenticated: (connection: Connection) => void;
+  /** Open calls without a valid token, in all. Above it a connection may have one. */
+  readonly anonymousCalls: number;
+}
+
+/** A refusal takes a millisecond at worst. */
+const anonymousPerTurn = 4;
+
+export class Arrivals {
+  /** Work for calls without a valid token. */
+  readonly anonymousWork = new FairQueue<unknown>(anonymousPerTurn);
+  readonly #options: ArrivalsOptions;
+  #arrived: [Connection, ArrivingCall][] = [];
+  #anonymousCalls = 0;
+
+  constructor(options: ArrivalsOptions) {
+    this.#options = options;
+  }
+
+  add(connection: Connection, call: ArrivingCall): void {
+    if (this.#arrived.push([connection, call]) === 1) setImmediate(() => this.#flush());
+  }
+
+  isAuthenticated({ token, authorization }: IncomingHttpHeaders): boolean {
+    const given = tokenFrom(Array.isArray(token) ? token.join() : token, authorization);
+    return given !== undefined && this.#options.knows(given);
+  }
+
+  #flush(): void {
+    const arrived = this.#arrived;
+    this.#arrived = [];
+    for (const [connection, call] of arrived) {
+      if (call.gone()) continue;
+      if (!this.isAuthenticated(call.headers)) {
+        this.#queue(connection, call);
+        continue;
+      }
+      if (!connection.authenticated) this.#options.onAuthenticated(connection);
+      call.serve(true);
+    }
+  }
+
+  #queue(connection: Connection, call: ArrivingCall): void {
+    if (this.#anonymousCalls >= this.#options.anonymousCalls && connection.calls > 1) {
+      call.refuse();
+      return;
+    }
+    this.#anonymousCalls++;
+    call.whenClosed(() => {
+      this.#anonymousCalls--;
+    });
+    this.anonymousWork.add(connection, () => {
+      if (call.gone()) return false;
+      call.serve(false);
+      return true;
+    });
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * The HTTP/2 connections of the service port: their calls, and their end. They are kept alive, cut when the peer is dead
+ * or makes calls only to reset them, and asked to leave on shutdown.
+ */
+
+import {
+  constants,
+  Http2ServerRequest,
+  Http2ServerResponse,
+  type IncomingHttpHeaders,
+  performServerHandshake,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
+import type { Socket } from "node:net";
+import { Allowance } from "./allowance.js";
+import type { Arrivals } from "./service-arrivals.js";
+import type { Connection } from "./service-connections.js";
+import { callsMax, headerBytesMax, type ServiceLimits } from "./service-limits.js";
+import type { Serve } from "./service-routes.js";
+
+/** What an unknown client may send of a body before anybody reads it. */
+const anonymousWindowBytes = 64 * 1024;
+/** One batch of events in flight needs no round trip for its window. */
+const streamWindowBytes = 2 ** 20;
+const sessionWindowBytes = 4 * 2 ** 20;
+/** Node refuses new streams beyond it. An event may have 16 MiB, several may be on their way. */
+const sessionMegabytesMax = 128;
+
+/** Pings in a row that a peer may leave unanswered: one may fall into a pause of its own. */
+const unansweredMax = 2;
+
+export interface Http2 {
+  /** Takes a connection that speaks HTTP/2. */
+  add(socket: Socket, connection: Connection): void;
+  /** Widens the windows of a connection that has shown a valid token. */
+  authenticated(connection: Connection): void;
+  /** GOAWAY: streams in flight finish, new ones are refused. */
+  close(): void;
+}
+
+export interface Http2Options {
+  readonly limits: ServiceLimits;
+  readonly arrivals: Arrivals;
+  readonly serve: Serve;
+  /** Hears of each connection that was ended for its resets. */
+  readonly onResets: (address: string) => void;
+}
+
+interface Session {
+  readonly http2: ServerHttp2Session;
+  unanswered: number;
+  /** When its last call ended, in milliseconds of `performance.now()`. */
+  idleSince: number;
+}
+
+export function createHttp2({ limits, arrivals, serve, onResets }: Http2Options): Http2 {
+  const sessions = new Map<Connection, Session>();
+
+  function look(connection: Connection, session: Session): void {
+    const { http2 } = session;
+    if (http2.closed || http2.destroyed) return;
+    if (session.unanswered >= unansweredMax) {
+      http2.destroy();
+      return;
+    }
+    if (
+      !connection.authenticated &&
+      connection.calls === 0 &&
+      performance.now() - session.idleSince > limits.anonymousIdleMs
+    ) {
+      http2.close();
+      return;
+    }
+    session.unanswered++;
+    http2.ping((error) => {
+      if (error === null) session.unanswered = 0;
+    });
+  }
+
+  const timer = setInterval(() => {
+    // After the reading of sockets: a pause of this process is not the fault of its peers.
+    setImmediate(() => {
+      for (const [connection, session] of sessions) look(connection, session);
+    });
+  }, limits.pingIntervalMs);
+  timer.unref();
+
+  return {
+    add(socket, connection) {
+      const http2 = performServerHandshake(socket, {
+        maxSessionMemory: sessionMegabytesMax,
+        settings: {
+          maxConcurrentStreams: callsMax,
+          maxHeaderListSize: headerBytesMax,
+          initialWindowSize: anonymousWindowBytes,
+          enablePush: false,
+        },
+      });
+      const session: Session = { http2, unanswered: 0, idleSince: performance.now() };
+      const resets = new Allowance(limits.resets, limits.resetsPerSecond);
+      sessions.set(connection, session);
+      http2.on("error", () => http2.destroy());
+      http2.once("close", () => sessions.delete(connection));
+      http2.on("stream", (stream, headers) => {
+        connection.calls++;
+        // Without a listener a reset would end the process.
+        stream.on("error", () => {});
+        stream.once("close", () => {
+          connection.calls--;
+          session.idleSince = performance.now();
+          if (!stream.aborted || http2.destroyed || arrivals.isAuthenticated(headers) || resets.take()) return;
+          http2.destroy(constants.NGHTTP2_ENHANCE_YOUR_CALM as unknown as Error);
+          onResets(connection.address);
+        });
+        arrivals.add(connection, {
+          headers,
+          gone: () => stream.closed || stream.destroyed,
+          serve: (authenticated) => open(stream, headers, authenticated),
+          refuse: () => stream.close(constants.NGHTTP2_REFUSED_STREAM),
+          whenClosed: (callback) => stream.once("close", callback),
+        });
+      });
+    },
+
+    authenticated(connection) {
+      const http2 = sessions.get(connection)?.http2;
+      if (http2 === undefined || http2.closed) return;
+      http2.setLocalWindowSize(sessionWindowBytes);
+      http2.settings({ initialWindowSize: streamWindowBytes });
+    },
+
+    close() {
+      clearInterval(timer);
+      for (const { http2 } of sessions.values()) http2.close();
+    },
+  };
+
+  function open(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, authenticated: boolean): void {
+    const response = new Http2ServerResponse(stream);
+    if (headers[":method"] === "CONNECT") {
+      response.writeHead(405).end();
+      return;
+    }
+    if (headers.expect === "100-continue") response.writeContinue();
+    serve(new Http2ServerRequest(stream, headers, {}, []), response, authenticated);
+  }
+}
