@@ -27,7 +27,7 @@ beforeAll(async () => {
       return undefined;
     },
     metrics: async () => ({ contentType: "text/plain", text: "" }),
-    bodies: new BodyBudget(0),
+    bodies: new BodyBudget(2 ** 20),
     reflection: true,
     draining: new AbortController().signal,
     shutdown: new AbortController(),
