@@ -156,6 +156,7 @@ async function startPorts(
     knows: (token) => directory.principal(token) !== undefined,
     handlers: createHandlers({ ...calls, grpc: true }),
     bodies,
+    onConnectionEnded: (ended) => clientLog.info("connection on the service port ended", { ...ended }),
     reflection: settings.reflection === "on",
     host: grpcHost,
     port: settings.grpcPort,

@@ -7,7 +7,6 @@ import { createConnectRouter } from "@connectrpc/connect";
 import { compressionBrotli, compressionGzip } from "@connectrpc/connect-node";
 import type { Logger } from "pino";
 import { Health } from "../../gen/grpc/health/v1/health_pb.js";
-import { BoundedLog } from "../bounded-log.js";
 import { AppError } from "../domain/errors.js";
 import { createHandler, type Handler } from "../rpc/handlers.js";
 import { services } from "../rpc/services.js";
@@ -48,8 +47,15 @@ export interface ServicePortOptions {
   readonly draining: AbortSignal;
   /** Aborted by `close`: open streams end. */
   readonly shutdown: AbortController;
+  /** Hears of each connection that was ended for what it did, or had to go for another. */
+  readonly onConnectionEnded: (ended: EndedConnection) => void;
   readonly logger: Logger;
   readonly limits?: Partial<ServiceLimits>;
+}
+
+export interface EndedConnection {
+  readonly reason: string;
+  readonly address: string;
 }
 
 export interface ServicePort {
@@ -60,14 +66,13 @@ export interface ServicePort {
 
 /** Rejects with a sentence that names GRPC_PORT when it cannot listen. */
 export async function startServicePort(options: ServicePortOptions): Promise<ServicePort> {
-  const { host, tls, metrics, draining, shutdown, logger, knows } = options;
+  const { host, tls, metrics, draining, shutdown, logger, knows, onConnectionEnded } = options;
   const limits = { ...defaultLimits, ...options.limits };
-  const log = new BoundedLog(logger);
   const connections = new Connections(limits, (address) => {
-    log.info("a connection without a valid token was closed for a newer one", { address });
+    onConnectionEnded({ reason: "a newer connection without a token", address });
   });
   const onResets = (address: string): void => {
-    log.info("a connection was ended: it made more calls than it can want answers to", { address });
+    onConnectionEnded({ reason: "more calls than it can want answers to", address });
   };
   const arrivals = new Arrivals({
     knows,

@@ -92,6 +92,7 @@ export async function startServiceNode(options: ServiceNodeOptions = {}): Promis
   const port = await startServicePort({
     knows: (given) => directory.principal(given) !== undefined,
     reflection: options.reflection ?? true,
+    onConnectionEnded: (ended) => logger.info(ended, "connection ended"),
     handlers: createHandlers({ api, grpc: true, publishMaxBytes, shutdown: shutdown.signal, logger }),
     bodies: new BodyBudget(256 * 1024 * 1024),
     host: "127.0.0.1",

@@ -108,6 +108,7 @@ describe("a taken port", () => {
     const start = startServicePort({
       knows: () => false,
       reflection: false,
+      onConnectionEnded: () => {},
       handlers: [],
       bodies: new BodyBudget(0),
       host: "127.0.0.1",

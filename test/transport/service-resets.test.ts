@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { BodyBudget } from "../../src/transport/body-budget.js";
-import { type ServicePort, startServicePort } from "../../src/transport/service-port.js";
+import { type EndedConnection, type ServicePort, startServicePort } from "../../src/transport/service-port.js";
 import { callHead, flag, frame, frameType, numbers, openFrames, resets } from "../support/h2-frames.js";
 import { startServerProgram } from "../support/program.js";
 import { temporaryDirectory } from "../support/temporary.js";
@@ -13,7 +13,7 @@ const check = "/grpc.health.v1.Health/Check";
 const enhanceYourCalm = 11;
 
 let port: ServicePort;
-const lines: Record<string, unknown>[] = [];
+const ended: EndedConnection[] = [];
 /** How often a health check was carried out. */
 let checks = 0;
 beforeAll(async () => {
@@ -32,7 +32,8 @@ beforeAll(async () => {
     draining: new AbortController().signal,
     shutdown: new AbortController(),
     limits: { resets: 20, resetsPerSecond: 1 },
-    logger: pino({}, { write: (line) => void lines.push(JSON.parse(line)) }),
+    onConnectionEnded: (connection) => void ended.push(connection),
+    logger: pino({ level: "silent" }),
   });
 });
 afterAll(() => port.close(0));
@@ -61,14 +62,14 @@ describe("a call that is reset in the read that brings it", () => {
 });
 
 describe("a connection", () => {
-  it("that resets more calls than it may is ended with ENHANCE_YOUR_CALM, and a line in the log", async () => {
+  it("that resets more calls than it may is ended with ENHANCE_YOUR_CALM, and its end is told", async () => {
     const client = await openFrames(port.port);
     await client.settled();
     client.send(resets(check, 100));
     const goAway = await client.next(frameType.goAway);
     expect(goAway?.payload.readUInt32BE(4)).toBe(enhanceYourCalm);
     await client.closed();
-    expect(lines.at(-1)).toMatchObject({ level: 30, msg: expect.stringContaining("more calls than it can want") });
+    expect(ended.at(-1)).toEqual({ reason: "more calls than it can want answers to", address: "address:127.0.0.1" });
   });
 
   it("that begins with more calls than it may is ended before any of them exists", async () => {
