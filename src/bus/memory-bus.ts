@@ -27,6 +27,7 @@ export function createMemoryBus(): Bus {
     },
     flush: () => undefined,
     subscribe(instanceId, handler) {
+      if (handlers.has(instanceId)) throw new Error(`somebody is subscribed to ${instanceId} already`);
       handlers.set(instanceId, handler);
       return {
         inForce: undefined,

@@ -40,10 +40,12 @@ export function eventFrame(event: Event): Buffer {
 export const readText = (body: Buffer): string => body.toString();
 export const readNumber = (body: Buffer): number => body.readDoubleLE();
 
-/** The data is a view of `body`. */
+/** The data is a view of `body`. Throws for what no worker sends: all workers are of one release and know the same types. */
 export function readEvent(body: Buffer): Event {
   const idEnd = 1 + body.readUInt8();
-  return decodeEvent(body.toString("latin1", 1, idEnd), body.subarray(idEnd)).event;
+  const { event } = decodeEvent(body.toString("latin1", 1, idEnd), body.subarray(idEnd));
+  if (event === undefined) throw new Error("another worker sent an unknown type of event");
+  return event;
 }
 
 /** Cuts what arrives into frames, whose bodies are views of what arrived where that is possible. */

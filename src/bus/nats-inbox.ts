@@ -30,7 +30,7 @@ export function createInbox({ link, subjectOf, origin: self, logger, stats }: In
     const seen = new Map<string, Seen>();
 
     /** False for what comes too late to be in order. */
-    function inOrder({ origin, series, sequence }: Numbered): boolean {
+    function inOrder({ origin, series, sequence }: Numbered<unknown>): boolean {
       const at = Date.now();
       const last = seen.get(origin);
       const before = last?.series === series ? last.sequence : 0;
@@ -54,8 +54,8 @@ export function createInbox({ link, subjectOf, origin: self, logger, stats }: In
         const numbered = decodeEvent(instanceId, bytes);
         // A server that was held up takes from the connection that we had before what it hands to the one that we have now.
         if (numbered.origin === self || !inOrder(numbered)) return;
-        handler(numbered.event);
         stats.received++;
+        if (numbered.event !== undefined) handler(numbered.event);
       } catch (error) {
         stats.missed++;
         logger.warn({ instanceId, reason: (error as Error).message }, "the bus carried what is no event");

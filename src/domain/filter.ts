@@ -11,9 +11,13 @@ export interface Filter {
 
 const allTypes = (1 << eventTypeBit.size) - 1;
 
-/** Takes an enabled configuration: a disabled one has no filter, its `events` are cleared and would read as "all". */
+/**
+ * Takes an enabled configuration: a disabled one has no filter, its `events` are cleared and would read as "all". A type that
+ * this release does not know, stored by a later one, takes nothing here and never widens the filter.
+ */
 export function compileFilter({ events, mediaBase64 }: Websocket): Filter {
+  if (events.length === 0) return { types: allTypes, mediaBase64 };
   let types = 0;
   for (const type of events) types |= eventTypeBit.get(type) ?? 0;
-  return { types: types || allTypes, mediaBase64 };
+  return { types, mediaBase64 };
 }

@@ -1,11 +1,12 @@
 /** The channel configuration of an instance, and what disabling does to it. */
 
-import type { EventType } from "./event-type.js";
-
-/** As persisted. An empty `events` means all six types; duplicates and order are kept as they were sent. */
+/**
+ * As persisted. An empty `events` means all six types; duplicates and order are kept as they were sent. A later release may have
+ * stored a type that this one does not know.
+ */
 export interface Websocket {
   readonly enabled: boolean;
-  readonly events: readonly EventType[];
+  readonly events: readonly string[];
   readonly mediaBase64: boolean;
 }
 

@@ -6,7 +6,6 @@ import {
   type WebsocketSchema,
   WebsocketService,
 } from "../../gen/eventwire/v1/websocket_service_pb.js";
-import { isEventType } from "../domain/event-type.js";
 import type { Websocket } from "../domain/websocket.js";
 import type { Websockets } from "../service/websockets.js";
 import { instanceMethod, type Method } from "./method.js";
@@ -29,7 +28,7 @@ export function createWebsocketMethods({ websockets }: { websockets: Websockets 
 
 /** Takes a validated request: `enabled` is there and the events are known ones. */
 export function toWebsocket({ enabled, events, mediaBase64 }: SetWebsocketRequest): Websocket {
-  return { enabled: enabled === true, events: events.filter(isEventType), mediaBase64 };
+  return { enabled: enabled === true, events, mediaBase64 };
 }
 
 export function toWebsocketMessage(websocket: Websocket): MessageInitShape<typeof WebsocketSchema> {

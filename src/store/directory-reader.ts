@@ -3,7 +3,6 @@
 import { type Kysely, sql, type Transaction } from "kysely";
 import type { Logger } from "pino";
 import type { AccountRecord, DirectoryPage, DirectoryReader, InstanceRecord } from "../directory/replica.js";
-import type { EventType } from "../domain/event-type.js";
 import type { Websocket } from "../domain/websocket.js";
 import { requireKey } from "./key-check.js";
 import type { Schema } from "./schema.js";
@@ -28,7 +27,7 @@ export function createDirectoryReader({ db, sealer, logger }: DirectoryReaderOpt
     if (channel === null) return undefined;
     const known = channels.get(channel);
     if (known !== undefined) return known;
-    const [enabled, mediaBase64, events] = JSON.parse(channel) as [boolean, boolean, EventType[]];
+    const [enabled, mediaBase64, events] = JSON.parse(channel) as [boolean, boolean, string[]];
     const websocket = { enabled, events, mediaBase64 };
     if (channels.size >= channelsMax) channels.clear();
     channels.set(channel, websocket);

@@ -2,7 +2,6 @@
 
 import type { Kysely, Transaction } from "kysely";
 import { AppError } from "../domain/errors.js";
-import type { EventType } from "../domain/event-type.js";
 import type { Websocket } from "../domain/websocket.js";
 import type { Schema } from "./schema.js";
 import type { Store } from "./store.js";
@@ -63,5 +62,5 @@ export function toWebsocket(row: {
   media_base64: boolean | null;
 }): Websocket | undefined {
   if (row.enabled === null || row.events === null || row.media_base64 === null) return undefined;
-  return { enabled: row.enabled, events: row.events as EventType[], mediaBase64: row.media_base64 };
+  return { enabled: row.enabled, events: row.events, mediaBase64: row.media_base64 };
 }

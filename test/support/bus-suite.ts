@@ -137,6 +137,18 @@ export function describeBus(name: string, { open }: BusSuite, nodes: number): vo
       await bus.flush();
     });
 
+    it("refuses a second subscriber of an instance, and goes on serving the first", async () => {
+      const buses = await openAll();
+      const instance = newInstance();
+      const first = collector();
+      const listener = buses.at(-1) as Bus;
+      await subscribed(listener, instance, first.handler);
+      expect(() => listener.subscribe(instance, () => {})).toThrow("subscribed");
+      (buses[0] as Bus).publish(eventOf(instance, 1));
+      await buses[0]?.flush();
+      expect(numbers(await first.have(1))).toEqual([1]);
+    });
+
     it("takes a subscription back, and gives it again", async () => {
       const buses = await openAll();
       const publisher = buses[0] as Bus;

@@ -1,4 +1,4 @@
-/** A network in front of a database that can be cut, fall silent, or swallow notifications. */
+/** A network in front of a database, or of NATS, that can be cut, fall silent, or swallow the notifications of PostgreSQL. */
 
 import { connect, createServer, type Server, type Socket } from "node:net";
 
@@ -26,7 +26,7 @@ export async function startDatabaseProxy(databaseUrl: string): Promise<DatabaseP
   function accept(near: Socket): void {
     const mine = line;
     const far = connect(Number(target.port), target.hostname);
-    const messages = createMessages();
+    const messages = target.protocol.startsWith("postgres") ? createMessages() : (chunk: Buffer) => chunk;
     for (const [socket, other] of [
       [near, far],
       [far, near],
