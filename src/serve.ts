@@ -1,10 +1,13 @@
 /** Runs the server as a process: what it prints, which signals stop it, and how long stopping may take. */
 
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Logger } from "pino";
 import { createLogger } from "./log.js";
 import { type Server, type ServerListener, startServer } from "./server.js";
+import { settingTable } from "./setting-table.js";
 import { findTypos } from "./setting-typos.js";
-import { readSettings } from "./settings.js";
+import { readSettings, type Settings } from "./settings.js";
 import { startWorkers } from "./start-workers.js";
 import { findParent, type Parent } from "./workers/parent.js";
 
@@ -20,6 +23,7 @@ export async function serve(self: NodeJS.Process): Promise<void> {
   const parent = findParent(self);
   const named = parent && { worker: parent.slot };
   const logger = createLogger({ level: settings.logLevel, readable: self.stderr.isTTY === true }).child(named ?? {});
+  const reloader = createReloader(self, logger, settings);
   const stopper = createStopper(self, logger, settings.drainSeconds, parent);
   // Whoever was to read it may have gone: no reason to end.
   self.stdout.on("error", () => {});
@@ -32,7 +36,9 @@ export async function serve(self: NodeJS.Process): Promise<void> {
   };
   if (parent !== undefined) {
     try {
-      stopper.hold(await startServer(settings, logger, listener, parent));
+      const worker = await startServer(settings, logger, listener, parent);
+      reloader.hold(worker);
+      stopper.hold(worker);
       parent.listening();
     } catch (error) {
       await parent.fail((error as Error).message);
@@ -45,7 +51,32 @@ export async function serve(self: NodeJS.Process): Promise<void> {
   const start = settings.workers > 1 ? startWorkers : startServer;
   const server = await start(settings, logger, listener);
   self.stdout.write(`Eventwire listens on ${server.url} (public) and ${server.grpcUrl} (gRPC, metrics).\n`);
+  reloader.hold(server);
   stopper.hold(server);
+}
+
+/** On SIGHUP, which must not end the process, what can change while it runs is read anew: certificate and log level. */
+function createReloader(self: NodeJS.Process, logger: Logger, settings: Settings): { hold(server: Server): void } {
+  let server: Server | undefined;
+  self.on("SIGHUP", () => {
+    logger.level = readLogLevel(settings);
+    logger.info({ logLevel: logger.level }, "reading the certificate and the log level anew");
+    server?.reload();
+  });
+  return {
+    hold(running) {
+      server = running;
+    },
+  };
+}
+
+/** That of the file `log-level` in DATA_DIR, else LOG_LEVEL. */
+function readLogLevel({ dataDir, logLevel }: Settings): string {
+  try {
+    return settingTable.logLevel.kind.parse(readFileSync(join(dataDir, "log-level"), "utf8").trim()) ?? logLevel;
+  } catch {
+    return logLevel;
+  }
 }
 
 interface Stopper {

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
 import { BoundedLog } from "./bounded-log.js";
 import type { Bus } from "./bus/bus.js";
+import { type CertificateFiles, type Certificates, type CertificateTexts, watchCertificates } from "./certificates.js";
 import { createMemoryDirectory } from "./directory/memory-directory.js";
 import { shuttingDown } from "./hub/close.js";
 import { createHub } from "./hub/hub.js";
@@ -27,9 +28,9 @@ import { createGate } from "./store/gate.js";
 import { type OpenStore, openStore } from "./store/open-store.js";
 import type { RateCounters } from "./store/store.js";
 import { BodyBudget } from "./transport/body-budget.js";
+import { PublicApps } from "./transport/public-apps.js";
 import { startPublicPort } from "./transport/public-port.js";
 import { startServicePort } from "./transport/service-port.js";
-import { createApp } from "./transport/uws.js";
 import type { Parent } from "./workers/parent.js";
 
 /** What the server tells whoever runs it. */
@@ -46,6 +47,8 @@ export interface Server {
   readonly grpcUrl: string;
   readonly publicPort: number;
   readonly servicePort: number;
+  /** Reads the certificate anew. What cannot be used is logged, and changes nothing. */
+  reload(): void;
   /**
    * Says that it leaves, closes its sockets with 1001 over `drainSeconds` while it serves on, lets calls in flight
    * finish, then closes what they needed. Idempotent.
@@ -106,10 +109,10 @@ async function startPorts(
 
   const metrics = createMetrics();
   const clientLog = new BoundedLog(logger);
-  const app = createApp(tlsFiles(settings));
+  const apps = new PublicApps(tlsFiles(settings));
   const hub = createHub({
     bus,
-    broadcast: (topic, frames) => app.publish(topic, frames, false),
+    broadcast: (topic, frame) => apps.publish(topic, frame),
     baseUrl: publicUrl,
     mediaMaxBytes,
     pendingBytesMax: settings.socketPendingBytesMax,
@@ -141,7 +144,7 @@ async function startPorts(
   const publicPort = await startPublicPort({
     ...settings,
     shared: parent !== undefined,
-    app,
+    apps,
     api,
     handlers: createHandlers({ ...calls, grpc: false }),
     bodies,
@@ -160,7 +163,7 @@ async function startPorts(
     reflection: settings.reflection === "on",
     host: grpcHost,
     port: settings.grpcPort,
-    tls: tlsTexts(settings),
+    tls: tlsTexts(tlsFiles(settings)),
     trouble: health.trouble,
     metrics: parent ? async () => mergeReports(await parent.counts()) : metrics.read,
     draining: draining.signal,
@@ -171,7 +174,13 @@ async function startPorts(
     throw error;
   });
 
+  const certificates = watchTls(settings, logger, (texts) => {
+    apps.renew();
+    servicePort.renew(texts);
+  });
+
   async function closeAll(): Promise<void> {
+    certificates?.close();
     const callsUntil = performance.now() + drainMs;
     logger.info({ sockets: hub.stats.sockets }, "draining");
     draining.abort();
@@ -189,6 +198,7 @@ async function startPorts(
     grpcUrl: localUrl(secure, grpcHost, servicePort.port),
     publicPort: publicPort.port,
     servicePort: servicePort.port,
+    reload: () => void certificates?.read(),
     close: () => (closing ??= closeAll()),
   };
 }
@@ -231,11 +241,20 @@ async function readyOrLate(ready: Promise<void>): Promise<void> {
   await Promise.race([ready, late]).finally(() => clearTimeout(timer));
 }
 
-function tlsFiles({ tlsCert, tlsKey }: Settings): { cert: string; key: string } | undefined {
+function tlsFiles({ tlsCert, tlsKey }: Settings): CertificateFiles | undefined {
   return tlsCert === undefined || tlsKey === undefined ? undefined : { cert: tlsCert, key: tlsKey };
 }
 
-function tlsTexts(settings: Settings): { cert: string; key: string } | undefined {
-  const files = tlsFiles(settings);
+function tlsTexts(files: CertificateFiles | undefined): CertificateTexts | undefined {
   return files && { cert: readFileSync(files.cert, "utf8"), key: readFileSync(files.key, "utf8") };
+}
+
+function watchTls(
+  settings: Settings,
+  logger: Logger,
+  renew: (texts: CertificateTexts) => void,
+): Certificates | undefined {
+  const files = tlsFiles(settings);
+  const texts = tlsTexts(files);
+  return files && texts && watchCertificates({ files, texts, renew, logger });
 }

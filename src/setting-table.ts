@@ -214,7 +214,8 @@ export const settingTable = {
     kind: readableFile(),
     fallback: undefined,
     shown: "no TLS",
-    meaning: "Certificate chain in PEM, for both ports. Only together with TLS_KEY.",
+    meaning:
+      "Certificate chain in PEM, for both ports. Only together with TLS_KEY. Read anew when the file changes, within a minute, and at SIGHUP.",
   },
   tlsKey: {
     env: "TLS_KEY",
@@ -227,6 +228,7 @@ export const settingTable = {
     env: "LOG_LEVEL",
     kind: oneOf(levels),
     fallback: "info",
-    meaning: "Least severe log lines that are written. They go to the standard error stream.",
+    meaning:
+      "Least severe log lines that are written. They go to the standard error stream. SIGHUP puts the level of the file `log-level` in DATA_DIR in its place, if there is one.",
   },
 } as const;

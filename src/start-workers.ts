@@ -59,6 +59,7 @@ export async function startWorkers(settings: Settings, logger: Logger, listener:
     grpcUrl: localUrl(secure, grpcHost, servicePort),
     publicPort,
     servicePort,
+    reload: () => workforce.reload(),
     close: () => (closing ??= workforce.close().finally(clean)),
   };
 }

@@ -30,7 +30,7 @@ const preflightHeaders: readonly Header[] = [
 
 /** `allowed` as browsers write origins; `*` allows all of them, and `*.` before a host every one with one label more. */
 export function createCors(allowed: readonly string[], ownOrigin: string): Cors {
-  const origins = new Set(allowed);
+  const origins = new Set(allowed.filter((origin) => !origin.includes("://*.")));
   const all = origins.has("*");
   const wildcards = allowed.filter((origin) => origin.includes("://*.")).map((origin) => origin.split("*"));
   const exposed = [...rateHeaders, ...connectCors.exposedHeaders, ...errorHeaders].join(", ");

@@ -11,14 +11,15 @@ import type { BodyBudget } from "./body-budget.js";
 import { serveRpc } from "./connect-mount.js";
 import { createCors } from "./cors.js";
 import { type ExchangeContext, exchanging } from "./exchange.js";
+import type { PublicApps } from "./public-apps.js";
 import { createRestRoutes } from "./rest.js";
 import { Traffic } from "./traffic.js";
 import { mountUpgrade, type UpgradeRefusal } from "./upgrade.js";
-import { listen, type TemplatedApp } from "./uws.js";
+import type { TemplatedApp } from "./uws.js";
 
 export interface PublicPortOptions {
-  /** Made beforehand by `createApp`, since the hub broadcasts through it. */
-  readonly app: TemplatedApp;
+  /** Made beforehand, since the hub broadcasts through them. */
+  readonly apps: PublicApps;
   readonly api: Api;
   /** With `grpc: false`: gRPC needs HTTP/2. The methods behind them are served over REST where the contract says so. */
   readonly handlers: readonly Handler[];
@@ -56,50 +57,53 @@ export interface PublicPort {
 
 /** Rejects with a sentence that names PORT when it cannot listen. */
 export async function startPublicPort(options: PublicPortOptions): Promise<PublicPort> {
-  const { app, api, handlers, bodies, host, port, publishMaxBytes, draining, logger } = options;
+  const { apps, api, handlers, bodies, host, port, publishMaxBytes, draining, logger } = options;
   const traffic = new Traffic();
   const cors = createCors(options.allowedOrigins, new URL(options.publicUrl).origin);
   const context: ExchangeContext = { cors, traffic, bodies, draining, logger };
 
-  const allowed = new Map<string, string[]>();
   const methods = handlers.map(({ method }) => method);
-  for (const route of createRestRoutes({ api, methods, publishMaxBytes })) {
-    const serve = exchanging(context, route.serve);
-    const verbs: string[] = [route.verb];
-    on(app, route.verb, route.pattern, serve);
-    if (route.method === HealthService.method.checkHealth) {
-      // Balancers ask so.
-      app.head(route.pattern, serve);
-      verbs.push("HEAD");
+  const routes = createRestRoutes({ api, methods, publishMaxBytes });
+  apps.mount((app, tally) => {
+    const allowed = new Map<string, string[]>();
+    for (const route of routes) {
+      const serve = exchanging(context, route.serve);
+      const verbs: string[] = [route.verb];
+      on(app, route.verb, route.pattern, serve);
+      if (route.method === HealthService.method.checkHealth) {
+        // Balancers ask so.
+        app.head(route.pattern, serve);
+        verbs.push("HEAD");
+      }
+      allowed.set(route.pattern, [...(allowed.get(route.pattern) ?? []), ...verbs]);
     }
-    allowed.set(route.pattern, [...(allowed.get(route.pattern) ?? []), ...verbs]);
-  }
-  mountUpgrade(app, "/ws/:instance", { ...options, context });
-  allowed.set("/ws/:instance", ["GET"]);
-  for (const handler of handlers) {
-    app.any(
-      handler.path,
-      exchanging(context, (exchange, req) => serveRpc(handler, exchange, req)),
-    );
-  }
+    mountUpgrade(app, "/ws/:instance", { ...options, tally, context });
+    allowed.set("/ws/:instance", ["GET"]);
+    for (const handler of handlers) {
+      app.any(
+        handler.path,
+        exchanging(context, (exchange, req) => serveRpc(handler, exchange, req)),
+      );
+    }
 
-  app.options(
-    "/*",
-    exchanging(context, (exchange) => exchange.answerEmpty(204, cors.preflight(exchange.head.origin))),
-  );
-  for (const [pattern, verbs] of allowed) {
-    const allow = ["Allow", [...verbs, "OPTIONS"].join(", ")] as const;
-    app.any(
-      pattern,
-      exchanging(context, (exchange) => exchange.refuse(new AppError("METHOD_NOT_ALLOWED"), [allow])),
+    app.options(
+      "/*",
+      exchanging(context, (exchange) => exchange.answerEmpty(204, cors.preflight(exchange.head.origin))),
     );
-  }
-  app.any(
-    "/*",
-    exchanging(context, (exchange) => exchange.refuse(new AppError("NOT_FOUND"))),
-  );
+    for (const [pattern, verbs] of allowed) {
+      const allow = ["Allow", [...verbs, "OPTIONS"].join(", ")] as const;
+      app.any(
+        pattern,
+        exchanging(context, (exchange) => exchange.refuse(new AppError("METHOD_NOT_ALLOWED"), [allow])),
+      );
+    }
+    app.any(
+      "/*",
+      exchanging(context, (exchange) => exchange.refuse(new AppError("NOT_FOUND"))),
+    );
+  });
 
-  const socket = await listen(app, options);
+  const socket = await apps.listen(options);
   if (socket === undefined) {
     throw new Error(`PORT ${port} cannot be listened on at ${host}: it is taken, or this host has no such address.`);
   }
@@ -109,7 +113,7 @@ export async function startPublicPort(options: PublicPortOptions): Promise<Publi
     async close(deadlineMs) {
       socket.close();
       await traffic.idle(deadlineMs);
-      app.close();
+      apps.close();
     },
   };
 }

@@ -2,7 +2,7 @@
 
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
-import { createServer as createTls } from "node:tls";
+import { createServer as createTls, Server as TlsServer } from "node:tls";
 import { createConnectRouter } from "@connectrpc/connect";
 import { compressionBrotli, compressionGzip } from "@connectrpc/connect-node";
 import type { Logger } from "pino";
@@ -60,6 +60,8 @@ export interface EndedConnection {
 
 export interface ServicePort {
   readonly port: number;
+  /** With TLS: new connections see this certificate from now on. Throws where it cannot be used. */
+  renew(tls: { readonly cert: string; readonly key: string }): void;
   /** Stops accepting, ends streams, lets calls in flight finish, cuts what is left after the deadline. Idempotent. */
   close(deadlineMs: number): Promise<void>;
 }
@@ -151,6 +153,9 @@ export async function startServicePort(options: ServicePortOptions): Promise<Ser
   let closing: Promise<void> | undefined;
   return {
     port,
+    renew(tls) {
+      if (server instanceof TlsServer) server.setSecureContext(tls);
+    },
     close(deadlineMs) {
       closing ??= closeAll(deadlineMs);
       return closing;

@@ -11,6 +11,7 @@ import { BorrowedCork } from "./borrowed-cork.js";
 import type { Header } from "./cors.js";
 import { type Exchange, type ExchangeContext, exchanging } from "./exchange.js";
 import { instanceName } from "./instance-name.js";
+import type { Tally } from "./public-apps.js";
 import { queryToken } from "./query-token.js";
 import { ambiguity } from "./request.js";
 import type { HttpRequest, TemplatedApp, us_socket_context_t } from "./uws.js";
@@ -32,6 +33,8 @@ export interface UpgradeOptions {
   /** Hears what became of each request: `accepted`, `aborted`, or the reason of the refusal. */
   readonly onUpgrade: (outcome: string) => void;
   readonly onUpgradeRefused: (refusal: UpgradeRefusal) => void;
+  /** Of this app. */
+  readonly tally: Tally;
   readonly context: ExchangeContext;
 }
 
@@ -58,7 +61,7 @@ interface SocketData {
 }
 
 export function mountUpgrade(app: TemplatedApp, pattern: string, options: UpgradeOptions): void {
-  const { hub, context, onUpgrade } = options;
+  const { hub, tally, context, onUpgrade } = options;
   const borrowedCork = new BorrowedCork<SocketData>();
 
   async function observed(exchange: Exchange, _: HttpRequest, socketContext?: us_socket_context_t): Promise<void> {
@@ -87,6 +90,7 @@ export function mountUpgrade(app: TemplatedApp, pattern: string, options: Upgrad
       const data = ws.getUserData();
       const { opening } = data;
       data.opening = undefined;
+      tally.opened();
       borrowedCork.opened(ws);
       if (opening !== undefined) data.subscriber = hub.add(ws, opening.entry, opening.principal);
     },
@@ -101,6 +105,7 @@ export function mountUpgrade(app: TemplatedApp, pattern: string, options: Upgrad
     },
 
     close(ws) {
+      tally.closed();
       borrowedCork.closed(ws);
       const { subscriber } = ws.getUserData();
       if (subscriber !== undefined) hub.remove(subscriber);

@@ -7,6 +7,13 @@ export type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t, WebS
 
 /** They are there, only not typed; see `Socket` of the hub. */
 declare module "uWebSockets.js" {
+  interface TemplatedApp {
+    /** The app itself, for the two below. */
+    getDescriptor(): number;
+    /** From then on this app, which listens, hands what it accepts to those apps in turn. */
+    addChildAppDescriptor(descriptor: number): void;
+    removeChildAppDescriptor(descriptor: number): void;
+  }
   interface WebSocket<UserData> {
     sendFirstFragment(fragment: uws.RecognizedString, isBinary?: boolean, compress?: boolean): number;
     sendFragment(fragment: uws.RecognizedString, compress?: boolean): number;

@@ -20,6 +20,8 @@ export interface WorkforceOptions {
 }
 
 export interface Workforce {
+  /** Hands SIGHUP on. */
+  reload(): void;
   /** Resolves when all have ended by themselves; rejects when one of them failed to. */
   close(): Promise<void>;
 }
@@ -134,6 +136,10 @@ export async function startWorkforce(options: WorkforceOptions): Promise<Workfor
   phase = "running";
 
   return {
+    reload() {
+      // Who does not hear yet would die of it, and reads everything anew anyway.
+      for (const worker of those("here")) worker.process.kill("SIGHUP");
+    },
     async close() {
       phase = "closing";
       restarts.abort();
