@@ -1,6 +1,6 @@
 /** Where a caller's token stands: `token`, else `Authorization: Bearer`, else (upgrade only) the query. */
 
-const bearer = /^bearer +(\S+) *$/i;
+const bearer = /^bearer +([\x21-\x7e]+)$/i;
 
 /** An empty value is absent; the first that is present counts. */
 export function tokenFrom(
@@ -8,5 +8,22 @@ export function tokenFrom(
   authorization: string | null | undefined,
   query?: string | null | undefined,
 ): string | undefined {
-  return token?.trim() || bearer.exec(authorization?.trim() ?? "")?.[1] || query || undefined;
+  return trimmed(token) || bearer.exec(trimmed(authorization))?.[1] || query || undefined;
+}
+
+/**
+ * uWebSockets cuts these bytes off the ends of a header before anybody sees it, where `char` is signed; so that is what
+ * a header is on every port and machine. Within a token they make it another one.
+ */
+function trimmed(value: string | null | undefined): string {
+  if (!value) return "";
+  let start = 0;
+  let end = value.length;
+  while (start < end && !isVisibleAscii(value.charCodeAt(start))) start++;
+  while (start < end && !isVisibleAscii(value.charCodeAt(end - 1))) end--;
+  return value.slice(start, end);
+}
+
+function isVisibleAscii(code: number): boolean {
+  return code > 0x20 && code < 0x7f;
 }

@@ -60,11 +60,12 @@ function lazyAbort(): Pick<AbortController, "signal" | "abort"> {
   };
 }
 
-/** Of two tokens the first counts, as over REST. */
+/** Of two tokens the first counts, as over REST. Headers take no character beyond Latin-1, and no such one is of use to us. */
 function copyHeaders(req: HttpRequest): Headers {
   const header = new Headers();
   req.forEach((name, value) => {
-    if (!(name === "token" || name === "authorization") || !header.get(name)) header.append(name, value);
+    if ((name === "token" || name === "authorization") && (value === "" || header.has(name))) return;
+    header.append(name, value.replace(/[^\0-\xff]/g, "?"));
   });
   return header;
 }

@@ -3,13 +3,12 @@
  * first, and without a valid token only a few in each turn of the event loop, the connections in turns.
  */
 
-import type { IncomingHttpHeaders } from "node:http";
 import { tokenFrom } from "../rpc/credentials.js";
 import { FairQueue } from "./fair-queue.js";
+import { firstValue, type ReceivedHeaders } from "./first-value.js";
 import type { Connection } from "./service-connections.js";
 
-export interface ArrivingCall {
-  readonly headers: IncomingHttpHeaders;
+export interface ArrivingCall extends ReceivedHeaders {
   /** Nobody waits for an answer any more. */
   gone(): boolean;
   serve(authenticated: boolean): void;
@@ -45,8 +44,8 @@ export class Arrivals {
     if (this.#arrived.push([connection, call]) === 1) setImmediate(() => this.#flush());
   }
 
-  isAuthenticated({ token, authorization }: IncomingHttpHeaders): boolean {
-    const given = tokenFrom(Array.isArray(token) ? token.join() : token, authorization);
+  isAuthenticated(received: ReceivedHeaders): boolean {
+    const given = tokenFrom(firstValue(received, "token"), firstValue(received, "authorization"));
     return given !== undefined && this.#options.knows(given);
   }
 
@@ -55,7 +54,7 @@ export class Arrivals {
     this.#arrived = [];
     for (const [connection, call] of arrived) {
       if (call.gone()) continue;
-      if (!this.isAuthenticated(call.headers)) {
+      if (!this.isAuthenticated(call)) {
         this.#queue(connection, call);
         continue;
       }

@@ -11,6 +11,7 @@ import {
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import type { BodyHold } from "./body-budget.js";
+import { firstValue } from "./first-value.js";
 import { NodeBody } from "./node-body.js";
 
 export interface Exchange {
@@ -48,6 +49,10 @@ export function toUniversalRequest(
   for (const [name, value] of Object.entries(request.headers)) {
     if (name.startsWith(":") || value === undefined) continue;
     for (const one of Array.isArray(value) ? value : [value]) header.append(name, one);
+  }
+  for (const name of ["token", "authorization"] as const) {
+    const value = request.headers[name] === undefined ? undefined : firstValue(request, name);
+    if (value !== undefined) header.set(name, value);
   }
   return {
     httpVersion: request.httpVersion,

@@ -35,6 +35,7 @@ export function createHttp1(options: { limits: ServiceLimits; arrivals: Arrivals
     });
     arrivals.add(connection, {
       headers: request.headers,
+      rawHeaders: request.rawHeaders,
       gone: () => response.destroyed || socket.destroyed,
       serve: (authenticated) => serve(request, response, authenticated),
       refuse: () => socket.destroy(),

@@ -14,6 +14,7 @@ import {
 } from "node:http2";
 import type { Socket } from "node:net";
 import { Allowance } from "./allowance.js";
+import type { ReceivedHeaders } from "./first-value.js";
 import type { Arrivals } from "./service-arrivals.js";
 import type { Connection } from "./service-connections.js";
 import { callsMax, headerBytesMax, type ServiceLimits } from "./service-limits.js";
@@ -102,21 +103,25 @@ export function createHttp2({ limits, arrivals, serve, onResets }: Http2Options)
       sessions.set(connection, session);
       http2.on("error", () => http2.destroy());
       http2.once("close", () => sessions.delete(connection));
-      http2.on("stream", (stream, headers) => {
+      // The last one is there, only not typed.
+      type Arrived = [stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: number, rawHeaders?: string[]];
+      http2.on("stream", (...[stream, headers, , rawHeaders = []]: Arrived) => {
         connection.calls++;
         // Without a listener a reset would end the process.
         stream.on("error", () => {});
         stream.once("close", () => {
           connection.calls--;
           session.idleSince = performance.now();
-          if (!stream.aborted || http2.destroyed || arrivals.isAuthenticated(headers) || resets.take()) return;
+          if (!stream.aborted || http2.destroyed || arrivals.isAuthenticated({ headers, rawHeaders }) || resets.take())
+            return;
           http2.destroy(constants.NGHTTP2_ENHANCE_YOUR_CALM as unknown as Error);
           onResets(connection.address);
         });
         arrivals.add(connection, {
           headers,
+          rawHeaders,
           gone: () => stream.closed || stream.destroyed,
-          serve: (authenticated) => open(stream, headers, authenticated),
+          serve: (authenticated) => open(stream, { headers, rawHeaders }, authenticated),
           refuse: () => stream.close(constants.NGHTTP2_REFUSED_STREAM),
           whenClosed: (callback) => stream.once("close", callback),
         });
@@ -136,13 +141,14 @@ export function createHttp2({ limits, arrivals, serve, onResets }: Http2Options)
     },
   };
 
-  function open(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, authenticated: boolean): void {
+  function open(stream: ServerHttp2Stream, received: ReceivedHeaders, authenticated: boolean): void {
+    const { headers, rawHeaders } = received;
     const response = new Http2ServerResponse(stream);
     if (headers[":method"] === "CONNECT") {
       response.writeHead(405).end();
       return;
     }
     if (headers.expect === "100-continue") response.writeContinue();
-    serve(new Http2ServerRequest(stream, headers, {}, []), response, authenticated);
+    serve(new Http2ServerRequest(stream, headers, {}, rawHeaders), response, authenticated);
   }
 }

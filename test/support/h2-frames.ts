@@ -48,7 +48,7 @@ export function numbers(...values: number[]): Buffer {
 export function callHead(path: string, more: Record<string, string> = {}): Buffer {
   const target = { ":method": "POST", ":scheme": "http", ":path": path, ":authority": "gateway" };
   const fields = { ...target, "content-type": "application/grpc", ...more };
-  const text = (value: string) => Buffer.concat([Buffer.from([value.length]), Buffer.from(value)]);
+  const text = (value: string) => Buffer.concat([Buffer.from([value.length]), Buffer.from(value, "latin1")]);
   return Buffer.concat(Object.entries(fields).flatMap(([name, value]) => [Buffer.from([0]), text(name), text(value)]));
 }
 

@@ -1,0 +1,21 @@
+/** Of a header that stands more than once Node.js gives all values, or the first one though it is empty. */
+
+import type { IncomingHttpHeaders } from "node:http";
+
+export interface ReceivedHeaders {
+  readonly headers: IncomingHttpHeaders;
+  /** Names and values in turns, as sent. */
+  readonly rawHeaders: readonly string[];
+}
+
+/** The first value that is not empty, as the public port takes it. */
+export function firstValue(
+  { headers, rawHeaders }: ReceivedHeaders,
+  name: "token" | "authorization",
+): string | undefined {
+  const value = headers[name];
+  if (value === undefined || (typeof value === "string" && value !== "" && !value.includes(", "))) return value;
+  for (let at = 0; at < rawHeaders.length; at += 2)
+    if (rawHeaders[at]?.toLowerCase() === name && rawHeaders[at + 1]) return rawHeaders[at + 1];
+  return undefined;
+}
