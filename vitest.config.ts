@@ -12,6 +12,7 @@ const longest = [
   "main/workers-lifecycle",
   "store/embedded-postgres",
   "hub/backpressure",
+  "e2e/slow-readers",
   "reliability/ledger",
 ];
 

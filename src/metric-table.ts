@@ -43,7 +43,7 @@ export const metricTable = {
     name: "eventwire_socket_closes_total",
     type: "counter",
     labels: ["code"],
-    help: "WebSockets that the gateway closed, by close code; 4008 is a slow consumer.",
+    help: "WebSockets that the gateway closed, by close code; 4008 is a slow consumer, 1006 a peer that gave no sign of life.",
   },
   published: {
     name: "eventwire_events_published_total",

@@ -116,6 +116,9 @@ async function startPorts(
     baseUrl: publicUrl,
     mediaMaxBytes,
     pendingBytesMax: settings.socketPendingBytesMax,
+    idleSeconds: settings.idleTimeoutSeconds,
+    closeGraceMs: settings.closeGraceSeconds * 1000,
+    onClosed: (closed) => clientLog.info("socket closed by the service", { ...closed }),
   });
   directory.listen(hub);
   const status = createInstanceStatus({ store, logger });

@@ -199,7 +199,16 @@ export const settingTable = {
     kind: integer(8, 56),
     fallback: 48,
     unit: "seconds",
-    meaning: "Silence after which a socket counts as dead; pings go out in time, so a healthy one never gets there.",
+    meaning:
+      "Silence after which a socket counts as dead: no pong, no ping, no whole message. Pings go out in time, so a healthy one never gets there. A reader gets a second more for every 8 KiB that were sent to it ahead of the ping, up to five minutes in all.",
+  },
+  closeGraceSeconds: {
+    env: "CLOSE_GRACE_SECONDS",
+    kind: integer(1, 600),
+    fallback: 60,
+    unit: "seconds",
+    meaning:
+      "How long a socket whose kernel buffers are full may take nothing before it is cut: also one that is to be closed, whose client sees the close code (4008, 4001, 4004) when it reads on in that time. Five seconds when the node stops.",
   },
   drainSeconds: {
     env: "DRAIN_SECONDS",

@@ -35,6 +35,11 @@ export class Backlog {
     return this.#begun;
   }
 
+  /** Bytes that uWebSockets held behind the last write. */
+  get copied(): number {
+    return this.#copied;
+  }
+
   /** After a write that the kernel did not wholly take: `buffered` bytes of the chunk's end are copied in uWebSockets. */
   hold(chunk: Chunk, buffered: number): void {
     this.#inside = sizesWithin(chunk, buffered);
@@ -53,9 +58,17 @@ export class Backlog {
    * what uWebSockets holds now. False: the socket must go.
    */
   fits(buffered: number, bytesMax: number): boolean {
-    const place = this.#place ?? this.#log.end;
-    if (this.#log.end - place + countWithin(this.#inside, buffered) > waitingFramesMax) return false;
-    return this.#log.bytesFrom(place) - this.#begun + buffered <= bytesMax;
+    return this.frames(buffered) <= waitingFramesMax && this.bytes(buffered) <= bytesMax;
+  }
+
+  /** How many frames wait. */
+  frames(buffered: number): number {
+    return this.#log.end - (this.#place ?? this.#log.end) + countWithin(this.#inside, buffered);
+  }
+
+  /** How many bytes wait, of payload where they are parked. */
+  bytes(buffered: number): number {
+    return this.#log.bytesFrom(this.#place ?? this.#log.end) - this.#begun + buffered;
   }
 
   /** Once uWebSockets holds nothing: what one write may hand over; empty when nothing is parked any more. */

@@ -13,3 +13,11 @@ export const slowConsumer: Close = { code: 4008, reason: "slow consumer" };
 export const tokenRevoked: Close = { code: 4001, reason: "token revoked" };
 /** The instance is gone. */
 export const instanceDeleted: Close = { code: 4004, reason: "instance deleted" };
+/** The client sent a message that is larger than it may send. */
+export const messageTooBig: Close = { code: 1009, reason: "message too big" };
+
+/** What the log and the metrics call a cut. The peer hears nothing; its library says 1006 of itself. */
+export const withoutCloseFrame = 1006;
+export const peerGone: Close = { code: withoutCloseFrame, reason: "no sign of life" };
+/** It sends pings and does not read the pongs, which uWebSockets must keep. */
+export const pongsUnread: Close = { code: withoutCloseFrame, reason: "pongs are not read" };

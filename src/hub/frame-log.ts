@@ -26,6 +26,11 @@ export class FrameLog {
     return this.#start + this.#frames.length;
   }
 
+  /** KiB that were appended in all. */
+  get kibibytes(): number {
+    return Math.floor(this.#bytes / 1024);
+  }
+
   append(chunk: Chunk): void {
     for (const frame of chunk) {
       this.#frames.push(frame);

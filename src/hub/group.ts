@@ -32,11 +32,12 @@ export class Group {
   /** In no order: a removal moves the last one into the gap. */
   readonly subscribers: Subscriber[] = [];
   readonly accountId: string;
+  /** The instance's. This and the tail are set by `configure`, which the constructor calls. */
+  name!: string;
   readonly log = new FrameLog();
   readonly #options: GroupOptions;
   /** Of the last enabled configuration: a disable never widens what open sockets get. */
   #filter: Filter | undefined;
-  /** Set by `configure`, which the constructor calls. */
   #tail!: Buffer;
   #pending: Frame[] = [];
   /** Sockets that came while frames waited, and how many of those are not theirs. They join the topic behind them. */
@@ -56,6 +57,7 @@ export class Group {
 
   /** Takes effect for the next event. */
   configure({ instance, websocket }: Entry): void {
+    this.name = instance.name;
     this.#tail = frameTail(instance, this.#options.baseUrl);
     if (websocket?.enabled) this.#filter = compileFilter(websocket);
   }
@@ -79,6 +81,11 @@ export class Group {
       last.index = index;
     }
     return true;
+  }
+
+  /** Frames that are accepted and not given to any socket yet. */
+  get ahead(): number {
+    return this.#pending.length;
   }
 
   /** No frame waits. */

@@ -1,18 +1,29 @@
 /** This node's subscribers by instance: takes events from the bus, gives frames to sockets once per turn. */
 
-import type { Bus, Event, Subscription } from "../bus/bus.js";
+import type { Bus, Event } from "../bus/bus.js";
 import type { DirectoryListener, Entry } from "../directory/directory.js";
 import type { EventType } from "../domain/event-type.js";
 import type { Principal } from "../domain/instance.js";
-import { type Close, instanceDeleted, slowConsumer, tokenRevoked } from "./close.js";
+import { type Close, instanceDeleted, peerGone, pongsUnread, slowConsumer, tokenRevoked } from "./close.js";
+import { type ClosedSocket, Closings } from "./closings.js";
 import { Copies } from "./copies.js";
-import { Group, type GroupOptions } from "./group.js";
+import type { Group, GroupOptions } from "./group.js";
+import { Heartbeat } from "./heartbeat.js";
+import { Memberships, type Reservation } from "./memberships.js";
 import { pace, shuffle } from "./pace.js";
 import type { Socket } from "./socket.js";
 import { Subscriber } from "./subscriber.js";
 
-/** How long a blocked socket has to drain and read why it is closed, before it is cut. */
-export const closeGraceMs = 5_000;
+/** In ms: how long a blocked socket has by default until its close frame can be written; then it is cut. */
+const closeGraceMsDefault = 60_000;
+const idleSecondsDefault = 48;
+/** In ms: then its peer has so long to read up to the close frame. At 50 small frames a second 4 MB take 200 s. */
+const closeReadMs = 300_000;
+/** In ms: what both are when the node shuts down. */
+export const shutdownGraceMs = 5_000;
+
+/** Of pongs that a peer does not read. A broadcast that was not looked at yet is counted among them, 64 KiB. */
+const pongBytesMax = 256 * 1024;
 
 /** Plain numbers, read when metrics are scraped. */
 export interface HubStats {
@@ -40,35 +51,37 @@ export interface Hub extends DirectoryListener {
   remove(subscriber: Subscriber): void;
   /** For the socket's drain handler. */
   drained(subscriber: Subscriber): void;
+  /** For the socket's pong handler. */
+  ponged(subscriber: Subscriber): void;
+  /** For the socket's ping handler. */
+  pinged(subscriber: Subscriber): void;
+  /** For its handler of whole messages. */
+  heard(subscriber: Subscriber): void;
+  /** Closes one socket: with its close frame, once that can be read, or without. */
+  end(subscriber: Subscriber, close: Close): void;
   /**
    * Closes every socket: in random order, spread over at most `overMs` (see `pace`); those that are still open get
-   * their events, and one that is added meanwhile goes with the last. Resolves when all are gone, `closeGraceMs` after
+   * their events, and one that is added meanwhile goes with the last. Resolves when all are gone, `shutdownGraceMs` after
    * the last close at the latest.
    */
   close(close: Close, overMs: number): Promise<void>;
-}
-
-/** To be released when the socket is open, or will not be. */
-export interface Reservation {
-  /** Resolves when the next event, published on whatever node, would come; undefined when it would already. Never rejects. */
-  readonly inForce: Promise<void> | undefined;
-  release(): void;
-}
-
-interface Membership {
-  readonly group: Group;
-  readonly subscription: Subscription;
-  reservations: number;
 }
 
 export interface HubOptions extends GroupOptions {
   readonly bus: Bus;
   /** Of all sockets of the hub, and of no other. */
   readonly copies?: Copies;
+  /** How long a blocked socket has until its close frame can be written; then it is cut. 60 s by default. */
+  readonly closeGraceMs?: number;
+  /** Silence after which a peer counts as gone, in seconds; 48 by default. */
+  readonly idleSeconds?: number;
+  /** Hears of every socket that the hub has closed. */
+  readonly onClosed?: (closed: ClosedSocket) => void;
 }
 
 export function createHub({ bus, copies = new Copies(), ...options }: HubOptions): Hub {
-  const memberships = new Map<string, Membership>();
+  const { closeGraceMs = closeGraceMsDefault, idleSeconds = idleSecondsDefault, onClosed = () => {} } = options;
+  const memberships = new Memberships(bus, options, receive);
   const stats: HubStats = {
     sockets: 0,
     events: 0,
@@ -83,8 +96,13 @@ export function createHub({ bus, copies = new Copies(), ...options }: HubOptions
   /** What is to be closed behind the frames of this turn. */
   let endings: (() => void)[] = [];
   let scheduled = false;
-  /** Blocked sockets that are being closed. */
-  const closing = new Map<Subscriber, { close: Close; cut: NodeJS.Timeout }>();
+  const closings = new Closings(closeGraceMs, closeReadMs, onClosed);
+  const heartbeat = new Heartbeat({
+    idleSeconds,
+    blockedSeconds: closeGraceMs / 1000,
+    onGone: (subscriber) => closeSubscriber(subscriber, peerGone),
+    onDrained: drain,
+  });
   let onEmpty: (() => void) | undefined;
 
   function receive(group: Group, event: Event): void {
@@ -128,23 +146,25 @@ export function createHub({ bus, copies = new Copies(), ...options }: HubOptions
     schedule();
   }
 
+  function drain(subscriber: Subscriber): void {
+    subscriber.silence = 0;
+    drained.push(subscriber);
+    schedule();
+  }
+
   function resume(subscriber: Subscriber): void {
     if (!subscriber.open) return;
     subscriber.resume();
-    const ending = closing.get(subscriber);
-    if (ending !== undefined && !subscriber.blocked) subscriber.end(ending.close);
+    closings.proceed(subscriber);
   }
 
-  /** From here on the socket gets nothing but the close frame, and if it does not drain in time not even that. */
+  /** From here on the socket gets nothing but the close frame. Nothing when it is closed already. */
   function closeSubscriber(subscriber: Subscriber, close: Close): void {
-    if (!leave(subscriber)) return;
+    const { instanceId } = subscriber;
+    const group = memberships.group(instanceId);
+    if (group === undefined || !memberships.leave(subscriber)) return;
     stats.closes.set(close.code, (stats.closes.get(close.code) ?? 0) + 1);
-    if (subscriber.blocked) {
-      subscriber.drop();
-      closing.set(subscriber, { close, cut: setTimeout(() => subscriber.cut(), closeGraceMs) });
-    } else {
-      subscriber.end(close);
-    }
+    closings.start(subscriber, close, { instanceId, instance: group.name, ...subscriber.describe() });
   }
 
   function closeSlow(subscriber: Subscriber): void {
@@ -152,12 +172,8 @@ export function createHub({ bus, copies = new Copies(), ...options }: HubOptions
   }
 
   function closeGroup(instanceId: string, close: Close, whom: (subscriber: Subscriber) => boolean): void {
-    const subscribers = memberships.get(instanceId)?.group.subscribers ?? [];
+    const subscribers = memberships.group(instanceId)?.subscribers ?? [];
     for (const subscriber of subscribers.filter(whom)) closeSubscriber(subscriber, close);
-  }
-
-  function everyone(): Subscriber[] {
-    return [...memberships.values()].flatMap(({ group }) => group.subscribers);
   }
 
   function closeAll(subscribers: readonly Subscriber[], close: Close): void {
@@ -166,73 +182,56 @@ export function createHub({ bus, copies = new Copies(), ...options }: HubOptions
     });
   }
 
-  /** False: it had left already. */
-  function leave(subscriber: Subscriber): boolean {
-    const membership = memberships.get(subscriber.instanceId);
-    if (membership === undefined || !membership.group.remove(subscriber)) return false;
-    endIfUnused(subscriber.instanceId, membership);
-    return true;
-  }
-
-  function membershipOf(entry: Entry): Membership {
-    const known = memberships.get(entry.instance.id);
-    if (known !== undefined) return known;
-    const group = new Group(entry, options);
-    const subscription = bus.subscribe(entry.instance.id, (event) => receive(group, event));
-    const membership = { group, subscription, reservations: 0 };
-    memberships.set(entry.instance.id, membership);
-    return membership;
-  }
-
-  function endIfUnused(instanceId: string, { group, subscription, reservations }: Membership): void {
-    if (group.subscribers.length > 0 || reservations > 0) return;
-    subscription.stop();
-    memberships.delete(instanceId);
-  }
-
   return {
     stats,
 
-    reserve(entry) {
-      const membership = membershipOf(entry);
-      membership.reservations++;
-      return {
-        inForce: membership.subscription.inForce,
-        release() {
-          membership.reservations--;
-          endIfUnused(entry.instance.id, membership);
-        },
-      };
-    },
+    reserve: (entry) => memberships.reserve(entry),
 
     add(socket, entry, principal) {
       const instanceId = entry.instance.id;
-      const { group } = membershipOf(entry);
-      const subscriber = new Subscriber(socket, copies, group.log, instanceId, principal);
+      const group = memberships.groupOf(entry);
+      const subscriber = new Subscriber(socket, copies, group.log, instanceId, principal, group.ahead);
       group.add(subscriber);
+      heartbeat.add(subscriber);
       copies.limitFor(++stats.sockets);
       return subscriber;
     },
 
-    takers: (instanceId, type) => memberships.get(instanceId)?.group.takers(type) ?? 0,
+    takers: (instanceId, type) => memberships.group(instanceId)?.takers(type) ?? 0,
 
     remove(subscriber) {
       if (!subscriber.open) return;
       subscriber.gone();
-      leave(subscriber);
-      clearTimeout(closing.get(subscriber)?.cut);
-      closing.delete(subscriber);
+      memberships.leave(subscriber);
+      heartbeat.remove(subscriber);
+      closings.gone(subscriber);
       copies.limitFor(--stats.sockets);
       if (stats.sockets === 0) onEmpty?.();
     },
 
-    drained(subscriber) {
-      drained.push(subscriber);
-      schedule();
+    drained: drain,
+
+    ponged(subscriber) {
+      subscriber.silence = 0;
+      subscriber.answered();
+      closings.proceed(subscriber);
     },
 
+    pinged(subscriber) {
+      subscriber.silence = 0;
+      if (subscriber.unasked <= pongBytesMax) return;
+      closeSubscriber(subscriber, pongsUnread);
+      closings.giveUp(subscriber);
+    },
+
+    heard(subscriber) {
+      subscriber.silence = 0;
+    },
+
+    end: closeSubscriber,
+
     instanceChanged(entry) {
-      memberships.get(entry.instance.id)?.group.configure(entry);
+      memberships.group(entry.instance.id)?.configure(entry);
     },
 
     instanceDeleted(instanceId) {
@@ -241,23 +240,21 @@ export function createHub({ bus, copies = new Copies(), ...options }: HubOptions
 
     principalRevoked(principal) {
       atEndOfTurn(() => {
-        const ids =
-          principal.kind === "instance"
-            ? [principal.id]
-            : [...memberships].filter(([, { group }]) => group.accountId === principal.accountId).map(([id]) => id);
+        const ids = principal.kind === "instance" ? [principal.id] : memberships.ofAccount(principal.accountId);
         for (const id of ids) closeGroup(id, tokenRevoked, (subscriber) => subscriber.principal === principal);
       });
     },
 
     async close(close, overMs) {
-      const leaving = shuffle(everyone());
+      const leaving = shuffle(memberships.everyone());
       let closed = 0;
       for await (const due of pace(leaving.length, overMs)) {
         if (stats.sockets === 0) return;
         closeAll(leaving.slice(closed, due), close);
         closed = due;
       }
-      closeAll(everyone(), close);
+      closeAll(memberships.everyone(), close);
+      atEndOfTurn(() => closings.hurry(shutdownGraceMs));
       if (stats.sockets === 0) return;
       await new Promise<void>((resolve) => {
         onEmpty = resolve;

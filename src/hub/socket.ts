@@ -10,8 +10,10 @@ export interface Socket {
   sendFirstFragment(fragment: Uint8Array, isBinary: boolean): number;
   sendFragment(fragment: Uint8Array): number;
   sendLastFragment(fragment: Uint8Array): number;
-  /** Runs `write` and hands what it sent to the kernel at once. */
+  /** Runs `write` and hands what it sent to the kernel at once, behind what waits; also when it sent nothing. */
   cork(write: () => void): unknown;
+  /** Sends an empty ping behind everything that was sent before. */
+  ping(): unknown;
   /** Bytes that wait in user space. */
   getBufferedAmount(): number;
   /** From now on the socket also gets what is broadcast on the topic; see `Broadcast`. */

@@ -17,21 +17,34 @@ export class Subscriber {
   readonly instanceId: string;
   /** Its place in the group's list; -1 once it is out of it. */
   index = -1;
+  /** Its place in the heartbeat's list; -1 once it is out of it. */
+  beat = -1;
+  /** Visits of the heartbeat since the last sign of life. */
+  silence = 0;
   readonly #socket: Socket;
   /** Shared by all. */
   readonly #copies: Copies;
   /** Its group's. */
   readonly #log: FrameLog;
+  /** Frames that its group had been given before it came, and when that was. */
+  readonly #joinedAt: number;
+  readonly #openedAt = now();
+  /** In KiB of what its group was given: up to where a ping was answered, and where one stands that is not. */
+  #confirmed: number;
+  #asked: number | undefined;
   #open = true;
   /** Set once its group broadcasts. */
   #topic: string | undefined;
   /** Present while the socket is blocked. */
   #backlog: Backlog | undefined;
 
-  constructor(socket: Socket, copies: Copies, log: FrameLog, instanceId: string, principal: Principal) {
+  /** `ahead`: frames that its group will be given but were accepted before it came. */
+  constructor(socket: Socket, copies: Copies, log: FrameLog, instanceId: string, principal: Principal, ahead: number) {
     this.#socket = socket;
     this.#copies = copies;
     this.#log = log;
+    this.#joinedAt = log.end + ahead;
+    this.#confirmed = log.kibibytes;
     this.instanceId = instanceId;
     this.principal = principal;
   }
@@ -43,6 +56,56 @@ export class Subscriber {
 
   get blocked(): boolean {
     return this.#backlog !== undefined;
+  }
+
+  /** KiB that its group was given so far, itself or not. */
+  get position(): number {
+    return this.#log.kibibytes;
+  }
+
+  /** Of these, what its peer is known to have read: a ping behind it was answered. */
+  get confirmed(): number {
+    return this.#confirmed;
+  }
+
+  /** Asks the peer for a sign of life, behind everything that was handed over. Nothing when it was asked already. */
+  ping(): void {
+    if (this.#asked !== undefined) return;
+    this.#asked = this.#log.kibibytes;
+    this.#socket.ping();
+  }
+
+  answered(): void {
+    this.#confirmed = this.#asked ?? this.#confirmed;
+    this.#asked = undefined;
+  }
+
+  /**
+   * Offers the kernel once more what it refused. Answers how many bytes it has still not taken; undefined when it took
+   * nothing.
+   */
+  nudge(): number | undefined {
+    const before = this.#socket.getBufferedAmount();
+    this.#socket.cork(nothing);
+    const left = this.#socket.getBufferedAmount();
+    return left === 0 || left < before ? left : undefined;
+  }
+
+  /** Bytes that uWebSockets holds beside frames: pongs. */
+  get unasked(): number {
+    return this.#socket.getBufferedAmount() - (this.#backlog?.copied ?? 0);
+  }
+
+  /** What is told of it when it is closed, as long as nothing is dropped. */
+  describe() {
+    const buffered = this.#socket.getBufferedAmount();
+    const waitingFrames = this.#backlog?.frames(buffered) ?? 0;
+    return {
+      openSeconds: now() - this.#openedAt,
+      framesDelivered: Math.max(0, this.#log.end - this.#joinedAt - waitingFrames),
+      waitingFrames,
+      waitingBytes: this.#backlog?.bytes(buffered) ?? buffered,
+    };
   }
 
   /** Takes part in the broadcasts of its group, unless it is blocked; then as soon as it is not any more. */
@@ -179,3 +242,10 @@ function writeCorked(): void {
   const { socket, chunk } = corked;
   for (const frame of chunk) socket?.send(frame, false);
 }
+
+/** In whole seconds, since a small number costs a socket no memory of its own. */
+function now(): number {
+  return Math.floor(performance.now() / 1000);
+}
+
+function nothing(): void {}

@@ -36,7 +36,6 @@ export interface PublicPortOptions {
   readonly publicUrl: string;
   readonly allowedOrigins: readonly string[];
   readonly publishMaxBytes: number;
-  readonly idleTimeoutSeconds: number;
   /** Hears what became of each upgrade: `accepted`, `aborted`, or the reason of the refusal. */
   readonly onUpgrade: (outcome: string) => void;
   /** Hears more of each refused one. */

@@ -4,6 +4,7 @@ import { Bucket } from "../../gen/eventwire/v1/policy_pb.js";
 import type { Directory, Entry } from "../directory/directory.js";
 import { AppError, type Reason } from "../domain/errors.js";
 import type { Principal } from "../domain/instance.js";
+import { messageTooBig } from "../hub/close.js";
 import type { Hub } from "../hub/hub.js";
 import type { Subscriber } from "../hub/subscriber.js";
 import type { Api } from "../rpc/api.js";
@@ -21,15 +22,17 @@ const messageMaxBytes = 4096;
 
 /**
  * uWebSockets cuts a socket whose message passes its own limit and says nothing, so that limit is higher: up to here the
- * client is told, beyond it is cut (it sees 1006).
+ * client is told, beyond it is cut (it sees 1006). It keeps what has come of an unfinished message, so not much higher.
  */
-const payloadMaxBytes = 1024 * 1024;
+const payloadMaxBytes = 64 * 1024;
+
+/** In seconds, the most that it takes. Bytes of an unfinished message feed it, so the hub finds the dead by its own pings. */
+const idleTimeoutMax = 960;
 
 export interface UpgradeOptions {
   readonly api: Api;
   readonly directory: Directory;
   readonly hub: Hub;
-  readonly idleTimeoutSeconds: number;
   /** Hears what became of each request: `accepted`, `aborted`, or the reason of the refusal. */
   readonly onUpgrade: (outcome: string) => void;
   readonly onUpgradeRefused: (refusal: UpgradeRefusal) => void;
@@ -81,8 +84,8 @@ export function mountUpgrade(app: TemplatedApp, pattern: string, options: Upgrad
     maxBackpressure: 0,
     closeOnBackpressureLimit: false,
     compression: 0,
-    idleTimeout: options.idleTimeoutSeconds,
-    sendPingsAutomatically: true,
+    idleTimeout: idleTimeoutMax,
+    sendPingsAutomatically: false,
 
     upgrade: exchanging(context, observed),
 
@@ -96,7 +99,20 @@ export function mountUpgrade(app: TemplatedApp, pattern: string, options: Upgrad
     },
 
     message(ws, message) {
-      if (message.byteLength > messageMaxBytes) ws.end(1009, "message too big");
+      const { subscriber } = ws.getUserData();
+      if (subscriber === undefined) return;
+      hub.heard(subscriber);
+      if (message.byteLength > messageMaxBytes) hub.end(subscriber, messageTooBig);
+    },
+
+    ping(ws) {
+      const { subscriber } = ws.getUserData();
+      if (subscriber !== undefined) hub.pinged(subscriber);
+    },
+
+    pong(ws) {
+      const { subscriber } = ws.getUserData();
+      if (subscriber !== undefined) hub.ponged(subscriber);
     },
 
     drain(ws) {

@@ -6,8 +6,9 @@ import type { Entry } from "../../src/directory/directory.js";
 import type { EventType } from "../../src/domain/event-type.js";
 import type { Principal } from "../../src/domain/instance.js";
 import type { Websocket } from "../../src/domain/websocket.js";
+import type { ClosedSocket } from "../../src/hub/closings.js";
 import { Copies } from "../../src/hub/copies.js";
-import { createHub } from "../../src/hub/hub.js";
+import { createHub, type HubOptions } from "../../src/hub/hub.js";
 import { FakeSocket, FakeTopics } from "./fake-socket.js";
 import { padding } from "./padding.js";
 
@@ -18,7 +19,9 @@ export function entry(id: string, websocket: Websocket = all): Entry {
   return { instance: { id, accountId: "a", name: id, token: "ti_x" }, websocket };
 }
 
-export function fakeHub({ pendingBytesMax = 64 * 1024 * 1024, copies = new Copies() } = {}) {
+export function fakeHub(options: Partial<HubOptions> = {}) {
+  const { copies = new Copies() } = options;
+  const closed: ClosedSocket[] = [];
   const bus = createMemoryBus();
   const topics = new FakeTopics();
   const hub = createHub({
@@ -26,13 +29,16 @@ export function fakeHub({ pendingBytesMax = 64 * 1024 * 1024, copies = new Copie
     broadcast: topics.broadcast,
     baseUrl: "http://x",
     mediaMaxBytes: 1_000,
-    pendingBytesMax,
+    pendingBytesMax: 64 * 1024 * 1024,
+    onClosed: (socket) => closed.push(socket),
+    ...options,
     copies,
   });
   const open = (room?: number, at = entry("1"), who = principal) => {
     const socket = new FakeSocket(topics, room);
     const subscriber = hub.add(socket, at, who);
     socket.onDrain = () => hub.drained(subscriber);
+    socket.onPong = () => hub.ponged(subscriber);
     socket.onClose = () => hub.remove(subscriber);
     return socket;
   };
@@ -49,7 +55,7 @@ export function fakeHub({ pendingBytesMax = 64 * 1024 * 1024, copies = new Copie
       if (pad !== padding(n, pad.length).toString()) throw new Error(`event ${n} did not arrive as it was`);
       return n;
     });
-  return { bus, hub, copies, open, publish, numbers };
+  return { bus, hub, copies, closed, open, publish, numbers };
 }
 
 /** Frames behind a broadcast wait for the turns after it: enough of them for whatever a test publishes at once. */

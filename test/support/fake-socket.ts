@@ -28,15 +28,18 @@ export class FakeSocket implements Socket {
   readonly received: string[] = [];
   ended: { code: number; reason: string } | undefined;
   wasCut = false;
+  pings = 0;
   /** Messages that were begun as fragments. */
   fragmented = 0;
   /** For the transport's two handlers. */
   onDrain = (): void => {};
+  /** The peer has read a ping and answers. */
+  onPong = (): void => {};
   onClose = (): void => {};
   /** Bytes that the kernel still takes. */
   #room: number;
   /** Frames and fragments that wait in user space, each with its bytes that are not taken yet. */
-  #buffer: { payload: Buffer; last: boolean; left: number }[] = [];
+  #buffer: { payload: Buffer; last: boolean; left: number; ping?: true }[] = [];
   /** A fragmented message was begun and not ended. */
   #unfinished = false;
   /** What the kernel has taken of it. */
@@ -107,6 +110,13 @@ export class FakeSocket implements Socket {
     return this.#buffer.length === 0 ? 1 : 0;
   }
 
+  ping(): void {
+    this.pings++;
+    this.#writeQueue();
+    this.#buffer.push({ payload: Buffer.alloc(0), last: true, left: 2, ping: true });
+    this.#write();
+  }
+
   cork(write: () => void): void {
     this.#corked = true;
     write();
@@ -131,6 +141,11 @@ export class FakeSocket implements Socket {
     this.onClose();
   }
 
+  /** The reader takes `bytes`, and the kernel does not say so yet. */
+  makeRoom(bytes: number): void {
+    this.#room += bytes;
+  }
+
   /** The reader takes `bytes`; whoever waits for room hears of it. */
   drain(bytes: number): void {
     this.#room += bytes;
@@ -146,6 +161,10 @@ export class FakeSocket implements Socket {
       first.left -= taken;
       if (first.left > 0) return;
       this.#buffer.shift();
+      if (first.ping) {
+        setImmediate(() => this.onPong());
+        continue;
+      }
       this.#fragments.push(first.payload);
       if (first.last) this.received.push(Buffer.concat(this.#fragments.splice(0)).toString());
     }

@@ -40,7 +40,8 @@ export async function realHub(cleanups: (() => void)[], copies = new Copies()) {
   const sockets = new Set<WebSocket<SocketData>>();
   app.ws<SocketData>("/*", {
     maxBackpressure: 0,
-    idleTimeout: 60,
+    idleTimeout: 960,
+    sendPingsAutomatically: false,
     upgrade: (res, req, context) => {
       const [key, protocol, extensions] = ["sec-websocket-key", "sec-websocket-protocol", "sec-websocket-extensions"];
       res.upgrade(
@@ -58,6 +59,7 @@ export async function realHub(cleanups: (() => void)[], copies = new Copies()) {
       sockets.add(ws);
     },
     drain: (ws) => hub.drained(ws.getUserData().subscriber as Subscriber),
+    pong: (ws) => hub.ponged(ws.getUserData().subscriber as Subscriber),
     close: (ws) => {
       sockets.delete(ws);
       hub.remove(ws.getUserData().subscriber as Subscriber);
