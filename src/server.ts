@@ -9,6 +9,7 @@ import { createMemoryDirectory } from "./directory/memory-directory.js";
 import { shuttingDown } from "./hub/close.js";
 import { createHub } from "./hub/hub.js";
 import { localUrl } from "./local-url.js";
+import { logCalls, logOwners } from "./log-changes.js";
 import { createMetrics, mergeReports } from "./metrics.js";
 import { observeApi } from "./observe-api.js";
 import { openBus } from "./open-bus.js";
@@ -121,6 +122,8 @@ async function startPorts(
     onClosed: (closed) => clientLog.info("socket closed by the service", { ...closed }),
   });
   directory.listen(hub);
+  // Of several workers only the first says what all of them hear.
+  if (parent === undefined || parent.slot === 1) directory.watchOwners(logOwners(clientLog));
   const status = createInstanceStatus({ store, logger });
   const publishing = createPublishing({
     directory,
@@ -139,7 +142,10 @@ async function startPorts(
   parent?.answerCounts(metrics.report);
 
   const limiter = chooseRateLimiter(settings, rateCounters, parent);
-  const api = observeApi(createApi({ directory, websockets, instances, publishing, health, limiter, logger }), metrics);
+  const api = observeApi(
+    createApi({ directory, websockets, instances, publishing, health, limiter, onChange: logCalls(clientLog), logger }),
+    metrics,
+  );
   const shutdown = new AbortController();
   const bodies = createBodyBudget(settings);
   const calls = { api, publishMaxBytes, shutdown: shutdown.signal, logger };

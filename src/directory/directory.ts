@@ -20,6 +20,17 @@ export interface DirectoryListener {
   principalRevoked(principal: Principal): void;
 }
 
+/**
+ * What an operator wants to know of accounts and tokens. Called once per change, but not for what the first complete read
+ * of the database finds.
+ */
+export interface OwnerListener {
+  accountCreated(id: string): void;
+  accountRevoked(id: string): void;
+  /** An account or an instance has another token; the old one may be accepted for a while. */
+  tokenRotated(owner: Pick<Principal, "kind" | "id">): void;
+}
+
 export interface Directory {
   /** False until the first complete read of the database. */
   readonly ready: boolean;
@@ -31,4 +42,6 @@ export interface Directory {
   /** The instance that a TokenInstance speaks for (`Principal.id`). */
   instanceById(id: string): Entry | undefined;
   listen(listener: DirectoryListener): void;
+  /** Replaces the one before. */
+  watchOwners(listener: OwnerListener): void;
 }

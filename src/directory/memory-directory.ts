@@ -2,7 +2,7 @@
 
 import type { Logger } from "pino";
 import type { Websocket } from "../domain/websocket.js";
-import type { DirectoryListener } from "./directory.js";
+import type { DirectoryListener, OwnerListener } from "./directory.js";
 import { InstanceRows } from "./instance-rows.js";
 import { AccountNode, InstanceEntry } from "./owners.js";
 import { PartedMap } from "./parted-map.js";
@@ -23,6 +23,7 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): Replica {
     (principal) => tell((listener) => listener.principalRevoked(principal)),
   );
   const listeners: DirectoryListener[] = [];
+  let ownerListener: OwnerListener | undefined;
   const queue = createReadQueue();
   let open: OpenToken = () => "";
   const unreadable = new Set<string>();
@@ -40,6 +41,9 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): Replica {
       }
     }
   }
+
+  /** What the first reading finds is no news. */
+  const owners = (): OwnerListener | undefined => (ready ? ownerListener : undefined);
 
   /** Of an account that has not ended. */
   function entryOf(row: number): InstanceEntry | undefined {
@@ -80,7 +84,8 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): Replica {
       accounts.set(id, account);
       numbered.set(account.number, account);
       tokens.add(account, retiring);
-    } else tokens.update(account, hash, retiring);
+      owners()?.accountCreated(id);
+    } else if (tokens.update(account, hash, retiring)) owners()?.tokenRotated(account);
     account.seen = reading;
   }
 
@@ -89,6 +94,7 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): Replica {
     accounts.delete(account.id);
     account.ended = true;
     tokens.remove(account, true);
+    owners()?.accountRevoked(account.id);
   }
 
   function applyInstance(record: InstanceRecord): void {
@@ -122,6 +128,7 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): Replica {
       account.used.set(record.name, entry);
     }
     const rotated = tokens.update(entry, hash, record.retiring);
+    if (rotated) owners()?.tokenRotated(entry);
     if ((renamed || rotated || configured) && readable(entry) !== undefined) {
       tell((listener) => listener.instanceChanged(entry));
     }
@@ -189,6 +196,9 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): Replica {
     },
     instanceById: (id) => readable(used.get(id) ?? entryOf(rows.findId(id))),
     listen: (listener) => void listeners.push(listener),
+    watchOwners(listener) {
+      ownerListener = listener;
+    },
 
     reload: (reader) =>
       queue.add("", async () => {

@@ -13,6 +13,7 @@ import type { Websockets } from "../service/websockets.js";
 import { createAddressedInstances } from "./addressed-instance.js";
 import { createAdmission } from "./admission.js";
 import type { Admission, Api } from "./api.js";
+import type { OnChange } from "./control-change.js";
 import { createEventMethods } from "./event-methods.js";
 import { createEventStream } from "./event-stream.js";
 import { describeCause } from "./failure-log.js";
@@ -34,6 +35,7 @@ export interface ApiOptions {
   readonly publishing: Publishing;
   readonly health: Health;
   readonly limiter: RateLimiter;
+  readonly onChange: OnChange;
   readonly logger: Logger;
 }
 

@@ -22,6 +22,7 @@ import { AppError } from "../domain/errors.js";
 import { disabledWebsocket, type Websocket, websocketToSave } from "../domain/websocket.js";
 import type { Instances } from "../service/instances.js";
 import type { InstanceListing } from "../store/store.js";
+import { doneBy, type OnChange } from "./control-change.js";
 import { describeCause } from "./failure-log.js";
 import { LongAnswer } from "./long-answer.js";
 import { callerMethod, instanceMethod, type Method } from "./method.js";
@@ -31,9 +32,10 @@ import { toWebsocket, toWebsocketMessage } from "./websocket-methods.js";
 export function createInstanceMethods(options: {
   instances: Instances;
   validation: Validation;
+  onChange: OnChange;
   logger: Logger;
 }): Method[] {
-  const { instances, validation, logger } = options;
+  const { instances, validation, onChange, logger } = options;
 
   /** A block that breaks the rules is a disabled channel: creation must not fail over it. */
   function readBlock(request: CreateInstanceRequest): { websocket: Websocket; failure?: unknown } | undefined {
@@ -65,13 +67,13 @@ export function createInstanceMethods(options: {
           "inline websocket configuration refused or not saved: the channel stays disabled",
         );
       }
+      const websocket = block && (failure === undefined ? websocketToSave(block.websocket) : disabledWebsocket);
+      onChange({ what: "instance created", instanceId: id, instance: name, websocket, ...doneBy(principal) });
       return {
         success: true,
         message: "Instance created",
         instance: { id, name, token, status: "disconnected" },
-        ...(block && {
-          websocket: toWebsocketMessage(failure === undefined ? websocketToSave(block.websocket) : disabledWebsocket),
-        }),
+        ...(websocket && { websocket: toWebsocketMessage(websocket) }),
         data: { token },
       };
     }),
@@ -89,8 +91,9 @@ export function createInstanceMethods(options: {
       return new LongAnswer(create(ListInstancesResponseSchema, begin), "instances", listedSlices(rest), tooLong());
     }),
 
-    instanceMethod(InstanceService.method.deleteInstance, async (_, instance) => {
-      await instances.delete(instance.id);
+    instanceMethod(InstanceService.method.deleteInstance, async (_, { id, name }, principal) => {
+      await instances.delete(id);
+      onChange({ what: "instance deleted", instanceId: id, instance: name, ...doneBy(principal) });
       return { success: true, message: "Instance deleted", instance: { status: "deleted" } };
     }),
   ];

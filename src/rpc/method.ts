@@ -44,9 +44,9 @@ export function callerMethod<I extends DescMessage, O extends DescMessage>(
 
 export function instanceMethod<I extends DescMessage, O extends DescMessage>(
   desc: DescMethodUnary<I, O>,
-  run: (request: MessageShape<I>, instance: Instance) => Made<O>,
+  run: (request: MessageShape<I>, instance: Instance, principal: Principal) => Made<O>,
 ): Method {
-  return method(desc, (request, { instance }) => run(request, known(instance)));
+  return method(desc, (request, { instance, principal }) => run(request, known(instance), known(principal)));
 }
 
 export function entryMethod<I extends DescMessage, O extends DescMessage>(

@@ -8,15 +8,21 @@ import {
 } from "../../gen/eventwire/v1/websocket_service_pb.js";
 import type { Websocket } from "../domain/websocket.js";
 import type { Websockets } from "../service/websockets.js";
+import { doneBy, type OnChange } from "./control-change.js";
 import { instanceMethod, type Method } from "./method.js";
 
-export function createWebsocketMethods({ websockets }: { websockets: Websockets }): Method[] {
+export function createWebsocketMethods(options: { websockets: Websockets; onChange: OnChange }): Method[] {
+  const { websockets, onChange } = options;
   return [
-    instanceMethod(WebsocketService.method.setWebsocket, async (request, instance) => ({
-      success: true,
-      message: "WebSocket configured successfully",
-      websocket: toWebsocketMessage(await websockets.set(instance.id, toWebsocket(request))),
-    })),
+    instanceMethod(WebsocketService.method.setWebsocket, async (request, { id, name }, principal) => {
+      const websocket = await websockets.set(id, toWebsocket(request));
+      onChange({ what: "channel configured", instanceId: id, instance: name, websocket, ...doneBy(principal) });
+      return {
+        success: true,
+        message: "WebSocket configured successfully",
+        websocket: toWebsocketMessage(websocket),
+      };
+    }),
 
     instanceMethod(WebsocketService.method.getWebsocket, async (_, instance) => ({
       success: true,

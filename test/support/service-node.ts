@@ -80,6 +80,7 @@ export async function startServiceNode(options: ServiceNodeOptions = {}): Promis
   const draining = new AbortController();
   const health = createHealth({ store, directory, draining: draining.signal });
   const api = createApi({
+    onChange: () => {},
     directory,
     websockets: createWebsockets({ store }),
     instances: createInstances({ store, status, tokenLengthMin: 8 }),

@@ -1,0 +1,26 @@
+/** The operator's log of what changes for good: configurations, instances, tokens and accounts, and by whom. */
+
+import type { BoundedLog } from "./bounded-log.js";
+import type { OwnerListener } from "./directory/directory.js";
+import type { OnChange } from "./rpc/control-change.js";
+
+/** What a call changed is logged by the node that served it. */
+export function logCalls(log: BoundedLog): OnChange {
+  return ({ what, ...fields }) => log.info(what, { ...fields });
+}
+
+/**
+ * No call changes these: every node logs them, once, when it hears of them. A node that starts may make the default
+ * account, or give it the ACCOUNT_TOKEN.
+ */
+export function logOwners(log: BoundedLog): OwnerListener {
+  const account = { by: "command line, or the start of a node" };
+  return {
+    accountCreated: (accountId) => log.info("account created", { accountId, ...account }),
+    accountRevoked: (accountId) => log.info("account revoked", { accountId, by: "command line" }),
+    tokenRotated({ kind, id }) {
+      if (kind === "account") log.info("token of an account rotated", { accountId: id, ...account });
+      else log.info("token of an instance rotated", { instanceId: id, by: "command line" });
+    },
+  };
+}
