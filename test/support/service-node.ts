@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Logger, pino } from "pino";
-import type { Bus, Event } from "../../src/bus/bus.js";
+import type { Bus, Event, Subscription } from "../../src/bus/bus.js";
 import { createMemoryBus } from "../../src/bus/memory-bus.js";
 import type { Directory } from "../../src/directory/directory.js";
 import { createMemoryDirectory } from "../../src/directory/memory-directory.js";
@@ -39,7 +39,7 @@ export interface ServiceNode {
   readonly draining: AbortController;
   /** Every line of the log, as JSON. */
   readonly log: Record<string, unknown>[];
-  /** Events that reached the bus for an instance from now on. */
+  /** Events that reach the bus for an instance from now on. Another call for the instance ends the one before. */
   eventsOf(instanceId: string): Event[];
   close(): Promise<void>;
 }
@@ -75,6 +75,7 @@ export async function startServiceNode(options: ServiceNodeOptions = {}): Promis
   const { store } = opened;
 
   const bus = createMemoryBus();
+  const subscriptions = new Map<string, Subscription>();
   const status = createInstanceStatus({ store, logger });
   const publishMaxBytes = options.publishMaxBytes ?? 16 * 2 ** 20;
   const draining = new AbortController();
@@ -120,7 +121,9 @@ export async function startServiceNode(options: ServiceNodeOptions = {}): Promis
     log,
     eventsOf(instanceId) {
       const events: Event[] = [];
-      bus.subscribe(instanceId, (event) => void events.push({ ...event, data: Buffer.from(event.data) }));
+      subscriptions.get(instanceId)?.stop();
+      const take = (event: Event) => void events.push({ ...event, data: Buffer.from(event.data) });
+      subscriptions.set(instanceId, bus.subscribe(instanceId, take));
       return events;
     },
     async close() {
