@@ -99,5 +99,8 @@ export async function startServerProgram(env: Record<string, string>, atEnd?: At
   const program = startProgram([], { PORT: "0", GRPC_PORT: "0", HOST: "127.0.0.1", ...env }, atEnd);
   await program.printed("Eventwire listens on");
   const [, url = "", grpcUrl = ""] = /listens on (\S+) \(public\) and (\S+) /.exec(program.stdout) ?? [];
+  // A busy machine may read the directory later than the server waits for it before it listens.
+  const isStarting = async () => (await (await fetch(`${url}/health`)).text()).includes(`"db":"starting"`);
+  while (url.startsWith("http:") && (await isStarting().catch(() => false)));
   return Object.defineProperties(program, { url: { value: url }, grpcUrl: { value: grpcUrl } }) as RunningServer;
 }
