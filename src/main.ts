@@ -1,53 +1,8 @@
 #!/usr/bin/env node
-/** The command line: starts the server and stops it on a signal, or looks after accounts and instances. */
+/** The program: looks whether it can run here, and only then loads the rest, whose many files may be more than it may open. */
 
+import "./file-limit.js";
 import "./runtime-check.js";
-import { readFileSync } from "node:fs";
-import { Command } from "commander";
-import { addAccountCommands } from "./cli/account-commands.js";
-import type { CommandLine } from "./cli/command.js";
-import { addInstanceCommands } from "./cli/instance-commands.js";
-import { addKeyCommands } from "./cli/key-commands.js";
-import { createLogger } from "./log.js";
-import { serve } from "./serve.js";
-import { readSettings } from "./settings.js";
-import { rotateEncryptionKey } from "./store/key-rotation.js";
-import { openCommandStore } from "./store/open-store.js";
 
-function readOptions() {
-  const settings = readSettings(process.env);
-  const logger = createLogger({ level: settings.logLevel, readable: process.stderr.isTTY === true });
-  return { ...settings, logger };
-}
-
-const line: CommandLine = {
-  open: async () => openCommandStore(readOptions()),
-  print: (text) => void process.stdout.write(`${text}\n`),
-  instanceTokenMinLength: () => readSettings(process.env).instanceTokenMinLength,
-};
-
-const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
-
-const program = new Command("eventwire")
-  .description(
-    "Publish over gRPC, Connect or REST; deliver to every open WebSocket. Settings are environment variables.",
-  )
-  .version(version)
-  .showHelpAfterError();
-
-program
-  .command("serve")
-  .description("start the server (the default)")
-  .action(() => serve(process));
-addAccountCommands(program, line);
-addInstanceCommands(program, line);
-addKeyCommands(program, { rotate: async () => rotateEncryptionKey(readOptions()), print: line.print });
-
-try {
-  // As a default of the parser, it would take an unknown command for an argument of its own.
-  const given = process.argv.slice(2);
-  await program.parseAsync(given.length === 0 ? ["serve"] : given, { from: "user" });
-} catch (error) {
-  process.stderr.write(`eventwire: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exit(1);
-}
+const { runCommandLine } = await import("./command-line.js");
+await runCommandLine(process, process.env);

@@ -6,6 +6,7 @@ import { BoundedLog } from "./bounded-log.js";
 import type { Bus } from "./bus/bus.js";
 import { type CertificateFiles, type Certificates, type CertificateTexts, watchCertificates } from "./certificates.js";
 import { createMemoryDirectory } from "./directory/memory-directory.js";
+import { watchFiles } from "./files-watch.js";
 import { shuttingDown } from "./hub/close.js";
 import { createHub } from "./hub/hub.js";
 import { localUrl } from "./local-url.js";
@@ -13,6 +14,7 @@ import { logCalls, logOwners } from "./log-changes.js";
 import { createMetrics, mergeReports } from "./metrics.js";
 import { observeApi } from "./observe-api.js";
 import { openBus } from "./open-bus.js";
+import { countOpenFiles, openFilesMax } from "./open-files.js";
 import { createClusterRateLimiter } from "./rpc/cluster-rate-limiter.js";
 import { createApi } from "./rpc/create-api.js";
 import { createHandlers } from "./rpc/handlers.js";
@@ -188,8 +190,17 @@ async function startPorts(
     servicePort.renew(texts);
   });
 
+  const files = watchFiles({
+    max: openFilesMax(),
+    count: countOpenFiles,
+    onFull: publicPort.pause,
+    onFree: publicPort.resume,
+    logger,
+  });
+
   async function closeAll(): Promise<void> {
     certificates?.close();
+    files.close();
     const callsUntil = performance.now() + drainMs;
     logger.info({ sockets: hub.stats.sockets }, "draining");
     draining.abort();

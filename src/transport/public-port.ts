@@ -50,6 +50,10 @@ export interface PublicPortOptions {
 
 export interface PublicPort {
   readonly port: number;
+  /** Takes no connections for a while: they are refused, so that a balancer goes elsewhere. Open ones stay. */
+  pause(): void;
+  /** False: another process has the port meanwhile, or there is still no file for it. */
+  resume(): Promise<boolean>;
   /** Stops accepting, lets calls in flight finish, and cuts what is left, after `deadlineMs` at the latest. */
   close(deadlineMs: number): Promise<void>;
 }
@@ -102,15 +106,27 @@ export async function startPublicPort(options: PublicPortOptions): Promise<Publi
     );
   });
 
-  const socket = await apps.listen(options);
+  let socket = await apps.listen(options);
   if (socket === undefined) {
     throw new Error(`PORT ${port} cannot be listened on at ${host}: it is taken, or this host has no such address.`);
   }
 
+  const taken = socket.port;
+  let closed = false;
   return {
-    port: socket.port,
+    port: taken,
+    pause() {
+      socket?.close();
+    },
+    async resume() {
+      if (closed) return false;
+      socket = await apps.listen({ ...options, port: taken });
+      if (closed) socket?.close();
+      return socket !== undefined;
+    },
     async close(deadlineMs) {
-      socket.close();
+      closed = true;
+      socket?.close();
       await traffic.idle(deadlineMs);
       apps.close();
     },

@@ -1,0 +1,54 @@
+/** The command line: starts the server and stops it on a signal, or looks after accounts and instances. */
+
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+import { addAccountCommands } from "./cli/account-commands.js";
+import type { CommandLine } from "./cli/command.js";
+import { addInstanceCommands } from "./cli/instance-commands.js";
+import { addKeyCommands } from "./cli/key-commands.js";
+import { createLogger } from "./log.js";
+import { serve } from "./serve.js";
+import { readSettings } from "./settings.js";
+import { rotateEncryptionKey } from "./store/key-rotation.js";
+import { openCommandStore } from "./store/open-store.js";
+
+/** Ends the process itself where it fails. `env`: what settings are read from. */
+export async function runCommandLine(self: NodeJS.Process, env: NodeJS.ProcessEnv): Promise<void> {
+  function readOptions() {
+    const settings = readSettings(env);
+    const logger = createLogger({ level: settings.logLevel, readable: self.stderr.isTTY === true });
+    return { ...settings, logger };
+  }
+
+  const line: CommandLine = {
+    open: async () => openCommandStore(readOptions()),
+    print: (text) => void self.stdout.write(`${text}\n`),
+    instanceTokenMinLength: () => readSettings(env).instanceTokenMinLength,
+  };
+
+  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+
+  const program = new Command("eventwire")
+    .description(
+      "Publish over gRPC, Connect or REST; deliver to every open WebSocket. Settings are environment variables.",
+    )
+    .version(version)
+    .showHelpAfterError();
+
+  program
+    .command("serve")
+    .description("start the server (the default)")
+    .action(() => serve(self));
+  addAccountCommands(program, line);
+  addInstanceCommands(program, line);
+  addKeyCommands(program, { rotate: async () => rotateEncryptionKey(readOptions()), print: line.print });
+
+  try {
+    // As a default of the parser, it would take an unknown command for an argument of its own.
+    const given = self.argv.slice(2);
+    await program.parseAsync(given.length === 0 ? ["serve"] : given, { from: "user" });
+  } catch (error) {
+    self.stderr.write(`eventwire: ${error instanceof Error ? error.message : String(error)}\n`);
+    self.exit(1);
+  }
+}
