@@ -2,7 +2,7 @@
 
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { chownSync, mkdtempSync, rmdirSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
+import { chownSync, mkdtempSync, rmdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
@@ -98,9 +98,7 @@ describe("a server", () => {
       const disk = mkdtempSync(join(tmpdir(), "eventwire-disk-"));
       execFileSync("mount", ["-t", "tmpfs", "-o", "size=24m", "tmpfs", disk]);
       try {
-        const { rows } = await query(server.url, "show data_directory");
-        const { uid, gid } = statSync(rows[0].data_directory);
-        chownSync(disk, uid, gid);
+        chownSync(disk, server.owner.uid, server.owner.gid);
         await query(server.url, `create tablespace small location '${disk}'`);
         await query(server.url, "create database small tablespace small");
         const node = await openReadyNode(Object.assign(new URL(server.url), { pathname: "/small" }).href);

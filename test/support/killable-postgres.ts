@@ -1,6 +1,6 @@
 /** A PostgreSQL elsewhere, as DATABASE_URL names one, that can be killed and started again at the same address. */
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -11,6 +11,8 @@ import { freePort } from "./free-port.js";
 export interface KillablePostgres {
   /** For DATABASE_URL. */
   readonly url: string;
+  /** The user and the group that it runs as. */
+  readonly owner: { readonly uid: number; readonly gid: number };
   kill(): void;
   /** Resolves when it takes connections. */
   start(): Promise<void>;
@@ -42,6 +44,7 @@ export async function startKillablePostgres(more: readonly string[] = []): Promi
 
   await start();
   return {
+    owner: statSync(join(directory, "postgres", "data")),
     url: `postgres://${clusterUser}:${cluster.password}@127.0.0.1:${port}/postgres`,
     start,
     kill() {
