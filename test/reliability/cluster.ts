@@ -27,6 +27,8 @@ export interface Cluster {
   start(node: Node): Promise<void>;
   /** Resolves once every node runs, and says that it is well. */
   healthy(): Promise<void>;
+  /** What each node said of its health when it was last asked. */
+  health(): readonly string[];
   call(process: NodeProcess, method: string, path: string, body?: object): Promise<Response>;
   interruptions(): Interruption[];
   close(): Promise<void>;
@@ -39,6 +41,7 @@ export async function startCluster(size: number, env: Record<string, string> = {
   const [postgres, nats] = await Promise.all([startKillablePostgres(), startNatsServer('write_deadline: "1s"')]);
   const nodes: Node[] = Array.from({ length: size }, () => ({ running: undefined }));
   const processes: NodeProcess[] = [];
+  let health: readonly string[] = [];
 
   async function start(node: Node): Promise<void> {
     const server = await startServerProgram({
@@ -67,9 +70,10 @@ export async function startCluster(size: number, env: Record<string, string> = {
     start,
     healthy: () =>
       until(async () => {
-        const answers = await Promise.all(nodes.map(({ running }) => running && isHealthy(running)));
-        return answers.every((ok) => ok === true);
+        health = await Promise.all(nodes.map(({ running }) => (running ? askHealth(running) : "not running")));
+        return health.every((text) => text.includes('"status":"ok"'));
       }),
+    health: () => health,
     call: (process, method, path, body) =>
       fetch(process.url + path, {
         method,
@@ -95,14 +99,12 @@ const callMsMax = 20_000;
 /** A node that does not answer in a second is asked again. */
 const healthMsMax = 1_000;
 
-async function isHealthy({ url }: NodeProcess): Promise<boolean> {
+/** The body, which must be read: one that nobody reads keeps its connection, and the next request would wait for it. */
+async function askHealth({ url }: NodeProcess): Promise<string> {
   try {
-    const response = await fetch(`${url}/health`, { signal: AbortSignal.timeout(healthMsMax) });
-    // A body that nobody reads keeps its connection, and the next request would wait for it.
-    await response.arrayBuffer();
-    return response.ok;
-  } catch {
-    return false;
+    return await (await fetch(`${url}/health`, { signal: AbortSignal.timeout(healthMsMax) })).text();
+  } catch (error) {
+    return String(error);
   }
 }
 

@@ -13,15 +13,20 @@ export interface Stage {
   readonly heavy: Channel;
 }
 
-/** `choose`: see `startReaders`. `disturb` is to leave every node running; publishing goes on until it resolves. */
+/**
+ * `choose`: see `startReaders`. `disturb` is to leave every node running; publishing goes on until it resolves. `step` hears what
+ * is waited for from then on.
+ */
 export async function drive(options: {
   cluster: Cluster;
   sockets: number;
   random: Random;
   choose: () => NodeProcess | undefined;
   disturb: (stage: Stage) => Promise<readonly Fault[]>;
+  step?: (what: string) => void;
 }): Promise<Books> {
-  const { cluster, sockets, random, choose, disturb } = options;
+  const { cluster, sockets, random, choose, disturb, step = () => {} } = options;
+  step("the first sockets");
   const channels = await makeChannels(cluster, 13);
   const heavy = channels.at(-1) as Channel;
   const published = channels.map(() => new Map<number, Publication[]>());
@@ -41,14 +46,18 @@ export async function drive(options: {
   const faults = await disturb({ readers, heavy }).finally(() => {
     over = true;
   });
+  step("the last answers to publishers");
   await Promise.all(publishers);
 
+  step("healthy nodes");
   await cluster.healthy();
+  step("open sockets");
   await readers.allOpen();
   const markers = cluster.nodes.map((node) => {
     const process = node.running as NodeProcess;
     return publishMarkers({ cluster, node, process, channels, published, random, pauseMs: 0, over: () => false });
   });
+  step("the markers");
   await readers.caughtUp((await Promise.all(markers)).flat());
   const books = { published, lives: readers.lives, interruptions: cluster.interruptions(), faults };
   await readers.close();

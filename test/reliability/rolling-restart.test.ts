@@ -1,6 +1,6 @@
 /** Two nodes that are restarted one after the other under load: nobody notices but by a close that says come back. */
 
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it, onTestFailed, onTestFinished } from "vitest";
 import { Random } from "../support/random.js";
 import { lacks } from "../support/requirements.js";
 import type { Fault } from "./books.js";
@@ -20,6 +20,11 @@ it.skipIf(await lacks("nats-server"))(
   },
   async () => {
     const cluster = await startCluster(2, { DRAIN_SECONDS: String(drainSeconds) });
+    let waitingFor = "";
+    const step = (what: string): void => {
+      waitingFor = what;
+    };
+    onTestFailed(() => console.error(`It waited for ${waitingFor}. The nodes said: ${cluster.health().join("; ")}`));
     const draining = new Set<Node>();
     const random = new Random(1);
     const heldUp = watchHoldUps();
@@ -28,13 +33,15 @@ it.skipIf(await lacks("nats-server"))(
         cluster,
         sockets: 240,
         random,
+        step,
         // As a balancer does that asks for readiness.
         choose: () => random.pick(cluster.nodes.filter((node) => !draining.has(node))).running,
         disturb: async ({ readers }) => {
           const faults: Fault[] = [];
           for (const node of cluster.nodes) {
             faults.push({ kind: "a node drained and started again (SIGTERM)", at: Date.now() });
-            await restart(cluster, node, draining);
+            await restart(cluster, node, draining, step);
+            step("sockets that come back");
             await readers.allOpen();
           }
           return faults;
@@ -65,12 +72,15 @@ it.skipIf(await lacks("nats-server"))(
   },
 );
 
-async function restart(cluster: Cluster, node: Node, draining: Set<Node>): Promise<void> {
+async function restart(cluster: Cluster, node: Node, draining: Set<Node>, step: (what: string) => void): Promise<void> {
+  step("the end of a node");
   draining.add(node);
   node.running?.kill("SIGTERM");
   expect(await node.running?.ended).toBe(0);
   node.running = undefined;
+  step("the start of a node");
   await cluster.start(node);
+  step("healthy nodes after a restart");
   await cluster.healthy();
   draining.delete(node);
 }
