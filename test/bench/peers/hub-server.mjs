@@ -20,6 +20,9 @@ const { app, port } = await startApp({
     const data = ws.getUserData();
     data.subscriber = hub.add(ws, entries[data.instance], principal);
   },
+  message: (ws) => hub.heard(ws.getUserData().subscriber),
+  ping: (ws) => hub.pinged(ws.getUserData().subscriber),
+  pong: (ws) => hub.ponged(ws.getUserData().subscriber),
   drain: (ws) => hub.drained(ws.getUserData().subscriber),
   close: (ws) => hub.remove(ws.getUserData().subscriber),
 });
