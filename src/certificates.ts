@@ -50,7 +50,8 @@ export function watchCertificates(
     try {
       const next = { cert: await readFile(files.cert, "utf8"), key: await readFile(files.key, "utf8") };
       if (next.cert === current.cert && next.key === current.key) return;
-      createSecureContext(next);
+      // As bytes: an empty text would count as none. A file that is being written is empty.
+      createSecureContext({ cert: Buffer.from(next.cert), key: Buffer.from(next.key) });
       renew(next);
       current = next;
       logger.info({ validTo: new X509Certificate(next.cert).validTo }, "the certificate was renewed");

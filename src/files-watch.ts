@@ -26,6 +26,8 @@ const warnPart = 0.8;
 /** Below it the next warning is a new one. */
 const calmPart = 0.7;
 const everyMs = 250;
+/** A count that takes long, as of a large directory, has so many times its own time of rest after it. */
+const restFactor = 50;
 /** Between two lines that say the same. */
 const quietMs = 60_000;
 
@@ -33,7 +35,7 @@ export function watchFiles({ max, count, onFull, onFree, logger }: FilesWatchOpt
   const spare = new SpareFiles();
   let full = false;
   let warned = false;
-  let looking = false;
+  let closed = false;
   let saidAt = Number.NEGATIVE_INFINITY;
 
   function say(write: () => void): void {
@@ -63,19 +65,20 @@ export function watchFiles({ max, count, onFull, onFree, logger }: FilesWatchOpt
     } else if (open < max * calmPart) warned = false;
   }
 
-  const timer = setInterval(() => {
-    if (looking) return;
-    looking = true;
-    look()
-      .catch((error: unknown) => logger.error({ err: error }, "the open files could not be watched"))
-      .finally(() => {
-        looking = false;
-      });
-  }, lookMs);
-  timer.unref();
+  function lookAfter(restMs: number): NodeJS.Timeout {
+    return setTimeout(async () => {
+      const begunAt = performance.now();
+      await look().catch((error: unknown) => logger.error({ err: error }, "the open files could not be watched"));
+      const tookMs = performance.now() - begunAt;
+      if (!closed) timer = lookAfter(Math.max(lookMs, tookMs * restFactor));
+    }, restMs).unref();
+  }
+
+  let timer = lookAfter(lookMs);
   return {
     close() {
-      clearInterval(timer);
+      closed = true;
+      clearTimeout(timer);
       spare.free();
     },
   };

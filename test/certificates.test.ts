@@ -68,3 +68,17 @@ it("files that are gone are logged without their content, and change nothing", a
   expect(renewals).toEqual([]);
   expect(log.join()).not.toContain("BEGIN");
 });
+
+it.each([
+  ["certificate", { cert: "" }],
+  ["key", { key: "" }],
+  ["pair", { cert: "", key: "" }],
+])("an empty %s, as while it is being written, changes nothing", async (_, empty) => {
+  const { files, renewals, log, watched } = watch();
+  const next = { ...makeCertificate(), ...empty };
+  writeFileSync(files.cert, next.cert);
+  writeFileSync(files.key, next.key);
+  await watched.read();
+  await until(() => log.some((line) => line.includes("stay in force")));
+  expect(renewals).toEqual([]);
+});
