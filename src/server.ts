@@ -119,6 +119,7 @@ async function startPorts(
     baseUrl: publicUrl,
     mediaMaxBytes,
     pendingBytesMax: settings.socketPendingBytesMax,
+    waitingBytesMax: settings.waitingFramesMaxBytes / settings.workers,
     idleSeconds: settings.idleTimeoutSeconds,
     closeGraceMs: settings.closeGraceSeconds * 1000,
     onClosed: (closed) => clientLog.info("socket closed by the service", { ...closed }),

@@ -194,6 +194,15 @@ export const settingTable = {
     unit: "bytes",
     meaning: "Frames that may wait for one slow socket, in bytes; over it the socket is closed with 4008.",
   },
+  waitingFramesMaxBytes: {
+    env: "WAITING_FRAMES_MAX_BYTES",
+    kind: integer(MiB, 1024 * GiB),
+    fallback: Math.min(Math.max(Math.floor(memoryLimitBytes() / 8), 64 * MiB), 256 * MiB),
+    unit: "bytes",
+    shown: "an eighth of the memory, from 64 to 256 MiB",
+    meaning:
+      "Frames that may wait for all slow sockets together, of all workers together, in bytes; a frame that waits for many counts once. Over it the sockets for which the most waits are closed with 4008, one after the other.",
+  },
   idleTimeoutSeconds: {
     env: "IDLE_TIMEOUT_SECONDS",
     kind: integer(8, 56),

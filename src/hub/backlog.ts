@@ -87,11 +87,19 @@ export class Backlog {
     this.hold([], 0);
   }
 
-  /** Drops everything, what is copied included: it is no longer this socket's to count. Idempotent. */
-  clear(): void {
-    if (this.#place !== undefined) this.#log.leave(this.#place);
+  /** Drops what is parked. What is copied stays until the socket is gone. Idempotent. */
+  drop(): void {
+    if (this.#place === undefined) return;
+    this.#log.leave(this.#place);
     this.#place = undefined;
     this.#begun = 0;
+    this.#copies.leaving += this.#copied;
+  }
+
+  /** Drops everything, what is copied included: it is no longer this socket's to count. Idempotent. */
+  clear(): void {
+    this.drop();
+    this.#copies.leaving -= this.#copied;
     this.hold([], 0);
   }
 }

@@ -8,6 +8,8 @@ const bytesPerSocket = 1024;
 export class Copies {
   /** Bytes that uWebSockets holds, each socket's as of its last write. 0 when no socket is blocked. */
   bytes = 0;
+  /** Of these, the bytes of sockets that are to be closed: they go with the socket, and no sooner. */
+  leaving = 0;
   #limit: number;
   readonly #bytesMin: number;
   readonly #bytesPerSocket: number;

@@ -13,8 +13,14 @@ export class FrameLog {
   readonly #bytesBefore: number[] = [];
   #start = 0;
   #bytes = 0;
+  /** Counts what is kept, of all logs of a node. */
+  readonly #waiting: { frameBytes: number };
   /** How many readers stand at a place, from the first one to the end. */
   readonly #readers: number[] = [0];
+
+  constructor(waiting = { frameBytes: 0 }) {
+    this.#waiting = waiting;
+  }
 
   /** The place of the first frame that is kept. */
   get start(): number {
@@ -36,6 +42,7 @@ export class FrameLog {
       this.#frames.push(frame);
       this.#bytesBefore.push(this.#bytes);
       this.#bytes += frame.length;
+      this.#waiting.frameBytes += frame.length;
       this.#readers.push(0);
     }
   }
@@ -76,6 +83,7 @@ export class FrameLog {
   #trim(): void {
     const needed = this.#readers.findIndex((count) => count > 0);
     const unneeded = needed === -1 ? this.#frames.length : needed;
+    this.#waiting.frameBytes -= this.bytesFrom(this.#start) - this.bytesFrom(this.#start + unneeded);
     this.#frames.splice(0, unneeded);
     this.#bytesBefore.splice(0, unneeded);
     this.#readers.splice(0, unneeded);

@@ -9,6 +9,7 @@ import { buildFrame, type Frame, frameTail } from "./frame.js";
 import { FrameLog } from "./frame-log.js";
 import type { Broadcast } from "./socket.js";
 import type { Subscriber } from "./subscriber.js";
+import type { Waiting } from "./waiting.js";
 
 export interface GroupOptions {
   /** uWebSockets' `publish`. */
@@ -19,6 +20,8 @@ export interface GroupOptions {
   readonly mediaMaxBytes: number;
   /** More bytes waiting for one socket end it. */
   readonly pendingBytesMax: number;
+  /** What waits for all blocked sockets of the hub. */
+  readonly waiting: Waiting;
 }
 
 /**
@@ -34,7 +37,7 @@ export class Group {
   readonly accountId: string;
   /** The instance's. This and the tail are set by `configure`, which the constructor calls. */
   name!: string;
-  readonly log = new FrameLog();
+  readonly log: FrameLog;
   readonly #options: GroupOptions;
   /** Of the last enabled configuration: a disable never widens what open sockets get. */
   #filter: Filter | undefined;
@@ -50,6 +53,7 @@ export class Group {
 
   constructor(entry: Entry, options: GroupOptions) {
     this.#options = options;
+    this.log = new FrameLog(options.waiting);
     this.#topic = entry.instance.id;
     this.accountId = entry.instance.accountId;
     this.configure(entry);

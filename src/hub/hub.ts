@@ -13,6 +13,7 @@ import { Memberships, type Reservation } from "./memberships.js";
 import { pace, shuffle } from "./pace.js";
 import type { Socket } from "./socket.js";
 import { Subscriber } from "./subscriber.js";
+import { Waiting } from "./waiting.js";
 
 /** In ms: how long a blocked socket has by default until its close frame can be written; then it is cut. */
 const closeGraceMsDefault = 60_000;
@@ -67,10 +68,12 @@ export interface Hub extends DirectoryListener {
   close(close: Close, overMs: number): Promise<void>;
 }
 
-export interface HubOptions extends GroupOptions {
+export interface HubOptions extends Omit<GroupOptions, "waiting"> {
   readonly bus: Bus;
   /** Of all sockets of the hub, and of no other. */
   readonly copies?: Copies;
+  /** In bytes, of all sockets together. More waiting ends those that the most waits for, one after the other. */
+  readonly waitingBytesMax?: number;
   /** How long a blocked socket has until its close frame can be written; then it is cut. 60 s by default. */
   readonly closeGraceMs?: number;
   /** Silence after which a peer counts as gone, in seconds; 48 by default. */
@@ -81,7 +84,8 @@ export interface HubOptions extends GroupOptions {
 
 export function createHub({ bus, copies = new Copies(), ...options }: HubOptions): Hub {
   const { closeGraceMs = closeGraceMsDefault, idleSeconds = idleSecondsDefault, onClosed = () => {} } = options;
-  const memberships = new Memberships(bus, options, receive);
+  const waiting = new Waiting(copies, options.waitingBytesMax ?? Number.POSITIVE_INFINITY);
+  const memberships = new Memberships(bus, { ...options, waiting }, receive);
   const stats: HubStats = {
     sockets: 0,
     events: 0,
@@ -137,6 +141,7 @@ export function createHub({ bus, copies = new Copies(), ...options }: HubOptions
       stats.framesDelivered += group.flush(due.length > 0, closeSlow);
       if (!group.idle) touched.push(group);
     }
+    if (waiting.tooMuch) relieve();
     if (touched.length > 0) schedule();
     for (const end of due) end();
   }
@@ -171,6 +176,13 @@ export function createHub({ bus, copies = new Copies(), ...options }: HubOptions
     closeSubscriber(subscriber, slowConsumer);
   }
 
+  function relieve(): void {
+    for (const subscriber of waiting.largestFirst()) {
+      closeSlow(subscriber);
+      if (!waiting.tooMuch) return;
+    }
+  }
+
   function closeGroup(instanceId: string, close: Close, whom: (subscriber: Subscriber) => boolean): void {
     const subscribers = memberships.group(instanceId)?.subscribers ?? [];
     for (const subscriber of subscribers.filter(whom)) closeSubscriber(subscriber, close);
@@ -190,7 +202,7 @@ export function createHub({ bus, copies = new Copies(), ...options }: HubOptions
     add(socket, entry, principal) {
       const instanceId = entry.instance.id;
       const group = memberships.groupOf(entry);
-      const subscriber = new Subscriber(socket, copies, group.log, instanceId, principal, group.ahead);
+      const subscriber = new Subscriber(socket, waiting, group.log, instanceId, principal, group.ahead);
       group.add(subscriber);
       heartbeat.add(subscriber);
       copies.limitFor(++stats.sockets);

@@ -4,11 +4,11 @@ import type { Principal } from "../domain/instance.js";
 import { Backlog } from "./backlog.js";
 import type { Chunk } from "./chunk.js";
 import type { Close } from "./close.js";
-import type { Copies } from "./copies.js";
 import { allTaken, fragmentBytes, sendFragments } from "./fragments.js";
 import type { Frame } from "./frame.js";
 import type { FrameLog } from "./frame-log.js";
 import type { Socket } from "./socket.js";
+import type { Waiting } from "./waiting.js";
 
 /** Few fields and no closures: there may be hundreds of thousands of them. */
 export class Subscriber {
@@ -23,7 +23,7 @@ export class Subscriber {
   silence = 0;
   readonly #socket: Socket;
   /** Shared by all. */
-  readonly #copies: Copies;
+  readonly #waiting: Waiting;
   /** Its group's. */
   readonly #log: FrameLog;
   /** Frames that its group had been given before it came, and when that was. */
@@ -39,9 +39,16 @@ export class Subscriber {
   #backlog: Backlog | undefined;
 
   /** `ahead`: frames that its group will be given but were accepted before it came. */
-  constructor(socket: Socket, copies: Copies, log: FrameLog, instanceId: string, principal: Principal, ahead: number) {
+  constructor(
+    socket: Socket,
+    waiting: Waiting,
+    log: FrameLog,
+    instanceId: string,
+    principal: Principal,
+    ahead: number,
+  ) {
     this.#socket = socket;
-    this.#copies = copies;
+    this.#waiting = waiting;
     this.#log = log;
     this.#joinedAt = log.end + ahead;
     this.#confirmed = log.kibibytes;
@@ -96,6 +103,12 @@ export class Subscriber {
     return this.#socket.getBufferedAmount() - (this.#backlog?.copied ?? 0);
   }
 
+  /** What waits for it: frames that others wait for too included. */
+  get waitingBytes(): number {
+    const buffered = this.#socket.getBufferedAmount();
+    return this.#backlog?.bytes(buffered) ?? buffered;
+  }
+
   /** What is told of it when it is closed, as long as nothing is dropped. */
   describe() {
     const buffered = this.#socket.getBufferedAmount();
@@ -104,7 +117,7 @@ export class Subscriber {
       openSeconds: now() - this.#openedAt,
       framesDelivered: Math.max(0, this.#log.end - this.#joinedAt - waitingFrames),
       waitingFrames,
-      waitingBytes: this.#backlog?.bytes(buffered) ?? buffered,
+      waitingBytes: this.waitingBytes,
     };
   }
 
@@ -165,7 +178,8 @@ export class Subscriber {
 
   /** Drops what is parked, at the begin of a close that must wait for the socket to drain. No broadcast comes after it. */
   drop(): void {
-    this.#backlog?.clear();
+    this.#waiting.blocked.delete(this);
+    this.#backlog?.drop();
     this.#topic = undefined;
   }
 
@@ -176,7 +190,9 @@ export class Subscriber {
   }
 
   #forget(): void {
-    this.#backlog?.clear();
+    if (this.#backlog === undefined) return;
+    this.#waiting.blocked.delete(this);
+    this.#backlog.clear();
     this.#backlog = undefined;
   }
 
@@ -186,7 +202,8 @@ export class Subscriber {
    */
   #block(place: number): Backlog {
     if (this.#topic !== undefined) this.#socket.unsubscribe(this.#topic);
-    this.#backlog = new Backlog(this.#copies, this.#log, place);
+    this.#waiting.blocked.add(this);
+    this.#backlog = new Backlog(this.#waiting.copies, this.#log, place);
     return this.#backlog;
   }
 
@@ -209,13 +226,14 @@ export class Subscriber {
       return;
     }
     const frame = chunk[0] as Frame;
-    if (begun > 0 || (frame.length > fragmentBytes && this.#copies.full)) this.#writeFragments(frame, begun, behind);
+    if (begun > 0 || (frame.length > fragmentBytes && this.#waiting.copies.full))
+      this.#writeFragments(frame, begun, behind);
     else this.#written(chunk, this.#socket.send(frame, false) !== 0, behind);
   }
 
   /** What is begun goes on in one piece when not much is copied any more. */
   #writeFragments(frame: Frame, begun: number, behind: number): void {
-    const size = this.#copies.full ? fragmentBytes : frame.length;
+    const size = this.#waiting.copies.full ? fragmentBytes : frame.length;
     const at = sendFragments(this.#socket, frame, begun, size);
     if (at === allTaken || at === frame.length) this.#written([frame], at === allTaken, behind);
     else {
