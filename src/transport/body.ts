@@ -1,7 +1,9 @@
 /** Collects the body of a request, up to a limit. */
 
 import { AppError } from "../domain/errors.js";
+import { Gather } from "../wire/gather.js";
 import type { BodyHold } from "./body-budget.js";
+import { turnBytesMax } from "./byte-queue.js";
 import type { Exchange, Waited } from "./exchange.js";
 
 /** In place of a body over the limit. */
@@ -11,8 +13,10 @@ export class Body {
   readonly #exchange: Exchange;
   readonly #limit: number;
   readonly #hold: BodyHold;
-  #chunks: Buffer[] = [];
-  #size = 0;
+  #gather: Gather;
+  /** What came in this turn. */
+  #turnBytes = 0;
+  #paused = false;
   #whole: Whole | undefined;
   #wanted: ((whole: Whole) => Waited) | undefined;
 
@@ -21,7 +25,9 @@ export class Body {
     this.#exchange = exchange;
     this.#limit = limit;
     this.#hold = exchange.holdBody(false);
-    if (Number(exchange.head.contentLength) > limit) this.#whole = "too large";
+    const announced = Number(exchange.head.contentLength) || 0;
+    this.#gather = new Gather(announced, limit);
+    if (announced > limit) this.#whole = "too large";
     exchange.res.onData((chunk, isLast) => this.#take(chunk, isLast));
   }
 
@@ -39,36 +45,54 @@ export class Body {
     if (this.#whole !== undefined) return;
     if (!this.#exchange.open) {
       // It was answered unread.
-      this.#chunks = [];
+      this.#gather = nothing;
       return;
     }
-    this.#size += chunk.byteLength;
-    if (this.#size > this.#limit) {
+    if (this.#gather.size + chunk.byteLength > this.#limit) {
       this.#settle("too large");
       return;
     }
     if (!this.#hold.arrived(chunk.byteLength)) {
-      this.#chunks = [];
+      this.#resume();
+      this.#gather = nothing;
       this.#exchange.attempt(() => {
         throw new AppError("OVERLOADED", { retryAfterSeconds: 1 });
       });
       return;
     }
     // The chunk is taken back when this returns.
-    if (chunk.byteLength > 0) this.#chunks.push(copy(chunk));
-    if (isLast) this.#settle(this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks));
+    if (chunk.byteLength > 0) this.#gather.add(new Uint8Array(chunk));
+    if (isLast) this.#settle(this.#gather.whole());
+    else this.#pace(chunk.byteLength);
+  }
+
+  /** Only while nobody else can answer: a paused request could not be resumed after its answer. */
+  #pace(bytes: number): void {
+    if (this.#turnBytes === 0) setImmediate(this.#renew);
+    this.#turnBytes += bytes;
+    if (this.#turnBytes < turnBytesMax || this.#paused || this.#wanted === undefined) return;
+    this.#paused = true;
+    this.#exchange.res.pause();
+  }
+
+  readonly #renew = (): void => {
+    this.#turnBytes = 0;
+    this.#resume();
+  };
+
+  #resume(): void {
+    if (!this.#paused || !this.#exchange.open) return;
+    this.#paused = false;
+    this.#exchange.res.resume();
   }
 
   #settle(whole: Whole): void {
+    this.#resume();
     this.#whole = whole;
-    this.#chunks = [];
+    this.#gather = nothing;
     const wanted = this.#wanted;
     if (wanted !== undefined) this.#exchange.attempt(() => wanted(whole));
   }
 }
 
-function copy(chunk: ArrayBuffer): Buffer {
-  const bytes = Buffer.allocUnsafe(chunk.byteLength);
-  bytes.set(new Uint8Array(chunk));
-  return bytes;
-}
+const nothing = new Gather(0, 0);

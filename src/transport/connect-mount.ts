@@ -37,7 +37,10 @@ export async function serveRpc(handler: Handler, exchange: Exchange, req: HttpRe
     },
   };
   try {
-    await respond(exchange, await handler.handle(request, remoteAddress), abort);
+    const response = await handler.handle(request, remoteAddress);
+    // A paused request could not be resumed after its answer.
+    if (handler.method.methodKind === "unary") body.discard();
+    await respond(exchange, response, abort);
   } finally {
     body.discard();
   }
