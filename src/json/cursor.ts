@@ -1,29 +1,46 @@
-/** Walks UTF-8 JSON text byte by byte: checks every rule of RFC 8259, builds nothing, tells where members stand. */
+/**
+ * Walks the UTF-8 text of a JSON object byte by byte: checks every rule of RFC 8259, builds nothing, tells where members
+ * stand, and can stop anywhere and go on later, so that a large text need not hold the event loop.
+ */
 
 import { JsonError } from "./json-error.js";
+import { isNumberComplete, nextOfNumber, numberEnds, numberStart } from "./number.js";
 
 /** Deeper nesting is refused: it has no use in an event, and consumers' parsers give up not far beyond. */
 export const depthMax = 256;
 
-/** The key of a member, not decoded unless it has to be. */
-export interface Key {
-  /** Where its opening quote stands. */
-  readonly start: number;
-  /** Whether it reads as `name`, which is plain ASCII. */
-  is(name: string): boolean;
+/** Is told of what stands in the containers that it looks into. The root is one of them. */
+export interface Watcher {
+  /**
+   * A member or an element begins, `depth` 1 in the root: the cursor stands at its value, and in an object its key can be
+   * asked for. Answers whether the watcher wants to look into the value, should it be an object or an array.
+   */
+  begin(cursor: Cursor, depth: number): boolean;
+  /** The value that began last at this depth has ended before the cursor. */
+  end(cursor: Cursor, depth: number): void;
 }
-
-/** Sees a member with the cursor at its value, which it must read to the end. The key is valid until then. */
-export type OnMember = (key: Key) => void;
 
 const quote = 0x22;
 const comma = 0x2c;
+const minus = 0x2d;
 const colon = 0x3a;
+const openBracket = 0x5b;
+const backslash = 0x5c;
+const closeBracket = 0x5d;
 const openBrace = 0x7b;
 const closeBrace = 0x7d;
-const openBracket = 0x5b;
-const closeBracket = 0x5d;
-const backslash = 0x5c;
+
+/** What the next byte belongs to. White space may stand before it in all states from `value` on. */
+const inString = 0;
+const inKey = 1;
+const inNumber = 2;
+const value = 3;
+const firstElement = 4;
+const firstKey = 5;
+const key = 6;
+const separator = 7;
+const afterValue = 8;
+const afterText = 9;
 
 /** 1 for the bytes that interrupt the run of plain bytes in a string: the quote, the backslash, control characters. */
 const stops = Uint8Array.from({ length: 256 }, (_, byte) =>
@@ -35,122 +52,170 @@ const escapes = Uint8Array.from({ length: 256 }, (_, byte) =>
 );
 
 export class Cursor {
-  readonly #bytes: Uint8Array;
   /** Where the next byte is read. */
   at = 0;
-  #depth = 0;
+  /** Where the opening quote of the member's key stands. */
+  keyStart = 0;
+  #keyEnd = 0;
+  readonly #bytes: Uint8Array;
+  readonly #watcher: Watcher | undefined;
+  readonly #levelsMax: number;
+  #state = value;
+  #number = numberStart;
+  /** The closing bytes of the containers that are open. */
+  readonly #open: number[] = [];
+  /** How many of them, from the root on, the watcher looks into. */
+  #watched = 0;
+  #enters: boolean;
 
-  constructor(bytes: Uint8Array) {
+  /** Whether the bytes are UTF-8 is for the caller to ask. `levelsMax`: how deep objects and arrays may nest. */
+  constructor(bytes: Uint8Array, watcher?: Watcher, levelsMax: number = depthMax) {
     this.#bytes = bytes;
+    this.#levelsMax = levelsMax;
+    this.#watcher = watcher;
+    this.#enters = watcher !== undefined;
   }
 
-  /** Refuses anything but white space up to the end. */
-  finish(): void {
-    this.space();
-    if (this.at !== this.#bytes.length) throw this.#fault("text behind the value");
-  }
-
-  /** Whether the value at the cursor is an object. */
-  isObject(): boolean {
-    return this.#bytes[this.at] === openBrace;
-  }
-
-  space(): void {
+  /** Whether the key of the member that has just begun reads as `name`, which is plain ASCII. */
+  keyIs(name: string): boolean {
     const bytes = this.#bytes;
-    for (;;) {
-      const byte = bytes[this.at];
-      if (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) this.at++;
-      else return;
-    }
-  }
-
-  /** Reads an object; members are handed over in their order, duplicates included. */
-  object(onMember?: OnMember): void {
-    this.#enter(openBrace);
-    this.space();
-    let byte = this.#bytes[this.at];
-    while (byte !== closeBrace) {
-      const start = this.at;
-      this.string();
-      const end = this.at;
-      this.space();
-      if (this.#bytes[this.at] !== colon) throw this.#fault("expected a colon");
-      this.at++;
-      this.space();
-      if (onMember) onMember({ start, is: (name) => this.#reads(start + 1, end - 1, name) });
-      else this.value();
-      byte = this.#separator(closeBrace);
-    }
-    this.#leave();
-  }
-
-  /** Reads any value. */
-  value(): void {
-    const first = this.#bytes[this.at];
-    if (first === quote) this.string();
-    else if (first === openBrace) this.object();
-    else if (first === openBracket) this.#array();
-    else if (first === 0x74) this.#literal("true");
-    else if (first === 0x66) this.#literal("false");
-    else if (first === 0x6e) this.#literal("null");
-    else this.#number();
-  }
-
-  /** Reads a string. Whether its bytes are UTF-8 is for the caller to ask, once for the whole text. */
-  string(): void {
-    const bytes = this.#bytes;
-    const end = bytes.length;
-    let at = this.at;
-    if (bytes[at] !== quote) throw this.#fault("expected a string");
-    at++;
-    for (;;) {
-      while (at < end && stops[bytes[at] as number] === 0) at++;
-      const byte = bytes[at];
-      if (byte === quote) {
-        this.at = at + 1;
-        return;
-      }
-      this.at = at;
-      if (byte !== backslash) throw this.#fault("control character or end of text in a string");
-      const escaped = bytes[at + 1] ?? 0;
-      if (escapes[escaped] === 1) at += 2;
-      else if (escaped === 0x75 && [2, 3, 4, 5].every((i) => isHexDigit(bytes[at + i]))) at += 6;
-      else throw this.#fault("unknown escape");
-    }
-  }
-
-  /** Compares the bytes, and decodes only what has escapes in it. */
-  #reads(start: number, end: number, name: string): boolean {
-    const bytes = this.#bytes;
+    const start = this.keyStart + 1;
+    const end = this.#keyEnd - 1;
     for (let i = 0; start + i < end; i++) {
       const byte = bytes[start + i];
-      if (byte === backslash) {
-        return JSON.parse(Buffer.from(bytes.subarray(start - 1, end + 1)).toString()) === name;
-      }
+      if (byte === backslash) return this.#decodesTo(name);
       if (byte !== name.charCodeAt(i)) return false;
     }
     return end - start === name.length;
   }
 
-  #array(): void {
-    this.#enter(openBracket);
-    this.space();
-    let byte = this.#bytes[this.at];
-    while (byte !== closeBracket) {
-      this.value();
-      byte = this.#separator(closeBracket);
-    }
-    this.#leave();
+  /** Whether the value that has just begun is an object. */
+  isObject(): boolean {
+    return this.#bytes[this.at] === openBrace;
   }
 
-  /** Reads up to the next member or element, or to `close`, and answers the closing byte if it is that. */
-  #separator(close: number): number | undefined {
-    this.space();
-    if (this.#bytes[this.at] === close) return close;
-    if (this.#bytes[this.at] !== comma) throw this.#fault("expected a comma or an end");
-    this.at++;
-    this.space();
-    return undefined;
+  /** Reads about so many bytes on; true when the text was read to its end. Throws JsonError. */
+  run(bytesMax: number): boolean {
+    const bytes = this.#bytes;
+    const stop = Math.min(bytes.length, this.at + bytesMax);
+    for (;;) {
+      const state = this.#state;
+      if (state >= value) this.#space(stop);
+      if (this.at >= stop && stop < bytes.length) return false;
+      switch (state) {
+        case inString:
+          if (this.#string(stop)) this.#ended();
+          break;
+        case inKey:
+          if (this.#string(stop)) {
+            this.#keyEnd = this.at;
+            this.#state = separator;
+          }
+          break;
+        case inNumber:
+          if (this.#digits(stop)) this.#ended();
+          break;
+        case firstElement:
+          if (bytes[this.at] === closeBracket) this.#leave();
+          else this.#value();
+          break;
+        case value:
+          this.#value();
+          break;
+        case firstKey:
+          if (bytes[this.at] === closeBrace) this.#leave();
+          else this.#key();
+          break;
+        case key:
+          this.#key();
+          break;
+        case separator:
+          if (bytes[this.at] !== colon) throw this.#fault("expected a colon");
+          this.at++;
+          this.#state = value;
+          break;
+        case afterValue:
+          this.#next();
+          break;
+        default:
+          if (this.at < bytes.length) throw this.#fault("text after the value");
+          return true;
+      }
+    }
+  }
+
+  #space(stop: number): void {
+    const bytes = this.#bytes;
+    let at = this.at;
+    for (; at < stop; at++) {
+      const byte = bytes[at];
+      if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) break;
+    }
+    this.at = at;
+  }
+
+  #value(): void {
+    const depth = this.#open.length;
+    const first = this.#bytes[this.at];
+    if (depth === 0 && first !== openBrace) throw this.#fault("expected an object");
+    if (depth > 0 && depth === this.#watched) this.#enters = (this.#watcher as Watcher).begin(this, depth);
+    if (first === quote) {
+      this.at++;
+      this.#state = inString;
+    } else if (first === openBrace) this.#enter(closeBrace, firstKey);
+    else if (first === openBracket) this.#enter(closeBracket, firstElement);
+    else if (first === 0x74) this.#literal("true");
+    else if (first === 0x66) this.#literal("false");
+    else if (first === 0x6e) this.#literal("null");
+    else {
+      if (first === minus) this.at++;
+      this.#number = numberStart;
+      this.#state = inNumber;
+    }
+  }
+
+  #key(): void {
+    if (this.#bytes[this.at] !== quote) throw this.#fault("expected a string");
+    this.keyStart = this.at++;
+    this.#state = inKey;
+  }
+
+  /** False when it goes on beyond `stop`. */
+  #string(stop: number): boolean {
+    const bytes = this.#bytes;
+    let at = this.at;
+    for (;;) {
+      while (at < stop && stops[bytes[at] as number] === 0) at++;
+      this.at = at;
+      if (at >= stop && stop < bytes.length) return false;
+      const byte = bytes[at];
+      if (byte === quote) {
+        this.at = at + 1;
+        return true;
+      }
+      if (byte !== backslash) throw this.#fault("control character or end of text in a string");
+      const escaped = bytes[at + 1] ?? 0;
+      if (escapes[escaped] === 1) at += 2;
+      else if (escaped === 0x75 && isHex(bytes, at + 2)) at += 6;
+      else throw this.#fault("unknown escape");
+    }
+  }
+
+  /** False when it goes on beyond `stop`. */
+  #digits(stop: number): boolean {
+    const bytes = this.#bytes;
+    let at = this.at;
+    let number = this.#number;
+    for (; at < stop; at++) {
+      const next = nextOfNumber(number, bytes[at] as number);
+      if (next === numberEnds) break;
+      number = next;
+    }
+    this.at = at;
+    this.#number = number;
+    if (at >= stop && stop < bytes.length) return false;
+    if (!isNumberComplete(number)) throw this.#fault("expected a value");
+    return true;
   }
 
   #literal(word: string): void {
@@ -158,51 +223,60 @@ export class Cursor {
       if (this.#bytes[this.at] !== word.charCodeAt(i)) throw this.#fault("unknown word");
       this.at++;
     }
+    this.#ended();
   }
 
-  #number(): void {
-    if (this.#bytes[this.at] === 0x2d) this.at++;
-    if (this.#bytes[this.at] === 0x30) this.at++;
-    else this.#digits();
-    if (this.#bytes[this.at] === 0x2e) {
+  #enter(close: number, state: number): void {
+    const depth = this.#open.push(close);
+    if (depth > this.#levelsMax) throw this.#fault("nested too deep");
+    if (this.#watched === depth - 1 && this.#enters) this.#watched = depth;
+    this.at++;
+    this.#state = state;
+  }
+
+  /** At the closing byte. */
+  #leave(): void {
+    const depth = this.#open.length;
+    this.#open.pop();
+    if (this.#watched === depth) this.#watched = depth - 1;
+    this.at++;
+    this.#ended();
+  }
+
+  #ended(): void {
+    const depth = this.#open.length;
+    this.#state = depth === 0 ? afterText : afterValue;
+    if (depth > 0 && depth === this.#watched) (this.#watcher as Watcher).end(this, depth);
+  }
+
+  /** Up to the next member or element, or out of the container. */
+  #next(): void {
+    const close = this.#open[this.#open.length - 1];
+    const byte = this.#bytes[this.at];
+    if (byte === close) this.#leave();
+    else if (byte === comma) {
       this.at++;
-      this.#digits();
-    }
-    const exponent = this.#bytes[this.at];
-    if (exponent === 0x65 || exponent === 0x45) {
-      const sign = this.#bytes[++this.at];
-      if (sign === 0x2b || sign === 0x2d) this.at++;
-      this.#digits();
-    }
-  }
-
-  #digits(): void {
-    const start = this.at;
-    while (isDigit(this.#bytes[this.at])) this.at++;
-    if (this.at === start) throw this.#fault("expected a value");
+      this.#state = close === closeBrace ? key : value;
+    } else throw this.#fault("expected a comma or an end");
   }
 
   #fault(message: string): JsonError {
     return new JsonError(this.at < this.#bytes.length ? message : "the text ends too early", this.at);
   }
 
-  #enter(open: number): void {
-    if (this.#bytes[this.at] !== open)
-      throw this.#fault(open === openBrace ? "expected an object" : "expected an array");
-    if (++this.#depth > depthMax) throw this.#fault("nested too deep");
-    this.at++;
-  }
-
-  #leave(): void {
-    this.#depth--;
-    this.at++;
+  /** The one case in which a key is built: it has escapes. */
+  #decodesTo(name: string): boolean {
+    // Each escape stands for at least one character and takes at most six bytes.
+    if (this.#keyEnd - this.keyStart - 2 > 6 * name.length) return false;
+    return JSON.parse(Buffer.from(this.#bytes.subarray(this.keyStart, this.#keyEnd)).toString()) === name;
   }
 }
 
-function isDigit(byte: number | undefined): boolean {
-  return byte !== undefined && byte >= 0x30 && byte <= 0x39;
-}
-
-function isHexDigit(byte: number | undefined): boolean {
-  return isDigit(byte) || (byte !== undefined && (byte | 0x20) >= 0x61 && (byte | 0x20) <= 0x66);
+function isHex(bytes: Uint8Array, at: number): boolean {
+  for (let i = at; i < at + 4; i++) {
+    const byte = bytes[i] ?? 0;
+    const letter = byte | 0x20;
+    if (!((byte >= 0x30 && byte <= 0x39) || (letter >= 0x61 && letter <= 0x66))) return false;
+  }
+  return true;
 }

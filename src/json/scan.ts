@@ -1,7 +1,8 @@
 /** Checks a JSON object and tells where the values of some of its members stand in the text. */
 
 import { CheckedObject } from "./checked-object.js";
-import { Cursor } from "./cursor.js";
+import { Cursor, type Watcher } from "./cursor.js";
+import { afterwards, inSlices } from "./slices.js";
 import { requireUtf8 } from "./utf8.js";
 
 /** Half-open range of bytes. */
@@ -9,6 +10,9 @@ export interface Range {
   readonly start: number;
   readonly end: number;
 }
+
+/** The values of members, each with its quotes or brackets; absent ones are missing. */
+export type Ranges<Name extends string> = Partial<Record<Name, Range>>;
 
 /** The text of a value that a scan has found. */
 export function textAt(bytes: Uint8Array, { start, end }: Range): Uint8Array {
@@ -23,25 +27,46 @@ export function isPlainString(bytes: Uint8Array, { start, end }: Range): boolean
   return true;
 }
 
+/** Sees the members of the object at `depth`; of a name that stands twice the last counts, as everywhere in JSON. */
+export class Members<Name extends string> implements Watcher {
+  readonly #names: readonly Name[];
+  #name: Name | undefined;
+  #start = 0;
+  found: Ranges<Name> = {};
+
+  constructor(names: readonly Name[]) {
+    this.#names = names;
+  }
+
+  begin(cursor: Cursor): boolean {
+    this.#name = undefined;
+    for (const name of this.#names) if (cursor.keyIs(name)) this.#name = name;
+    this.#start = cursor.at;
+    return false;
+  }
+
+  end(cursor: Cursor): void {
+    if (this.#name !== undefined) this.found[this.#name] = { start: this.#start, end: cursor.at };
+  }
+}
+
 /**
- * The values of the named members of the object that `bytes` is, each with its quotes or brackets; absent ones are
- * missing from the answer. Of a name that stands twice the last counts, as everywhere in JSON. Throws JsonError when the
- * text is not UTF-8, not JSON, no object, or nested deeper than 256 levels.
+ * The values of the named members of the object that `bytes` is. At once for a text of usual size, else in slices.
+ * Throws or rejects with JsonError when the text is not UTF-8, not JSON, no object, or nested deeper
+ * than `levelsMax`, by default 256.
  */
 export function scanMembers<Name extends string>(
   bytes: Uint8Array,
   names: readonly Name[],
-): Partial<Record<Name, Range>> {
+  levelsMax?: number,
+): Ranges<Name> | Promise<Ranges<Name>> {
+  const members = new Members(names);
+  return afterwards(scan(bytes, members, levelsMax), () => members.found);
+}
+
+/** Checks that `bytes` is an object, and shows it to the watcher, in the same way. */
+export function scan(bytes: Uint8Array, watcher?: Watcher, levelsMax?: number): Promise<void> | undefined {
+  // A millisecond for 16 MiB: no slices.
   requireUtf8(bytes);
-  const found: Partial<Record<Name, Range>> = {};
-  const cursor = new Cursor(bytes);
-  cursor.space();
-  cursor.object((key) => {
-    const name = names.find((candidate) => key.is(candidate));
-    const start = cursor.at;
-    cursor.value();
-    if (name !== undefined) found[name] = { start, end: cursor.at };
-  });
-  cursor.finish();
-  return found;
+  return inSlices(new Cursor(bytes, watcher, levelsMax));
 }

@@ -40,14 +40,14 @@ export interface Api {
   admitUpgrade(bucket: Bucket, credentials: Credentials): Admission | Promise<Admission>;
   /**
    * Runs an admitted unary call: instance (404, 403), then body (400), then the method. `decode` is called only after
-   * the instance was found and may throw anything: that is INVALID_REQUEST_BODY. Throws or rejects with AppError only;
+   * the instance was found and may throw or reject with anything: that is INVALID_REQUEST_BODY. Throws or rejects with AppError only;
    * what needs no database is answered at once, since promises were a tenth of a REST publish.
    */
   call(
     method: DescMethod,
     admission: Admission,
     instance: string | undefined,
-    decode: () => Message,
+    decode: () => Message | Promise<Message>,
   ): Answer | Promise<Answer>;
   /** Throws AppError when the call is refused, or is no stream. */
   openStream(method: DescMethod, admission: Admission): StreamCall<Message, Message>;

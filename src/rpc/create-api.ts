@@ -54,10 +54,13 @@ export function createApi(options: ApiOptions): Api {
       ...createHealthMethods(options),
     ].map((method) => [method.desc as DescMethod, method]),
   );
-  const streams = new Map<DescMethod, AnswerStream>([
+  const streams = new Map<DescMethod, OpenStream>([
     [
       EventService.method.publishEvents,
-      (principal, batch) => stream.publishBatch(principal, batch as PublishEventsRequest),
+      (principal) => {
+        const answer = stream.open(principal);
+        return (batch) => answer(batch as PublishEventsRequest);
+      },
     ],
   ]);
   requireImplemented(policies.keys(), { unary: new Set(methods.keys()), streams: new Set(streams.keys()) });
@@ -73,13 +76,16 @@ export function createApi(options: ApiOptions): Api {
     return addressed.instance(principal, name).then((instance) => ({ principal, instance, entry: undefined }));
   }
 
-  function run(desc: DescMethod, call: Call, decode: () => Message): Answer | Promise<Answer> {
+  function run(desc: DescMethod, call: Call, decode: Decode): Answer | Promise<Answer> {
     const method = methods.get(desc);
     if (method === undefined) throw new Error(`${desc.name} is no unary method of the contract`);
+    const runWith = (request: Message) => {
+      // Publishing checks an event's rules by hand, for the stream's sake; twice would be 5 % of a REST publish.
+      if (!policies.get(desc)?.carriesEvent) validation.check(desc.input, request);
+      return method.run(request, call);
+    };
     const request = decoded(decode);
-    // Publishing checks an event's rules by hand, for the stream's sake; twice would be 5 % of a REST publish.
-    if (!policies.get(desc)?.carriesEvent) validation.check(desc.input, request);
-    return method.run(request, call);
+    return request instanceof Promise ? request.then(runWith) : runWith(request);
   }
 
   /** The one place where failures are logged. */
@@ -120,11 +126,11 @@ export function createApi(options: ApiOptions): Api {
       const fail = (error: unknown): AppError => report(error, desc, undefined);
       const { principal, refusal } = admission;
       if (refusal !== undefined) throw fail(refusal);
-      const answer = streams.get(desc);
-      if (answer === undefined || principal === undefined)
+      const open = streams.get(desc);
+      if (open === undefined || principal === undefined)
         throw fail(new Error(`${desc.name} is no stream of the contract`));
       return {
-        answer: (request) => answer(principal, request),
+        answer: open(principal),
         complete() {},
         fail,
       };
@@ -132,12 +138,19 @@ export function createApi(options: ApiOptions): Api {
   };
 }
 
-type AnswerStream = (principal: Principal, request: Message) => Message | Promise<Message>;
+type OpenStream = (principal: Principal) => (request: Message) => Message | Promise<Message>;
 
-function decoded(decode: () => Message): Message {
+type Decode = () => Message | Promise<Message>;
+
+function decoded(decode: Decode): Message | Promise<Message> {
   try {
-    return decode();
+    const request = decode();
+    return request instanceof Promise ? request.catch(unreadable) : request;
   } catch (cause) {
-    throw cause instanceof AppError ? cause : new AppError("INVALID_REQUEST_BODY", { cause });
+    return unreadable(cause);
   }
+}
+
+function unreadable(cause: unknown): never {
+  throw cause instanceof AppError ? cause : new AppError("INVALID_REQUEST_BODY", { cause });
 }

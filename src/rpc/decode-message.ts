@@ -11,16 +11,22 @@ import {
   ScalarType,
 } from "@bufbuild/protobuf";
 import { isFieldError } from "@bufbuild/protobuf/reflect";
+import { ValueSchema } from "@bufbuild/protobuf/wkt";
 import { AppError } from "../domain/errors.js";
 import { Cursor } from "../json/cursor.js";
 import { jsonRule } from "../json/json-error.js";
 import { requireUtf8 } from "../json/utf8.js";
 import { recursionLimit } from "./recursion-limit.js";
+import { apart, setValue, smallValue, valueFields, without } from "./value-fields.js";
 
 /** Throws AppError INVALID_REQUEST_BODY. */
 export function decodeBinary(desc: DescMessage, bytes: Uint8Array): Message {
   try {
-    return fromBinary(desc, bytes, { recursionLimit });
+    const { rest, values } = apart(desc, bytes);
+    const message = fromBinary(desc, rest, { recursionLimit, readUnknownFields: false });
+    for (const [field, value] of values)
+      setValue(message, field, () => fromBinary(ValueSchema, value, { recursionLimit }));
+    return message;
   } catch (cause) {
     throw new AppError("INVALID_REQUEST_BODY", {
       cause,
@@ -47,10 +53,7 @@ export function parseJsonObject(bytes: Uint8Array): JsonObject {
 /** The library's parser does not say where it stopped. */
 function faultOf(bytes: Uint8Array): unknown {
   try {
-    const cursor = new Cursor(bytes);
-    cursor.space();
-    cursor.object();
-    cursor.finish();
+    new Cursor(bytes).run(Number.POSITIVE_INFINITY);
     return undefined;
   } catch (fault) {
     return fault;
@@ -60,7 +63,15 @@ function faultOf(bytes: Uint8Array): unknown {
 /** Unknown members are ignored. Throws AppError INVALID_REQUEST_BODY. */
 export function decodeJson(desc: DescMessage, json: JsonObject): Message {
   try {
-    return fromJson(desc, json, { ignoreUnknownFields: true, recursionLimit });
+    const values = valueFields(desc);
+    const rest = values.length === 0 ? json : without(json, values);
+    const message = fromJson(desc, rest, { ignoreUnknownFields: true, recursionLimit });
+    for (const field of values) {
+      const name = Object.hasOwn(json, field.jsonName) ? field.jsonName : field.name;
+      if (!Object.hasOwn(json, name)) continue;
+      setValue(message, field, () => fromJson(ValueSchema, smallValue(json[name]), { recursionLimit }));
+    }
+    return message;
   } catch (cause) {
     throw wrongType(cause, desc);
   }

@@ -8,7 +8,9 @@ import {
 } from "../../gen/eventwire/v1/event_service_pb.js";
 import { AppError } from "../domain/errors.js";
 import type { EventInput, Publishing } from "../service/publishing.js";
+import { structOf } from "./batch-decoder.js";
 import { entryMethod, type Method } from "./method.js";
+import { structToJson } from "./struct-json.js";
 
 /** Frozen, so that a face may encode it once. */
 const published = Object.freeze(create(PublishEventResponseSchema, { success: true, message: "Event published" }));
@@ -19,12 +21,13 @@ export function createEventMethods({ publishing }: { publishing: Publishing }): 
     entryMethod(EventService.method.publishEvent, (request, entry) => {
       // Before: a socket that this event ends has had it in its filter.
       const sockets = request.receipt ? publishing.takers(entry, request.event) : undefined;
-      publishing.publishTo(entry, toEventInput(request));
+      const done = publishing.publishTo(entry, toEventInput(request));
       const answer = (reached: boolean) => {
         const plain = reached ? published : publishedHere;
         return sockets === undefined ? plain : { ...plain, sockets };
       };
-      return publishing.reached()?.then(answer) ?? answer(true);
+      const reached = () => publishing.reached()?.then(answer) ?? answer(true);
+      return done?.then(reached) ?? reached();
     }),
   ];
 }
@@ -36,17 +39,7 @@ export function toEventInput({ event, payload, media }: PublishEventRequest): Ev
 
 function jsonBytes(payload: PublishEventRequest["payload"]): Uint8Array {
   if (payload.case === "dataJson") return payload.value;
-  if (payload.case === undefined)
-    throw new AppError("INVALID_REQUEST_BODY", { field: "data", rule: "value is required" });
-  return Buffer.from(JSON.stringify(payload.value, refuseNonFinite));
-}
-
-/** A Struct's number can be NaN or infinite. JSON has neither, and `null` would be another value. */
-function refuseNonFinite(_: string, value: unknown): unknown {
-  if (typeof value === "number" && !Number.isFinite(value))
-    throw new AppError("INVALID_REQUEST_BODY", {
-      field: "data",
-      rule: "must have finite numbers only, as JSON has no others",
-    });
-  return value;
+  const struct = structOf(payload);
+  if (struct !== undefined) return structToJson(struct);
+  throw new AppError("INVALID_REQUEST_BODY", { field: "data", rule: "value is required" });
 }

@@ -11,23 +11,40 @@ import { Bucket } from "../../gen/eventwire/v1/policy_pb.js";
 import type { Directory } from "../directory/directory.js";
 import { AppError } from "../domain/errors.js";
 import type { Principal } from "../domain/instance.js";
+import { nextTurn, TurnClock } from "../json/slices.js";
 import type { Publishing } from "../service/publishing.js";
 import { outOfDate, rateKey } from "./admission.js";
+import { structOf } from "./batch-decoder.js";
+import { batchEventsMax, tooManyEvents } from "./batch-limit.js";
 import { toEventInput } from "./event-methods.js";
 import { compileSpelling } from "./field-spelling.js";
 import type { RateLimiter } from "./rate-limiter.js";
 
-/** As the contract says. Checked by hand: protovalidate would look at every event, and publishing does that again. */
-const batchEventsMax = 1024;
-
 const answerType = "eventwire.v1.PublishEventsResponse";
 
+/** So much work is done before the clock is asked, in bytes of data; an event and a batch count as some. */
+const uncheckedBytes = 32 * 1024;
+const overheadBytes = 256;
+/** A byte of a Struct takes so much longer than one of JSON text. */
+const structWork = 8;
+
+type Answered = PublishEventsResponse | Promise<PublishEventsResponse>;
+type Refusals = PublishEventsResponse_Refusal[];
+
+/** A batch on its way: its events from `granted` on are over the limit. */
+interface Publication {
+  readonly events: readonly PublishEventRequest[];
+  readonly granted: number;
+  readonly refusals: Refusals;
+}
+
 export interface EventStream {
-  /** Answers one batch. Throws, which ends the stream, when the token is no longer valid or it is no batch. */
-  publishBatch(
-    principal: Principal,
-    batch: PublishEventsRequest,
-  ): PublishEventsResponse | Promise<PublishEventsResponse>;
+  /**
+   * Opens a stream. What it gives answers one batch, at once where nothing is waited for: a batch is published when those
+   * before it are, and long work goes on in further turns of the event loop. Throws or rejects, which ends the stream, when
+   * the token is no longer valid or it is no batch.
+   */
+  open(principal: Principal): (batch: PublishEventsRequest) => Answered;
 }
 
 export function createEventStream(options: {
@@ -38,56 +55,110 @@ export function createEventStream(options: {
   const { directory, publishing, limiter } = options;
   const limited = limiter.isOn(Bucket.PUBLISH);
 
-  /** The events from `granted` on are over the limit. */
-  function publish(
-    principal: Principal,
-    { sequence, events }: PublishEventsRequest,
-    granted: number,
-  ): PublishEventsResponse | Promise<PublishEventsResponse> {
-    const refusals: PublishEventsResponse_Refusal[] = [];
-    for (let index = 0; index < events.length; index++) {
-      const event = events[index] as PublishEventRequest;
-      try {
-        if (index >= granted) throw new AppError("RATE_LIMITED");
-        publishing.publish(principal, event.instance, toEventInput(event));
-      } catch (error) {
-        if (!(error instanceof AppError)) throw error;
-        refusals.push(refusal(index, event, error));
-      }
-    }
-    const answer: PublishEventsResponse = {
-      $typeName: answerType,
-      sequence,
-      published: events.length - refusals.length,
-      refusals,
-    };
+  function check(principal: Principal): void {
+    if (directory.stale) throw outOfDate();
+    if (principal.revoked) throw new AppError("INVALID_TOKEN");
+  }
+
+  function acknowledge({ sequence, events }: PublishEventsRequest, refusals: Refusals): Answered {
+    const published = events.length - refusals.length;
+    const answer: PublishEventsResponse = { $typeName: answerType, sequence, published, refusals };
     return publishing.reached()?.then((all) => (all ? answer : { ...answer, otherNodesReached: false })) ?? answer;
   }
 
   return {
-    publishBatch(principal, batch) {
-      if (directory.stale) throw outOfDate();
-      if (principal.revoked) throw new AppError("INVALID_TOKEN");
-      if (batch.events.length > batchEventsMax)
-        throw new AppError("INVALID_REQUEST_BODY", {
-          field: "events",
-          rule: `must contain no more than ${batchEventsMax} item(s)`,
+    open(principal) {
+      const clock = new TurnClock();
+      let unchecked = 0;
+      /** Settles when all batches that were taken are published; undefined when they are. */
+      let busy: Promise<void> | undefined;
+
+      function mustPause(bytes: number): boolean {
+        unchecked += bytes;
+        if (unchecked < uncheckedBytes) return false;
+        unchecked = 0;
+        return clock.isOver();
+      }
+
+      /** No function is made in here: one an event is a tenth of what an event costs. */
+      function publishFrom(first: number, batch: Publication): Refusals | Promise<Refusals> {
+        const { events, granted, refusals } = batch;
+        for (let index = first; index < events.length; index++) {
+          const event = events[index] as PublishEventRequest;
+          if (mustPause(workOf(event))) return goOnLater(nextTurn(), index, batch);
+          try {
+            if (index >= granted) throw new AppError("RATE_LIMITED");
+            const published = publishing.publish(principal, event.instance, toEventInput(event));
+            if (published !== undefined) return goOnLater(refusable(published, index, event, batch), index + 1, batch);
+          } catch (error) {
+            refusals.push(refusal(index, event, error));
+          }
+        }
+        return refusals;
+      }
+
+      function goOnLater(when: Promise<void>, index: number, batch: Publication): Promise<Refusals> {
+        return when.then(() => publishFrom(index, batch));
+      }
+
+      function publish({ events }: PublishEventsRequest, granted: number): Refusals | Promise<Refusals> {
+        check(principal);
+        const batch = { events, granted, refusals: [] };
+        return mustPause(overheadBytes) ? goOnLater(nextTurn(), 0, batch) : publishFrom(0, batch);
+      }
+
+      function later(batch: PublishEventsRequest, refusals: Promise<Refusals>): Promise<PublishEventsResponse> {
+        const done = refusals.then(noWord, noWord).then(() => {
+          if (busy === done) busy = undefined;
         });
-      if (!limited) return publish(principal, batch, batch.events.length);
-      return limiter
-        .charge(Bucket.PUBLISH, rateKey(principal), batch.events.length)
-        .then((charge) => publish(principal, batch, charge?.granted ?? batch.events.length));
+        busy = done;
+        return refusals.then((found) => acknowledge(batch, found));
+      }
+
+      return (batch) => {
+        check(principal);
+        if (batch.events.length > batchEventsMax) throw tooManyEvents();
+        if (!limited && busy === undefined) {
+          const refusals = publish(batch, batch.events.length);
+          return refusals instanceof Promise ? later(batch, refusals) : acknowledge(batch, refusals);
+        }
+        const points = batch.events.length;
+        const charge = limited ? limiter.charge(Bucket.PUBLISH, rateKey(principal), points) : undefined;
+        const before = busy;
+        const granted = Promise.all([charge, before]).then(([charged]) => charged?.granted ?? points);
+        return later(
+          batch,
+          granted.then((count) => publish(batch, count)),
+        );
+      };
     },
   };
 }
 
+function noWord(): void {}
+
+/** In bytes of JSON text. */
+function workOf({ payload }: PublishEventRequest): number {
+  const struct = structOf(payload);
+  if (struct !== undefined) return overheadBytes + structWork * struct.length;
+  return overheadBytes + (payload.case === "dataJson" ? payload.value.length : 0);
+}
+
 const spell = compileSpelling(PublishEventRequestSchema);
 
-function refusal(
+function refusable(
+  published: Promise<void>,
   index: number,
   event: PublishEventRequest,
-  { reason, message, field, rule = "" }: AppError,
-): PublishEventsResponse_Refusal {
+  { refusals }: Publication,
+): Promise<void> {
+  return published.catch((error: unknown) => void refusals.push(refusal(index, event, error)));
+}
+
+/** Throws what is no refusal. */
+function refusal(index: number, event: PublishEventRequest, error: unknown): PublishEventsResponse_Refusal {
+  if (!(error instanceof AppError)) throw error;
+  const { reason, message, field, rule = "" } = error;
   const spelt = spell(field, event, false) ?? "";
   return { $typeName: `${answerType}.Refusal`, index, reason, message, field: spelt, rule };
 }

@@ -3,18 +3,17 @@
  * cost. Everything unusual (compression, a deadline, JSON) still takes the library's way.
  */
 
-import type { Message } from "@bufbuild/protobuf";
 import type { UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { grpcStatusOk, setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { EventService, type PublishEventsResponse } from "../../gen/eventwire/v1/event_service_pb.js";
 import { AppError } from "../domain/errors.js";
 import type { Admission, Api } from "./api.js";
-import { createBatchDecoder, type DecodeBatch } from "./batch-decoder.js";
 import { encodeAnswers } from "./batch-encoder.js";
-import { createFrameReader } from "./grpc-frames.js";
-import { Pipeline, type Read } from "./pipeline.js";
+import { compileDecodeCall } from "./decode-call.js";
+import { Pipeline } from "./pipeline.js";
 import { rateMetadata } from "./rate-metadata.js";
 import { toConnectError } from "./rpc-error.js";
+import { readRequests } from "./stream-requests.js";
 
 const method = EventService.method.publishEvents;
 
@@ -30,14 +29,15 @@ export function createGrpcBatches(options: {
   shutdown: AbortSignal | undefined;
 }): GrpcBatches {
   const { api, messageBytesMax, shutdown } = options;
-  const decode = createBatchDecoder();
+  const decoder = compileDecodeCall(method.input);
+  const form = { json: false, compression: null, bytesMax: messageBytesMax };
 
   async function* answers(request: UniversalServerRequest, admission: Admission, trailer: Headers) {
     const chunks = (request.body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
     try {
       // Sends the headers: a producer may wait for them before it sends anything.
       yield noBytes;
-      const batches = new Pipeline(api.openStream(method, admission), readBatches(chunks, messageBytesMax, decode));
+      const batches = new Pipeline(api.openStream(method, admission), readRequests(chunks, decoder, form));
       const onShutdown = (): void => batches.end(shutdown?.reason);
       shutdown?.addEventListener("abort", onShutdown);
       if (shutdown?.aborted) onShutdown();
@@ -68,42 +68,6 @@ export function createGrpcBatches(options: {
       return { status: 200, header, trailer, body: answers(request, admission, trailer) };
     },
   };
-}
-
-/** A body that breaks off ends like one that is complete: nobody is left to hear an error. One that is refused is there. */
-function readBatches(chunks: AsyncIterator<Uint8Array>, messageBytesMax: number, decode: DecodeBatch): Read<Message> {
-  const frames = createFrameReader(messageBytesMax);
-
-  function* batches(chunk: Uint8Array): Iterable<Message> {
-    for (const message of frames.read(asBuffer(chunk))) yield decoded(decode, message);
-  }
-
-  function read({ done, value }: IteratorResult<Uint8Array>): Iterable<Message> | undefined {
-    if (!done) return batches(value);
-    frames.end();
-    return undefined;
-  }
-
-  return () =>
-    chunks.next().then(read, (error: unknown) => {
-      if (error instanceof AppError) throw error;
-      return undefined;
-    });
-}
-
-function decoded(decode: DecodeBatch, message: Buffer): Message {
-  try {
-    return decode(message);
-  } catch (cause) {
-    throw new AppError("INVALID_REQUEST_BODY", {
-      cause,
-      rule: `message must be a ${method.input.typeName} in Protobuf's binary form`,
-    });
-  }
-}
-
-function asBuffer(chunk: Uint8Array): Buffer {
-  return Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
 }
 
 const noBytes = new Uint8Array(0);

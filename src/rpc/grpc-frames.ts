@@ -1,47 +1,79 @@
-/** The length-prefixed messages of gRPC (5 bytes: flags, size), uncompressed. */
+/** The length-prefixed messages of gRPC (5 bytes: flags, size), still compressed where they are. */
 
+import { compressedFlag } from "@connectrpc/connect/protocol";
 import { AppError } from "../domain/errors.js";
+import { Gather } from "../wire/gather.js";
 
 export const headBytes = 5;
 
+export interface FramedMessage {
+  readonly compressed: boolean;
+  readonly bytes: Buffer;
+}
+
 export interface FrameReader {
-  /** The messages that are complete now; views of what was read where possible. Throws AppError behind the good ones. */
-  read(chunk: Buffer): Iterable<Buffer>;
+  /** The messages that are complete now; views of what was read where possible. Throws AppError after the good ones. */
+  read(chunk: Buffer): Iterable<FramedMessage>;
   /** Throws AppError when a message is incomplete. */
   end(): void;
 }
 
+interface Prefix {
+  readonly compressed: boolean;
+  readonly size: number;
+}
+
 export function createFrameReader(messageBytesMax: number): FrameReader {
-  let parts: Buffer[] = [];
-  let length = 0;
-  /** Joined only when a message is complete: a large one must not be copied once per chunk. */
-  let needed = headBytes;
+  /** Of a prefix that is not whole. */
+  const head = Buffer.alloc(headBytes);
+  let headSize = 0;
+  /** Of a message that is not whole. */
+  let begun: { readonly prefix: Prefix; readonly gather: Gather } | undefined;
+
+  function readPrefix(bytes: Buffer, at: number): Prefix {
+    const flags = bytes[at] as number;
+    if (flags > compressedFlag) throw unreadable("message must have a prefix with flags 0 or 1");
+    const size = bytes.readUInt32BE(at + 1);
+    if (size > messageBytesMax)
+      throw new AppError("EVENT_TOO_LARGE", { rule: `message must be at most ${messageBytesMax} bytes` });
+    return { compressed: flags === compressedFlag, size };
+  }
 
   return {
     *read(chunk) {
-      parts.push(chunk);
-      length += chunk.length;
-      if (length < needed) return;
-      const bytes = parts.length === 1 ? chunk : Buffer.concat(parts, length);
-      let at = 0;
-      needed = headBytes;
-      while (bytes.length - at >= needed) {
-        if (bytes[at] !== 0) throw unreadable("message must have a prefix with flags 0");
-        const size = bytes.readUInt32BE(at + 1);
-        if (size > messageBytesMax)
-          throw new AppError("EVENT_TOO_LARGE", { rule: `message must be at most ${messageBytesMax} bytes` });
-        needed = headBytes + size;
-        if (bytes.length - at < needed) break;
-        yield bytes.subarray(at + headBytes, at + needed);
-        at += needed;
-        needed = headBytes;
+      for (let at = 0; at < chunk.length; ) {
+        if (begun === undefined) {
+          let prefix: Prefix;
+          if (headSize === 0 && chunk.length - at >= headBytes) {
+            prefix = readPrefix(chunk, at);
+            at += headBytes;
+            if (chunk.length - at >= prefix.size) {
+              yield { compressed: prefix.compressed, bytes: chunk.subarray(at, at + prefix.size) };
+              at += prefix.size;
+              continue;
+            }
+          } else {
+            const taken = chunk.copy(head, headSize, at, at + headBytes - headSize);
+            headSize += taken;
+            at += taken;
+            if (headSize < headBytes) return;
+            prefix = readPrefix(head, 0);
+          }
+          begun = { prefix, gather: new Gather(prefix.size, messageBytesMax) };
+        }
+        const { prefix, gather } = begun;
+        const taken = Math.min(prefix.size - gather.size, chunk.length - at);
+        gather.add(chunk.subarray(at, at + taken));
+        at += taken;
+        if (gather.size < prefix.size) return;
+        begun = undefined;
+        headSize = 0;
+        yield { compressed: prefix.compressed, bytes: gather.whole() };
       }
-      parts = at < bytes.length ? [bytes.subarray(at)] : [];
-      length = bytes.length - at;
     },
 
     end() {
-      if (length > 0) throw unreadable("message must be as long as its prefix says");
+      if (begun !== undefined || headSize > 0) throw unreadable("message must be as long as its prefix says");
     },
   };
 }

@@ -8,6 +8,7 @@ import { EventService } from "../../gen/eventwire/v1/event_service_pb.js";
 import { AppError } from "../domain/errors.js";
 import type { Admission, Api, Credentials } from "./api.js";
 import { tokenFrom } from "./credentials.js";
+import { compileDecodeCall, type DecodeCall } from "./decode-call.js";
 import { describeCause } from "./failure-log.js";
 import { createGrpcBatches, type GrpcBatches } from "./grpc-batches.js";
 import { withText } from "./grpc-web-text.js";
@@ -17,7 +18,8 @@ import { readPolicy } from "./policy.js";
 import { refuse } from "./refusal.js";
 import { createStreamRoutes, messageBytesMax } from "./routes.js";
 import { services } from "./services.js";
-import { readTerms } from "./terms.js";
+import { readRequests } from "./stream-requests.js";
+import { readTerms, type Terms } from "./terms.js";
 import { clampTimeout } from "./timeout-header.js";
 import { createUnaryHandler } from "./unary-handler.js";
 import { readWire, type Wire } from "./wire.js";
@@ -26,7 +28,7 @@ export interface HandlersOptions {
   readonly api: Api;
   /** Whether gRPC is served too. It needs HTTP/2 trailers, so only the service port has it. */
   readonly grpc: boolean;
-  /** Largest event (PUBLISH_MAX_BYTES). Messages of methods that carry none end at 1 MiB. */
+  /** Largest event (PUBLISH_MAX_BYTES). Messages of methods that carry none end at 64 KiB. */
   readonly publishMaxBytes: number;
   /** Aborted when the server closes: open streams then end with UNAVAILABLE. */
   readonly shutdown?: AbortSignal | undefined;
@@ -51,6 +53,7 @@ export function createHandlers(options: HandlersOptions): Handler[] {
   const batches = createGrpcBatches({ api, messageBytesMax: messageMax, shutdown });
   const streams = createStreamRoutes(options).map((route) =>
     createHandler(route, {
+      decode: { decoder: compileDecodeCall(route.method.input), bytesMax: messageMax },
       batches: grpc && route.method === EventService.method.publishEvents ? batches : undefined,
       admit: (credentials) => api.admit(route.method, credentials),
       logger,
@@ -74,15 +77,25 @@ export function createHandler(
     admit: (credentials: Credentials) => Admission | Promise<Admission>;
     /** A shorter way for what it takes. */
     batches?: GrpcBatches | undefined;
+    /** How its messages are decoded by us; without it they are by the library. */
+    decode?: { readonly decoder: DecodeCall; readonly bytesMax: number } | undefined;
     logger: Logger;
   },
 ): Handler {
-  const { admit, batches, logger } = options;
+  const { admit, batches, decode, logger } = options;
 
-  async function enterWith(request: UniversalServerRequest, admission: Admission): Promise<UniversalServerResponse> {
-    const passage: Passage = { admission, reached: false };
+  async function enterWith(
+    wire: Wire,
+    { request: compression }: Terms,
+    request: UniversalServerRequest,
+    admission: Admission,
+  ): Promise<UniversalServerResponse> {
+    const chunks = (request.body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+    const requests = decode && readRequests(chunks, decode.decoder, { json: wire.json, compression, ...decode });
+    const passage: Passage = { admission, requests, reached: false };
     const contextValues = createContextValues().set(passageKey, passage);
-    const response = await route({ ...request, contextValues });
+    const body = requests === undefined ? request.body : nothing();
+    const response = await route({ ...request, body, contextValues });
     // The library decodes before it calls us, and answers in its own words what it cannot read.
     if (passage.reached || response.status === httpVersionNotSupported) return response;
     throw new AppError("INVALID_REQUEST_BODY", { rule: `message must be one ${route.method.input.typeName}` });
@@ -94,10 +107,10 @@ export function createHandler(
     const admission = await admit({ token, remoteAddress });
     try {
       if (admission.refusal !== undefined) throw admission.refusal;
-      readTerms(wire, header);
+      const terms = readTerms(wire, header);
       if (batches?.takes(request)) return batches.handle(request, admission);
       clampTimeout(header);
-      return await enterWith(request, admission);
+      return await enterWith(wire, terms, request, admission);
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       return refuse(wire, error, admission.rate);
@@ -119,6 +132,8 @@ export function createHandler(
 
   return withText({ path: route.requestPath, method: route.method, handle });
 }
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 const isUnary = (method: DescMethod): method is DescMethodUnary => method.methodKind === "unary";
 

@@ -1,8 +1,9 @@
 /** Reads the one message of a unary RPC call: out of its envelope, out of its compression, within its limit. */
 
-import { Code, ConnectError } from "@connectrpc/connect";
 import { type Compression, compressedFlag, type UniversalServerRequest } from "@connectrpc/connect/protocol";
 import { AppError } from "../domain/errors.js";
+import { Gather } from "../wire/gather.js";
+import { decompress } from "./decompress.js";
 import { headBytes } from "./grpc-frames.js";
 import type { Wire } from "./wire.js";
 
@@ -18,35 +19,38 @@ export async function readMessage(
   { body, header }: UniversalServerRequest,
   compression: Compression | null,
   limit: MessageLimit,
-): Promise<Uint8Array> {
+): Promise<Buffer> {
   const enveloped = wire.protocol !== "connect";
   const bytesMax = limit.bytes + (enveloped ? headBytes : 0);
-  if (Number(header.get("content-length")) > bytesMax) throw tooLarge(limit);
-  const bytes = await readWhole(body as AsyncIterable<Uint8Array>, bytesMax, limit);
-  if (!enveloped) return compression === null ? bytes : decompress(bytes, compression, limit);
+  const announced = Number(header.get("content-length")) || 0;
+  if (announced > bytesMax) throw tooLarge(limit);
+  const bytes = await readWhole(body as AsyncIterable<Uint8Array>, announced, bytesMax, limit);
+  const open = (message: Buffer) => decompress(message, compression as Compression, limit.bytes, () => tooLarge(limit));
+  if (!enveloped) return compression === null ? bytes : open(bytes);
   const compressed = checkEnvelope(bytes);
   const message = bytes.subarray(headBytes);
   if (!compressed) return message;
   if (compression === null)
     throw unreadable(`message must name the compression of the message in ${wire.encodingHeader}`);
-  return decompress(message, compression, limit);
+  return open(message);
 }
 
-async function readWhole(body: AsyncIterable<Uint8Array>, bytesMax: number, limit: MessageLimit): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
+async function readWhole(
+  body: AsyncIterable<Uint8Array>,
+  announced: number,
+  bytesMax: number,
+  limit: MessageLimit,
+): Promise<Buffer> {
+  const gather = new Gather(announced, bytesMax);
   try {
     for await (const chunk of body) {
-      size += chunk.length;
-      if (size > bytesMax) throw tooLarge(limit);
-      chunks.push(chunk);
+      if (gather.size + chunk.length > bytesMax) throw tooLarge(limit);
+      gather.add(chunk);
     }
   } catch (cause) {
     throw cause instanceof AppError ? cause : unreadable("message must arrive whole", cause);
   }
-  const [only] = chunks;
-  if (only !== undefined && chunks.length === 1) return Buffer.from(only.buffer, only.byteOffset, only.length);
-  return Buffer.concat(chunks, size);
+  return gather.whole();
 }
 
 /** Whether the one message is compressed. */
@@ -57,15 +61,6 @@ function checkEnvelope(bytes: Buffer): boolean {
   if (bytes.readUInt32BE(1) !== bytes.length - headBytes)
     throw unreadable("message must be one message as long as its prefix says");
   return flags === compressedFlag;
-}
-
-async function decompress(bytes: Uint8Array, compression: Compression, limit: MessageLimit): Promise<Uint8Array> {
-  try {
-    return await compression.decompress(bytes as Uint8Array<ArrayBuffer>, limit.bytes);
-  } catch (cause) {
-    if (cause instanceof ConnectError && cause.code === Code.ResourceExhausted) throw tooLarge(limit);
-    throw unreadable(`message must be compressed with ${compression.name}`, cause);
-  }
 }
 
 function unreadable(rule: string, cause?: unknown): AppError {

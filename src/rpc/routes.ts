@@ -5,25 +5,25 @@ import type { DescMethod, DescMethodBiDiStreaming, DescService } from "@bufbuild
 import { Code, ConnectError, createConnectRouter, type HandlerContext } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { AppError } from "../domain/errors.js";
+import { parsedBytesMax } from "../json/parsed-bytes.js";
 import type { Admission } from "./api.js";
 import { compressions } from "./compressions.js";
 import type { HandlersOptions } from "./handlers.js";
 import { incoming } from "./incoming-stream.js";
 import { enter } from "./passage.js";
-import { Pipeline } from "./pipeline.js";
+import { Pipeline, type Read } from "./pipeline.js";
 import { readPolicy } from "./policy.js";
 import { rateMetadata } from "./rate-metadata.js";
 import { recursionLimit } from "./recursion-limit.js";
 import { toConnectError } from "./rpc-error.js";
 import { services } from "./services.js";
 
-const plainMessageBytesMax = 2 ** 20;
 /** Room for names and framing around the largest event. */
 const eventOverheadBytes = 4096;
 
 /** The JSON form of an event's bytes is a third longer; publishing checks the exact size. */
 export function messageBytesMax(method: DescMethod, publishMaxBytes: number): number {
-  if (!readPolicy(method).carriesEvent) return plainMessageBytesMax;
+  if (!readPolicy(method).carriesEvent) return parsedBytesMax;
   return Math.ceil((publishMaxBytes * 4) / 3) + eventOverheadBytes;
 }
 
@@ -42,9 +42,10 @@ export function createStreamRoutes({ api, grpc, publishMaxBytes, shutdown }: Han
   function addStream(method: DescMethodBiDiStreaming): void {
     router.rpc(
       method,
-      async function* (requests, context) {
-        const admission = enter(context);
-        const taken = incoming(requests, [context.signal, shutdown], true);
+      async function* (_, context) {
+        const { admission, requests } = enter(context);
+        if (requests === undefined) throw new Error(`${method.name} is no method whose requests are read here`);
+        const taken = incoming(each(requests), [context.signal, shutdown], true);
         try {
           if (admission.refusal === undefined) announce(context, admission);
           const read = () => taken.next().then(({ done, value }) => (done ? undefined : [value]));
@@ -67,6 +68,10 @@ export function createStreamRoutes({ api, grpc, publishMaxBytes, shutdown }: Han
       else if (method.methodKind !== "unary")
         throw new Error(`${service.typeName}/${method.name} is a ${method.methodKind} method, and nothing serves one`);
   return router.handlers;
+}
+
+async function* each<T>(read: Read<T>): AsyncGenerator<T> {
+  for (let group = await read(); group !== undefined; group = await read()) yield* group;
 }
 
 const isBidi = (method: DescMethod): method is DescMethodBiDiStreaming => method.methodKind === "bidi_streaming";

@@ -13,7 +13,7 @@ import type { Logger } from "pino";
 import { AppError } from "../domain/errors.js";
 import type { Api } from "./api.js";
 import { tokenFrom } from "./credentials.js";
-import { decodeBinary, decodeJson, parseJsonObject } from "./decode-message.js";
+import { compileDecodeCall } from "./decode-call.js";
 import { describeCause } from "./failure-log.js";
 import { compileSpelling } from "./field-spelling.js";
 import type { Handler } from "./handlers.js";
@@ -39,9 +39,7 @@ export function createUnaryHandler(method: DescMethodUnary, options: UnaryHandle
   const encode = compileEncode(method.output);
   const spell = compileSpelling(method.input);
 
-  function decode({ json }: Wire, bytes: Uint8Array): Message {
-    return json ? decodeJson(method.input, parseJsonObject(bytes)) : decodeBinary(method.input, bytes);
-  }
+  const decoder = compileDecodeCall(method.input);
 
   /** What is thrown that is no AppError is a mistake of ours. */
   function failed(error: unknown): AppError {
@@ -58,7 +56,8 @@ export function createUnaryHandler(method: DescMethodUnary, options: UnaryHandle
     try {
       if (admission.refusal !== undefined) throw admission.refusal;
       const terms = readTerms(wire, header);
-      const decoded = decode(wire, await readMessage(wire, request, terms.request, limit));
+      const bytes = await readMessage(wire, request, terms.request, limit);
+      const decoded = await (wire.json ? decoder.json(bytes) : decoder.binary(bytes));
       message = decoded;
       const answered = wholeAnswer(await api.call(method, admission, instanceOf(decoded), () => decoded));
       return await answerUnary(wire, encode(answered, wire.json), terms.response, admission.rate);

@@ -1,74 +1,142 @@
-/** Checks the data of an event, unless that was done where it came in, and finds where its media stands. */
+/** Checks the data of an event, unless that was done where it came in, and finds in it what publishing needs. */
 
 import type { ByteRange, MediaSlot } from "../bus/bus.js";
 import type { EventType } from "../domain/event-type.js";
 import { CheckedObject } from "../json/checked-object.js";
-import { Cursor } from "../json/cursor.js";
-import { requireUtf8 } from "../json/utf8.js";
+import type { Cursor, Watcher } from "../json/cursor.js";
+import { JsonError } from "../json/json-error.js";
+import { Members, type Ranges, scan } from "../json/scan.js";
+import { afterwards } from "../json/slices.js";
 
-/** The slot of a `message.exchange` that has a media object; undefined for all else. Throws JsonError. */
-export function checkEventData(type: EventType, data: Uint8Array): MediaSlot | undefined {
-  const checked = data instanceof CheckedObject;
-  if (checked && type !== "message.exchange") return undefined;
-  if (!checked) requireUtf8(data);
-  const cursor = new Cursor(data);
-  cursor.space();
-  const slot = type === "message.exchange" ? readExchange(cursor, data) : readObject(cursor);
-  cursor.finish();
-  return slot;
+/** An event has one `base64`, or two when both layouts are filled. Each costs an object, here and in the frame. */
+const cutsMax = 64;
+
+/** What publishing needs to know of an event's data. */
+export interface EventFacts {
+  /** Of a `message.exchange` that has a media object. */
+  readonly slot?: MediaSlot | undefined;
+  /** Of an `instance.state`: where its members stand in the data. */
+  readonly reported?: Ranges<(typeof reportedMembers)[number]>;
 }
 
-function readObject(cursor: Cursor): undefined {
-  cursor.object();
+const reportedMembers = ["state", "jid"] as const;
+const noFacts: EventFacts = {};
+
+/** At once for data of usual size, else in slices. Throws or rejects with JsonError. */
+export function checkEventData(type: EventType, data: Uint8Array): EventFacts | Promise<EventFacts> {
+  if (type === "message.exchange") {
+    const exchange = new Exchange(data);
+    return afterwards(scan(data, exchange), () => ({ slot: exchange.slot }));
+  }
+  if (type === "instance.state") {
+    const members = new Members(reportedMembers);
+    return afterwards(scan(data, members), () => ({ reported: members.found }));
+  }
+  return data instanceof CheckedObject ? noFacts : afterwards(scan(data), () => noFacts);
 }
 
 /** `data.message.media`, or `data.media` in the flat layout. With both, the first is the place for raw media. */
-function readExchange(cursor: Cursor, data: Uint8Array): MediaSlot | undefined {
-  const cuts: ByteRange[] = [];
-  let nested: MediaSlot | undefined;
-  let flat: MediaSlot | undefined;
-  cursor.object((key) => {
-    if (key.is("media") && cursor.isObject()) flat = readMedia(cursor, data, cuts);
-    else if (key.is("message") && cursor.isObject()) {
-      cursor.object((inner) => {
-        if (inner.is("media") && cursor.isObject()) nested = readMedia(cursor, data, cuts);
-        else cursor.value();
-      });
-    } else cursor.value();
-  });
-  return nested ?? flat;
+class Exchange implements Watcher {
+  readonly #data: Uint8Array;
+  readonly #cuts: ByteRange[] = [];
+  /** The media object that is being read, and the depth of its members. */
+  #media: Media | undefined;
+  #mediaDepth = 0;
+  #nested: MediaSlot | undefined;
+  #flat: MediaSlot | undefined;
+
+  constructor(data: Uint8Array) {
+    this.#data = data;
+  }
+
+  get slot(): MediaSlot | undefined {
+    return this.#nested ?? this.#flat;
+  }
+
+  begin(cursor: Cursor, depth: number): boolean {
+    if (depth === this.#mediaDepth) {
+      this.#media?.begin(cursor);
+      return false;
+    }
+    if (!cursor.isObject()) return false;
+    if (depth === 1 && cursor.keyIs("message")) return true;
+    if (!cursor.keyIs("media")) return false;
+    this.#media = new Media(cursor.at + 1, this.#cuts);
+    this.#mediaDepth = depth + 1;
+    return true;
+  }
+
+  end(cursor: Cursor, depth: number): void {
+    const media = this.#media;
+    if (media === undefined) return;
+    if (depth === this.#mediaDepth) media.end(cursor, this.#data);
+    else {
+      if (depth === 1) this.#flat = media.close();
+      else this.#nested = media.close();
+      this.#media = undefined;
+      this.#mediaDepth = 0;
+    }
+  }
 }
 
 /** Reads a media object and adds to `cuts` what has to go with its `base64` members. */
-function readMedia(cursor: Cursor, data: Uint8Array, cuts: ByteRange[]): MediaSlot {
-  const insertAt = cursor.at + 1;
-  let inlineBytes = 0;
-  let kept = false;
-  let previousEnd = insertAt;
+class Media {
+  readonly #insertAt: number;
+  readonly #cuts: ByteRange[];
+  #inlineBytes = 0;
+  #kept = false;
+  #previousEnd: number;
   /** A cut with no kept member before it: it reaches to the next member, comma included. */
-  let leading: number | undefined;
-  cursor.object((key) => {
-    if (leading !== undefined) cuts.push({ start: leading, end: key.start });
-    leading = undefined;
-    const isBase64 = key.is("base64");
-    const valueStart = cursor.at;
-    cursor.value();
-    if (!isBase64) kept = true;
+  #leading: number | undefined;
+  #isBase64 = false;
+  #keyStart = 0;
+  #valueStart = 0;
+
+  constructor(insertAt: number, cuts: ByteRange[]) {
+    this.#insertAt = insertAt;
+    this.#previousEnd = insertAt;
+    this.#cuts = cuts;
+  }
+
+  begin(cursor: Cursor): void {
+    this.#cutLeading(cursor.keyStart);
+    this.#isBase64 = cursor.keyIs("base64");
+    this.#keyStart = cursor.keyStart;
+    this.#valueStart = cursor.at;
+  }
+
+  end({ at }: Cursor, data: Uint8Array): void {
+    if (!this.#isBase64) this.#kept = true;
     else {
-      inlineBytes = decodedBytes(data, valueStart, cursor.at);
-      if (kept) cuts.push({ start: previousEnd, end: cursor.at });
-      else leading = key.start;
+      if (this.#cuts.length === cutsMax)
+        throw new JsonError(`more than ${cutsMax} members named base64`, this.#keyStart);
+      this.#inlineBytes = decodedBytes(data, this.#valueStart, at);
+      if (this.#kept) this.#cuts.push({ start: this.#previousEnd, end: at });
+      else this.#leading = this.#keyStart;
     }
-    previousEnd = cursor.at;
-  });
-  if (leading !== undefined) cuts.push({ start: leading, end: previousEnd });
-  return { cuts, inlineBytes, insertAt, hasOthers: kept };
+    this.#previousEnd = at;
+  }
+
+  close(): MediaSlot {
+    this.#cutLeading(this.#previousEnd);
+    return {
+      cuts: this.#cuts,
+      inlineBytes: this.#inlineBytes,
+      insertAt: this.#insertAt,
+      hasOthers: this.#kept,
+    };
+  }
+
+  #cutLeading(end: number): void {
+    if (this.#leading !== undefined) this.#cuts.push({ start: this.#leading, end });
+    this.#leading = undefined;
+  }
 }
 
 /** Size of what a base64 string between quotes stands for. Anything but a string stands for nothing. */
 function decodedBytes(data: Uint8Array, start: number, end: number): number {
   if (data[start] !== 0x22) return 0;
   let length = end - start - 2;
-  while (length > 0 && data[start + length] === 0x3d) length--;
+  for (let padding = 0; padding < 2 && length > 0 && data[start + length] === 0x3d; padding++) length--;
   return Math.floor((length * 3) / 4);
 }

@@ -1,7 +1,7 @@
 /** Keeps what `instance.state` events tell of instances, written later: publishing never waits for it. */
 
 import type { Logger } from "pino";
-import { type Range, scanMembers } from "../json/scan.js";
+import type { Range, Ranges } from "../json/scan.js";
 import type { ReportedState, Store } from "../store/store.js";
 
 /** Longer texts are left unrecorded. Characters. */
@@ -13,8 +13,8 @@ const escapedBytesMax = 6;
 const retryMs = 1_000;
 
 export interface InstanceStatus {
-  /** Notes `state` and `jid` of the data of an `instance.state` event, which was checked: it is a JSON object. */
-  record(instanceId: string, data: Uint8Array): void;
+  /** Notes the members of the data of an `instance.state` event, which was checked: `found` tells where they stand. */
+  record(instanceId: string, data: Uint8Array, found: Ranges<"state" | "jid">): void;
   /** What is not written yet: newer than the store's. */
   pending(instanceId: string): ReportedState;
   /** Writes what is left, once, and stops. */
@@ -55,8 +55,7 @@ export function createInstanceStatus({ store, logger }: { store: Store; logger: 
   }
 
   return {
-    record(instanceId, data) {
-      const { state, jid } = scanMembers(data, ["state", "jid"]);
+    record(instanceId, data, { state, jid }) {
       const told = {
         ...member("status", textOf(data, state, stateMax)),
         ...member("numberJid", textOf(data, jid, jidMax)),

@@ -1,12 +1,12 @@
 /** Publishes events: everything is checked before the bus hears of it, and nothing is built here. */
 
-import type { Bus, MediaSlot } from "../bus/bus.js";
+import type { Bus } from "../bus/bus.js";
 import type { Directory, Entry } from "../directory/directory.js";
 import { AppError } from "../domain/errors.js";
 import { type EventType, eventTypes, isEventType } from "../domain/event-type.js";
 import type { Principal } from "../domain/instance.js";
 import { jsonRule } from "../json/json-error.js";
-import { checkEventData } from "./event-data.js";
+import { checkEventData, type EventFacts } from "./event-data.js";
 import type { InstanceStatus } from "./instance-status.js";
 
 export interface EventInput {
@@ -28,12 +28,13 @@ export interface PublishingStats {
 export interface Publishing {
   readonly stats: Readonly<PublishingStats>;
   /**
-   * Throws AppError INSTANCE_NOT_FOUND, EVENT_TOO_LARGE, EVENT_TOO_LARGE_FOR_BUS, INVALID_REQUEST_BODY or BUS_UNREACHABLE;
-   * then nothing was published.
+   * At once for an event of usual size; a large one is checked in slices, and a caller that wants an order of its events
+   * waits for each. Throws or rejects with AppError INSTANCE_NOT_FOUND, EVENT_TOO_LARGE, EVENT_TOO_LARGE_FOR_BUS,
+   * INVALID_REQUEST_BODY or BUS_UNREACHABLE; then nothing was published.
    */
-  publish(principal: Principal, instance: string, input: EventInput): void;
+  publish(principal: Principal, instance: string, input: EventInput): Promise<void> | undefined;
   /** The same, on an instance that was found already. */
-  publishTo(entry: Entry, input: EventInput): void;
+  publishTo(entry: Entry, input: EventInput): Promise<void> | undefined;
   /** How many sockets on this node would get an event of this type now; none would get one of an unknown type. */
   takers(entry: Entry, type: string): number;
   /**
@@ -66,16 +67,24 @@ export function createPublishing(options: {
     });
   }
 
-  function publishTo({ instance }: Entry, { event: type, data, media }: EventInput): void {
+  function publishTo({ instance }: Entry, input: EventInput): Promise<void> | undefined {
+    const { event: type, data, media } = input;
     if (data.length + (media?.length ?? 0) > publishMaxBytes) throw tooLarge();
     if (!isEventType(type)) throw unknownType(type);
-    const slot = checked(type, data);
+    const facts = checked(type, data);
+    if (facts instanceof Promise) return facts.then((found) => handOver(instance.id, type, input, found));
+    handOver(instance.id, type, input, facts);
+    return undefined;
+  }
+
+  function handOver(instanceId: string, type: EventType, { data, media }: EventInput, facts: EventFacts): void {
+    const { slot, reported } = facts;
     if (media !== undefined && slot === undefined) throw new AppError("INVALID_REQUEST_BODY", noPlace);
     if (refuses && bus.trouble() !== undefined) throw new AppError("BUS_UNREACHABLE");
-    const here = bus.publish({ instanceId: instance.id, type, data, slot, media });
+    const here = bus.publish({ instanceId, type, data, slot, media });
     stats.published++;
     if (!here) stats.withoutClient++;
-    if (type === "instance.state") status.record(instance.id, data);
+    if (reported !== undefined) status.record(instanceId, data, reported);
   }
 
   return {
@@ -84,7 +93,7 @@ export function createPublishing(options: {
     publish(principal, instance, input) {
       const entry = directory.instance(principal.accountId, instance);
       if (entry === undefined) throw new AppError("INSTANCE_NOT_FOUND");
-      publishTo(entry, input);
+      return publishTo(entry, input);
     },
     takers: ({ instance }, type) => (isEventType(type) ? takers(instance.id, type) : 0),
     reached() {
@@ -105,12 +114,17 @@ const noPlace = {
   rule: "needs a message.exchange whose data has an object at message.media or media",
 };
 
-function checked(type: EventType, data: Uint8Array): MediaSlot | undefined {
+function checked(type: EventType, data: Uint8Array): EventFacts | Promise<EventFacts> {
   try {
-    return checkEventData(type, data);
+    const facts = checkEventData(type, data);
+    return facts instanceof Promise ? facts.catch(refuseData) : facts;
   } catch (cause) {
-    throw new AppError("INVALID_REQUEST_BODY", { cause, field: "data", rule: jsonRule(cause) });
+    return refuseData(cause);
   }
+}
+
+function refuseData(cause: unknown): never {
+  throw new AppError("INVALID_REQUEST_BODY", { cause, field: "data", rule: jsonRule(cause) });
 }
 
 function refuseUnreached(reached: boolean): boolean {

@@ -2,6 +2,7 @@
 
 import { type DescMethod, type Message, toJson } from "@bufbuild/protobuf";
 import { AppError } from "../domain/errors.js";
+import { parsedBytesMax } from "../json/parsed-bytes.js";
 import type { Admission, Api } from "../rpc/api.js";
 import { type Answer, LongAnswer } from "../rpc/long-answer.js";
 import { answerPieces } from "./answer-pieces.js";
@@ -13,9 +14,6 @@ import { compileRoutes, type Route } from "./http-rule.js";
 import { instanceName } from "./instance-name.js";
 import { longJson } from "./long-json.js";
 import { ambiguity } from "./request.js";
-
-/** Bodies of calls that carry no event end here. */
-export const bodyMaxBytes = 1024 * 1024;
 
 export interface RestRoute extends Route {
   readonly serve: Serve;
@@ -37,7 +35,7 @@ function createServe(route: Route, api: Api, publishMaxBytes: number): RestRoute
   const decode = compileDecode(route);
   const encode = compileEncode(route);
   const carriesEvent = route.policy.carriesEvent;
-  const limit = carriesEvent ? publishMaxBytes : bodyMaxBytes;
+  const limit = carriesEvent ? publishMaxBytes : parsedBytesMax;
   const tooLarge = { rule: `body must be at most ${limit} bytes` };
   const nothing = Buffer.alloc(0);
 

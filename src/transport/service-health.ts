@@ -59,7 +59,7 @@ export function addHealth(router: ConnectRouter, options: ServiceHealthOptions):
 }
 
 function admit(context: HandlerContext): void {
-  const { refusal } = enter(context);
+  const { refusal } = enter(context).admission;
   if (refusal !== undefined) throw toConnectError(refusal);
 }
 

@@ -43,7 +43,7 @@ describe("REST", () => {
     ["text that ends", setPath, "{", undefined, "body must be a JSON object: the text ends too early at byte 1"],
     ["an empty body", setPath, "", undefined, "body must be a JSON object: the text ends too early at byte 0"],
     ["no object", setPath, "[]", undefined, "body must be a JSON object"],
-    ["a body over 1 MiB", setPath, `{"x":"${"x".repeat(2 ** 20)}"}`, undefined, "body must be at most 1048576 bytes"],
+    ["a body over 64 KiB", setPath, `{"x":"${"x".repeat(2 ** 16)}"}`, undefined, "body must be at most 65536 bytes"],
     ["`enabled` missing", setPath, "{}", "enabled", "value is required"],
     ["`enabled` null", setPath, '{"enabled":null}', "enabled", "value is required"],
     ["`enabled` no boolean", setPath, '{"enabled":"yes"}', "enabled", "must be a boolean"],
@@ -269,7 +269,7 @@ describe("a message that cannot be read", () => {
       "",
       "message must be a eventwire.v1.SetWebsocketRequest in Protobuf's binary form",
     ],
-    ["more than 1 MiB", "application/proto", Buffer.alloc(2 ** 20 + 1), "", "message must be at most 1048576 bytes"],
+    ["more than 64 KiB", "application/proto", Buffer.alloc(2 ** 16 + 1), "", "message must be at most 65536 bytes"],
   ])("is explained over Connect: %s", async (_, contentType, body, field, description) => {
     const response = await post(`${server.url}${set}`, body, { "content-type": contentType });
     expect((await connectExplanation(response)).violations).toEqual([{ field, description }]);

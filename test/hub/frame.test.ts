@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { EventType } from "../../src/domain/event-type.js";
 import { buildFrame, frameTail } from "../../src/hub/frame.js";
-import { checkEventData } from "../../src/service/event-data.js";
+import { checkEventData, type EventFacts } from "../../src/service/event-data.js";
 
 const tail = frameTail({ id: "1", accountId: "2", name: 'desk "1"', token: "ti_9b1c" }, "https://wa.example.net");
 const end = ',"instanceData":{"baseUrl":"https://wa.example.net","instance":"desk \\"1\\"","token":"ti_9b1c"}}';
@@ -16,7 +16,7 @@ interface Options {
 /** The data as it stands in the frame. */
 function dataOf(data: string, { media, base64 = false, max = 1_000, type = "message.exchange" }: Options = {}): string {
   const bytes = Buffer.from(data);
-  const slot = checkEventData(type, bytes);
+  const { slot } = checkEventData(type, bytes) as EventFacts;
   const text = buildFrame({ instanceId: "1", type, data: bytes, slot, media }, tail, base64, max).toString();
   const start = `{"event":"${type}","data":`;
   expect(text.startsWith(start)).toBe(true);
@@ -59,7 +59,7 @@ describe("the data of a frame", () => {
   it.each(['{"message":{"media":"none"}}', '{"media":[{"base64":"QQ=="}]}', '{"message":{"base64":"QQ=="}}', "{}"])(
     "has no media in %s",
     (data) => {
-      expect(checkEventData("message.exchange", Buffer.from(data))).toBeUndefined();
+      expect(checkEventData("message.exchange", Buffer.from(data))).toEqual({ slot: undefined });
       expect(dataOf(data)).toBe(data);
     },
   );

@@ -1,13 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { CheckedObject } from "../../src/json/checked-object.js";
 import { JsonError } from "../../src/json/json-error.js";
-import { scanMembers, textAt } from "../../src/json/scan.js";
+import { type Ranges, scanMembers, textAt } from "../../src/json/scan.js";
 
 const scan = (text: string | Buffer): Record<string, string> => {
   const bytes = Buffer.from(text as string);
-  const found = scanMembers(bytes, ["event", "data"]);
+  const found = scanMembers(bytes, ["event", "data"]) as Ranges<string>;
   return Object.fromEntries(
-    Object.entries(found).map(([name, { start, end }]) => [name, bytes.toString("utf8", start, end)]),
+    Object.entries(found).map(([name, { start, end } = { start: 0, end: 0 }]) => [
+      name,
+      bytes.toString("utf8", start, end),
+    ]),
   );
 };
 
@@ -47,7 +50,7 @@ describe("textAt", () => {
     ["a", '{"b":1}', true],
     ["c", "[{}]", false],
   ])("gives the text of %s, marked as checked when it is an object", (name, text, isObject) => {
-    const range = scanMembers(bytes, [name])[name];
+    const range = (scanMembers(bytes, [name]) as Ranges<string>)[name];
     const found = textAt(bytes, range ?? { start: 0, end: 0 });
     expect(Buffer.from(found).toString()).toBe(text);
     expect(found instanceof CheckedObject).toBe(isObject);

@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import type { Principal } from "../../src/domain/instance.js";
+import { checkEventData } from "../../src/service/event-data.js";
 import { createInstanceStatus, type InstanceStatus } from "../../src/service/instance-status.js";
 import { createInstances, type Instances } from "../../src/service/instances.js";
 import { type ServiceNode, startServiceNode } from "../support/service-node.js";
@@ -26,7 +27,12 @@ beforeEach(async () => {
   ({ id } = await instances.create({ accountId: account.accountId, name: `desk-${++name}` }));
 });
 
-const tell = (data: unknown) => status.record(id, Buffer.from(JSON.stringify(data)));
+const tell = (data: unknown) => record(Buffer.from(JSON.stringify(data)));
+
+async function record(data: Buffer): Promise<void> {
+  const { reported } = await checkEventData("instance.state", data);
+  status.record(id, data, reported ?? {});
+}
 
 async function listed() {
   const { listings } = await instances.list(account, { names: [`desk-${name}`], cursor: "" });
@@ -46,11 +52,11 @@ it("shows nothing of an instance that has told nothing", async () => {
 });
 
 it("shows the last state and the last number, whichever events they came in", async () => {
-  tell({ state: "qr_ready", jid: "1@s.whatsapp.net" });
-  tell({ state: "connected", jid });
-  tell({ state: "logged_out" });
+  await tell({ state: "qr_ready", jid: "1@s.whatsapp.net" });
+  await tell({ state: "connected", jid });
+  await tell({ state: "logged_out" });
   await expectListed({ status: "logged_out", numberJid: jid });
-  tell({ jid: "2@s.whatsapp.net", state: null });
+  await tell({ jid: "2@s.whatsapp.net", state: null });
   await expectListed({ status: "logged_out", numberJid: "2@s.whatsapp.net" });
 });
 
@@ -62,18 +68,18 @@ it.each([
   ["very long", "5".repeat(1_000_000)],
   ["a list", [jid]],
 ])("keeps the number when the next one is %s", async (_, wrong) => {
-  tell({ state: "connected", jid });
-  tell({ state: "connected", jid: wrong });
+  await tell({ state: "connected", jid });
+  await tell({ state: "connected", jid: wrong });
   await expectListed({ status: "connected", numberJid: jid });
 });
 
 it("reads a number with escapes, of exactly 128 characters", async () => {
   const longest = `${"é".repeat(127)}"`;
-  tell({ state: "connected", jid: longest });
+  await tell({ state: "connected", jid: longest });
   await expectListed({ status: "connected", numberJid: longest });
 });
 
-it("builds no objects of what else stands in the event", () => {
+it("builds no objects of what else stands in the event", async () => {
   const many = Object.fromEntries(Array.from({ length: 200_000 }, (_, i) => [`key ${i}`, [i]]));
   const data = Buffer.from(JSON.stringify({ state: "connected", jid, many }));
   const parse = JSON.parse;
@@ -83,7 +89,7 @@ it("builds no objects of what else stands in the event", () => {
     return parse(text);
   };
   try {
-    status.record(id, data);
+    await record(data);
   } finally {
     JSON.parse = parse;
   }

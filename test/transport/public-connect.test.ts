@@ -120,7 +120,7 @@ describe("by hand", () => {
     ["broken JSON", "{", 400],
     ["a field of a wrong type", '{"instance":"desk-1","enabled":"yes"}', 400],
     ["an unknown event", '{"instance":"desk-1","enabled":true,"events":["x"]}', 400],
-    ["more than 1 MiB", `{"instance":"desk-1","enabled":true,"x":"${"x".repeat(1024 * 1024)}"}`, 400],
+    ["more than 64 KiB", `{"instance":"desk-1","enabled":true,"x":"${"x".repeat(64 * 1024)}"}`, 400],
   ])("a body is refused: %s", async (_, body, status) => {
     const response = await sendRaw(server.port, jsonRequest(set, body, `token: ${server.accountToken}`));
     expect(response?.status).toBe(status);

@@ -43,7 +43,8 @@ export type PublishEventRequest = Message<"eventwire.v1.PublishEventRequest"> & 
    */
   payload: {
     /**
-     * The object as a Struct: its numbers are doubles.
+     * The object as a Struct, at most 64 KiB in binary form: its numbers are doubles. In JSON (Connect, gRPC with JSON) it
+     * is the object itself, of any size, and its bytes stand unchanged in the frame, as over REST.
      *
      * @generated from field: google.protobuf.Struct data = 3;
      */
@@ -51,7 +52,7 @@ export type PublishEventRequest = Message<"eventwire.v1.PublishEventRequest"> & 
     case: "data";
   } | {
     /**
-     * The object as UTF-8 JSON text. It is checked once and its bytes then stand unchanged in the frame, so number
+     * The object as UTF-8 JSON text, of any size within PUBLISH_MAX_BYTES. It is checked once and its bytes then stand unchanged in the frame, so number
      * precision, member order, escapes and white space survive.
      *
      * @generated from field: bytes data_json = 4;

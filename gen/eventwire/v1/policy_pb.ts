@@ -46,7 +46,7 @@ export type Policy = Message<"eventwire.v1.Policy"> & {
 
   /**
    * The call carries an event: its REST body may be as large as the setting PUBLISH_MAX_BYTES and is refused with 413
-   * beyond it. Other bodies end at 1 MiB and are refused with 400 `Invalid request body`.
+   * beyond it. Other bodies end at 64 KiB and are refused with 400 `Invalid request body`.
    *
    * @generated from field: bool carries_event = 4;
    */
@@ -152,8 +152,8 @@ export const policy: GenExtension<MethodOptions, Policy> = /*@__PURE__*/
   extDesc(file_eventwire_v1_policy, 0);
 
 /**
- * On a `bytes` field: over REST it receives the source text of the JSON member of this name, byte for byte, instead
- * of a parsed and re-serialised value.
+ * On a `bytes` field: it receives the source text of the JSON member of this name, byte for byte, instead of a parsed
+ * and re-serialised value. Over REST the field has no member of its own.
  *
  * @generated from extension: string raw_json_of = 50101;
  */

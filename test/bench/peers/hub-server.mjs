@@ -43,7 +43,7 @@ const control = await startControl({
     const type = payloads.typeOf(record);
     const data = payloads.data(record);
     const media = payloads.media(record);
-    if (media !== undefined) slot ??= checkEventData(type, data);
+    if (media !== undefined) slot ??= checkEventData(type, data).slot;
     bus.publish({ instanceId, type, data, slot, media });
   },
 });

@@ -1,0 +1,79 @@
+/** Reads the requests of a stream: out of their envelopes, out of their compression, decoded, in their order. */
+
+import type { Message } from "@bufbuild/protobuf";
+import type { Compression } from "@connectrpc/connect/protocol";
+import { AppError } from "../domain/errors.js";
+import type { DecodeCall } from "./decode-call.js";
+import { decompress } from "./decompress.js";
+import { createFrameReader, type FramedMessage } from "./grpc-frames.js";
+import type { Read } from "./pipeline.js";
+
+export interface RequestForm {
+  readonly json: boolean;
+  /** What the headers name for the messages that are compressed; null: none may be. */
+  readonly compression: Compression | null;
+  /** Of one message, decompressed. */
+  readonly bytesMax: number;
+}
+
+/**
+ * The next requests, in groups as they come. Rejects with AppError. A body that breaks off ends like one that is complete:
+ * nobody is left to hear an error. One that is refused is there.
+ */
+export function readRequests(chunks: AsyncIterator<Uint8Array>, decoder: DecodeCall, form: RequestForm): Read<Message> {
+  const { json, compression, bytesMax } = form;
+  const frames = createFrameReader(bytesMax);
+  /** Of a chunk whose messages cannot be decoded at once. */
+  let slow: Iterator<FramedMessage> | undefined;
+
+  function* decoded(chunk: Uint8Array): Iterable<Message> {
+    for (const { compressed, bytes } of frames.read(asBuffer(chunk))) {
+      if (compressed) throw noCompression();
+      yield decoder.binary(bytes);
+    }
+  }
+
+  async function nextSlow(messages: Iterator<FramedMessage>): Promise<Iterable<Message>> {
+    const { done, value } = messages.next();
+    if (done) {
+      slow = undefined;
+      return [];
+    }
+    const bytes = value.compressed ? await open(value.bytes) : value.bytes;
+    return [await (json ? decoder.json(bytes) : decoder.binary(bytes))];
+  }
+
+  function open(bytes: Buffer): Promise<Buffer> {
+    if (compression === null) throw noCompression();
+    return decompress(bytes, compression, bytesMax, tooLarge);
+  }
+
+  function tooLarge(): AppError {
+    return new AppError("EVENT_TOO_LARGE", { rule: `message must be at most ${bytesMax} bytes` });
+  }
+
+  function read({ done, value }: IteratorResult<Uint8Array>): Iterable<Message> | undefined {
+    if (done) {
+      frames.end();
+      return undefined;
+    }
+    if (!json && compression === null) return decoded(value);
+    slow = frames.read(asBuffer(value))[Symbol.iterator]();
+    return [];
+  }
+
+  return () => (slow === undefined ? chunks.next().then(read, brokenOff) : nextSlow(slow));
+}
+
+function brokenOff(error: unknown): undefined {
+  if (error instanceof AppError) throw error;
+}
+
+function noCompression(): AppError {
+  const rule = "message must name its compression in the header of its protocol";
+  return new AppError("INVALID_REQUEST_BODY", { rule });
+}
+
+function asBuffer(chunk: Uint8Array): Buffer {
+  return Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+}

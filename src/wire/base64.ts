@@ -1,0 +1,80 @@
+/** Decodes the base64 of a JSON string, with its escapes, a slice at a time. */
+
+const backslash = 0x5c;
+const padding = 0x3d;
+
+/** By byte: 1 what stands for six bits in either alphabet, 2 white space, which does not count. */
+const kinds = Uint8Array.from({ length: 256 }, (_, byte) => {
+  const character = String.fromCharCode(byte);
+  if (/[A-Za-z0-9+/_-]/.test(character)) return 1;
+  return /[ \t\r\n]/.test(character) ? 2 : 0;
+});
+const plain = 1;
+const space = 2;
+
+export class Base64 {
+  readonly #text: Uint8Array;
+  readonly #end: number;
+  readonly #bytes: Buffer;
+  #at: number;
+  #size = 0;
+  /** Characters that do not make whole bytes yet: up to three. */
+  #rest = "";
+  #padded = 0;
+
+  /** The text stands between `start` and `end`, without its quotes; it was checked to be a JSON string. */
+  constructor(text: Uint8Array, start: number, end: number) {
+    this.#text = text;
+    this.#at = start;
+    this.#end = end;
+    this.#bytes = Buffer.allocUnsafeSlow(Math.ceil(((end - start) * 3) / 4));
+  }
+
+  /** Goes on for about so many characters; true at the end. Throws for what is no base64. */
+  run(charactersMax: number): boolean {
+    const stop = Math.min(this.#end, this.#at + charactersMax);
+    const characters = Buffer.allocUnsafe(stop - this.#at);
+    let count = 0;
+    while (this.#at < stop) {
+      const byte = this.#character();
+      const kind = kinds[byte] as number;
+      if (kind === plain && this.#padded === 0) characters[count++] = byte;
+      else if (byte === padding) this.#padded++;
+      else if (kind !== space) throw new Error("no base64");
+    }
+    const done = this.#at >= this.#end;
+    const text = this.#rest + characters.toString("latin1", 0, count);
+    const whole = done ? text.length : text.length - (text.length % 4);
+    this.#rest = text.slice(whole);
+    this.#size += this.#bytes.write(text.slice(0, whole), this.#size, "base64");
+    if (done) this.#checkEnd(text.length % 4);
+    return done;
+  }
+
+  result(): Uint8Array {
+    return this.#bytes.subarray(0, this.#size);
+  }
+
+  #character(): number {
+    const byte = this.#text[this.#at++] as number;
+    if (byte !== backslash) return byte;
+    const escaped = this.#text[this.#at++] as number;
+    if (escaped !== 0x75) return escaped === 0x2f ? escaped : spaceOf(escaped);
+    const code = Number.parseInt(Buffer.from(this.#text.subarray(this.#at, this.#at + 4)).toString("latin1"), 16);
+    this.#at += 4;
+    return code < 256 ? code : 0;
+  }
+
+  /** One character is no byte, and padding fills up four if it is there. */
+  #checkEnd(left: number): void {
+    if (left === 1 || this.#padded > 2 || (this.#padded > 0 && (left + this.#padded) % 4 !== 0))
+      throw new Error("no base64");
+  }
+}
+
+/** `\n`, `\r` and `\t`; 0, which is no base64, for every other escape. */
+function spaceOf(escaped: number): number {
+  if (escaped === 0x6e) return 0x0a;
+  if (escaped === 0x72) return 0x0d;
+  return escaped === 0x74 ? 0x09 : 0;
+}
