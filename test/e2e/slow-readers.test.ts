@@ -99,13 +99,15 @@ it.skipIf(await lacks("python3-websockets"))(
     }
     for (const [name, end] of ends) {
       const { code, frames, gap, seconds } = await end;
-      const line = server.log.map((text) => JSON.parse(text)).find(({ instance }) => instance === name);
+      const line = server.log
+        .map((text) => JSON.parse(text))
+        .find(({ msg, instance }) => msg === "socket closed by the service" && instance === name);
       const { openSeconds, framesDelivered, waitingFrames, waitingBytes, outcome } = line ?? {};
       console.info(
         `slow reader: ${JSON.stringify({ name, code, frames, seconds, openSeconds, framesDelivered, waitingFrames, waitingBytes })}`,
       );
       expect([name, code, gap]).toEqual([name, 4008, null]);
-      expect([line?.msg, outcome]).toEqual(["socket closed by the service", "told"]);
+      expect(outcome).toBe("told");
       expect(waitingFrames).toBeGreaterThan(256);
     }
   },
