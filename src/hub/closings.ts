@@ -1,6 +1,7 @@
 /** Sockets that are to be closed but cannot be told why yet: what each of them waits for, and for how long. */
 
 import { type Close, withoutCloseFrame } from "./close.js";
+import { readingSeconds } from "./heartbeat.js";
 import type { Subscriber } from "./subscriber.js";
 
 /** A socket that the gateway closed. */
@@ -30,6 +31,8 @@ interface Closing {
 
 /** KiB that need not be confirmed as read: a peer reads them within the time that uWebSockets leaves it. */
 const unconfirmedMax = 64;
+/** For the answer to the ping, beside the time for reading. */
+const answerSeconds = 5;
 
 /**
  * uWebSockets ends a socket 12 to 16 seconds behind its close frame, whatever its peer has still to read, and a peer that
@@ -41,13 +44,12 @@ export class Closings {
   readonly #closings = new Map<Subscriber, Closing>();
   /** For the kernel to take something. Then the peer does not read: it is cut. */
   #blockedMs: number;
-  /** For the ping to be answered. Then the close frame is sent all the same. */
-  #unreadMs: number;
+  /** For the ping to be answered, at most. Then the close frame is sent all the same. */
+  #unreadMsMax = Number.POSITIVE_INFINITY;
   readonly #onClosed: (closed: ClosedSocket) => void;
 
-  constructor(blockedMs: number, unreadMs: number, onClosed: (closed: ClosedSocket) => void) {
+  constructor(blockedMs: number, onClosed: (closed: ClosedSocket) => void) {
     this.#blockedMs = blockedMs;
-    this.#unreadMs = unreadMs;
     this.#onClosed = onClosed;
   }
 
@@ -65,14 +67,16 @@ export class Closings {
   proceed(subscriber: Subscriber): void {
     const closing = this.#closings.get(subscriber);
     if (closing === undefined || subscriber.blocked) return;
-    if (closing.position - subscriber.confirmed <= unconfirmedMax) {
+    const unconfirmed = closing.position - subscriber.confirmed;
+    if (unconfirmed <= unconfirmedMax) {
       this.#tell(subscriber, closing);
       return;
     }
     if (!closing.asked) {
       closing.asked = true;
       clearTimeout(closing.timer);
-      closing.timer = setTimeout(() => this.#tell(subscriber, closing), this.#unreadMs);
+      const ms = Math.min(readingSeconds(unconfirmed, answerSeconds) * 1000, this.#unreadMsMax);
+      closing.timer = setTimeout(() => this.#tell(subscriber, closing), ms);
     }
     subscriber.ping();
   }
@@ -80,7 +84,7 @@ export class Closings {
   /** From here on the node shuts down: nobody is waited for longer than `ms`. */
   hurry(ms: number): void {
     this.#blockedMs = Math.min(this.#blockedMs, ms);
-    this.#unreadMs = Math.min(this.#unreadMs, ms);
+    this.#unreadMsMax = Math.min(this.#unreadMsMax, ms);
     for (const [subscriber, closing] of this.#closings) {
       clearTimeout(closing.timer);
       const end = () => (subscriber.blocked ? this.#cut(subscriber, closing) : this.#tell(subscriber, closing));

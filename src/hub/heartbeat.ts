@@ -17,6 +17,11 @@ const readPerSecond = 8;
 /** Of silence, in seconds, whatever was handed over: a kernel's buffers are read by then, or hardly ever. */
 const silenceMax = 300;
 
+/** How long a reader may take to read so many KiB and to answer the ping after them, in seconds, beyond `seconds`. */
+export function readingSeconds(kibibytes: number, seconds: number): number {
+  return Math.min(seconds + kibibytes / readPerSecond, Math.max(silenceMax, seconds));
+}
+
 export interface HeartbeatOptions {
   /** Of silence: then a peer is gone. It is found out within the last twelfth of it. */
   readonly idleSeconds: number;
@@ -100,9 +105,6 @@ export class Heartbeat {
   }
 
   #visitsFor(unconfirmed: number): number {
-    const { idleSeconds } = this.#options;
-    return (
-      Math.min(idleSeconds + unconfirmed / readPerSecond, Math.max(silenceMax, idleSeconds)) / this.#secondsPerVisit
-    );
+    return readingSeconds(unconfirmed, this.#options.idleSeconds) / this.#secondsPerVisit;
   }
 }

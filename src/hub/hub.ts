@@ -18,8 +18,6 @@ import { Waiting } from "./waiting.js";
 /** In ms: how long a blocked socket has by default until its close frame can be written; then it is cut. */
 const closeGraceMsDefault = 60_000;
 const idleSecondsDefault = 48;
-/** In ms: then its peer has so long to read up to the close frame. At 50 small frames a second 4 MB take 200 s. */
-const closeReadMs = 300_000;
 /** In ms: what both are when the node shuts down. */
 export const shutdownGraceMs = 5_000;
 
@@ -52,7 +50,7 @@ export interface Hub extends DirectoryListener {
   remove(subscriber: Subscriber): void;
   /** For the socket's drain handler. */
   drained(subscriber: Subscriber): void;
-  /** For the socket's pong handler. */
+  /** For its handler of pongs that answer our ping. */
   ponged(subscriber: Subscriber): void;
   /** For the socket's ping handler. */
   pinged(subscriber: Subscriber): void;
@@ -100,7 +98,7 @@ export function createHub({ bus, copies = new Copies(), ...options }: HubOptions
   /** What is to be closed behind the frames of this turn. */
   let endings: (() => void)[] = [];
   let scheduled = false;
-  const closings = new Closings(closeGraceMs, closeReadMs, onClosed);
+  const closings = new Closings(closeGraceMs, onClosed);
   const heartbeat = new Heartbeat({
     idleSeconds,
     blockedSeconds: closeGraceMs / 1000,

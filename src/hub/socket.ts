@@ -12,8 +12,8 @@ export interface Socket {
   sendLastFragment(fragment: Uint8Array): number;
   /** Runs `write` and hands what it sent to the kernel at once, behind what waits; also when it sent nothing. */
   cork(write: () => void): unknown;
-  /** Sends an empty ping behind everything that was sent before. */
-  ping(): unknown;
+  /** Sends a ping after everything that was sent before. */
+  ping(payload: string): unknown;
   /** Bytes that wait in user space. */
   getBufferedAmount(): number;
   /** From now on the socket also gets what is broadcast on the topic; see `Broadcast`. */

@@ -79,7 +79,7 @@ export class Subscriber {
   ping(): void {
     if (this.#asked !== undefined) return;
     this.#asked = this.#log.kibibytes;
-    this.#socket.ping();
+    this.#socket.ping(pingPayload);
   }
 
   answered(): void {
@@ -259,6 +259,14 @@ const corked: { socket: Socket | undefined; chunk: Chunk } = { socket: undefined
 function writeCorked(): void {
   const { socket, chunk } = corked;
   for (const frame of chunk) socket?.send(frame, false);
+}
+
+/** Tells the answer to our ping from the pongs that some clients send unasked, which are empty. */
+const pingPayload = "e";
+
+/** Whether the payload of a pong is that of our pings. */
+export function answersPing(payload: ArrayBuffer): boolean {
+  return payload.byteLength === pingPayload.length;
 }
 
 /** In whole seconds, since a small number costs a socket no memory of its own. */

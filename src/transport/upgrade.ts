@@ -6,7 +6,7 @@ import { AppError, type Reason } from "../domain/errors.js";
 import type { Principal } from "../domain/instance.js";
 import { messageTooBig } from "../hub/close.js";
 import type { Hub } from "../hub/hub.js";
-import type { Subscriber } from "../hub/subscriber.js";
+import { answersPing, type Subscriber } from "../hub/subscriber.js";
 import type { Api } from "../rpc/api.js";
 import { BorrowedCork } from "./borrowed-cork.js";
 import type { Header } from "./cors.js";
@@ -110,9 +110,11 @@ export function mountUpgrade(app: TemplatedApp, pattern: string, options: Upgrad
       if (subscriber !== undefined) hub.pinged(subscriber);
     },
 
-    pong(ws) {
+    pong(ws, payload) {
       const { subscriber } = ws.getUserData();
-      if (subscriber !== undefined) hub.ponged(subscriber);
+      if (subscriber === undefined) return;
+      if (answersPing(payload)) hub.ponged(subscriber);
+      else hub.heard(subscriber);
     },
 
     drain(ws) {

@@ -110,7 +110,7 @@ export class FakeSocket implements Socket {
     return this.#buffer.length === 0 ? 1 : 0;
   }
 
-  ping(): void {
+  ping(_payload: string): void {
     this.pings++;
     this.#writeQueue();
     this.#buffer.push({ payload: Buffer.alloc(0), last: true, left: 2, ping: true });

@@ -41,8 +41,16 @@ def connect(path):
     return stream, reader
 
 
-def receive(reader):
-    """One unfragmented frame of section 5.2; the server must not mask."""
+def receive(stream, reader):
+    """One unfragmented frame of section 5.2; the server must not mask. Pings on the way are answered, as section 5.5.2 asks."""
+    while True:
+        opcode, payload = read_frame(reader)
+        if opcode != 9:
+            return opcode, payload
+        send(stream, 10, payload)
+
+
+def read_frame(reader):
     first, second = reader.read(2)
     assert first & 0xF0 == 0x80 and second & 0x80 == 0
     length = second
@@ -66,13 +74,13 @@ stream, reader = connect(f"/ws/{name}?token={created['instance']['token']}")
 for text in ["short", "x" * 1000, "é" * 100_000]:
     status, answer = call("POST", f"/api/events/publish/{name}", {"event": "label.update", "data": {"text": text}})
     assert (status, answer) == (200, {"success": True, "message": "Event published"}), answer
-    opcode, payload = receive(reader)
+    opcode, payload = receive(stream, reader)
     assert opcode == 1
     assert json.loads(payload)["data"] == {"text": text}
 send(stream, 9, b"ping")
-assert receive(reader) == (10, b"ping")
+assert receive(stream, reader) == (10, b"ping")
 status, answer = call("DELETE", f"/api/instance/delete/{name}")
 assert status == 200, answer
-opcode, payload = receive(reader)
+opcode, payload = receive(stream, reader)
 assert (opcode, payload) == (8, struct.pack(">H", 4004) + b"instance deleted")
 print("ok")
