@@ -1,6 +1,7 @@
 /** What the value of a setting may look like: the words for it, and the parser that holds to them. */
 
 import { accessSync, constants, statSync } from "node:fs";
+import { isIPv4, isIPv6 } from "node:net";
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 
@@ -39,7 +40,11 @@ export function oneOf<T extends string>(values: readonly T[]): Kind<T> {
 export function hostname(): Kind<string> {
   return {
     allowed: "an IP address or a host name",
-    parse: (text) => (/^[A-Za-z0-9.-]{1,253}$|^[0-9A-Fa-f:.]{2,45}$/.test(text) ? text : undefined),
+    parse(text) {
+      // Digits and dots alone are an address, or nothing: 300.1.1.1 names no host.
+      if (/^[\d.]+$/.test(text)) return isIPv4(text) ? text : undefined;
+      return /^[A-Za-z0-9.-]{1,253}$/.test(text) || isIPv6(text) ? text : undefined;
+    },
   };
 }
 

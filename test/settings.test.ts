@@ -104,6 +104,7 @@ describe("a wrong value", () => {
     ["GRPC_PORT", "1e3"],
     ["HOST", "not a host"],
     ["HOST", "http://localhost"],
+    ["HOST", "300.1.1.1"],
     ["PUBLIC_URL", "wa.example.net"],
     ["PUBLIC_URL", "ftp://wa.example.net"],
     ["DATA_DIR", "a\0b"],
