@@ -3,9 +3,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
+import { freePort } from "./free-port.js";
 
 export interface Balancer {
   /** What clients reach as the public port, and producers as the service port. */
@@ -80,15 +81,6 @@ function configuration(folder: string, nodes: readonly Upstream[], publicPort: n
   );
   replace("http {", `http {\n${temporary.join("\n")}`);
   return text;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 async function listening(nginx: ChildProcess, port: number): Promise<void> {

@@ -3,10 +3,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Upstream } from "./balancer.js";
+import { freePort } from "./free-port.js";
 
 export interface RunningProxy {
   /** What clients reach as the public port, and producers as the service port. */
@@ -89,15 +90,6 @@ export async function startProxy(name: ProxyName, nodes: readonly [Upstream, Ups
       rmSync(directory, { recursive: true, force: true });
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 /** Whether somebody listens on the port. */
