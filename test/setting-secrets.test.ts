@@ -1,18 +1,10 @@
 /** The sentence that refuses a setting never shows a secret. */
 
 import { describe, expect, it } from "vitest";
-import { type Environment, readSettings } from "../src/settings.js";
+import { readSettings } from "../src/settings.js";
+import { refusal } from "./support/setting-refusal.js";
 
 const key = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-
-function refusal(env: Environment): string {
-  try {
-    readSettings(env);
-  } catch (error) {
-    return (error as Error).message;
-  }
-  throw new Error("These settings were accepted.");
-}
 
 describe("a wrong value", () => {
   it.each([

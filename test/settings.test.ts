@@ -7,17 +7,9 @@ import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { settingTable } from "../src/setting-table.js";
 import { type Environment, readSettings, type SettingRow } from "../src/settings.js";
+import { refusal } from "./support/setting-refusal.js";
 
 const key = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-
-function refusal(env: Environment): string {
-  try {
-    readSettings(env);
-  } catch (error) {
-    return (error as Error).message;
-  }
-  throw new Error("These settings were accepted.");
-}
 
 describe("defaults", () => {
   it("are those of the contract", () => {
