@@ -267,7 +267,8 @@ export function createHub({ bus, copies = new Copies(), ...options }: HubOptions
       atEndOfTurn(() => closings.hurry(shutdownGraceMs));
       if (stats.sockets === 0) return;
       await new Promise<void>((resolve) => {
-        onEmpty = resolve;
+        // uWebSockets sends what a handler wrote, as the last close frame after a pong, when the handler has returned.
+        onEmpty = () => setImmediate(resolve);
       });
     },
   };

@@ -43,8 +43,11 @@ export function createInstanceList({ store, status }: { store: Store; status: In
 
   async function read(accountId: string, only: InstanceChoice, after: ListPosition | undefined, limit: number) {
     const page = { ...only, after, limit };
-    const listings = await turns.take(() => failingAs("LIST_INSTANCES_FAILED", store.listInstances(accountId, page)));
-    return listings.map((listing) => ({ ...listing, ...status.pending(listing.instance.id) }));
+    return turns.take(async () => {
+      const pending = status.pending();
+      const listings = await failingAs("LIST_INSTANCES_FAILED", store.listInstances(accountId, page));
+      return listings.map((listing) => ({ ...listing, ...pending(listing.instance.id) }));
+    });
   }
 
   async function* slices(accountId: string, only: InstanceChoice, after: ListPosition | undefined, max: number) {

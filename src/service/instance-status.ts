@@ -15,8 +15,11 @@ const retryMs = 1_000;
 export interface InstanceStatus {
   /** Notes the members of the data of an `instance.state` event, which was checked: `found` tells where they stand. */
   record(instanceId: string, data: Uint8Array, found: Ranges<"state" | "jid">): void;
-  /** What is not written yet: newer than the store's. */
-  pending(instanceId: string): ReportedState;
+  /**
+   * To be called before the store is read: what is newer than the read rows, by instance. A state that is written during
+   * the read may be missing in the rows, so the states of both moments count.
+   */
+  pending(): (instanceId: string) => ReportedState;
   /** Writes what is left, once, and stops. */
   close(): Promise<void>;
 }
@@ -65,7 +68,10 @@ export function createInstanceStatus({ store, logger }: { store: Store; logger: 
       if (worker === undefined && retry === undefined) start();
     },
 
-    pending: (instanceId) => ({ ...writing.get(instanceId), ...waiting.get(instanceId) }),
+    pending() {
+      const before = [writing, waiting];
+      return (id) => Object.assign({}, ...[...before, writing, waiting].map((states) => states.get(id)));
+    },
 
     async close() {
       closed = true;

@@ -32,6 +32,25 @@ describe.each(["SIGTERM", "SIGINT"] as const)("%s", (signal) => {
 });
 
 describe("a stop", () => {
+  it("tells the last socket too, whose close waits for the answer to a ping", async () => {
+    const server = await start({ DRAIN_SECONDS: "0" });
+    const client = createRestClient(server.url, accountToken);
+    const socket = await client.openChannel("desk-1");
+    const read = once(socket, "message");
+    // More than a socket may have unconfirmed when it is told.
+    const published = await client.call("POST", "/api/events/publish/desk-1", {
+      event: "call.update",
+      data: { text: "x".repeat(200_000) },
+    });
+    expect(published.status).toBe(200);
+    await read;
+    const closed = once(socket, "close");
+    server.kill("SIGTERM");
+    const [code, reason] = await closed;
+    expect([code, String(reason)]).toEqual([1001, "shutting down"]);
+    expect(await server.ended).toBe(0);
+  });
+
   it("lets a call in flight finish, and takes no new connection meanwhile", async () => {
     const server = await start();
     await createRestClient(server.url, accountToken).call("POST", "/api/instance/new", { name: "desk-1" });

@@ -5,6 +5,7 @@ import type { Principal } from "../../src/domain/instance.js";
 import { checkEventData } from "../../src/service/event-data.js";
 import { createInstanceStatus, type InstanceStatus } from "../../src/service/instance-status.js";
 import { createInstances, type Instances } from "../../src/service/instances.js";
+import type { Store } from "../../src/store/store.js";
 import { type ServiceNode, startServiceNode } from "../support/service-node.js";
 import { silent } from "../support/store.js";
 
@@ -94,4 +95,28 @@ it("builds no objects of what else stands in the event", async () => {
     JSON.parse = parse;
   }
   expect(parsed).toEqual(['"connected"', JSON.stringify(jid)]);
+});
+
+it("shows a state that is written while the list is read", async () => {
+  let rowsRead = (): void => {};
+  const read = new Promise<void>((resolve) => {
+    rowsRead = resolve;
+  });
+  const store: Store = {
+    ...node.store,
+    async setStates(states) {
+      await read;
+      return node.store.setStates(states);
+    },
+    async listInstances(...question) {
+      const rows = await node.store.listInstances(...question);
+      rowsRead();
+      await status.close();
+      return rows;
+    },
+  };
+  status = createInstanceStatus({ store, logger: silent });
+  instances = createInstances({ store, status, tokenLengthMin: 8 });
+  await tell({ state: "connected" });
+  expect(await listed()).toMatchObject({ status: "connected" });
 });
