@@ -5,6 +5,7 @@ import { createBrotliDecompress, createGunzip } from "node:zlib";
 import type { Compression } from "@connectrpc/connect/protocol";
 import { AppError } from "../domain/errors.js";
 import { Gather } from "../wire/gather.js";
+import type { Room } from "./room.js";
 
 /** Of what comes out at once, which is what one turn of the event loop has to copy. */
 const chunkSize = 64 * 1024;
@@ -14,11 +15,15 @@ const openers: Record<string, (options: { chunkSize: number }) => ReturnType<typ
   br: createBrotliDecompress,
 };
 
-/** Rejects with `tooLarge()` beyond `bytesMax`, and with INVALID_REQUEST_BODY for bytes that are not so compressed. */
+/**
+ * Rejects with `tooLarge()` beyond `bytesMax`, with OVERLOADED where there is no room for what comes out, and with
+ * INVALID_REQUEST_BODY for bytes that are not so compressed. What comes out stays in the room.
+ */
 export function decompress(
   message: Uint8Array,
   { name }: Compression,
   bytesMax: number,
+  room: Room,
   tooLarge: () => AppError,
 ): Promise<Buffer> {
   const open = openers[name];
@@ -28,7 +33,8 @@ export function decompress(
   return new Promise((resolve, reject) => {
     stream.on("data", (piece: Buffer) => {
       if (gather.size + piece.length > bytesMax) stream.destroy(tooLarge());
-      else gather.add(piece);
+      else if (room.grow(piece.length)) gather.add(piece);
+      else stream.destroy(new AppError("OVERLOADED", { retryAfterSeconds: 1 }));
     });
     finished(stream, { writable: false }, (error) => {
       if (error == null) resolve(gather.whole());

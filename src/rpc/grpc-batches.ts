@@ -12,6 +12,7 @@ import { encodeAnswers } from "./batch-encoder.js";
 import { compileDecodeCall } from "./decode-call.js";
 import { Pipeline } from "./pipeline.js";
 import { rateMetadata } from "./rate-metadata.js";
+import type { Room } from "./room.js";
 import { toConnectError } from "./rpc-error.js";
 import { readRequests } from "./stream-requests.js";
 
@@ -20,7 +21,7 @@ const method = EventService.method.publishEvents;
 export interface GrpcBatches {
   takes(request: UniversalServerRequest): boolean;
   /** For an admitted call. */
-  handle(request: UniversalServerRequest, admission: Admission): UniversalServerResponse;
+  handle(request: UniversalServerRequest, admission: Admission, room: Room): UniversalServerResponse;
 }
 
 export function createGrpcBatches(options: {
@@ -30,9 +31,9 @@ export function createGrpcBatches(options: {
 }): GrpcBatches {
   const { api, messageBytesMax, shutdown } = options;
   const decoder = compileDecodeCall(method.input);
-  const form = { json: false, compression: null, bytesMax: messageBytesMax };
 
-  async function* answers(request: UniversalServerRequest, admission: Admission, trailer: Headers) {
+  async function* answers(request: UniversalServerRequest, admission: Admission, room: Room, trailer: Headers) {
+    const form = { json: false, compression: null, bytesMax: messageBytesMax, room };
     const chunks = (request.body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
     try {
       // Sends the headers: a producer may wait for them before it sends anything.
@@ -62,10 +63,10 @@ export function createGrpcBatches(options: {
       /^(identity)?$/i.test(header.get("grpc-encoding") ?? "") &&
       !header.has("grpc-timeout"),
 
-    handle(request, admission) {
+    handle(request, admission, room) {
       const trailer = new Headers();
       const header = new Headers({ "content-type": "application/grpc+proto", ...rateMetadata(admission.rate) });
-      return { status: 200, header, trailer, body: answers(request, admission, trailer) };
+      return { status: 200, header, trailer, body: answers(request, admission, room, trailer) };
     },
   };
 }

@@ -13,10 +13,10 @@ const textType = /^application\/grpc-web-text/i;
 export function withText(handler: Handler): Handler {
   return {
     ...handler,
-    async handle(request, remoteAddress) {
+    async handle(request, remoteAddress, room) {
       const contentType = request.header.get("content-type") ?? "";
-      if (!textType.test(contentType)) return handler.handle(request, remoteAddress);
-      return toText(await handler.handle(toBinary(request, contentType), remoteAddress));
+      if (!textType.test(contentType)) return handler.handle(request, remoteAddress, room);
+      return toText(await handler.handle(toBinary(request, contentType), remoteAddress, room));
     },
   };
 }

@@ -16,6 +16,7 @@ import { notAllowed, unsupportedMediaType } from "./no-call.js";
 import { type Passage, passageKey } from "./passage.js";
 import { readPolicy } from "./policy.js";
 import { refuse } from "./refusal.js";
+import type { Room } from "./room.js";
 import { createStreamRoutes, messageBytesMax } from "./routes.js";
 import { services } from "./services.js";
 import { readRequests } from "./stream-requests.js";
@@ -42,9 +43,9 @@ export interface Handler {
   readonly method: DescMethod;
   /**
    * Never rejects. `request.url` must be absolute; `request.body` is an AsyncIterable of bytes and may be left unread
-   * (a refusal), so the caller has to discard the rest.
+   * (a refusal), so the caller has to discard the rest. `room` bounds what is made of the body.
    */
-  handle(request: UniversalServerRequest, remoteAddress: string): Promise<UniversalServerResponse>;
+  handle(request: UniversalServerRequest, remoteAddress: string, room: Room): Promise<UniversalServerResponse>;
 }
 
 export function createHandlers(options: HandlersOptions): Handler[] {
@@ -89,9 +90,10 @@ export function createHandler(
     { request: compression }: Terms,
     request: UniversalServerRequest,
     admission: Admission,
+    room: Room,
   ): Promise<UniversalServerResponse> {
     const chunks = (request.body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
-    const requests = decode && readRequests(chunks, decode.decoder, { json: wire.json, compression, ...decode });
+    const requests = decode && readRequests(chunks, decode.decoder, { json: wire.json, compression, room, ...decode });
     const passage: Passage = { admission, requests, reached: false };
     const contextValues = createContextValues().set(passageKey, passage);
     const body = requests === undefined ? request.body : nothing();
@@ -101,29 +103,33 @@ export function createHandler(
     throw new AppError("INVALID_REQUEST_BODY", { rule: `message must be one ${route.method.input.typeName}` });
   }
 
-  async function answer(wire: Wire, request: UniversalServerRequest, remoteAddress: string) {
+  async function answer(wire: Wire, request: UniversalServerRequest, remoteAddress: string, room: Room) {
     const { header } = request;
     const token = tokenFrom(header.get("token"), header.get("authorization"));
     const admission = await admit({ token, remoteAddress });
     try {
       if (admission.refusal !== undefined) throw admission.refusal;
       const terms = readTerms(wire, header);
-      if (batches?.takes(request)) return batches.handle(request, admission);
+      if (batches?.takes(request)) return batches.handle(request, admission, room);
       clampTimeout(header);
-      return await enterWith(wire, terms, request, admission);
+      return await enterWith(wire, terms, request, admission, room);
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       return refuse(wire, error, admission.rate);
     }
   }
 
-  async function handle(request: UniversalServerRequest, remoteAddress: string): Promise<UniversalServerResponse> {
+  async function handle(
+    request: UniversalServerRequest,
+    remoteAddress: string,
+    room: Room,
+  ): Promise<UniversalServerResponse> {
     if (!route.allowedMethods.includes(request.method)) return notAllowed(request, route.allowedMethods);
     const contentType = request.header.get("content-type") ?? "";
     const wire = readWire(contentType);
     if (wire === undefined || !route.supportedContentType(contentType)) return unsupportedMediaType(request);
     try {
-      return await answer(wire, request, remoteAddress);
+      return await answer(wire, request, remoteAddress, room);
     } catch (error) {
       logger.error({ method: route.requestPath, err: describeCause(error) }, "call failed outside its method");
       return refuse(wire, new AppError("INTERNAL"), undefined);

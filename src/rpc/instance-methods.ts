@@ -2,7 +2,6 @@
 
 import {
   create,
-  fromJson,
   type JsonObject,
   type JsonValue,
   type Message,
@@ -17,12 +16,13 @@ import {
   ListInstancesResponse_InstanceSchema,
   ListInstancesResponseSchema,
 } from "../../gen/eventwire/v1/instance_service_pb.js";
-import { SetWebsocketRequestSchema } from "../../gen/eventwire/v1/websocket_service_pb.js";
+import { type SetWebsocketRequest, SetWebsocketRequestSchema } from "../../gen/eventwire/v1/websocket_service_pb.js";
 import { AppError } from "../domain/errors.js";
 import { disabledWebsocket, type Websocket, websocketToSave } from "../domain/websocket.js";
 import type { Instances } from "../service/instances.js";
 import type { InstanceListing } from "../store/store.js";
 import { doneBy, type OnChange } from "./control-change.js";
+import { decodeJson } from "./decode-message.js";
 import { describeCause } from "./failure-log.js";
 import { LongAnswer } from "./long-answer.js";
 import { callerMethod, instanceMethod, type Method } from "./method.js";
@@ -38,15 +38,15 @@ export function createInstanceMethods(options: {
   const { instances, validation, onChange, logger } = options;
 
   /** A block that breaks the rules is a disabled channel: creation must not fail over it. */
-  function readBlock(request: CreateInstanceRequest): { websocket: Websocket; failure?: unknown } | undefined {
+  function readBlock(request: CreateInstanceRequest): { websocket: Websocket; refusal?: AppError } | undefined {
     const block = inlineBlock(request);
     if (block === undefined) return undefined;
     try {
-      const asked = fromJson(SetWebsocketRequestSchema, { ...block, instance: request.name });
+      const asked = decodeJson(SetWebsocketRequestSchema, { ...block, instance: request.name }) as SetWebsocketRequest;
       validation.check(SetWebsocketRequestSchema, asked);
       return { websocket: toWebsocket(asked) };
-    } catch (failure) {
-      return { websocket: disabledWebsocket, failure };
+    } catch (error) {
+      return { websocket: disabledWebsocket, refusal: AppError.from(error) };
     }
   }
 
@@ -59,14 +59,18 @@ export function createInstanceMethods(options: {
         token: request.token || undefined,
         websocket: block?.websocket,
       });
-      const failure = block?.failure ?? websocketFailure;
-      if (failure !== undefined) {
-        const err = describeCause(failure);
+      const refusal = block?.refusal;
+      if (refusal !== undefined) {
+        const { field, rule } = refusal;
         logger.warn(
-          { instanceId: id, err },
-          "inline websocket configuration refused or not saved: the channel stays disabled",
+          { instanceId: id, field, rule },
+          "inline websocket configuration refused: the channel stays disabled",
         );
+      } else if (websocketFailure !== undefined) {
+        const err = describeCause(websocketFailure);
+        logger.warn({ instanceId: id, err }, "inline websocket configuration not saved: the channel stays disabled");
       }
+      const failure = refusal ?? websocketFailure;
       const websocket = block && (failure === undefined ? websocketToSave(block.websocket) : disabledWebsocket);
       onChange({ what: "instance created", instanceId: id, instance: name, websocket, ...doneBy(principal) });
       return {

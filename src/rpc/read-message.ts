@@ -5,6 +5,7 @@ import { AppError } from "../domain/errors.js";
 import { Gather } from "../wire/gather.js";
 import { decompress } from "./decompress.js";
 import { headBytes } from "./grpc-frames.js";
+import type { Room } from "./room.js";
 import type { Wire } from "./wire.js";
 
 export interface MessageLimit {
@@ -19,13 +20,15 @@ export async function readMessage(
   { body, header }: UniversalServerRequest,
   compression: Compression | null,
   limit: MessageLimit,
+  room: Room,
 ): Promise<Buffer> {
   const enveloped = wire.protocol !== "connect";
   const bytesMax = limit.bytes + (enveloped ? headBytes : 0);
   const announced = Number(header.get("content-length")) || 0;
   if (announced > bytesMax) throw tooLarge(limit);
   const bytes = await readWhole(body as AsyncIterable<Uint8Array>, announced, bytesMax, limit);
-  const open = (message: Buffer) => decompress(message, compression as Compression, limit.bytes, () => tooLarge(limit));
+  const open = (message: Buffer) =>
+    decompress(message, compression as Compression, limit.bytes, room, () => tooLarge(limit));
   if (!enveloped) return compression === null ? bytes : open(bytes);
   const compressed = checkEnvelope(bytes);
   const message = bytes.subarray(headBytes);

@@ -7,6 +7,7 @@ import type { DecodeCall } from "./decode-call.js";
 import { decompress } from "./decompress.js";
 import { createFrameReader, type FramedMessage } from "./grpc-frames.js";
 import type { Read } from "./pipeline.js";
+import type { Room } from "./room.js";
 
 export interface RequestForm {
   readonly json: boolean;
@@ -14,6 +15,8 @@ export interface RequestForm {
   readonly compression: Compression | null;
   /** Of one message, decompressed. */
   readonly bytesMax: number;
+  /** For the message that was decompressed last. */
+  readonly room: Room;
 }
 
 /**
@@ -21,10 +24,12 @@ export interface RequestForm {
  * nobody is left to hear an error. One that is refused is there.
  */
 export function readRequests(chunks: AsyncIterator<Uint8Array>, decoder: DecodeCall, form: RequestForm): Read<Message> {
-  const { json, compression, bytesMax } = form;
+  const { json, compression, bytesMax, room } = form;
   const frames = createFrameReader(bytesMax);
   /** Of a chunk whose messages cannot be decoded at once. */
   let slow: Iterator<FramedMessage> | undefined;
+  /** What the last decompressed message takes of the room. */
+  let opened = 0;
 
   function* decoded(chunk: Uint8Array): Iterable<Message> {
     for (const { compressed, bytes } of frames.read(asBuffer(chunk))) {
@@ -43,9 +48,13 @@ export function readRequests(chunks: AsyncIterator<Uint8Array>, decoder: DecodeC
     return [await (json ? decoder.json(bytes) : decoder.binary(bytes))];
   }
 
-  function open(bytes: Buffer): Promise<Buffer> {
+  async function open(bytes: Buffer): Promise<Buffer> {
     if (compression === null) throw noCompression();
-    return decompress(bytes, compression, bytesMax, tooLarge);
+    room.shrink(opened);
+    opened = 0;
+    const message = await decompress(bytes, compression, bytesMax, room, tooLarge);
+    opened = message.length;
+    return message;
   }
 
   function tooLarge(): AppError {

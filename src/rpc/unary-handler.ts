@@ -21,6 +21,7 @@ import { wholeAnswer } from "./long-answer.js";
 import { notAllowed, unsupportedMediaType } from "./no-call.js";
 import { type MessageLimit, readMessage } from "./read-message.js";
 import { refuse } from "./refusal.js";
+import type { Room } from "./room.js";
 import { readTerms } from "./terms.js";
 import { answerUnary, compileEncode } from "./unary-answer.js";
 import { readWire, type Wire } from "./wire.js";
@@ -48,7 +49,7 @@ export function createUnaryHandler(method: DescMethodUnary, options: UnaryHandle
     return new AppError("INTERNAL");
   }
 
-  async function answer(wire: Wire, request: UniversalServerRequest, remoteAddress: string) {
+  async function answer(wire: Wire, request: UniversalServerRequest, remoteAddress: string, room: Room) {
     const { header } = request;
     const token = tokenFrom(header.get("token"), header.get("authorization"));
     const admission = await api.admit(method, { token, remoteAddress });
@@ -56,7 +57,7 @@ export function createUnaryHandler(method: DescMethodUnary, options: UnaryHandle
     try {
       if (admission.refusal !== undefined) throw admission.refusal;
       const terms = readTerms(wire, header);
-      const bytes = await readMessage(wire, request, terms.request, limit);
+      const bytes = await readMessage(wire, request, terms.request, limit, room);
       const decoded = await (wire.json ? decoder.json(bytes) : decoder.binary(bytes));
       message = decoded;
       const answered = wholeAnswer(await api.call(method, admission, instanceOf(decoded), () => decoded));
@@ -67,13 +68,17 @@ export function createUnaryHandler(method: DescMethodUnary, options: UnaryHandle
     }
   }
 
-  async function handle(request: UniversalServerRequest, remoteAddress: string): Promise<UniversalServerResponse> {
+  async function handle(
+    request: UniversalServerRequest,
+    remoteAddress: string,
+    room: Room,
+  ): Promise<UniversalServerResponse> {
     if (request.method !== "POST") return notAllowed(request, ["POST"]);
     const wire = readWire(request.header.get("content-type") ?? "");
     if (wire === undefined || wire.protocol === "connect-stream" || (wire.protocol === "grpc" && !grpc))
       return unsupportedMediaType(request);
     try {
-      return await answer(wire, request, remoteAddress);
+      return await answer(wire, request, remoteAddress, room);
     } catch (error) {
       return refuse(wire, failed(error), undefined);
     }

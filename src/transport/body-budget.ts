@@ -1,5 +1,7 @@
 /** The bytes of request bodies that are under way, on all ports of this process together, and the bound on them. */
 
+import type { Room } from "../rpc/room.js";
+
 /** A body of so many bytes is small: the reserve is for them. */
 const smallBytes = 64 * 1024;
 /** Large bodies leave this part of the budget to small ones. */
@@ -42,7 +44,7 @@ export class BodyBudget {
 }
 
 /** What one body holds of the budget, until it is released. */
-export class BodyHold {
+export class BodyHold implements Room {
   readonly #budget: BodyBudget;
   readonly #framed: boolean;
   #bytes = 0;
@@ -59,11 +61,18 @@ export class BodyHold {
   }
 
   /** To be called before they are kept. False: there is no room for so many more bytes. */
-  arrived(bytes: number): boolean {
+  grow(bytes: number): boolean {
     if (this.#released) return true;
     const room = this.#budget.resize(this.#bytes, this.#bytes + bytes);
     if (room) this.#bytes += bytes;
     return room;
+  }
+
+  /** Gives back what is needed no more before the release. */
+  shrink(bytes: number): void {
+    if (this.#released) return;
+    this.#budget.resize(this.#bytes, this.#bytes - bytes);
+    this.#bytes -= bytes;
   }
 
   /** To be called with what is handed on to its reader, which keeps it until it has a whole message. */

@@ -52,7 +52,7 @@ export class Body {
       this.#settle("too large");
       return;
     }
-    if (!this.#hold.arrived(chunk.byteLength)) {
+    if (!this.#hold.grow(chunk.byteLength)) {
       this.#resume();
       this.#gather = nothing;
       this.#exchange.attempt(() => {

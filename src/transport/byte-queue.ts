@@ -70,7 +70,7 @@ export class ByteQueue implements AsyncIterableIterator<Uint8Array> {
   /** What comes after the end is thrown away. Where there is no room for a chunk, the body ends with OVERLOADED. */
   push(chunk: Uint8Array, last = false): void {
     if (!this.#ended && chunk.length > 0) {
-      if (this.#hold?.arrived(chunk.length) === false) {
+      if (this.#hold?.grow(chunk.length) === false) {
         this.#error ??= new AppError("OVERLOADED", { retryAfterSeconds: 1 });
         this.discard();
         return;

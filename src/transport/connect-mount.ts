@@ -13,7 +13,8 @@ import type { HttpRequest } from "./uws.js";
 export async function serveRpc(handler: Handler, exchange: Exchange, req: HttpRequest): Promise<void> {
   const { head, remoteAddress } = exchange;
   const abort = lazyAbort();
-  const body = bodyStream(exchange.res, exchange.holdBody(handler.method.methodKind !== "unary"));
+  const hold = exchange.holdBody(handler.method.methodKind !== "unary");
+  const body = bodyStream(exchange.res, hold);
   exchange.onAborted(() => {
     body.fail(new Error("The client went away."));
     abort.abort();
@@ -37,7 +38,7 @@ export async function serveRpc(handler: Handler, exchange: Exchange, req: HttpRe
     },
   };
   try {
-    const response = await handler.handle(request, remoteAddress);
+    const response = await handler.handle(request, remoteAddress, hold);
     // A paused request could not be resumed after its answer.
     if (handler.method.methodKind === "unary") body.discard();
     await respond(exchange, response, abort);

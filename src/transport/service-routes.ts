@@ -65,6 +65,7 @@ export function createServiceRoutes(options: ServiceRoutesOptions): Serve {
       const response = await handler.handle(
         toUniversalRequest(exchange, path, hold),
         request.socket.remoteAddress ?? "unknown",
+        hold,
       );
       await answer(exchange, response, { whole, last: closing() });
     } finally {

@@ -44,11 +44,16 @@ export interface UpgradeOptions {
 /** Whom a refusal met: nothing of a token, and nothing of the query that may hold one. */
 export interface UpgradeRefusal {
   readonly reason: Reason;
+  /** The name in the path, cut at 200 characters. Absent without a valid token: it may be one that stands in the wrong place. */
+  readonly instance?: string;
   /** As the browser says it, cut at 200 characters. */
   readonly origin?: string;
   /** Empty when the client has gone. */
   readonly remoteAddress: string;
 }
+
+/** Of what a client says of itself, in characters. */
+const toldMax = 200;
 
 interface Opening {
   readonly entry: Entry;
@@ -177,7 +182,9 @@ async function serve(
 }
 
 function describeRefusal({ head, remoteAddress }: Exchange, reason: Reason): UpgradeRefusal {
-  return { reason, ...(head.origin !== "" && { origin: head.origin.slice(0, 200) }), remoteAddress };
+  const origin = head.origin.slice(0, toldMax);
+  const instance = reason === "INVALID_TOKEN" ? undefined : head.variable?.slice(0, toldMax);
+  return { reason, ...(instance !== undefined && { instance }), ...(origin !== "" && { origin }), remoteAddress };
 }
 
 function refuse(options: UpgradeOptions, exchange: Exchange, reason: Reason, headers?: readonly Header[]): string {

@@ -99,6 +99,7 @@ it("a refused stream never enters the library, and its body is not read", async 
       signal: new AbortController().signal,
     },
     "127.0.0.1",
+    { grow: () => true, shrink() {} },
   );
   expect((await read(response)).trailers["grpc-status"]).toBe("16");
 });

@@ -15,30 +15,30 @@ function message(size: number): Buffer {
 describe("the budget", () => {
   it("leaves its last eighth to small bodies", () => {
     const budget = new BodyBudget(800 * KiB);
-    expect(budget.open().arrived(700 * KiB)).toBe(true);
-    expect(budget.open().arrived(65 * KiB)).toBe(false);
-    expect(budget.open().arrived(64 * KiB)).toBe(true);
+    expect(budget.open().grow(700 * KiB)).toBe(true);
+    expect(budget.open().grow(65 * KiB)).toBe(false);
+    expect(budget.open().grow(64 * KiB)).toBe(true);
     expect(budget.bytes).toBe(764 * KiB);
-    expect(budget.open().arrived(36 * KiB)).toBe(true);
-    expect(budget.open().arrived(1)).toBe(false);
+    expect(budget.open().grow(36 * KiB)).toBe(true);
+    expect(budget.open().grow(1)).toBe(false);
   });
 
   it("counts a body as large from the byte on that makes it large", () => {
     const budget = new BodyBudget(800 * KiB);
-    budget.open().arrived(690 * KiB);
+    budget.open().grow(690 * KiB);
     const body = budget.open();
-    expect(body.arrived(64 * KiB)).toBe(true);
-    expect(body.arrived(1)).toBe(false);
+    expect(body.grow(64 * KiB)).toBe(true);
+    expect(body.grow(1)).toBe(false);
     expect(budget.bytes).toBe(754 * KiB);
   });
 
   it("has what was released, once", () => {
     const budget = new BodyBudget(100 * KiB);
     const body = budget.open();
-    body.arrived(80 * KiB);
+    body.grow(80 * KiB);
     body.release();
     body.release();
-    expect(body.arrived(80 * KiB)).toBe(true);
+    expect(body.grow(80 * KiB)).toBe(true);
     expect(budget.bytes).toBe(0);
   });
 });
@@ -47,7 +47,7 @@ describe("a body that is one message", () => {
   it("is held until it is released, read or not", () => {
     const budget = new BodyBudget(100 * KiB);
     const body = budget.open();
-    body.arrived(10);
+    body.grow(10);
     body.read(Buffer.alloc(10));
     expect(budget.bytes).toBe(10);
   });
@@ -62,7 +62,7 @@ describe("a stream of messages", () => {
       const lengths = [100, 0, 300, 0, 0, 7];
       const bytes = Buffer.concat(lengths.map(message));
       const ends = lengths.map((_, index) => Buffer.concat(lengths.slice(0, index + 1).map(message)).length);
-      body.arrived(bytes.length);
+      body.grow(bytes.length);
       for (let at = 0; at < bytes.length; ) {
         const piece = bytes.subarray(at, at + size);
         body.read(piece);

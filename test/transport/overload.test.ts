@@ -1,5 +1,6 @@
 /** Bodies under way on both ports share one bound: above it large ones are refused, and small ones still pass. */
 
+import { brotliCompressSync, gzipSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { openH2 } from "../support/h2-client.js";
 import { type PublicServer, startPublicServer } from "../support/public-server.js";
@@ -82,6 +83,57 @@ describe("while bodies under way fill the budget", () => {
       expect(JSON.parse(refused?.body ?? "")).toMatchObject({ code: "unavailable" });
       expect(refused?.headers.get("retry-after")).toEqual(["1"]);
     }
+  });
+
+  it("a small Connect call that is large without its compression is refused on both ports", async () => {
+    await fill();
+    const text = `{"instance":"desk-1","event":"label.update","data":{}}`.padEnd(MiB);
+    for (const [encoding, body] of [
+      ["gzip", gzipSync(text)],
+      ["br", brotliCompressSync(text)],
+    ] as const) {
+      for (const url of [server.url, server.server.grpcUrl]) {
+        const headers = {
+          "content-type": "application/json",
+          "content-encoding": encoding,
+          token: server.accountToken,
+        };
+        const refused = await fetch(url + rpc, { method: "POST", headers, body });
+        expect(refused.status).toBe(503);
+        expect(refused.headers.get("retry-after")).toBe("1");
+      }
+    }
+  });
+
+  it("a small message in a stream that is large without its compression is refused", async () => {
+    await fill();
+    const client = await openH2(server.server.servicePort);
+    const type = "application/grpc+proto";
+    const call = client.post(stream, { "content-type": type, "grpc-encoding": "gzip", token: server.accountToken });
+    const message = gzipSync(Buffer.alloc(MiB));
+    const prefix = Buffer.from([1, 0, 0, 0, 0]);
+    prefix.writeUInt32BE(message.length, 1);
+    call.write(Buffer.concat([prefix, message]));
+    call.end();
+    const { headers, body, trailers } = await call.done();
+    expect(JSON.stringify([headers, trailers, body.toString("latin1")])).toContain("Too%20much");
+    client.close();
+  });
+
+  it("a stream of such messages holds the room of one", async () => {
+    const client = await openH2(server.server.servicePort);
+    const type = "application/connect+json";
+    const headers = { "content-type": type, "connect-content-encoding": "gzip", token: server.accountToken };
+    const call = client.post(stream, headers);
+    const event = { instance: "desk-1", event: "label.update", dataJson: btoa(small.padEnd(MiB / 2)) };
+    const message = gzipSync(JSON.stringify({ events: [event] }));
+    const prefix = Buffer.from([1, 0, 0, 0, 0]);
+    prefix.writeUInt32BE(message.length, 1);
+    for (let sent = 0; sent < 10; sent++) call.write(Buffer.concat([prefix, message]));
+    call.end();
+    const { body } = await call.done();
+    expect(body.toString("latin1").match(/"published":1/g)).toHaveLength(10);
+    client.close();
   });
 
   it.each(["application/grpc+proto", "application/grpc-web+proto", "application/connect+proto"])(

@@ -19,7 +19,7 @@ function refusals(): Record<string, unknown>[] {
   return lines.filter(({ msg }) => msg === "upgrade refused");
 }
 
-it("a refused upgrade is one line with its reason, its origin and its address", async () => {
+it("a refused upgrade is one line with its reason, its instance, its origin and its address", async () => {
   const ask = (path: string, ...lines: string[]) => sendRaw(server.port, upgradeHead(path, ...lines));
   const evil = "https://evil.example.net";
   expect((await ask("/ws/desk-1?token=guess-of-a-token"))?.status).toBe(401);
@@ -29,17 +29,18 @@ it("a refused upgrade is one line with its reason, its origin and its address", 
   expect((await sendRaw(server.port, requestHead("GET /ws/desk-1?token=ti_desk-one")))?.status).toBe(426);
   const remoteAddress = "127.0.0.1";
   expect(
-    refusals().map(({ reason, origin, remoteAddress: address }) => ({
+    refusals().map(({ reason, instance, origin, remoteAddress: address }) => ({
       reason,
+      ...(instance !== undefined && { instance }),
       ...(origin !== undefined && { origin }),
       remoteAddress: address,
     })),
   ).toEqual([
     { reason: "INVALID_TOKEN", remoteAddress },
-    { reason: "ORIGIN_NOT_ALLOWED", origin: evil, remoteAddress },
-    { reason: "WEBSOCKET_DISABLED", remoteAddress },
-    { reason: "INSTANCE_MISMATCH", remoteAddress },
-    { reason: "UPGRADE_REQUIRED", remoteAddress },
+    { reason: "ORIGIN_NOT_ALLOWED", instance: "desk-1", origin: evil, remoteAddress },
+    { reason: "WEBSOCKET_DISABLED", instance: "desk-2", remoteAddress },
+    { reason: "INSTANCE_MISMATCH", instance: "desk-2", remoteAddress },
+    { reason: "UPGRADE_REQUIRED", instance: "desk-1", remoteAddress },
   ]);
   expect(refusals().every(({ level }) => level === 30)).toBe(true);
   expect(JSON.stringify(refusals())).not.toMatch(/token=|guess|ti_desk/);
