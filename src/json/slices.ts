@@ -58,14 +58,15 @@ export class TurnClock {
     this.#until = 0;
   };
 
-  /** Whether to go on in another turn; see `nextTurn`. */
-  isOver(): boolean {
+  /** Whether work that takes about `ms` must go on in another turn (see `nextTurn`). The first in a turn never must. */
+  isOver(ms: number): boolean {
     const now = performance.now();
     if (this.#until === 0) {
       this.#until = now + turnMs;
       setImmediate(this.#renew);
+      return false;
     }
-    return now >= this.#until;
+    return now + ms >= this.#until;
   }
 }
 

@@ -16,13 +16,18 @@ import { AppError } from "../domain/errors.js";
 import { Cursor } from "../json/cursor.js";
 import { jsonRule } from "../json/json-error.js";
 import { requireUtf8 } from "../json/utf8.js";
+import { Fields } from "../wire/fields.js";
 import { recursionLimit } from "./recursion-limit.js";
 import { apart, setValue, smallValue, valueFields, without } from "./value-fields.js";
+
+/** Of a message: as many as a list may have names, and some more. */
+const fieldsMax = 10_100;
 
 /** Throws AppError INVALID_REQUEST_BODY. */
 export function decodeBinary(desc: DescMessage, bytes: Uint8Array): Message {
   try {
     const { rest, values } = apart(desc, bytes);
+    for (const fields = new Fields(rest, 0, rest.length, fieldsMax); fields.next(); );
     const message = fromBinary(desc, rest, { recursionLimit, readUnknownFields: false });
     for (const [field, value] of values)
       setValue(message, field, () => fromBinary(ValueSchema, value, { recursionLimit }));

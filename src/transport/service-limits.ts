@@ -23,6 +23,10 @@ export interface ServiceLimits {
   /** Calls without a valid token that a connection may reset unanswered at once, and per second from then on. */
   readonly resets: number;
   readonly resetsPerSecond: number;
+  /** For so long after its last connection with more resets an address gets its new connections handled slowly. In milliseconds. */
+  readonly slowMs: number;
+  /** Between two new connections of such an address, in milliseconds. */
+  readonly slowConnectionMs: number;
 }
 
 export const defaultLimits: ServiceLimits = {
@@ -38,6 +42,8 @@ export const defaultLimits: ServiceLimits = {
   anonymousCalls: 1_024,
   resets: 100,
   resetsPerSecond: 10,
+  slowMs: 10_000,
+  slowConnectionMs: 100,
 };
 
 /** Of a request, and of the list of headers that HTTP/2 makes of it. */

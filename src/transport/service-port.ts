@@ -11,8 +11,9 @@ import { AppError } from "../domain/errors.js";
 import { createHandler, type Handler } from "../rpc/handlers.js";
 import { services } from "../rpc/services.js";
 import type { BodyBudget } from "./body-budget.js";
-import { FairQueue } from "./fair-queue.js";
+import type { FairQueue } from "./fair-queue.js";
 import { countCalls, goAwayCalm } from "./first-frames.js";
+import { Newcomers } from "./newcomers.js";
 import { Arrivals } from "./service-arrivals.js";
 import { Connections } from "./service-connections.js";
 import { addHealth } from "./service-health.js";
@@ -73,7 +74,9 @@ export async function startServicePort(options: ServicePortOptions): Promise<Ser
   const connections = new Connections(limits, (address) => {
     onConnectionEnded({ reason: "a newer connection without a token", address });
   });
+  const newcomers = new Newcomers(limits);
   const onResets = (address: string): void => {
+    newcomers.slowDown(address);
     onConnectionEnded({ reason: "more calls than it can want answers to", address });
   };
   const arrivals = new Arrivals({
@@ -99,9 +102,6 @@ export async function startServicePort(options: ServicePortOptions): Promise<Ser
     serve,
     onResets,
   });
-
-  /** What a new connection has sent already is handled in one piece. */
-  const newcomers = new FairQueue<string>(1);
 
   function accept(socket: Socket): void {
     socket.on("error", () => socket.destroy());

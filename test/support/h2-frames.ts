@@ -73,9 +73,14 @@ export interface FrameClient {
   closed(): Promise<void>;
 }
 
-/** `first` goes out together with the preface. */
-export async function openFrames(port: number, first: Buffer = Buffer.alloc(0), settings = Buffer.alloc(0)) {
-  const socket = connect(port, "127.0.0.1");
+/** `first` goes out together with the preface. `from`: the address of the client. */
+export async function openFrames(
+  port: number,
+  first: Buffer = Buffer.alloc(0),
+  settings = Buffer.alloc(0),
+  from = "127.0.0.1",
+) {
+  const socket = connect({ port, host: "127.0.0.1", localAddress: from });
   const frames: Frame[] = [];
   let received = Buffer.alloc(0);
   let wake: (() => void) | undefined;

@@ -12,6 +12,9 @@ import { temporaryDirectory } from "../support/temporary.js";
 const check = "/grpc.health.v1.Health/Check";
 const enhanceYourCalm = 11;
 
+/** Long enough that other work of the machine does not look like it. */
+const slowConnectionMs = 200;
+
 let port: ServicePort;
 const ended: EndedConnection[] = [];
 /** How often a health check was carried out. */
@@ -31,7 +34,7 @@ beforeAll(async () => {
     reflection: true,
     draining: new AbortController().signal,
     shutdown: new AbortController(),
-    limits: { resets: 20, resetsPerSecond: 1 },
+    limits: { resets: 20, resetsPerSecond: 1, slowMs: 60_000, slowConnectionMs },
     onConnectionEnded: (connection) => void ended.push(connection),
     logger: pino({ level: "silent" }),
   });
@@ -107,6 +110,32 @@ describe("a connection", () => {
     client.send(wholeCall(1001));
     expect((await client.next(frameType.headers))?.stream).toBe(1001);
     client.socket.destroy();
+  });
+});
+
+describe("an address whose connections were ended for their resets", () => {
+  it("gets its new connections handled one after the other, and no other address waits for them", async () => {
+    const none = Buffer.alloc(0);
+    const open = (from: string) => openFrames(port.port, none, none, from);
+    const attacker = await open("127.0.0.2");
+    await attacker.settled();
+    attacker.send(resets(check, 100));
+    await attacker.closed();
+
+    const began = performance.now();
+    const order: string[] = [];
+    const slow = await Promise.all(Array.from({ length: 6 }, () => open("127.0.0.2")));
+    const handled = slow.map(async (client, index) => {
+      await client.next(frameType.settings);
+      order.push(`slow ${index + 1}`);
+    });
+    const other = await open("127.0.0.3");
+    await other.settled();
+    order.push("other");
+    await Promise.all(handled);
+    expect(performance.now() - began).toBeGreaterThanOrEqual(5 * slowConnectionMs);
+    expect(order.indexOf("other")).toBeLessThan(order.indexOf("slow 6"));
+    for (const { socket } of [...slow, other]) socket.destroy();
   });
 });
 
