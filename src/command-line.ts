@@ -13,7 +13,7 @@ import { rotateEncryptionKey } from "./store/key-rotation.js";
 import { openCommandStore } from "./store/open-store.js";
 
 /** Ends the process itself where it fails. `env`: what settings are read from. */
-export async function runCommandLine(self: NodeJS.Process, env: NodeJS.ProcessEnv): Promise<void> {
+export async function runCommandLine(self: Omit<NodeJS.Process, "env">, env: NodeJS.ProcessEnv): Promise<void> {
   function readOptions() {
     const settings = readSettings(env);
     const logger = createLogger({ level: settings.logLevel, readable: self.stderr.isTTY === true });
@@ -38,7 +38,7 @@ export async function runCommandLine(self: NodeJS.Process, env: NodeJS.ProcessEn
   program
     .command("serve")
     .description("start the server (the default)")
-    .action(() => serve(self));
+    .action(() => serve(self, env));
   addAccountCommands(program, line);
   addInstanceCommands(program, line);
   addKeyCommands(program, { rotate: async () => rotateEncryptionKey(readOptions()), print: line.print });

@@ -17,10 +17,13 @@ const closeSeconds = 25;
 /** A terminal's Ctrl-C reaches the process twice under `npm start`: npm passes on what the terminal sent already. */
 const echoMs = 500;
 
+/** This process, whose environment is given apart from it. */
+type Self = Omit<NodeJS.Process, "env">;
+
 /** Resolves when the server listens; it then lives until a signal. Rejects with one sentence when it cannot start. */
-export async function serve(self: NodeJS.Process): Promise<void> {
-  const settings = readSettings(self.env);
-  const parent = findParent(self);
+export async function serve(self: Self, env: NodeJS.ProcessEnv): Promise<void> {
+  const settings = readSettings(env);
+  const parent = findParent(self, env);
   const named = parent && { worker: parent.slot };
   const logger = createLogger({ level: settings.logLevel, readable: self.stderr.isTTY === true }).child(named ?? {});
   const reloader = createReloader(self, logger, settings);
@@ -46,7 +49,7 @@ export async function serve(self: NodeJS.Process): Promise<void> {
     }
     return;
   }
-  for (const { variable, setting } of findTypos(self.env))
+  for (const { variable, setting } of findTypos(env))
     logger.warn(`${variable} is no setting and has no effect: is ${setting} meant?`);
   const start = settings.workers > 1 ? startWorkers : startServer;
   const server = await start(settings, logger, listener);
@@ -56,7 +59,7 @@ export async function serve(self: NodeJS.Process): Promise<void> {
 }
 
 /** On SIGHUP, which must not end the process, what can change while it runs is read anew: certificate and log level. */
-function createReloader(self: NodeJS.Process, logger: Logger, settings: Settings): { hold(server: Server): void } {
+function createReloader(self: Self, logger: Logger, settings: Settings): { hold(server: Server): void } {
   let server: Server | undefined;
   self.on("SIGHUP", () => {
     logger.level = readLogLevel(settings);
@@ -85,7 +88,7 @@ interface Stopper {
   fail(error: Error): void;
 }
 
-function createStopper(self: NodeJS.Process, logger: Logger, drainSeconds: number, parent?: Parent): Stopper {
+function createStopper(self: Self, logger: Logger, drainSeconds: number, parent?: Parent): Stopper {
   let server: Server | undefined;
   let stopping: { readonly code: number; readonly since: number } | undefined;
 

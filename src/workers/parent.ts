@@ -21,8 +21,8 @@ export interface Parent extends Place {
 }
 
 /** Undefined in a process that no primary has started. A worker whose primary is gone ends: `node:cluster` sees to it. */
-export function findParent(self: NodeJS.Process): Parent | undefined {
-  const place = self.env[placeVariable];
+export function findParent(self: Omit<NodeJS.Process, "env">, env: NodeJS.ProcessEnv): Parent | undefined {
+  const place = env[placeVariable];
   if (place === undefined || self.send === undefined) return undefined;
   const asked = new Map<number, (answers: readonly Report[]) => void>();
   let lastId = 0;
