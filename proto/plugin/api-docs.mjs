@@ -15,6 +15,7 @@ export function apiDocs(contract) {
     lines.push(`## ${service.name}`, "", service.comment, "");
     for (const method of service.methods) lines.push(...methodDocs(service, method));
   }
+  lines.push("## Event types", "", ...eventTypeDocs(contract), "");
   lines.push("## Messages", "");
   for (const message of contract.messages) lines.push(...messageDocs(contract, message));
   return lines.join("\n").trimEnd();
@@ -41,6 +42,11 @@ function methodDocs(service, { desc, name, comment, binding, policy }) {
     `- Rate limit: ${policy.bucket === undefined ? "none" : `\`${policy.bucket}\``}`,
     "",
   ];
+}
+
+function eventTypeDocs({ eventTypes }) {
+  const rows = eventTypes.map(({ name, meaning }) => `| \`${name}\` | ${meaning} |`);
+  return ["| type | when |", "| --- | --- |", ...rows];
 }
 
 function messageDocs(contract, message) {
@@ -90,6 +96,8 @@ function ruleText(contract, field) {
     if (maxItems) parts.push(`at most ${maxItems}`);
     if (items?.type.case === "string") parts.push(...stringText(items.type.value).map((text) => `each ${text}`));
   }
+  if (contract.isEventType(field))
+    parts.push(`${field.fieldKind === "list" ? "each " : ""}an [event type](#event-types)`);
   return parts.join("; ");
 }
 

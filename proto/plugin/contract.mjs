@@ -43,6 +43,13 @@ export function createContract(schema, packageName) {
     messages: files.filter((file) => file.services.length > 0).flatMap((file) => file.messages),
     rules: (field) => option(field, "buf.validate.field"),
     oneofRules: (oneof) => option(oneof, "buf.validate.oneof"),
+    eventTypes: files
+      .flatMap((file) => file.enums)
+      .filter((desc) => desc.typeName === `${packageName}.EventType`)
+      .flatMap((desc) => desc.values)
+      .filter((value) => value.number !== 0)
+      .map((value) => ({ name: option(value, `${packageName}.wire_name`), meaning: trailingCommentOf(value) })),
+    isEventType: (field) => option(field, `${packageName}.is_event_type`) === true,
     rawJsonOf: (field) => option(field, `${packageName}.raw_json_of`) || undefined,
   };
 }
@@ -58,6 +65,10 @@ export function commentOf(desc) {
     .split(/\n{2,}/)
     .map((paragraph) => paragraph.replaceAll("\n", " "))
     .join("\n\n");
+}
+
+function trailingCommentOf(desc) {
+  return (getComments(desc).trailing ?? "").trim();
 }
 
 function toBinding(rule) {

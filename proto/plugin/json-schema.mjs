@@ -56,13 +56,18 @@ export function createJsonSchema(contract) {
 
   function schemaOf(field) {
     const rules = contract.rules(field);
+    const names = contract.isEventType(field) ? { enum: contract.eventTypes.map(({ name }) => name) } : {};
     if (field.fieldKind === "message") return reference(field.message);
     if (field.fieldKind === "list") {
       const list = rules?.type.case === "repeated" ? rules.type.value : undefined;
       const items = field.listKind === "message" ? reference(field.message) : scalar(field.scalar, list?.items);
-      return { type: "array", items, ...(list?.maxItems ? { maxItems: Number(list.maxItems) } : {}) };
+      return {
+        type: "array",
+        items: { ...items, ...names },
+        ...(list?.maxItems ? { maxItems: Number(list.maxItems) } : {}),
+      };
     }
-    if (field.fieldKind === "scalar") return scalar(field.scalar, rules);
+    if (field.fieldKind === "scalar") return { ...scalar(field.scalar, rules), ...names };
     throw new Error(`${field.toString()}: a ${field.fieldKind} field has no JSON Schema here yet.`);
   }
 

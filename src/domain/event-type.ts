@@ -1,5 +1,6 @@
-/** The six event types, as bits of a filter. */
+/** The event types, as bits of a filter. The contract's own list is `EventType` in proto; a test compares the two. */
 
+/** In the order of the contract. At most 31, since a filter is a number of 32 bits. */
 export const eventTypes = [
   "message.exchange",
   "message.status",
@@ -18,3 +19,6 @@ export const eventTypeBit: ReadonlyMap<string, number> = new Map(eventTypes.map(
 export function isEventType(name: string): name is EventType {
   return eventTypeBit.has(name);
 }
+
+/** What a refused name must be, in the words that protovalidate has for a list of values. */
+export const eventTypeRule = `must be in list [${eventTypes.join(", ")}]`;

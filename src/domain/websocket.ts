@@ -1,7 +1,7 @@
 /** The channel configuration of an instance, and what disabling does to it. */
 
 /**
- * As persisted. An empty `events` means all six types; duplicates and order are kept as they were sent. A later release may have
+ * As persisted. An empty `events` means all event types; duplicates and order are kept as they were sent. A later release may have
  * stored a type that this one does not know.
  */
 export interface Websocket {

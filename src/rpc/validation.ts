@@ -1,9 +1,11 @@
 /** The rules that the contract declares on its messages. */
 
-import { create, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
+import { create, type DescField, type DescMessage, getOption, type MessageShape } from "@bufbuild/protobuf";
 import type { Path } from "@bufbuild/protobuf/reflect";
 import { createValidator, type Violation } from "@bufbuild/protovalidate";
+import { is_event_type } from "../../gen/eventwire/v1/event_type_pb.js";
 import { AppError } from "../domain/errors.js";
+import { eventTypeRule, isEventType } from "../domain/event-type.js";
 
 export interface Validation {
   /** Throws AppError INVALID_REQUEST_BODY. */
@@ -14,13 +16,29 @@ export interface Validation {
 export function createValidation(inputs: readonly DescMessage[]): Validation {
   const validator = createValidator({ failFast: true });
   for (const input of inputs) validator.validate(input, create(input));
+  const eventTypeLists = new Map(inputs.map((input) => [input.typeName, input.fields.filter(isEventTypeList)]));
   return {
     check(desc, message) {
       const result = validator.validate(desc, message);
       if (result.kind === "invalid") throw refusal(result.violations[0], result.error);
       if (result.kind === "error") throw result.error;
+      for (const field of eventTypeLists.get(desc.typeName) ?? []) checkEventTypes(field, message);
     },
   };
+}
+
+/** A single field that is an event type is checked by publishing, for the sake of its batches. */
+function isEventTypeList(field: DescField): boolean {
+  return field.fieldKind === "list" && getOption(field, is_event_type);
+}
+
+function checkEventTypes({ localName, jsonName }: DescField, message: object): void {
+  const names = (message as Record<string, readonly string[]>)[localName] ?? [];
+  const unknown = names.findIndex((name) => !isEventType(name));
+  if (unknown === -1) return;
+  const field = `${jsonName}[${unknown}]`;
+  const cause = new Error(`${field} ${eventTypeRule}`);
+  throw new AppError("INVALID_REQUEST_BODY", { cause, field, rule: eventTypeRule });
 }
 
 /** In the words of the contract, where the rule stands. */

@@ -3,14 +3,14 @@
 import type { Bus } from "../bus/bus.js";
 import type { Directory, Entry } from "../directory/directory.js";
 import { AppError } from "../domain/errors.js";
-import { type EventType, eventTypes, isEventType } from "../domain/event-type.js";
+import { type EventType, eventTypeRule, isEventType } from "../domain/event-type.js";
 import type { Principal } from "../domain/instance.js";
 import { jsonRule } from "../json/json-error.js";
 import { checkEventData, type EventFacts } from "./event-data.js";
 import type { InstanceStatus } from "./instance-status.js";
 
 export interface EventInput {
-  /** One of the six event types, else INVALID_REQUEST_BODY. */
+  /** An event type, else INVALID_REQUEST_BODY. */
   readonly event: string;
   /** UTF-8 text of a JSON object, unchecked. */
   readonly data: Uint8Array;
@@ -105,7 +105,7 @@ export function createPublishing(options: {
 
 /** The words of the contract's own rule. */
 function unknownType(type: string): AppError {
-  const rule = type === "" ? "value is required" : `must be in list [${eventTypes.join(", ")}]`;
+  const rule = type === "" ? "value is required" : eventTypeRule;
   return new AppError("INVALID_REQUEST_BODY", { field: "event", rule });
 }
 

@@ -1,6 +1,7 @@
 /** A client that prefers a problem document gets one; whoever must come back later is told when. */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { eventTypeRule } from "../../src/domain/event-type.js";
 import { connectExplanation, envelope, grpcExplanation, grpcWebExplanation } from "../support/explanations.js";
 import { type PublicServer, startPublicServer } from "../support/public-server.js";
 import { requestHead, sendRaw, upgradeHead } from "../support/raw-http.js";
@@ -26,16 +27,14 @@ describe("a problem document", () => {
   it("has the members of RFC 9457, and ours", async () => {
     const response = await configure("application/problem+json");
     expect([response.status, response.headers.get("content-type")]).toEqual([400, "application/problem+json"]);
-    const rule =
-      "must be in list [message.exchange, message.status, call.update, group.flow, instance.state, label.update]";
     expect(await response.json()).toEqual({
       type: "urn:eventwire:error:invalid-request-body",
       title: "Invalid request body",
       status: 400,
-      detail: `events[0] ${rule}`,
+      detail: `events[0] ${eventTypeRule}`,
       reason: "INVALID_REQUEST_BODY",
       field: "events[0]",
-      rule,
+      rule: eventTypeRule,
     });
   });
 

@@ -5,6 +5,7 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
+import { file_eventwire_v1_event_type } from "./event_type_pb.js";
 import { file_eventwire_v1_policy } from "./policy_pb.js";
 import { file_google_api_annotations } from "../../google/api/annotations_pb.js";
 import type { Message } from "@bufbuild/protobuf";
@@ -13,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file eventwire/v1/websocket_service.proto.
  */
 export const file_eventwire_v1_websocket_service: GenFile = /*@__PURE__*/
-  fileDesc("CiRldmVudHdpcmUvdjEvd2Vic29ja2V0X3NlcnZpY2UucHJvdG8SDGV2ZW50d2lyZS52MSJCCglXZWJzb2NrZXQSDwoHZW5hYmxlZBgBIAEoCBIOCgZldmVudHMYAiADKAkSFAoMbWVkaWFfYmFzZTY0GAMgASgIIukBChNTZXRXZWJzb2NrZXRSZXF1ZXN0EhsKCGluc3RhbmNlGAEgASgJQgm6SAZyBBABGGQSHAoHZW5hYmxlZBgCIAEoCEIGukgDyAEBSACIAQESdQoGZXZlbnRzGAMgAygJQmW6SGKSAV8QQCJbcllSEG1lc3NhZ2UuZXhjaGFuZ2VSDm1lc3NhZ2Uuc3RhdHVzUgtjYWxsLnVwZGF0ZVIKZ3JvdXAuZmxvd1IOaW5zdGFuY2Uuc3RhdGVSDGxhYmVsLnVwZGF0ZRIUCgxtZWRpYV9iYXNlNjQYBCABKAhCCgoIX2VuYWJsZWQiZAoUU2V0V2Vic29ja2V0UmVzcG9uc2USDwoHc3VjY2VzcxgBIAEoCBIPCgdtZXNzYWdlGAIgASgJEioKCXdlYnNvY2tldBgDIAEoCzIXLmV2ZW50d2lyZS52MS5XZWJzb2NrZXQiMgoTR2V0V2Vic29ja2V0UmVxdWVzdBIbCghpbnN0YW5jZRgBIAEoCUIJukgGcgQQARhkImQKFEdldFdlYnNvY2tldFJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCRIqCgl3ZWJzb2NrZXQYAyABKAsyFy5ldmVudHdpcmUudjEuV2Vic29ja2V0MqwCChBXZWJzb2NrZXRTZXJ2aWNlEooBCgxTZXRXZWJzb2NrZXQSIS5ldmVudHdpcmUudjEuU2V0V2Vic29ja2V0UmVxdWVzdBoiLmV2ZW50d2lyZS52MS5TZXRXZWJzb2NrZXRSZXNwb25zZSIzorsYBAgDEAGC0+STAiU6ASoiIC9hcGkvZXZlbnRzL3dlYnNvY2tldC97aW5zdGFuY2V9EooBCgxHZXRXZWJzb2NrZXQSIS5ldmVudHdpcmUudjEuR2V0V2Vic29ja2V0UmVxdWVzdBoiLmV2ZW50d2lyZS52MS5HZXRXZWJzb2NrZXRSZXNwb25zZSIzorsYBAgDEAGC0+STAiUSIy9hcGkvZXZlbnRzL2dldFdlYnNvY2tldC97aW5zdGFuY2V9YgZwcm90bzM", [file_buf_validate_validate, file_eventwire_v1_policy, file_google_api_annotations]);
+  fileDesc("CiRldmVudHdpcmUvdjEvd2Vic29ja2V0X3NlcnZpY2UucHJvdG8SDGV2ZW50d2lyZS52MSJCCglXZWJzb2NrZXQSDwoHZW5hYmxlZBgBIAEoCBIOCgZldmVudHMYAiADKAkSFAoMbWVkaWFfYmFzZTY0GAMgASgIIpABChNTZXRXZWJzb2NrZXRSZXF1ZXN0EhsKCGluc3RhbmNlGAEgASgJQgm6SAZyBBABGGQSHAoHZW5hYmxlZBgCIAEoCEIGukgDyAEBSACIAQESHAoGZXZlbnRzGAMgAygJQgy6SAWSAQIQQMi7GAESFAoMbWVkaWFfYmFzZTY0GAQgASgIQgoKCF9lbmFibGVkImQKFFNldFdlYnNvY2tldFJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCRIqCgl3ZWJzb2NrZXQYAyABKAsyFy5ldmVudHdpcmUudjEuV2Vic29ja2V0IjIKE0dldFdlYnNvY2tldFJlcXVlc3QSGwoIaW5zdGFuY2UYASABKAlCCbpIBnIEEAEYZCJkChRHZXRXZWJzb2NrZXRSZXNwb25zZRIPCgdzdWNjZXNzGAEgASgIEg8KB21lc3NhZ2UYAiABKAkSKgoJd2Vic29ja2V0GAMgASgLMhcuZXZlbnR3aXJlLnYxLldlYnNvY2tldDKsAgoQV2Vic29ja2V0U2VydmljZRKKAQoMU2V0V2Vic29ja2V0EiEuZXZlbnR3aXJlLnYxLlNldFdlYnNvY2tldFJlcXVlc3QaIi5ldmVudHdpcmUudjEuU2V0V2Vic29ja2V0UmVzcG9uc2UiM6K7GAQIAxABgtPkkwIlOgEqIiAvYXBpL2V2ZW50cy93ZWJzb2NrZXQve2luc3RhbmNlfRKKAQoMR2V0V2Vic29ja2V0EiEuZXZlbnR3aXJlLnYxLkdldFdlYnNvY2tldFJlcXVlc3QaIi5ldmVudHdpcmUudjEuR2V0V2Vic29ja2V0UmVzcG9uc2UiM6K7GAQIAxABgtPkkwIlEiMvYXBpL2V2ZW50cy9nZXRXZWJzb2NrZXQve2luc3RhbmNlfWIGcHJvdG8z", [file_buf_validate_validate, file_eventwire_v1_event_type, file_eventwire_v1_policy, file_google_api_annotations]);
 
 /**
  * The channel configuration of one instance, as persisted. Members are never dropped from the JSON form.
@@ -29,7 +30,7 @@ export type Websocket = Message<"eventwire.v1.Websocket"> & {
   enabled: boolean;
 
   /**
-   * The event types that are delivered, in the order in which they were set, duplicates included. Empty means all six.
+   * The event types that are delivered, in the order in which they were set, duplicates included. Empty means all.
    *
    * @generated from field: repeated string events = 2;
    */
@@ -71,7 +72,7 @@ export type SetWebsocketRequest = Message<"eventwire.v1.SetWebsocketRequest"> & 
   enabled?: boolean | undefined;
 
   /**
-   * The filter: at most 64 entries out of the six event types, compared exactly. Empty (the default) means all.
+   * The filter: at most 64 event types. Empty (the default) means all.
    *
    * @generated from field: repeated string events = 3;
    */
