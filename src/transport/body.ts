@@ -42,6 +42,7 @@ export class Body {
   }
 
   #take(chunk: ArrayBuffer, isLast: boolean): void {
+    if (isLast) this.#exchange.bodyCame = true;
     if (this.#whole !== undefined) return;
     if (!this.#exchange.open) {
       // It was answered unread.

@@ -14,7 +14,7 @@ export async function serveRpc(handler: Handler, exchange: Exchange, req: HttpRe
   const { head, remoteAddress } = exchange;
   const abort = lazyAbort();
   const hold = exchange.holdBody(handler.method.methodKind !== "unary");
-  const body = bodyStream(exchange.res, hold);
+  const body = bodyStream(exchange, hold);
   exchange.onAborted(() => {
     body.fail(new Error("The client went away."));
     abort.abort();
@@ -40,7 +40,10 @@ export async function serveRpc(handler: Handler, exchange: Exchange, req: HttpRe
   try {
     const response = await handler.handle(request, remoteAddress, hold);
     // A paused request could not be resumed after its answer.
-    if (handler.method.methodKind === "unary") body.discard();
+    if (handler.method.methodKind === "unary") {
+      body.discard();
+      await exchange.bodySent();
+    }
     await respond(exchange, response, abort);
   } finally {
     body.discard();

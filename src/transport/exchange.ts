@@ -24,6 +24,9 @@ export interface ExchangeContext {
 
 const json = "application/json; charset=utf-8";
 
+/** How long an answer that ends its connection waits for the end of the request, in milliseconds. */
+const bodyMsMax = 10_000;
+
 export function statusLine(status: number): string {
   return `${status} ${STATUS_CODES[status] ?? "Unknown"}`;
 }
@@ -53,6 +56,10 @@ export class Exchange implements Credentials {
   /** Where nobody logs it, absent. */
   readonly #startedAt: number | undefined;
   #onAborted: (() => void) | undefined;
+  /** The last byte of the body has come. To be set by its reader. */
+  bodyCame = false;
+  /** Somebody sets `bodyCame`. */
+  #bodyWatched = false;
   #hold: BodyHold | undefined;
   /** Only while a handler of uWebSockets runs. */
   #corked = false;
@@ -66,6 +73,7 @@ export class Exchange implements Credentials {
     context.traffic.begin();
     if (context.logger.isLevelEnabled("debug")) this.#startedAt = performance.now();
     this.head = new RequestHead(req);
+    if (this.head.hasBody && this.head.closes) this.#watchBody(() => {});
   }
 
   /** Whether it still waits for its answer: it has none, and the client is there. `res` must not be touched otherwise. */
@@ -89,9 +97,28 @@ export class Exchange implements Credentials {
 
   /** For what of its body is kept, until it is answered or its client gone. `stream`: a stream of messages. */
   holdBody(stream: boolean): BodyHold {
+    this.#bodyWatched = this.head.hasBody;
     const { bodies } = this.#context;
     this.#hold = stream ? bodies.openStream() : bodies.open();
     return this.#hold;
+  }
+
+  /**
+   * To be awaited before an answer. With an answer that ends the connection uWebSockets cuts it, whatever the client is still
+   * sending, and a client that writes into a cut connection never reads the answer. Undefined: nothing is to be awaited.
+   */
+  bodySent(): Promise<void> | undefined {
+    const { head } = this;
+    if (this.bodyCame || !this.#bodyWatched || head.ambiguous || !this.open || !(this.last || head.closes))
+      return undefined;
+    this.#hold?.release();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, bodyMsMax);
+      this.#watchBody(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
   }
 
   /** Calls back once, when the client goes away before it is answered; at once when it has gone already. */
@@ -168,11 +195,25 @@ export class Exchange implements Credentials {
     this.#log(status);
   }
 
+  /** Takes the body from whoever reads it. */
+  #watchBody(onLast: () => void): void {
+    this.#bodyWatched = true;
+    this.res.onData((_, isLast) => {
+      if (!isLast) return;
+      this.bodyCame = true;
+      onLast();
+    });
+  }
+
   #send(status: number, write: () => void): void {
     // uWebSockets goes on with what else the segment brought when a request is answered within its turn, even after an
     // answer that ends the connection. While one waits for its answer it cuts the connection instead.
     if (this.head.ambiguous) setImmediate(() => this.#write(status, write));
-    else this.#write(status, write);
+    else {
+      const sent = this.bodySent();
+      if (sent === undefined) this.#write(status, write);
+      else void sent.then(() => this.#write(status, write));
+    }
   }
 
   #write(status: number, write: () => void): void {

@@ -28,6 +28,7 @@ export class RequestHead {
    * the coding is not the only one that uWebSockets knows. It takes the first and goes on; we refuse.
    */
   ambiguous = false;
+  #chunked = false;
   #token = "";
   #authorization = "";
   /** Absent where nothing of a handshake was sent. */
@@ -53,6 +54,7 @@ export class RequestHead {
           break;
         case "transfer-encoding":
           framings++;
+          this.#chunked = true;
           if (value.toLowerCase() !== "chunked") this.ambiguous = true;
           break;
         case "accept":
@@ -83,6 +85,15 @@ export class RequestHead {
       }
     });
     if (hosts > 1 || framings > 1) this.ambiguous = true;
+  }
+
+  get hasBody(): boolean {
+    return this.#chunked || Number(this.contentLength) > 0;
+  }
+
+  /** The client wants the connection to end with the answer. */
+  get closes(): boolean {
+    return /\bclose\b/i.test(this.#handshake?.connection ?? "");
   }
 
   /** The `Sec-WebSocket-Key` of a proper handshake, else undefined. */

@@ -96,6 +96,7 @@ export async function answer(
   try {
     if (whole) {
       const bytes = await collect(pieces);
+      if (last || !keptAlive(response)) await bodySent(request);
       if (signal.aborted) return;
       if (trailer === undefined) headers["content-length"] = String(bytes.length);
       response.writeHead(status, headers);
@@ -117,6 +118,24 @@ export async function answer(
   } finally {
     void pieces?.return?.().catch(() => {});
   }
+}
+
+/** Whether the connection goes on after this answer, as far as its client is concerned. */
+function keptAlive(response: Exchange["response"]): boolean {
+  return response instanceof Http2ServerResponse || response.shouldKeepAlive;
+}
+
+/**
+ * With an answer that ends the connection Node.js cuts it, whatever the client is still sending, and a client that writes into a
+ * cut connection never reads the answer. The deadline of the request bounds this.
+ */
+function bodySent(request: Exchange["request"]): Promise<void> | undefined {
+  if (request instanceof Http2ServerRequest || request.readableEnded || request.destroyed) return undefined;
+  return new Promise((resolve) => {
+    request.once("end", resolve);
+    request.once("close", resolve);
+    request.resume();
+  });
 }
 
 function toNodeHeaders(headers: Headers | undefined): Record<string, string> {
