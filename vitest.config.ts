@@ -32,6 +32,7 @@ export default defineConfig({
     // The soak takes half an hour: `npm run soak` starts it.
     exclude: ["test/bench/**", ...(process.env.SOAK_MINUTES ? [] : ["test/reliability/soak.test.ts"])],
     globalSetup: ["test/support/skipped-suites.ts", "test/support/build.ts", "test/support/global-setup.ts"],
+    setupFiles: ["test/support/listed-errors.ts"],
     pool: "forks",
     // One more than the cores of a small machine: many tests wait for processes and timers.
     maxWorkers: 3,

@@ -1,7 +1,7 @@
 /** The documents that are generated from tables. `npm run docs` writes them anew. */
 
 import { describe, expect, it } from "vitest";
-import { catalogue } from "../src/domain/errors.js";
+import { answers, catalogue } from "../gen/errors.js";
 import { type MetricRow, metricTable } from "../src/metric-table.js";
 import { settingTable } from "../src/setting-table.js";
 import type { SettingRow } from "../src/settings.js";
@@ -68,24 +68,39 @@ function errors(): string {
   return page(
     "Errors",
     [
-      generated("src/domain/errors.ts"),
+      generated("proto/eventwire/v1/error.proto"),
       "",
       'Over REST every error is `{"success":false,"error":{"message":"…"}}` with the status below. Connect, gRPC-Web and gRPC',
-      "answer the code with the same text, and the reason as `google.rpc.ErrorInfo`.",
+      "answer the code with the same text, and the reason as `google.rpc.ErrorInfo`. What each call can be answered stands in",
+      "[api.md](../gen/api.md).",
       "",
       "What exactly was wrong stands beside the text: in the header (RPC: metadata)",
       '`Eventwire-Error: <REASON>; field="<path>"; rule="<sentence>"`, whose last two members are there where they are known, and in',
       "the `google.rpc.BadRequest` of RPC errors. `Accept: application/problem+json` gets a problem document (RFC 9457) in place of",
       "the envelope. 429 and 503 carry `Retry-After` in seconds, and `google.rpc.RetryInfo`.",
     ],
-    ["reason", "status", "code", "message"],
-    Object.entries(catalogue).map(([reason, { status, code, message }]) => [
+    ["reason", "status", "code", "message", "meaning", "answered by"],
+    Object.entries(catalogue).map(([reason, { status, code, message, meaning }]) => [
       `\`${reason}\``,
       String(status),
       `\`${code}\``,
       message,
+      meaning,
+      answerers(reason),
     ]),
   );
+}
+
+/** Routes, without the names of their services. */
+function answerers(reason: string): string {
+  const routes = Object.entries<readonly string[]>(answers);
+  const named = (found: typeof routes): string =>
+    found.map(([route]) => `\`${route.replace(/^eventwire.*\//, "")}\``).join(", ");
+  const found = routes.filter(([, reasons]) => reasons.includes(reason));
+  const others = routes.filter((route) => !found.includes(route));
+  if (found.length === 0) return "no route";
+  if (others.length === 0) return "every route";
+  return others.length === 1 ? `every route but ${named(others)}` : named(found);
 }
 
 function page(title: string, intro: readonly string[], head: readonly string[], rows: readonly string[][]): string {

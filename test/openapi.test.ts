@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { catalogue } from "../src/domain/errors.js";
+import { answers, catalogue } from "../gen/errors.js";
 
 interface Operation {
   readonly operationId: string;
@@ -10,7 +10,10 @@ interface Operation {
   readonly requestBody?: { content: { "application/json": { schema: { properties: object; required: string[] } } } };
   readonly responses: Record<
     string,
-    { headers?: object; content?: { "application/json": { examples?: Record<string, { value: unknown }> } } }
+    {
+      headers?: object;
+      content?: { "application/json": { examples?: Record<string, { summary: string; value: unknown }> } };
+    }
   >;
 }
 
@@ -49,13 +52,29 @@ describe("gen/openapi.json", () => {
   });
 
   it.each([
-    ["POST /api/instance/new", ["201", "400", "401", "403", "409", "429", "500"]],
-    ["POST /api/events/websocket/{instance}", ["200", "400", "401", "403", "404", "429", "500"]],
+    ["POST /api/instance/new", ["201", "400", "401", "403", "409", "429", "500", "503"]],
+    ["POST /api/events/websocket/{instance}", ["200", "400", "401", "403", "404", "429", "500", "503"]],
     ["POST /api/events/publish/{instance}", ["200", "400", "401", "404", "413", "429", "500", "503"]],
     ["GET /health", ["200", "503"]],
   ])("%s answers %j", (route, statuses) => {
     expect(Object.keys(operations.get(route)?.responses ?? {})).toEqual(statuses);
   });
+
+  it.each([...operations].filter(([route]) => route !== "GET /health"))(
+    "%s has every error that its policy lists and its checks answer",
+    (_, { operationId, responses }) => {
+      const route = operationId === "OpenWebsocket" ? "GET /ws/{instance}" : `/${operationId}`;
+      const [, listed = []] = Object.entries<readonly string[]>(answers).find(([name]) => name.endsWith(route)) ?? [];
+      const documented = Object.values(responses).flatMap(({ content }) =>
+        Object.values(content?.["application/json"].examples ?? {}).map(({ summary }) => summary),
+      );
+      expect(documented.filter((reason) => !listed.includes(reason))).toEqual([]);
+      const missing = listed.filter((reason) => !documented.includes(reason));
+      // Where no message comes over REST.
+      const ofMessages = ["INVALID_REQUEST_BODY", "UNSUPPORTED_COMPRESSION", "OVERLOADED"];
+      expect(missing.filter((reason) => !ofMessages.includes(reason))).toEqual([]);
+    },
+  );
 
   it("asks for a token and announces the rate limit everywhere but at /health", () => {
     for (const [route, { security, responses }] of operations) {

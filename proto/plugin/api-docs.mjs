@@ -8,20 +8,23 @@ export function apiDocs(contract) {
   const lines = [
     "# eventwire.v1",
     "",
-    "Generated from `proto/`; do not edit. The REST face is also described by `openapi.json`.",
+    "Generated from `proto/`; do not edit. The REST face is also described by `openapi.json`. What the errors mean stands in",
+    "[ERRORS.md](../docs/ERRORS.md).",
     "",
   ];
   for (const service of contract.services) {
     lines.push(`## ${service.name}`, "", service.comment, "");
     for (const method of service.methods) lines.push(...methodDocs(service, method));
   }
+  lines.push("## The upgrade", "", "`GET /ws/{instance}` on the public port opens a socket. It is refused with:", "");
+  lines.push(...errorTable(contract.upgrade.errors));
   lines.push("## Event types", "", ...eventTypeDocs(contract), "");
   lines.push("## Messages", "");
   for (const message of contract.messages) lines.push(...messageDocs(contract, message));
   return lines.join("\n").trimEnd();
 }
 
-function methodDocs(service, { desc, name, comment, binding, policy }) {
+function methodDocs(service, { desc, name, comment, binding, policy, errors, refusals }) {
   const stream = { client: desc.methodKind === "client_streaming" || desc.methodKind === "bidi_streaming" };
   stream.server = desc.methodKind === "server_streaming" || desc.methodKind === "bidi_streaming";
   const callers = {
@@ -40,6 +43,20 @@ function methodDocs(service, { desc, name, comment, binding, policy }) {
       : `- REST: \`${binding.verb.toUpperCase()} ${binding.path}\`, answered ${policy.successStatus}`,
     `- Who may: ${callers[policy.caller]}`,
     `- Rate limit: ${policy.bucket === undefined ? "none" : `\`${policy.bucket}\``}`,
+    `- Largest body: ${policy.bodyLimit}`,
+    ...(refusals.length > 0
+      ? [`- Refusals in an answer: ${refusals.map(({ reason }) => `\`${reason}\``).join(", ")}`]
+      : []),
+    "",
+    ...errorTable(errors),
+  ];
+}
+
+function errorTable(errors) {
+  return [
+    "| error | HTTP | code | message |",
+    "| --- | --- | --- | --- |",
+    ...errors.map(({ reason, status, code, message }) => `| \`${reason}\` | ${status} | \`${code}\` | ${message} |`),
     "",
   ];
 }

@@ -1,10 +1,13 @@
-/** The contract as the two documents need it: services, methods with their REST binding, policy, errors and comments. */
+/** The contract as what is generated needs it: services, methods with their REST binding, policy, errors and comments. */
 
 import { getOption, hasOption } from "@bufbuild/protobuf";
 import { getComments } from "@bufbuild/protoplugin";
+import { checkErrors } from "./check-errors.mjs";
 
 const callers = ["UNSPECIFIED", "ANYONE", "ACCOUNT", "ACCOUNT_OR_INSTANCE"];
 const buckets = [undefined, "RATE_LIMIT_GLOBAL", "RATE_LIMIT_CREATE", "RATE_LIMIT_PUBLISH"];
+const bodyLimits = ["64 KiB", "`PUBLISH_MAX_BYTES`"];
+const reasonPrefix = "REASON_";
 
 /** @param {import("@bufbuild/protoplugin").Schema} schema */
 export function createContract(schema, packageName) {
@@ -18,37 +21,73 @@ export function createContract(schema, packageName) {
     return extension && hasOption(desc, extension) ? getOption(desc, extension) : undefined;
   };
 
+  /** Without the one that means that nothing is set. */
+  const enumValues = (name) =>
+    files
+      .flatMap((file) => file.enums)
+      .filter((desc) => desc.typeName === `${packageName}.${name}`)
+      .flatMap((desc) => desc.values)
+      .filter((value) => value.number !== 0);
+
+  const catalogue = enumValues("Reason").map((value) => toError(value, option(value, `${packageName}.problem`)));
+
+  /** The errors of these numbers and these names, in the order of the catalogue. */
+  const pick = (numbers, names = []) => {
+    const twice = catalogue.find(({ number, reason }) => numbers.includes(number) && names.includes(reason));
+    if (twice !== undefined) throw new Error(`A policy repeats ${twice.reason}, which the checks before it answer.`);
+    return catalogue.filter(({ number, reason }) => numbers.includes(number) || names.includes(reason));
+  };
+
+  const toPolicy = ({ caller, bucket, successStatus, bodyLimit }) => ({
+    caller: callers[caller],
+    bucket: buckets[bucket],
+    successStatus: successStatus || 200,
+    bodyLimit: bodyLimits[bodyLimit],
+  });
+
   const toMethod = (desc) => {
-    const policy = option(desc, `${packageName}.policy`);
-    if (policy === undefined) throw new Error(`${desc.parent.typeName}.${desc.name} has no policy.`);
+    const stated = option(desc, `${packageName}.policy`);
+    if (stated === undefined) throw new Error(`${desc.parent.typeName}.${desc.name} has no policy.`);
+    const policy = toPolicy(stated);
+    const comment = commentOf(desc);
     return {
       desc,
       name: desc.name,
-      ...splitComment(commentOf(desc)),
+      comment,
+      summary: comment.split("\n\n")[0] ?? "",
       binding: toBinding(option(desc, "google.api.http")),
-      policy: {
-        caller: callers[policy.caller],
-        bucket: buckets[policy.bucket],
-        successStatus: policy.successStatus || 200,
-        carriesEvent: policy.carriesEvent,
-      },
+      policy,
+      errors: pick(stated.errors, checkErrors(policy, { message: true, instance: "instance" in desc.input.field })),
+      refusals: pick(stated.refusals),
     };
   };
 
+  /** The route that is no method. */
+  const toUpgrade = (stated) => {
+    const policy = toPolicy(stated);
+    return { policy, errors: pick(stated.errors, checkErrors(policy, { message: false, instance: true })) };
+  };
+
+  const services = files.flatMap((file) => file.services);
+  const upgrade = services.map((desc) => option(desc, `${packageName}.upgrade`)).find((stated) => stated !== undefined);
+  if (upgrade === undefined) throw new Error("No service has the policy of the upgrade.");
   return {
-    services: files
-      .flatMap((file) => file.services)
-      .map((desc) => ({ desc, name: desc.name, comment: commentOf(desc), methods: desc.methods.map(toMethod) })),
+    catalogue,
+    services: services.map((desc) => ({
+      desc,
+      name: desc.name,
+      comment: commentOf(desc),
+      methods: desc.methods.map(toMethod),
+    })),
+    upgrade: toUpgrade(upgrade),
     // Policies are written into the methods; nobody sends them.
     messages: files.filter((file) => file.services.length > 0).flatMap((file) => file.messages),
     rules: (field) => option(field, "buf.validate.field"),
     oneofRules: (oneof) => option(oneof, "buf.validate.oneof"),
-    eventTypes: files
-      .flatMap((file) => file.enums)
-      .filter((desc) => desc.typeName === `${packageName}.EventType`)
-      .flatMap((desc) => desc.values)
-      .filter((value) => value.number !== 0)
-      .map((value) => ({ name: option(value, `${packageName}.wire_name`), meaning: trailingCommentOf(value) })),
+    eventTypes: enumValues("EventType").map((value) => ({
+      name: option(value, `${packageName}.wire_name`),
+      meaning: trailingCommentOf(value),
+    })),
     isEventType: (field) => option(field, `${packageName}.is_event_type`) === true,
     rawJsonOf: (field) => option(field, `${packageName}.raw_json_of`) || undefined,
   };
@@ -82,34 +121,9 @@ function toBinding(rule) {
   };
 }
 
-/** The paragraph that starts with `Errors:` is data: canonical codes, each followed by the texts it comes with. */
-function splitComment(comment) {
-  const paragraphs = comment.split("\n\n");
-  const errors = paragraphs.find((paragraph) => paragraph.startsWith("Errors:"));
-  return { comment, summary: paragraphs[0] ?? "", errors: errors === undefined ? [] : readErrors(errors) };
-}
-
-const statusOf = {
-  INVALID_ARGUMENT: 400,
-  FAILED_PRECONDITION: 400,
-  UNAUTHENTICATED: 401,
-  PERMISSION_DENIED: 403,
-  NOT_FOUND: 404,
-  ALREADY_EXISTS: 409,
-  RESOURCE_EXHAUSTED: 429,
-  INTERNAL: 500,
-  UNAVAILABLE: 503,
-};
-
-function readErrors(paragraph) {
-  const found = [];
-  let status;
-  for (const [, code, text, rest] of paragraph.matchAll(/\b([A-Z]+_[A-Z]+|[A-Z]{8,})\b|`([^`]+)`|\(REST: (\d{3})\)/g)) {
-    if (code !== undefined) status = statusOf[code];
-    if (rest !== undefined) status = Number(rest);
-    if (text === undefined) continue;
-    if (status === undefined) throw new Error(`Errors: no known code stands before \`${text}\`.`);
-    found.push({ status, text });
-  }
-  return found;
+function toError(value, problem) {
+  const { code, status, message } = problem ?? {};
+  if (!code || !status || !message) throw new Error(`${value.name} has no (problem) with code, status and message.`);
+  const reason = value.name.slice(reasonPrefix.length);
+  return { number: value.number, reason, code, status, message, meaning: commentOf(value) };
 }

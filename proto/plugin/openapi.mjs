@@ -1,10 +1,10 @@
-/** OpenAPI 3.1 of the REST face: paths from the HTTP bindings, statuses from the policies, texts from the comments. */
+/** OpenAPI 3.1 of the REST face: paths from the HTTP bindings, answers from the policies, texts from the comments. */
 
 import { commentOf } from "./contract.mjs";
 import { createJsonSchema } from "./json-schema.mjs";
 import { upgradePath } from "./upgrade.mjs";
 
-const reasons = {
+const phrases = {
   200: "OK",
   201: "Created",
   400: "Bad Request",
@@ -37,7 +37,7 @@ export function openApi(contract) {
       paths[path][verb] = operation(service, method, schemas);
     }
   }
-  Object.assign(paths, upgradePath(errorResponse, rateHeaders));
+  Object.assign(paths, upgradePath(rateHeaders, errorResponses(contract.upgrade.errors, true)));
   return {
     openapi: "3.1.0",
     info: {
@@ -93,57 +93,69 @@ function requestBody({ desc, binding }, schemas) {
 
 function responses(method, schemas) {
   const { policy, desc } = method;
-  const texts = new Map(impliedStatuses(method).map((status) => [status, new Set()]));
-  for (const { status, text } of method.errors) {
-    if (!texts.has(status)) texts.set(status, new Set());
-    texts.get(status).add(text);
-  }
   const limited = policy.bucket !== undefined;
   const content = { "application/json": { schema: schemas.reference(desc.output) } };
   return {
     [policy.successStatus]: {
-      description: reasons[policy.successStatus],
+      description: phrases[policy.successStatus],
       ...(limited ? { headers: rateHeaders } : {}),
       content,
     },
-    ...Object.fromEntries(
-      [...texts].sort(([a], [b]) => a - b).map(([status, set]) => [status, errorResponse(status, [...set], limited)]),
-    ),
-    // The one answer that is no envelope: a degraded node describes itself.
-    ...(policy.caller === "ANYONE" ? { 503: { description: reasons[503], content } } : {}),
+    ...(policy.caller === "ANYONE"
+      ? // The one answer that is no envelope: a degraded node describes itself.
+        { 503: { description: phrases[503], content } }
+      : errorResponses(method.errors.filter(overRest(method)), limited)),
   };
 }
 
-/** What the gateway enforces before a method runs needs no comment. */
-function impliedStatuses({ policy, binding }) {
-  if (policy.caller === "ANYONE") return [];
-  const statuses = [401, 500];
-  if (binding.hasBody) statuses.push(400);
-  if (binding.variables.includes("instance")) statuses.push(404);
-  if (policy.caller === "ACCOUNT_OR_INSTANCE" && binding.variables.includes("instance")) statuses.push(403);
-  if (policy.carriesEvent) statuses.push(413, 503);
-  if (policy.bucket !== undefined) statuses.push(429);
-  return statuses;
+/** Whether a method answers an error over REST: not where it is about a message, and no message comes. */
+function overRest({ binding, desc }) {
+  const { hasBody, variables } = binding;
+  const hasFields = hasBody || desc.input.fields.some(({ name }) => !variables.includes(name));
+  return ({ reason }) => {
+    if (reason === "UNSUPPORTED_COMPRESSION") return false;
+    if (reason === "INVALID_REQUEST_BODY") return hasFields;
+    if (reason === "OVERLOADED") return hasBody;
+    return true;
+  };
+}
+
+/** By status. */
+function errorResponses(errors, limited) {
+  const statuses = [...new Set(errors.map(({ status }) => status))].sort((a, b) => a - b);
+  return Object.fromEntries(
+    statuses.map((status) => [
+      status,
+      errorResponse(
+        status,
+        errors.filter((error) => error.status === status),
+        limited,
+      ),
+    ]),
+  );
 }
 
 function headerReference(name) {
   return { [name]: { $ref: `#/components/headers/${name}` } };
 }
 
-function errorResponse(status, texts, limited) {
+function errorResponse(status, errors, limited) {
   const schema = { $ref: "#/components/schemas/Error" };
   const examples = Object.fromEntries(
-    texts.map((message) => [message, { value: { success: false, error: { message } } }]),
+    errors.map(({ reason, message, meaning }) => [
+      message,
+      { summary: reason, description: meaning, value: { success: false, error: { message } } },
+    ]),
   );
   return {
-    description: reasons[status],
+    description: phrases[status],
     headers: {
       ...(limited ? rateHeaders : {}),
       ...headerReference("Eventwire-Error"),
       ...(status === 429 || status === 503 ? headerReference("Retry-After") : {}),
     },
     content: {
-      "application/json": { schema, ...(texts.length > 0 ? { examples } : {}) },
+      "application/json": { schema, examples },
       "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } },
     },
   };

@@ -12,8 +12,7 @@ another node. It closes its open sockets with 1001, spread over DRAIN_SECONDS; u
 
 Close codes: 1001 shutting down and 4008 slow consumer (come back); 4001 token revoked and 4004 instance deleted (do not).`;
 
-export function upgradePath(errorResponse, rateHeaders) {
-  const limited = true;
+export function upgradePath(rateHeaders, errorResponses) {
   return {
     "/ws/{instance}": {
       get: {
@@ -32,24 +31,7 @@ export function upgradePath(errorResponse, rateHeaders) {
         ],
         responses: {
           101: { description: "Switching Protocols", headers: rateHeaders },
-          400: errorResponse(
-            400,
-            [
-              "WebSocket is not enabled for this instance. Configure it first using POST /api/events/websocket/{instance}",
-            ],
-            limited,
-          ),
-          401: errorResponse(
-            401,
-            ["Invalid token", "Missing token in header, Authorization header, or query parameter"],
-            limited,
-          ),
-          403: errorResponse(403, ["Instance token does not match requested instance", "Origin not allowed"], limited),
-          404: errorResponse(404, ["Instance not found"], limited),
-          426: errorResponse(426, ["Upgrade required"], limited),
-          429: errorResponse(429, ["Rate limit exceeded. Try again later."], limited),
-          500: errorResponse(500, ["Failed to get instance"], limited),
-          503: errorResponse(503, ["Shutting down. Try again later."], limited),
+          ...errorResponses,
         },
       },
     },

@@ -20,8 +20,9 @@ import { describeCause } from "./failure-log.js";
 import { createHealthMethods } from "./health-methods.js";
 import { requireImplemented } from "./implemented.js";
 import { createInstanceMethods } from "./instance-methods.js";
+import { compareAnswers } from "./listed-errors.js";
 import { type Answer, LongAnswer } from "./long-answer.js";
-import type { Call } from "./method.js";
+import type { Call, Method } from "./method.js";
 import { readPolicies } from "./policy.js";
 import type { RateLimiter } from "./rate-limiter.js";
 import { services } from "./services.js";
@@ -64,24 +65,22 @@ export function createApi(options: ApiOptions): Api {
     ],
   ]);
   requireImplemented(policies.keys(), { unary: new Set(methods.keys()), streams: new Set(streams.keys()) });
+  const comparisons = new Map([...policies.keys()].map((desc) => [desc, compareAnswers(desc)]));
 
-  /** At once for an event, whose instance is found in memory. */
-  function resolve(desc: DescMethod, { principal }: Admission, name = ""): Call | Promise<Call> {
-    if (principal === undefined || desc.input.field.instance === undefined)
+  /** At once for an instance that is found in memory. */
+  function resolve(method: Method, { principal }: Admission, name = ""): Call | Promise<Call> {
+    if (principal === undefined || method.desc.input.field.instance === undefined)
       return { principal, instance: undefined, entry: undefined };
-    if (policies.get(desc)?.carriesEvent) {
+    if (method.instanceFrom === "memory") {
       const entry = addressed.entry(principal, name);
       return { principal, instance: entry.instance, entry };
     }
     return addressed.instance(principal, name).then((instance) => ({ principal, instance, entry: undefined }));
   }
 
-  function run(desc: DescMethod, call: Call, decode: Decode): Answer | Promise<Answer> {
-    const method = methods.get(desc);
-    if (method === undefined) throw new Error(`${desc.name} is no unary method of the contract`);
+  function run(method: Method, call: Call, decode: Decode): Answer | Promise<Answer> {
     const runWith = (request: Message) => {
-      // Publishing checks an event's rules by hand, for the stream's sake; twice would be 5 % of a REST publish.
-      if (!policies.get(desc)?.carriesEvent) validation.check(desc.input, request);
+      if (!method.checksRequest) validation.check(method.desc.input, request);
       return method.run(request, call);
     };
     const request = decoded(decode);
@@ -91,6 +90,7 @@ export function createApi(options: ApiOptions): Api {
   /** The one place where failures are logged. */
   function report(error: unknown, desc: DescMethod, instanceId: string | undefined): AppError {
     const failure = AppError.from(error);
+    comparisons.get(desc)?.(failure.reason);
     if (failure.status >= 500 && failure.reason !== "SHUTTING_DOWN") {
       const method = `${desc.parent.typeName}/${desc.name}`;
       logger.error({ reason: failure.reason, method, instanceId, err: describeCause(failure) }, failure.message);
@@ -108,13 +108,15 @@ export function createApi(options: ApiOptions): Api {
       };
       /** What a long answer still has to read may fail too. */
       const watch = (answer: Answer): Answer => (answer instanceof LongAnswer ? answer.watched(fail) : answer);
-      const proceed = (found: Call) => {
-        call = found;
-        return run(desc, found, decode);
-      };
       try {
         if (admission.refusal !== undefined) throw admission.refusal;
-        const found = resolve(desc, admission, instance);
+        const method = methods.get(desc);
+        if (method === undefined) throw new Error(`${desc.name} is no unary method of the contract`);
+        const proceed = (found: Call) => {
+          call = found;
+          return run(method, found, decode);
+        };
+        const found = resolve(method, admission, instance);
         const answer = found instanceof Promise ? found.then(proceed) : proceed(found);
         return answer instanceof Promise ? answer.then(watch, fail) : watch(answer);
       } catch (error) {

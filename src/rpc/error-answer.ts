@@ -1,6 +1,7 @@
 /** An error where no RPC protocol is spoken: in the envelope, or as the problem document that a client asked for. */
 
-import { type AppError, catalogue } from "../domain/errors.js";
+import { catalogue } from "../../gen/errors.js";
+import type { AppError } from "../domain/errors.js";
 import { prefers } from "./accept.js";
 import { errorHeaders } from "./error-headers.js";
 

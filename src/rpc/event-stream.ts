@@ -1,6 +1,7 @@
 /** The stream of event batches: the one method where the cost of an event counts (300,000 a second on one core). */
 
 import {
+  EventService,
   type PublishEventRequest,
   PublishEventRequestSchema,
   type PublishEventsRequest,
@@ -18,6 +19,7 @@ import { structOf } from "./batch-decoder.js";
 import { batchEventsMax, tooManyEvents } from "./batch-limit.js";
 import { toEventInput } from "./event-methods.js";
 import { compileSpelling } from "./field-spelling.js";
+import { compareRefusals } from "./listed-errors.js";
 import type { RateLimiter } from "./rate-limiter.js";
 
 const answerType = "eventwire.v1.PublishEventsResponse";
@@ -147,6 +149,7 @@ function workOf({ payload }: PublishEventRequest): number {
 }
 
 const spell = compileSpelling(PublishEventRequestSchema);
+const compare = compareRefusals(EventService.method.publishEvents);
 
 function refusable(
   published: Promise<void>,
@@ -161,6 +164,7 @@ function refusable(
 function refusal(index: number, event: PublishEventRequest, error: unknown): PublishEventsResponse_Refusal {
   if (!(error instanceof AppError)) throw error;
   const { reason, message, field, rule = "" } = error;
+  compare(reason);
   const spelt = spell(field, event, false) ?? "";
   return { $typeName: `${answerType}.Refusal`, index, reason, message, field: spelt, rule };
 }

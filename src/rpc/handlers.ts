@@ -7,17 +7,19 @@ import type { Logger } from "pino";
 import { EventService } from "../../gen/eventwire/v1/event_service_pb.js";
 import { AppError } from "../domain/errors.js";
 import type { Admission, Api, Credentials } from "./api.js";
+import { messageLimit } from "./body-limit.js";
 import { tokenFrom } from "./credentials.js";
 import { compileDecodeCall, type DecodeCall } from "./decode-call.js";
 import { describeCause } from "./failure-log.js";
 import { createGrpcBatches, type GrpcBatches } from "./grpc-batches.js";
 import { withText } from "./grpc-web-text.js";
+import { compareAnswers } from "./listed-errors.js";
 import { notAllowed, unsupportedMediaType } from "./no-call.js";
 import { type Passage, passageKey } from "./passage.js";
 import { readPolicy } from "./policy.js";
 import { refuse } from "./refusal.js";
 import type { Room } from "./room.js";
-import { createStreamRoutes, messageBytesMax } from "./routes.js";
+import { createStreamRoutes } from "./routes.js";
 import { services } from "./services.js";
 import { readRequests } from "./stream-requests.js";
 import { readTerms, type Terms } from "./terms.js";
@@ -29,7 +31,7 @@ export interface HandlersOptions {
   readonly api: Api;
   /** Whether gRPC is served too. It needs HTTP/2 trailers, so only the service port has it. */
   readonly grpc: boolean;
-  /** Largest event (PUBLISH_MAX_BYTES). Messages of methods that carry none end at 64 KiB. */
+  /** Largest event (PUBLISH_MAX_BYTES). */
   readonly publishMaxBytes: number;
   /** Aborted when the server closes: open streams then end with UNAVAILABLE. */
   readonly shutdown?: AbortSignal | undefined;
@@ -50,7 +52,7 @@ export interface Handler {
 
 export function createHandlers(options: HandlersOptions): Handler[] {
   const { api, grpc, publishMaxBytes, shutdown, logger } = options;
-  const messageMax = messageBytesMax(EventService.method.publishEvents, publishMaxBytes);
+  const messageMax = messageLimit(readPolicy(EventService.method.publishEvents), publishMaxBytes).bytes;
   const batches = createGrpcBatches({ api, messageBytesMax: messageMax, shutdown });
   const streams = createStreamRoutes(options).map((route) =>
     createHandler(route, {
@@ -62,10 +64,7 @@ export function createHandlers(options: HandlersOptions): Handler[] {
   );
   const methods: DescMethod[] = services.flatMap((service) => service.methods);
   const unary = methods.filter(isUnary).map((method) => {
-    const limit = {
-      bytes: messageBytesMax(method, publishMaxBytes),
-      carriesEvent: readPolicy(method).carriesEvent,
-    };
+    const limit = messageLimit(readPolicy(method), publishMaxBytes);
     return withText(createUnaryHandler(method, { api, grpc, limit, logger }));
   });
   return [...unary, ...streams];
@@ -84,6 +83,7 @@ export function createHandler(
   },
 ): Handler {
   const { admit, batches, decode, logger } = options;
+  const compare = compareAnswers(route.method);
 
   async function enterWith(
     wire: Wire,
@@ -115,6 +115,7 @@ export function createHandler(
       return await enterWith(wire, terms, request, admission, room);
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
+      compare(error.reason);
       return refuse(wire, error, admission.rate);
     }
   }

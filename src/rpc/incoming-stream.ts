@@ -1,17 +1,16 @@
 /** The requests of a stream, as an api reads them: ended by the caller's signal, failing with AppError only. */
 
 import { Code, ConnectError } from "@connectrpc/connect";
-import { AppError } from "../domain/errors.js";
-import { unreadable } from "./rpc-error.js";
+import { AppError, type Reason } from "../domain/errors.js";
 
 /**
- * A deadline or a lost client ends the requests as if it had said goodbye: nobody is left to hear an error. A signal
+ * `tooLarge` refuses a message that the library found too large. A deadline or a lost client ends the requests as if it had said goodbye: nobody is left to hear an error. A signal
  * that is aborted with an AppError makes them fail with it.
  */
 export async function* incoming<T>(
   requests: AsyncIterable<T>,
   signals: readonly (AbortSignal | undefined)[],
-  carriesEvent: boolean,
+  tooLarge: Reason,
 ): AsyncGenerator<T> {
   const iterator = requests[Symbol.asyncIterator]();
   const watched = signals.filter((signal) => signal !== undefined);
@@ -35,7 +34,7 @@ export async function* incoming<T>(
     // The library wraps what a body fails with.
     if (error instanceof ConnectError && error.cause instanceof AppError) throw error.cause;
     if (!(error instanceof ConnectError) || gone.has(error.code)) return;
-    throw unreadable(error.code, carriesEvent, error);
+    throw new AppError(error.code === Code.ResourceExhausted ? tooLarge : "INVALID_REQUEST_BODY", { cause: error });
   } finally {
     for (const signal of watched) signal.removeEventListener("abort", onAbort);
   }

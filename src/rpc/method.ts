@@ -12,7 +12,7 @@ import type { Entry } from "../directory/directory.js";
 import type { Instance, Principal } from "../domain/instance.js";
 import { type Answer, LongAnswer } from "./long-answer.js";
 
-/** What the checks found. A method with the field `instance` has an instance, and an entry if it carries an event. */
+/** What the checks found. A request with the field `instance` has an instance, and an entry where it is found in memory. */
 export interface Call {
   readonly principal: Principal | undefined;
   readonly instance: Instance | undefined;
@@ -21,7 +21,14 @@ export interface Call {
 
 export interface Method {
   readonly desc: DescMethodUnary;
-  /** `request` is a valid message of the method's input. */
+  /**
+   * Where the addressed instance is looked up: in the database, which alone is authoritative, or in memory, which answers at
+   * once and is enough for an event.
+   */
+  readonly instanceFrom: "database" | "memory";
+  /** Whether the method itself holds its request to the rules of the contract. */
+  readonly checksRequest: boolean;
+  /** `request` is a message of the method's input, and valid unless the method checks that itself. */
   run(request: Message, call: Call): Answer | Promise<Answer>;
 }
 
@@ -53,7 +60,12 @@ export function entryMethod<I extends DescMessage, O extends DescMessage>(
   desc: DescMethodUnary<I, O>,
   run: (request: MessageShape<I>, entry: Entry) => Made<O>,
 ): Method {
-  return method(desc, (request, { entry }) => run(request, known(entry)));
+  return { ...method(desc, (request, { entry }) => run(request, known(entry))), instanceFrom: "memory" };
+}
+
+/** The same method, whose implementation checks what the rules of the contract ask for. */
+export function checkingRequest(method: Method): Method {
+  return { ...method, checksRequest: true };
 }
 
 function method<I extends DescMessage, O extends DescMessage>(
@@ -62,6 +74,8 @@ function method<I extends DescMessage, O extends DescMessage>(
 ): Method {
   return {
     desc,
+    instanceFrom: "database",
+    checksRequest: false,
     run(request, call) {
       const made = run(request as MessageShape<I>, call);
       const finish = (init: Init<O>): Answer => (init instanceof LongAnswer ? init : create(desc.output, init));

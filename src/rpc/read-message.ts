@@ -3,32 +3,27 @@
 import { type Compression, compressedFlag, type UniversalServerRequest } from "@connectrpc/connect/protocol";
 import { AppError } from "../domain/errors.js";
 import { Gather } from "../wire/gather.js";
+import type { BodyLimit } from "./body-limit.js";
 import { decompress } from "./decompress.js";
 import { headBytes } from "./grpc-frames.js";
 import type { Room } from "./room.js";
 import type { Wire } from "./wire.js";
-
-export interface MessageLimit {
-  readonly bytes: number;
-  /** Whose message it is: an event's has a refusal of its own. */
-  readonly carriesEvent: boolean;
-}
 
 /** Throws AppError. What is not needed any more is left unread. */
 export async function readMessage(
   wire: Wire,
   { body, header }: UniversalServerRequest,
   compression: Compression | null,
-  limit: MessageLimit,
+  limit: BodyLimit,
   room: Room,
 ): Promise<Buffer> {
   const enveloped = wire.protocol !== "connect";
   const bytesMax = limit.bytes + (enveloped ? headBytes : 0);
   const announced = Number(header.get("content-length")) || 0;
-  if (announced > bytesMax) throw tooLarge(limit);
+  if (announced > bytesMax) throw refuse(limit);
   const bytes = await readWhole(body as AsyncIterable<Uint8Array>, announced, bytesMax, limit);
   const open = (message: Buffer) =>
-    decompress(message, compression as Compression, limit.bytes, room, () => tooLarge(limit));
+    decompress(message, compression as Compression, limit.bytes, room, () => refuse(limit));
   if (!enveloped) return compression === null ? bytes : open(bytes);
   const compressed = checkEnvelope(bytes);
   const message = bytes.subarray(headBytes);
@@ -42,12 +37,12 @@ async function readWhole(
   body: AsyncIterable<Uint8Array>,
   announced: number,
   bytesMax: number,
-  limit: MessageLimit,
+  limit: BodyLimit,
 ): Promise<Buffer> {
   const gather = new Gather(announced, bytesMax);
   try {
     for await (const chunk of body) {
-      if (gather.size + chunk.length > bytesMax) throw tooLarge(limit);
+      if (gather.size + chunk.length > bytesMax) throw refuse(limit);
       gather.add(chunk);
     }
   } catch (cause) {
@@ -70,7 +65,6 @@ function unreadable(rule: string, cause?: unknown): AppError {
   return new AppError("INVALID_REQUEST_BODY", { cause, rule });
 }
 
-function tooLarge({ bytes, carriesEvent }: MessageLimit): AppError {
-  const reason = carriesEvent ? "EVENT_TOO_LARGE" : "INVALID_REQUEST_BODY";
-  return new AppError(reason, { rule: `message must be at most ${bytes} bytes` });
+function refuse({ bytes, tooLarge }: BodyLimit): AppError {
+  return new AppError(tooLarge, { rule: `message must be at most ${bytes} bytes` });
 }

@@ -5,8 +5,8 @@ import type { DescMethod, DescMethodBiDiStreaming, DescService } from "@bufbuild
 import { Code, ConnectError, createConnectRouter, type HandlerContext } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { AppError } from "../domain/errors.js";
-import { parsedBytesMax } from "../json/parsed-bytes.js";
 import type { Admission } from "./api.js";
+import { messageLimit } from "./body-limit.js";
 import { compressions } from "./compressions.js";
 import type { HandlersOptions } from "./handlers.js";
 import { incoming } from "./incoming-stream.js";
@@ -17,15 +17,6 @@ import { rateMetadata } from "./rate-metadata.js";
 import { recursionLimit } from "./recursion-limit.js";
 import { toConnectError } from "./rpc-error.js";
 import { services } from "./services.js";
-
-/** Room for names and framing around the largest event. */
-const eventOverheadBytes = 4096;
-
-/** The JSON form of an event's bytes is a third longer; publishing checks the exact size. */
-export function messageBytesMax(method: DescMethod, publishMaxBytes: number): number {
-  if (!readPolicy(method).carriesEvent) return parsedBytesMax;
-  return Math.ceil((publishMaxBytes * 4) / 3) + eventOverheadBytes;
-}
 
 /** Throws for a stream of a kind that nobody has needed yet: it would silently not be there. */
 export function createStreamRoutes({ api, grpc, publishMaxBytes, shutdown }: HandlersOptions): UniversalHandler[] {
@@ -40,12 +31,13 @@ export function createStreamRoutes({ api, grpc, publishMaxBytes, shutdown }: Han
   if (shutdown !== undefined) setMaxListeners(0, shutdown);
 
   function addStream(method: DescMethodBiDiStreaming): void {
+    const limit = messageLimit(readPolicy(method), publishMaxBytes);
     router.rpc(
       method,
       async function* (_, context) {
         const { admission, requests } = enter(context);
         if (requests === undefined) throw new Error(`${method.name} is no method whose requests are read here`);
-        const taken = incoming(each(requests), [context.signal, shutdown], true);
+        const taken = incoming(each(requests), [context.signal, shutdown], limit.tooLarge);
         try {
           if (admission.refusal === undefined) announce(context, admission);
           const read = () => taken.next().then(({ done, value }) => (done ? undefined : [value]));
@@ -58,7 +50,7 @@ export function createStreamRoutes({ api, grpc, publishMaxBytes, shutdown }: Han
         }
         if (context.signal.aborted) throw cutShort(context.signal);
       },
-      { ...common, readMaxBytes: messageBytesMax(method, publishMaxBytes) },
+      { ...common, readMaxBytes: limit.bytes },
     );
   }
 

@@ -2,7 +2,7 @@
 
 import { Code, ConnectError } from "@connectrpc/connect";
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.js";
-import { AppError, type Code as CodeName } from "../domain/errors.js";
+import type { AppError, Code as CodeName } from "../domain/errors.js";
 import { errorHeaders } from "./error-headers.js";
 
 const codes: Record<CodeName, Code> = {
@@ -39,10 +39,4 @@ export function toConnectError(
   const failure = new ConnectError(message, codes[code], { ...metadata, ...errorHeaders(error, field) });
   failure.details = details;
   return failure;
-}
-
-/** What is meant when the library could not read a message: it was too large, or it is none. */
-export function unreadable(code: Code | undefined, carriesEvent: boolean, cause?: unknown): AppError {
-  const tooLarge = code === Code.ResourceExhausted && carriesEvent;
-  return new AppError(tooLarge ? "EVENT_TOO_LARGE" : "INVALID_REQUEST_BODY", { cause });
 }

@@ -12,14 +12,16 @@ import {
 import type { Logger } from "pino";
 import { AppError } from "../domain/errors.js";
 import type { Api } from "./api.js";
+import type { BodyLimit } from "./body-limit.js";
 import { tokenFrom } from "./credentials.js";
 import { compileDecodeCall } from "./decode-call.js";
 import { describeCause } from "./failure-log.js";
 import { compileSpelling } from "./field-spelling.js";
 import type { Handler } from "./handlers.js";
+import { compareAnswers } from "./listed-errors.js";
 import { wholeAnswer } from "./long-answer.js";
 import { notAllowed, unsupportedMediaType } from "./no-call.js";
-import { type MessageLimit, readMessage } from "./read-message.js";
+import { readMessage } from "./read-message.js";
 import { refuse } from "./refusal.js";
 import type { Room } from "./room.js";
 import { readTerms } from "./terms.js";
@@ -30,7 +32,7 @@ export interface UnaryHandlerOptions {
   readonly api: Api;
   /** Whether gRPC is served too. */
   readonly grpc: boolean;
-  readonly limit: MessageLimit;
+  readonly limit: BodyLimit;
   readonly logger: Logger;
 }
 
@@ -41,6 +43,7 @@ export function createUnaryHandler(method: DescMethodUnary, options: UnaryHandle
   const spell = compileSpelling(method.input);
 
   const decoder = compileDecodeCall(method.input);
+  const compare = compareAnswers(method);
 
   /** What is thrown that is no AppError is a mistake of ours. */
   function failed(error: unknown): AppError {
@@ -64,6 +67,7 @@ export function createUnaryHandler(method: DescMethodUnary, options: UnaryHandle
       return await answerUnary(wire, encode(answered, wire.json), terms.response, admission.rate);
     } catch (error) {
       const failure = failed(error);
+      compare(failure.reason);
       return refuse(wire, failure, admission.rate, spell(failure.field, message, wire.json));
     }
   }

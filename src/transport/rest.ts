@@ -2,8 +2,8 @@
 
 import { type DescMethod, type Message, toJson } from "@bufbuild/protobuf";
 import { AppError } from "../domain/errors.js";
-import { parsedBytesMax } from "../json/parsed-bytes.js";
 import type { Admission, Api } from "../rpc/api.js";
+import { restLimit } from "../rpc/body-limit.js";
 import { type Answer, LongAnswer } from "../rpc/long-answer.js";
 import { answerPieces } from "./answer-pieces.js";
 import { Body, type Whole } from "./body.js";
@@ -34,17 +34,15 @@ function createServe(route: Route, api: Api, publishMaxBytes: number): RestRoute
   const { method, variable, hasBody } = route;
   const decode = compileDecode(route);
   const encode = compileEncode(route);
-  const carriesEvent = route.policy.carriesEvent;
-  const limit = carriesEvent ? publishMaxBytes : parsedBytesMax;
-  const tooLarge = { rule: `body must be at most ${limit} bytes` };
+  const limit = restLimit(route.policy, publishMaxBytes);
+  const sizeRule = { rule: `body must be at most ${limit.bytes} bytes` };
   const nothing = Buffer.alloc(0);
 
   function call(exchange: Exchange, admission: Admission, bytes: Whole): Waited {
     const { head } = exchange;
     const instance = variable === undefined ? undefined : instanceName(head.variable);
     const called = api.call(method, admission, instance, () => {
-      if (bytes === "too large")
-        throw new AppError(carriesEvent ? "EVENT_TOO_LARGE" : "INVALID_REQUEST_BODY", tooLarge);
+      if (bytes === "too large") throw new AppError(limit.tooLarge, sizeRule);
       return decode(head, instance, bytes);
     });
     const answer = (answered: Answer): Waited => {
@@ -56,7 +54,7 @@ function createServe(route: Route, api: Api, publishMaxBytes: number): RestRoute
 
   return (exchange) => {
     // uWebSockets pushes the body from now on, whether or not it will be wanted.
-    const body = hasBody ? new Body(exchange, limit) : undefined;
+    const body = hasBody ? new Body(exchange, limit.bytes) : undefined;
     const goOn = (admission: Admission): Waited => {
       exchange.rate = admission.rate;
       if (admission.refusal !== undefined) throw admission.refusal;

@@ -91,7 +91,7 @@ export function addReflection(
         enter(context);
         try {
           let left = requestsMax;
-          for await (const request of incoming(requests, [context.signal, shutdown], false)) {
+          for await (const request of incoming(requests, [context.signal, shutdown], "INVALID_REQUEST_BODY")) {
             if (left-- === 0) throw new ConnectError("Too many requests on one stream", Code.ResourceExhausted);
             await turn();
             yield { validHost: request.host, originalRequest: request, messageResponse: answer(request) };

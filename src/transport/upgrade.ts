@@ -8,6 +8,7 @@ import { messageTooBig } from "../hub/close.js";
 import type { Hub } from "../hub/hub.js";
 import { answersPing, type Subscriber } from "../hub/subscriber.js";
 import type { Api } from "../rpc/api.js";
+import { compareUpgrade } from "../rpc/listed-errors.js";
 import { BorrowedCork } from "./borrowed-cork.js";
 import type { Header } from "./cors.js";
 import { type Exchange, type ExchangeContext, exchanging } from "./exchange.js";
@@ -55,6 +56,8 @@ export interface UpgradeRefusal {
 /** Of what a client says of itself, in characters. */
 const toldMax = 200;
 
+const compare = compareUpgrade();
+
 interface Opening {
   readonly entry: Entry;
   readonly principal: Principal;
@@ -78,7 +81,7 @@ export function mountUpgrade(app: TemplatedApp, pattern: string, options: Upgrad
     } catch (error) {
       const { reason } = AppError.from(error);
       onUpgrade(reason);
-      options.onUpgradeRefused(describeRefusal(exchange, reason));
+      tellRefusal(options, exchange, reason);
       throw error;
     }
   }
@@ -187,8 +190,13 @@ function describeRefusal({ head, remoteAddress }: Exchange, reason: Reason): Upg
   return { reason, ...(instance !== undefined && { instance }), ...(origin !== "" && { origin }), remoteAddress };
 }
 
+function tellRefusal({ onUpgradeRefused }: UpgradeOptions, exchange: Exchange, reason: Reason): void {
+  compare(reason);
+  onUpgradeRefused(describeRefusal(exchange, reason));
+}
+
 function refuse(options: UpgradeOptions, exchange: Exchange, reason: Reason, headers?: readonly Header[]): string {
-  options.onUpgradeRefused(describeRefusal(exchange, reason));
+  tellRefusal(options, exchange, reason);
   exchange.refuse(new AppError(reason), headers);
   return reason;
 }

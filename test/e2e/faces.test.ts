@@ -1,10 +1,11 @@
 /** One table of calls; every face of the server, REST included, gives each the same outcome. */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { catalogue } from "../../gen/errors.js";
 import { EventService } from "../../gen/eventwire/v1/event_service_pb.js";
 import { InstanceService } from "../../gen/eventwire/v1/instance_service_pb.js";
 import { WebsocketService } from "../../gen/eventwire/v1/websocket_service_pb.js";
-import { catalogue, type Reason } from "../../src/domain/errors.js";
+import type { Reason } from "../../src/domain/errors.js";
 import { callTable, json, type Stage } from "../support/call-table.js";
 import { startDatabaseProxy } from "../support/database-proxy.js";
 import { createTestDatabase } from "../support/postgres.js";

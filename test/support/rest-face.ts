@@ -1,7 +1,8 @@
 /** The REST routes in the form of the other faces, written from the contract's table and not from the descriptors. */
 
 import { create, type DescMethod, type JsonObject, type JsonValue, toJson } from "@bufbuild/protobuf";
-import { type Code, catalogue, type Reason } from "../../src/domain/errors.js";
+import { catalogue } from "../../gen/errors.js";
+import type { Code, Reason } from "../../src/domain/errors.js";
 import type { Face } from "./rpc-faces.js";
 
 const routes: Record<string, (instance: string, query: string) => string> = {

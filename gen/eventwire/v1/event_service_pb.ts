@@ -15,7 +15,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file eventwire/v1/event_service.proto.
  */
 export const file_eventwire_v1_event_service: GenFile = /*@__PURE__*/
-  fileDesc("CiBldmVudHdpcmUvdjEvZXZlbnRfc2VydmljZS5wcm90bxIMZXZlbnR3aXJlLnYxIscBChNQdWJsaXNoRXZlbnRSZXF1ZXN0EhsKCGluc3RhbmNlGAEgASgJQgm6SAZyBBABGGQSGQoFZXZlbnQYAiABKAlCCrpIA8gBAci7GAESJwoEZGF0YRgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RIABIdCglkYXRhX2pzb24YBCABKAxCCKq7GARkYXRhSAASDQoFbWVkaWEYBSABKAwSDwoHcmVjZWlwdBgGIAEoCEIQCgdwYXlsb2FkEgW6SAIIASKUAQoUUHVibGlzaEV2ZW50UmVzcG9uc2USDwoHc3VjY2VzcxgBIAEoCBIPCgdtZXNzYWdlGAIgASgJEiAKE290aGVyX25vZGVzX3JlYWNoZWQYAyABKAhIAIgBARIUCgdzb2NrZXRzGAQgASgNSAGIAQFCFgoUX290aGVyX25vZGVzX3JlYWNoZWRCCgoIX3NvY2tldHMiZgoUUHVibGlzaEV2ZW50c1JlcXVlc3QSEAoIc2VxdWVuY2UYASABKAQSPAoGZXZlbnRzGAIgAygLMiEuZXZlbnR3aXJlLnYxLlB1Ymxpc2hFdmVudFJlcXVlc3RCCbpIBpIBAxCACCKNAgoVUHVibGlzaEV2ZW50c1Jlc3BvbnNlEhAKCHNlcXVlbmNlGAEgASgEEhEKCXB1Ymxpc2hlZBgCIAEoDRI9CghyZWZ1c2FscxgDIAMoCzIrLmV2ZW50d2lyZS52MS5QdWJsaXNoRXZlbnRzUmVzcG9uc2UuUmVmdXNhbBIgChNvdGhlcl9ub2Rlc19yZWFjaGVkGAQgASgISACIAQEaVgoHUmVmdXNhbBINCgVpbmRleBgBIAEoDRIOCgZyZWFzb24YAiABKAkSDwoHbWVzc2FnZRgDIAEoCRINCgVmaWVsZBgEIAEoCRIMCgRydWxlGAUgASgJQhYKFF9vdGhlcl9ub2Rlc19yZWFjaGVkMoUCCgxFdmVudFNlcnZpY2USigEKDFB1Ymxpc2hFdmVudBIhLmV2ZW50d2lyZS52MS5QdWJsaXNoRXZlbnRSZXF1ZXN0GiIuZXZlbnR3aXJlLnYxLlB1Ymxpc2hFdmVudFJlc3BvbnNlIjOiuxgGCAIQAyABgtPkkwIjOgEqIh4vYXBpL2V2ZW50cy9wdWJsaXNoL3tpbnN0YW5jZX0SaAoNUHVibGlzaEV2ZW50cxIiLmV2ZW50d2lyZS52MS5QdWJsaXNoRXZlbnRzUmVxdWVzdBojLmV2ZW50d2lyZS52MS5QdWJsaXNoRXZlbnRzUmVzcG9uc2UiCqK7GAYIAhADIAEoATABYgZwcm90bzM", [file_buf_validate_validate, file_eventwire_v1_event_type, file_eventwire_v1_policy, file_google_api_annotations, file_google_protobuf_struct]);
+  fileDesc("CiBldmVudHdpcmUvdjEvZXZlbnRfc2VydmljZS5wcm90bxIMZXZlbnR3aXJlLnYxIscBChNQdWJsaXNoRXZlbnRSZXF1ZXN0EhsKCGluc3RhbmNlGAEgASgJQgm6SAZyBBABGGQSGQoFZXZlbnQYAiABKAlCCrpIA8gBAci7GAESJwoEZGF0YRgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RIABIdCglkYXRhX2pzb24YBCABKAxCCKq7GARkYXRhSAASDQoFbWVkaWEYBSABKAwSDwoHcmVjZWlwdBgGIAEoCEIQCgdwYXlsb2FkEgW6SAIIASKUAQoUUHVibGlzaEV2ZW50UmVzcG9uc2USDwoHc3VjY2VzcxgBIAEoCBIPCgdtZXNzYWdlGAIgASgJEiAKE290aGVyX25vZGVzX3JlYWNoZWQYAyABKAhIAIgBARIUCgdzb2NrZXRzGAQgASgNSAGIAQFCFgoUX290aGVyX25vZGVzX3JlYWNoZWRCCgoIX3NvY2tldHMiZgoUUHVibGlzaEV2ZW50c1JlcXVlc3QSEAoIc2VxdWVuY2UYASABKAQSPAoGZXZlbnRzGAIgAygLMiEuZXZlbnR3aXJlLnYxLlB1Ymxpc2hFdmVudFJlcXVlc3RCCbpIBpIBAxCACCKNAgoVUHVibGlzaEV2ZW50c1Jlc3BvbnNlEhAKCHNlcXVlbmNlGAEgASgEEhEKCXB1Ymxpc2hlZBgCIAEoDRI9CghyZWZ1c2FscxgDIAMoCzIrLmV2ZW50d2lyZS52MS5QdWJsaXNoRXZlbnRzUmVzcG9uc2UuUmVmdXNhbBIgChNvdGhlcl9ub2Rlc19yZWFjaGVkGAQgASgISACIAQEaVgoHUmVmdXNhbBINCgVpbmRleBgBIAEoDRIOCgZyZWFzb24YAiABKAkSDwoHbWVzc2FnZRgDIAEoCRINCgVmaWVsZBgEIAEoCRIMCgRydWxlGAUgASgJQhYKFF9vdGhlcl9ub2Rlc19yZWFjaGVkMpcCCgxFdmVudFNlcnZpY2USjwEKDFB1Ymxpc2hFdmVudBIhLmV2ZW50d2lyZS52MS5QdWJsaXNoRXZlbnRSZXF1ZXN0GiIuZXZlbnR3aXJlLnYxLlB1Ymxpc2hFdmVudFJlc3BvbnNlIjiiuxgLCAIQAygBMgMPEBuC0+STAiM6ASoiHi9hcGkvZXZlbnRzL3B1Ymxpc2gve2luc3RhbmNlfRJ1Cg1QdWJsaXNoRXZlbnRzEiIuZXZlbnR3aXJlLnYxLlB1Ymxpc2hFdmVudHNSZXF1ZXN0GiMuZXZlbnR3aXJlLnYxLlB1Ymxpc2hFdmVudHNSZXNwb25zZSIXorsYEwgCEAMoATIDDxseOgYBCg8QExsoATABYgZwcm90bzM", [file_buf_validate_validate, file_eventwire_v1_event_type, file_eventwire_v1_policy, file_google_api_annotations, file_google_protobuf_struct]);
 
 /**
  * One event.
@@ -216,8 +216,7 @@ export type PublishEventsResponse_Refusal = Message<"eventwire.v1.PublishEventsR
   index: number;
 
   /**
-   * Stable machine name: `INVALID_REQUEST_BODY`, `INSTANCE_NOT_FOUND`, `RATE_LIMITED`, `EVENT_TOO_LARGE`,
-   * `EVENT_TOO_LARGE_FOR_BUS` or `BUS_UNREACHABLE`.
+   * Stable machine name, one of the refusals in the policy of PublishEvents, such as `INSTANCE_NOT_FOUND`.
    *
    * @generated from field: string reason = 2;
    */
@@ -262,11 +261,7 @@ export const EventService: GenService<{
   /**
    * Publishes one event.
    *
-   * Errors: INVALID_ARGUMENT `Invalid request body`, UNAUTHENTICATED `Invalid token` (also for a TokenInstance: a
-   * consumer's token must not be able to forge events), NOT_FOUND `Instance not found`, RESOURCE_EXHAUSTED
-   * `Rate limit exceeded. Try again later.` or (REST: 413) `Event too large`, among several nodes also
-   * `Event too large for the event bus, which carries at most {limit} bytes`, UNAVAILABLE
-   * `Other nodes cannot be reached. Try again later.` where BUS_OUTAGE is set to refuse.
+   * Only a TokenAccount may publish: a consumer's token must not be able to forge events.
    *
    * After an error nobody got the event, with one exception: when the bus goes away in the middle of a call that BUS_OUTAGE
    * refuses, sockets of this node have it.
@@ -283,12 +278,10 @@ export const EventService: GenService<{
    * answered once, in order, after its last event was handed to the sockets. An event that cannot be published is
    * named in its batch's answer and disturbs neither the batch nor the stream. Needs HTTP/2 (the service port).
    *
-   * Errors that end the stream: UNAUTHENTICATED `Invalid token`, also when the token is revoked later;
-   * INVALID_ARGUMENT `Invalid request body` for a message that is no batch or has more than 1024 events, none of which
-   * is published then; RESOURCE_EXHAUSTED `Event too large` for a batch beyond 4/3 of PUBLISH_MAX_BYTES; UNAVAILABLE
-   * `Shutting down. Try again later.` when the node ends, behind the last of its sockets (it takes events until then):
-   * open the stream anew, to any node; or, where BUS_OUTAGE is set to refuse, `Other nodes cannot be reached. Try again
-   * later.` for a batch that the bus did not take. Everything else is a Refusal. The rate limit counts events.
+   * An error ends the stream: the token was revoked; a message is no batch or has more than 1024 events, none of which is
+   * published then; a batch is larger than 4/3 of PUBLISH_MAX_BYTES; or the bus did not take a batch where BUS_OUTAGE is
+   * set to refuse. With `Shutting down` the node ends, after the last of its sockets; it takes events until then. Open
+   * the stream anew, to any node. Everything else is a Refusal. The rate limit counts events.
    *
    * @generated from rpc eventwire.v1.EventService.PublishEvents
    */

@@ -7,7 +7,9 @@
 
 import type { GenEnum, GenExtension, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, extDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { FieldOptions, MethodOptions } from "@bufbuild/protobuf/wkt";
+import type { Reason } from "./error_pb.js";
+import { file_eventwire_v1_error } from "./error_pb.js";
+import type { FieldOptions, MethodOptions, ServiceOptions } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_descriptor } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -15,10 +17,10 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file eventwire/v1/policy.proto.
  */
 export const file_eventwire_v1_policy: GenFile = /*@__PURE__*/
-  fileDesc("ChlldmVudHdpcmUvdjEvcG9saWN5LnByb3RvEgxldmVudHdpcmUudjEigwEKBlBvbGljeRIkCgZjYWxsZXIYASABKA4yFC5ldmVudHdpcmUudjEuQ2FsbGVyEiQKBmJ1Y2tldBgCIAEoDjIULmV2ZW50d2lyZS52MS5CdWNrZXQSFgoOc3VjY2Vzc19zdGF0dXMYAyABKA0SFQoNY2Fycmllc19ldmVudBgEIAEoCCpnCgZDYWxsZXISFgoSQ0FMTEVSX1VOU1BFQ0lGSUVEEAASEQoNQ0FMTEVSX0FOWU9ORRABEhIKDkNBTExFUl9BQ0NPVU5UEAISHgoaQ0FMTEVSX0FDQ09VTlRfT1JfSU5TVEFOQ0UQAypaCgZCdWNrZXQSFgoSQlVDS0VUX1VOU1BFQ0lGSUVEEAASEQoNQlVDS0VUX0dMT0JBTBABEhEKDUJVQ0tFVF9DUkVBVEUQAhISCg5CVUNLRVRfUFVCTElTSBADOk4KBnBvbGljeRIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGLSHAyABKAsyFC5ldmVudHdpcmUudjEuUG9saWN5UgZwb2xpY3k6PwoLcmF3X2pzb25fb2YSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGLWHAyABKAlSCXJhd0pzb25PZmIGcHJvdG8z", [file_google_protobuf_descriptor]);
+  fileDesc("ChlldmVudHdpcmUvdjEvcG9saWN5LnByb3RvEgxldmVudHdpcmUudjEiggIKBlBvbGljeRIkCgZjYWxsZXIYASABKA4yFC5ldmVudHdpcmUudjEuQ2FsbGVyEiQKBmJ1Y2tldBgCIAEoDjIULmV2ZW50d2lyZS52MS5CdWNrZXQSFgoOc3VjY2Vzc19zdGF0dXMYAyABKA0SGQoNY2Fycmllc19ldmVudBgEIAEoCEICGAESKwoKYm9keV9saW1pdBgFIAEoDjIXLmV2ZW50d2lyZS52MS5Cb2R5TGltaXQSJAoGZXJyb3JzGAYgAygOMhQuZXZlbnR3aXJlLnYxLlJlYXNvbhImCghyZWZ1c2FscxgHIAMoDjIULmV2ZW50d2lyZS52MS5SZWFzb24qZwoGQ2FsbGVyEhYKEkNBTExFUl9VTlNQRUNJRklFRBAAEhEKDUNBTExFUl9BTllPTkUQARISCg5DQUxMRVJfQUNDT1VOVBACEh4KGkNBTExFUl9BQ0NPVU5UX09SX0lOU1RBTkNFEAMqWgoGQnVja2V0EhYKEkJVQ0tFVF9VTlNQRUNJRklFRBAAEhEKDUJVQ0tFVF9HTE9CQUwQARIRCg1CVUNLRVRfQ1JFQVRFEAISEgoOQlVDS0VUX1BVQkxJU0gQAyo9CglCb2R5TGltaXQSGgoWQk9EWV9MSU1JVF9VTlNQRUNJRklFRBAAEhQKEEJPRFlfTElNSVRfRVZFTlQQATpOCgZwb2xpY3kSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi0hwMgASgLMhQuZXZlbnR3aXJlLnYxLlBvbGljeVIGcG9saWN5OlEKB3VwZ3JhZGUSHy5nb29nbGUucHJvdG9idWYuU2VydmljZU9wdGlvbnMYt4cDIAEoCzIULmV2ZW50d2lyZS52MS5Qb2xpY3lSB3VwZ3JhZGU6PwoLcmF3X2pzb25fb2YSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGLWHAyABKAlSCXJhd0pzb25PZmIGcHJvdG8z", [file_eventwire_v1_error, file_google_protobuf_descriptor]);
 
 /**
- * Who may call a method, how often, and how large the call may be.
+ * Who may call a method, how often, how large the call may be, and which errors end it.
  *
  * @generated from message eventwire.v1.Policy
  */
@@ -45,12 +47,34 @@ export type Policy = Message<"eventwire.v1.Policy"> & {
   successStatus: number;
 
   /**
-   * The call carries an event: its REST body may be as large as the setting PUBLISH_MAX_BYTES and is refused with 413
-   * beyond it. Other bodies end at 64 KiB and are refused with 400 `Invalid request body`.
+   * Nothing reads it any more: `body_limit` says how large a call may be, and `errors` how it may end.
    *
-   * @generated from field: bool carries_event = 4;
+   * @generated from field: bool carries_event = 4 [deprecated = true];
+   * @deprecated
    */
   carriesEvent: boolean;
+
+  /**
+   * How large the body of a call may be, and how a larger one is refused.
+   *
+   * @generated from field: eventwire.v1.BodyLimit body_limit = 5;
+   */
+  bodyLimit: BodyLimit;
+
+  /**
+   * The errors that are this method's own. Those of the checks before it are not repeated: what every call can be
+   * answered, and what follows from `caller`, from `bucket` and from a field `instance` of the request.
+   *
+   * @generated from field: repeated eventwire.v1.Reason errors = 6;
+   */
+  errors: Reason[];
+
+  /**
+   * Of a method that takes batches: why one item of a batch may be refused while the call goes on.
+   *
+   * @generated from field: repeated eventwire.v1.Reason refusals = 7;
+   */
+  refusals: Reason[];
 };
 
 /**
@@ -144,6 +168,35 @@ export const BucketSchema: GenEnum<Bucket> = /*@__PURE__*/
   enumDesc(file_eventwire_v1_policy, 1);
 
 /**
+ * How large the body of a call may be.
+ *
+ * @generated from enum eventwire.v1.BodyLimit
+ */
+export enum BodyLimit {
+  /**
+   * 64 KiB. A larger one is refused with 400 `Invalid request body`.
+   *
+   * @generated from enum value: BODY_LIMIT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The setting PUBLISH_MAX_BYTES over REST. Over the RPC protocols a message may have 4/3 of that and 4096 bytes, since
+   * bytes are a third longer in JSON; the event in it ends at PUBLISH_MAX_BYTES all the same. A larger one is refused with
+   * 413 `Event too large`.
+   *
+   * @generated from enum value: BODY_LIMIT_EVENT = 1;
+   */
+  EVENT = 1,
+}
+
+/**
+ * Describes the enum eventwire.v1.BodyLimit.
+ */
+export const BodyLimitSchema: GenEnum<BodyLimit> = /*@__PURE__*/
+  enumDesc(file_eventwire_v1_policy, 2);
+
+/**
  * The policy of a method. A method without one is refused at start.
  *
  * @generated from extension: eventwire.v1.Policy policy = 50100;
@@ -152,11 +205,20 @@ export const policy: GenExtension<MethodOptions, Policy> = /*@__PURE__*/
   extDesc(file_eventwire_v1_policy, 0);
 
 /**
+ * The policy of `GET /ws/{instance}`, on the service that configures what it opens. The upgrade is no method: it opens
+ * a socket and answers no message.
+ *
+ * @generated from extension: eventwire.v1.Policy upgrade = 50103;
+ */
+export const upgrade: GenExtension<ServiceOptions, Policy> = /*@__PURE__*/
+  extDesc(file_eventwire_v1_policy, 1);
+
+/**
  * On a `bytes` field: it receives the source text of the JSON member of this name, byte for byte, instead of a parsed
  * and re-serialised value. Over REST the field has no member of its own.
  *
  * @generated from extension: string raw_json_of = 50101;
  */
 export const raw_json_of: GenExtension<FieldOptions, string> = /*@__PURE__*/
-  extDesc(file_eventwire_v1_policy, 1);
+  extDesc(file_eventwire_v1_policy, 2);
 

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file eventwire/v1/websocket_service.proto.
  */
 export const file_eventwire_v1_websocket_service: GenFile = /*@__PURE__*/
-  fileDesc("CiRldmVudHdpcmUvdjEvd2Vic29ja2V0X3NlcnZpY2UucHJvdG8SDGV2ZW50d2lyZS52MSJCCglXZWJzb2NrZXQSDwoHZW5hYmxlZBgBIAEoCBIOCgZldmVudHMYAiADKAkSFAoMbWVkaWFfYmFzZTY0GAMgASgIIpABChNTZXRXZWJzb2NrZXRSZXF1ZXN0EhsKCGluc3RhbmNlGAEgASgJQgm6SAZyBBABGGQSHAoHZW5hYmxlZBgCIAEoCEIGukgDyAEBSACIAQESHAoGZXZlbnRzGAMgAygJQgy6SAWSAQIQQMi7GAESFAoMbWVkaWFfYmFzZTY0GAQgASgIQgoKCF9lbmFibGVkImQKFFNldFdlYnNvY2tldFJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCRIqCgl3ZWJzb2NrZXQYAyABKAsyFy5ldmVudHdpcmUudjEuV2Vic29ja2V0IjIKE0dldFdlYnNvY2tldFJlcXVlc3QSGwoIaW5zdGFuY2UYASABKAlCCbpIBnIEEAEYZCJkChRHZXRXZWJzb2NrZXRSZXNwb25zZRIPCgdzdWNjZXNzGAEgASgIEg8KB21lc3NhZ2UYAiABKAkSKgoJd2Vic29ja2V0GAMgASgLMhcuZXZlbnR3aXJlLnYxLldlYnNvY2tldDKsAgoQV2Vic29ja2V0U2VydmljZRKKAQoMU2V0V2Vic29ja2V0EiEuZXZlbnR3aXJlLnYxLlNldFdlYnNvY2tldFJlcXVlc3QaIi5ldmVudHdpcmUudjEuU2V0V2Vic29ja2V0UmVzcG9uc2UiM6K7GAQIAxABgtPkkwIlOgEqIiAvYXBpL2V2ZW50cy93ZWJzb2NrZXQve2luc3RhbmNlfRKKAQoMR2V0V2Vic29ja2V0EiEuZXZlbnR3aXJlLnYxLkdldFdlYnNvY2tldFJlcXVlc3QaIi5ldmVudHdpcmUudjEuR2V0V2Vic29ja2V0UmVzcG9uc2UiM6K7GAQIAxABgtPkkwIlEiMvYXBpL2V2ZW50cy9nZXRXZWJzb2NrZXQve2luc3RhbmNlfWIGcHJvdG8z", [file_buf_validate_validate, file_eventwire_v1_event_type, file_eventwire_v1_policy, file_google_api_annotations]);
+  fileDesc("CiRldmVudHdpcmUvdjEvd2Vic29ja2V0X3NlcnZpY2UucHJvdG8SDGV2ZW50d2lyZS52MSJCCglXZWJzb2NrZXQSDwoHZW5hYmxlZBgBIAEoCBIOCgZldmVudHMYAiADKAkSFAoMbWVkaWFfYmFzZTY0GAMgASgIIpABChNTZXRXZWJzb2NrZXRSZXF1ZXN0EhsKCGluc3RhbmNlGAEgASgJQgm6SAZyBBABGGQSHAoHZW5hYmxlZBgCIAEoCEIGukgDyAEBSACIAQESHAoGZXZlbnRzGAMgAygJQgy6SAWSAQIQQMi7GAESFAoMbWVkaWFfYmFzZTY0GAQgASgIQgoKCF9lbmFibGVkImQKFFNldFdlYnNvY2tldFJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCRIqCgl3ZWJzb2NrZXQYAyABKAsyFy5ldmVudHdpcmUudjEuV2Vic29ja2V0IjIKE0dldFdlYnNvY2tldFJlcXVlc3QSGwoIaW5zdGFuY2UYASABKAlCCbpIBnIEEAEYZCJkChRHZXRXZWJzb2NrZXRSZXNwb25zZRIPCgdzdWNjZXNzGAEgASgIEg8KB21lc3NhZ2UYAiABKAkSKgoJd2Vic29ja2V0GAMgASgLMhcuZXZlbnR3aXJlLnYxLldlYnNvY2tldDLEAgoQV2Vic29ja2V0U2VydmljZRKNAQoMU2V0V2Vic29ja2V0EiEuZXZlbnR3aXJlLnYxLlNldFdlYnNvY2tldFJlcXVlc3QaIi5ldmVudHdpcmUudjEuU2V0V2Vic29ja2V0UmVzcG9uc2UiNqK7GAcIAxABMgEWgtPkkwIlOgEqIiAvYXBpL2V2ZW50cy93ZWJzb2NrZXQve2luc3RhbmNlfRKOAQoMR2V0V2Vic29ja2V0EiEuZXZlbnR3aXJlLnYxLkdldFdlYnNvY2tldFJlcXVlc3QaIi5ldmVudHdpcmUudjEuR2V0V2Vic29ja2V0UmVzcG9uc2UiN6K7GAgIAxABMgILFYLT5JMCJRIjL2FwaS9ldmVudHMvZ2V0V2Vic29ja2V0L3tpbnN0YW5jZX0aD7q7GAsIAxABMgUDBQcSHmIGcHJvdG8z", [file_buf_validate_validate, file_eventwire_v1_event_type, file_eventwire_v1_policy, file_google_api_annotations]);
 
 /**
  * The channel configuration of one instance, as persisted. Members are never dropped from the JSON form.
@@ -199,11 +199,6 @@ export const WebsocketService: GenService<{
    * are open stay open and keep the last enabled filter. An enabled configuration is in force on open sockets for the
    * next event after the answer.
    *
-   * Errors: INVALID_ARGUMENT `Invalid request body`, UNAUTHENTICATED `Invalid token`, PERMISSION_DENIED
-   * `Instance token does not match requested instance`, NOT_FOUND `Instance not found`, RESOURCE_EXHAUSTED
-   * `Rate limit exceeded. Try again later.`, INTERNAL `Failed to get instance` or
-   * `Failed to update websocket configuration`.
-   *
    * @generated from rpc eventwire.v1.WebsocketService.SetWebsocket
    */
   setWebsocket: {
@@ -213,11 +208,6 @@ export const WebsocketService: GenService<{
   },
   /**
    * Reads the configuration as persisted. A disabled one is an answer, not an error.
-   *
-   * Errors: UNAUTHENTICATED `Invalid token`, PERMISSION_DENIED `Instance token does not match requested instance`,
-   * NOT_FOUND `Instance not found` or, when it was never set, `WebSocket not configured for this instance`,
-   * RESOURCE_EXHAUSTED `Rate limit exceeded. Try again later.`, INTERNAL `Failed to get instance` or
-   * `Failed to get websocket configuration`.
    *
    * @generated from rpc eventwire.v1.WebsocketService.GetWebsocket
    */

@@ -1,0 +1,55 @@
+/** The errors that a client can see, and which route answers which. Generated from proto/; do not edit. */
+
+/** By reason, in the order of the contract. Names in braces in a message stand for values of the call. */
+export const catalogue = {
+  INVALID_REQUEST_BODY: { code: "invalid_argument", status: 400, message: "Invalid request body", meaning: "The body or a field of the call breaks a rule, which the error names. Nothing of it was done." },
+  INVALID_REQUEST: { code: "invalid_argument", status: 400, message: "Invalid request", meaning: "The headers can be read in two ways, or ask for a version of Connect that does not exist. The error names the rule." },
+  WEBSOCKET_DISABLED: { code: "failed_precondition", status: 400, message: "WebSocket is not enabled for this instance. Configure it first using POST /api/events/websocket/{instance}", meaning: "The instance has no channel configuration, or a disabled one, so its sockets are not opened." },
+  INVALID_TOKEN: { code: "unauthenticated", status: 401, message: "Invalid token", meaning: "There is no token, nobody has this token, it was revoked, or only a TokenAccount may make this call." },
+  MISSING_TOKEN: { code: "unauthenticated", status: 401, message: "Missing token in header, Authorization header, or query parameter", meaning: "The upgrade has no token in any of the three places." },
+  INSTANCE_MISMATCH: { code: "permission_denied", status: 403, message: "Instance token does not match requested instance", meaning: "The TokenInstance belongs to another instance than the addressed one, whether or not that one exists." },
+  ORIGIN_NOT_ALLOWED: { code: "permission_denied", status: 403, message: "Origin not allowed", meaning: "The origin of the browser is not among ALLOWED_ORIGINS." },
+  QUOTA_EXCEEDED: { code: "permission_denied", status: 403, message: "Account instance quota exceeded", meaning: "The account has as many instances as ACCOUNT_INSTANCE_QUOTA allows." },
+  NOT_FOUND: { code: "not_found", status: 404, message: "Not found", meaning: "No route has this path." },
+  INSTANCE_NOT_FOUND: { code: "not_found", status: 404, message: "Instance not found", meaning: "The account has no instance of this name." },
+  WEBSOCKET_NOT_CONFIGURED: { code: "not_found", status: 404, message: "WebSocket not configured for this instance", meaning: "The channel of the instance was never configured." },
+  METHOD_NOT_ALLOWED: { code: "unimplemented", status: 405, message: "Method not allowed", meaning: "The route has other HTTP methods; the header `Allow` names them." },
+  INSTANCE_EXISTS: { code: "already_exists", status: 409, message: "Instance already exists", meaning: "The account has an instance of this name." },
+  TOKEN_IN_USE: { code: "already_exists", status: 409, message: "Token already in use", meaning: "The token that was asked for belongs to somebody, or did until a short time ago." },
+  EVENT_TOO_LARGE: { code: "resource_exhausted", status: 413, message: "Event too large", meaning: "The event, or the message that carries it, is larger than PUBLISH_MAX_BYTES allows." },
+  EVENT_TOO_LARGE_FOR_BUS: { code: "resource_exhausted", status: 413, message: "Event too large for the event bus, which carries at most {limit} bytes", meaning: "The event is larger than one message of NATS may be. Raise its `max_payload`, or send less." },
+  UNSUPPORTED_COMPRESSION: { code: "unimplemented", status: 415, message: "Unsupported compression", meaning: "An RPC call is compressed in a way that is not known here. The error names the known ones." },
+  UPGRADE_REQUIRED: { code: "failed_precondition", status: 426, message: "Upgrade required", meaning: "All checks of the upgrade passed, but the request has no handshake of RFC 6455." },
+  RATE_LIMITED: { code: "resource_exhausted", status: 429, message: "Rate limit exceeded. Try again later.", meaning: "The window of the token, or of the address of a caller without a valid one, is used up. Come back after `Retry-After`." },
+  GET_INSTANCE_FAILED: { code: "internal", status: 500, message: "Failed to get instance", meaning: "The database could not be asked for the instance, or this node has not read its tokens yet." },
+  GET_WEBSOCKET_FAILED: { code: "internal", status: 500, message: "Failed to get websocket configuration", meaning: "The database could not be asked for the channel configuration." },
+  SET_WEBSOCKET_FAILED: { code: "internal", status: 500, message: "Failed to update websocket configuration", meaning: "The database did not take the channel configuration." },
+  CREATE_INSTANCE_FAILED: { code: "internal", status: 500, message: "Failed to create instance", meaning: "The database did not take the instance." },
+  LIST_INSTANCES_FAILED: { code: "internal", status: 500, message: "Failed to list instances", meaning: "The database could not be asked for the instances." },
+  DELETE_INSTANCE_FAILED: { code: "internal", status: 500, message: "Failed to delete instance", meaning: "The database did not delete the instance." },
+  INTERNAL: { code: "internal", status: 500, message: "Internal server error", meaning: "A mistake of the gateway. Its log has the cause." },
+  BUS_UNREACHABLE: { code: "unavailable", status: 503, message: "Other nodes cannot be reached. Try again later.", meaning: "The bus between the nodes is away and BUS_OUTAGE is `refuse`." },
+  OUT_OF_DATE: { code: "unavailable", status: 503, message: "Changes of tokens and configurations do not reach this node. Try again later.", meaning: "This node no longer hears of changes in the database, so it cannot tell which tokens are valid." },
+  OVERLOADED: { code: "unavailable", status: 503, message: "Too much is under way on this node. Try again later.", meaning: "The bodies under way on this node, and what comes out of their compression, fill REQUEST_BODIES_MAX_BYTES." },
+  SHUTTING_DOWN: { code: "unavailable", status: 503, message: "Shutting down. Try again later.", meaning: "The node ends. Come back after `Retry-After`: after a balancer another node answers by then." },
+} as const;
+
+type Reasons = readonly (keyof typeof catalogue)[];
+
+/** What each route can answer: methods by their full names, and the upgrade. */
+export const answers = {
+  "eventwire.v1.EventService/PublishEvent": ["INVALID_REQUEST_BODY","INVALID_REQUEST","INVALID_TOKEN","INSTANCE_NOT_FOUND","EVENT_TOO_LARGE","EVENT_TOO_LARGE_FOR_BUS","UNSUPPORTED_COMPRESSION","RATE_LIMITED","GET_INSTANCE_FAILED","INTERNAL","BUS_UNREACHABLE","OUT_OF_DATE","OVERLOADED"],
+  "eventwire.v1.EventService/PublishEvents": ["INVALID_REQUEST_BODY","INVALID_REQUEST","INVALID_TOKEN","EVENT_TOO_LARGE","UNSUPPORTED_COMPRESSION","RATE_LIMITED","GET_INSTANCE_FAILED","INTERNAL","BUS_UNREACHABLE","OUT_OF_DATE","OVERLOADED","SHUTTING_DOWN"],
+  "eventwire.v1.HealthService/CheckHealth": ["INVALID_REQUEST_BODY","INVALID_REQUEST","UNSUPPORTED_COMPRESSION","INTERNAL","OVERLOADED"],
+  "eventwire.v1.InstanceService/CreateInstance": ["INVALID_REQUEST_BODY","INVALID_REQUEST","INVALID_TOKEN","QUOTA_EXCEEDED","INSTANCE_EXISTS","TOKEN_IN_USE","UNSUPPORTED_COMPRESSION","RATE_LIMITED","GET_INSTANCE_FAILED","CREATE_INSTANCE_FAILED","INTERNAL","OUT_OF_DATE","OVERLOADED"],
+  "eventwire.v1.InstanceService/ListInstances": ["INVALID_REQUEST_BODY","INVALID_REQUEST","INVALID_TOKEN","INSTANCE_NOT_FOUND","UNSUPPORTED_COMPRESSION","RATE_LIMITED","GET_INSTANCE_FAILED","LIST_INSTANCES_FAILED","INTERNAL","OUT_OF_DATE","OVERLOADED"],
+  "eventwire.v1.InstanceService/DeleteInstance": ["INVALID_REQUEST_BODY","INVALID_REQUEST","INVALID_TOKEN","INSTANCE_NOT_FOUND","UNSUPPORTED_COMPRESSION","RATE_LIMITED","GET_INSTANCE_FAILED","DELETE_INSTANCE_FAILED","INTERNAL","OUT_OF_DATE","OVERLOADED"],
+  "eventwire.v1.WebsocketService/SetWebsocket": ["INVALID_REQUEST_BODY","INVALID_REQUEST","INVALID_TOKEN","INSTANCE_MISMATCH","INSTANCE_NOT_FOUND","UNSUPPORTED_COMPRESSION","RATE_LIMITED","GET_INSTANCE_FAILED","SET_WEBSOCKET_FAILED","INTERNAL","OUT_OF_DATE","OVERLOADED"],
+  "eventwire.v1.WebsocketService/GetWebsocket": ["INVALID_REQUEST_BODY","INVALID_REQUEST","INVALID_TOKEN","INSTANCE_MISMATCH","INSTANCE_NOT_FOUND","WEBSOCKET_NOT_CONFIGURED","UNSUPPORTED_COMPRESSION","RATE_LIMITED","GET_INSTANCE_FAILED","GET_WEBSOCKET_FAILED","INTERNAL","OUT_OF_DATE","OVERLOADED"],
+  "GET /ws/{instance}": ["INVALID_REQUEST","WEBSOCKET_DISABLED","INVALID_TOKEN","MISSING_TOKEN","INSTANCE_MISMATCH","ORIGIN_NOT_ALLOWED","INSTANCE_NOT_FOUND","UPGRADE_REQUIRED","RATE_LIMITED","GET_INSTANCE_FAILED","INTERNAL","OUT_OF_DATE","SHUTTING_DOWN"],
+} as const satisfies Record<string, Reasons>;
+
+/** Of methods that take batches: why one item may be refused while the call goes on. */
+export const refusals = {
+  "eventwire.v1.EventService/PublishEvents": ["INVALID_REQUEST_BODY","INSTANCE_NOT_FOUND","EVENT_TOO_LARGE","EVENT_TOO_LARGE_FOR_BUS","RATE_LIMITED","BUS_UNREACHABLE"],
+} as const satisfies Record<string, Reasons>;
