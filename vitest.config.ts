@@ -5,7 +5,9 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** A file that takes a minute must not be the last one to start. */
 const longest = [
+  "test/contributing",
   "e2e/exactness",
+  "main/package",
   "main/start",
   "main/stop",
   "main/workers",
