@@ -10,13 +10,14 @@ export const natsSettingTable = {
     shown: "one node, alone",
     secret: true,
     meaning:
-      "NATS servers that carry events between nodes on the same database, comma-separated, such as nats://a:4222 or tls://b:4222. What they need to know stands in the NATS_ settings, not in the URL. With TLS, name servers as their certificates do, not by address.",
+      "NATS servers that carry events between nodes on the same database, comma-separated, such as nats://a:4222 or tls://b:4222. The same NATS for all nodes: one that does not share it is refused at its start. What they need to know stands in the NATS_ settings, not in the URL. With TLS, name servers as their certificates do, not by address.",
   },
   natsSubjectPrefix: {
     env: "NATS_SUBJECT_PREFIX",
     kind: natsSubject(),
     fallback: "eventwire",
-    meaning: "First part of every subject; nodes with different prefixes do not hear each other.",
+    meaning:
+      "First part of every subject. The same for all nodes on one database; installs that share a NATS need different ones.",
   },
   natsUser: {
     env: "NATS_USER",
@@ -81,6 +82,6 @@ export const natsSettingTable = {
     kind: oneOf(["accept", "refuse"]),
     fallback: "accept",
     meaning:
-      "What publishing does while NATS, or the connection to another worker, is away: `accept` delivers to the sockets of this node (of the workers that can be reached) and says `otherNodesReached: false` in the answer; `refuse` answers 503 and delivers nothing, except an event that was under way when it went: those sockets have it.",
+      "What publishing does while NATS is away: `accept` delivers to the sockets of this node (of the worker that is asked) and says `otherNodesReached: false` in the answer; `refuse` answers 503 and delivers nothing, except an event that was under way when it went: those sockets have it.",
   },
 } as const;

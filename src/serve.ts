@@ -51,8 +51,10 @@ export async function serve(self: Self, env: NodeJS.ProcessEnv): Promise<void> {
   }
   for (const { variable, setting } of findTypos(env))
     logger.warn(`${variable} is no setting and has no effect: is ${setting} meant?`);
-  const start = settings.workers > 1 ? startWorkers : startServer;
-  const server = await start(settings, logger, listener);
+  const server =
+    settings.workers > 1
+      ? await startWorkers(settings, logger, listener, env.PATH ?? "")
+      : await startServer(settings, logger, listener);
   self.stdout.write(`Eventwire listens on ${server.url} (public) and ${server.grpcUrl} (gRPC, metrics).\n`);
   reloader.hold(server);
   stopper.hold(server);

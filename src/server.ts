@@ -13,7 +13,7 @@ import { localUrl } from "./local-url.js";
 import { logCalls, logOwners } from "./log-changes.js";
 import { createMetrics, mergeReports } from "./metrics.js";
 import { observeApi } from "./observe-api.js";
-import { openBus } from "./open-bus.js";
+import { busName, openBus } from "./open-bus.js";
 import { countOpenFiles, openFilesMax } from "./open-files.js";
 import { createClusterRateLimiter } from "./rpc/cluster-rate-limiter.js";
 import { createApi } from "./rpc/create-api.js";
@@ -62,6 +62,9 @@ export interface Server {
 /** For calls in flight when the sockets are gone and nothing new is taken; the rest of `drainSeconds` if it is more. */
 const callGraceMs = 5_000;
 
+/** A predecessor without NATS_URL has ended by then, after its drain: the database forgets it soon, however it ended. */
+const predecessorMs = 8_000;
+
 /** Long enough for a database that is there. One that is not is waited for while the ports answer. */
 const databaseWaitMs = 2_000;
 
@@ -80,9 +83,10 @@ export async function startServer(
     firstStart.open();
     return listening.opened;
   };
+  const choice = { name: busName(settings, parent), patienceMs: settings.drainSeconds * 1000 + predecessorMs };
   const [bus, opened] = await bothOrNone(
     openBus(settings, logger, directory, parent),
-    openStore({ ...settings, directory, logger, beforeFirstAccount, ...listener, others: parent }),
+    openStore({ ...settings, directory, logger, beforeFirstAccount, ...listener, others: parent, bus: choice }),
   );
   try {
     await readyOrLate(Promise.race([opened.ready, firstStart.opened]));
@@ -139,7 +143,8 @@ async function startPorts(
   const websockets = createWebsockets({ store });
   const instances = createInstances({ store, status, tokenLengthMin: settings.instanceTokenMinLength });
   const draining = new AbortController();
-  const health = createHealth({ store, directory, bus: settings.natsUrl && bus, draining: draining.signal });
+  const isAlone = settings.natsUrl === undefined && parent === undefined;
+  const health = createHealth({ store, directory, bus: isAlone ? undefined : bus, draining: draining.signal });
   metrics.watch({ hub: hub.stats, publishing: publishing.stats, directory, bus, rateCounters });
 
   parent?.answerCounts(metrics.report);

@@ -64,7 +64,7 @@ export const settingTable = {
     fallback: 1,
     unit: "processes",
     meaning:
-      "Processes that share both ports and behave like one: one per core, or `auto`. Each takes up to 13 connections of the database.",
+      "Processes that share both ports and behave like one: one per core, or `auto`. Each takes up to 13 connections of the database. More than one need NATS_URL, or the program `nats-server` on the PATH, which is then started.",
   },
   publicUrl: {
     env: "PUBLIC_URL",
@@ -77,7 +77,8 @@ export const settingTable = {
     env: "DATA_DIR",
     kind: path(),
     fallback: "./data",
-    meaning: "Directory of the embedded database and of the generated key file. Made when it is missing.",
+    meaning:
+      "Directory of the embedded database, of the generated key file, and of the files of a `nats-server` that WORKERS starts. Made when it is missing.",
   },
   databaseUrl: {
     env: "DATABASE_URL",

@@ -1,27 +1,39 @@
 /** The composition root of the primary process: what the workers share, and the workers. It serves nothing itself. */
 
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { Logger } from "pino";
 import { localUrl } from "./local-url.js";
+import { findProgram } from "./machine/find-program.js";
 import { retireReports } from "./metrics.js";
 import { countForWorkers } from "./rpc/machine-rate-limiter.js";
 import type { Server, ServerListener } from "./server.js";
-import type { Settings } from "./settings.js";
+import { SettingError, type Settings } from "./settings.js";
 import { openEmbeddedPostgres } from "./store/embedded-postgres.js";
 import { claimPort } from "./transport/claim-port.js";
+import { openNatsServer } from "./workers/nats-server.js";
 import { startWorkforce } from "./workers/workforce.js";
 
 /** Of each worker: ten for its calls, one to listen, one for nonces, and what its start needs. */
 const connectionsPerWorker = 13;
+/** The default of NATS. Above it, twice PUBLISH_MAX_BYTES leave room for the envelope of an event. */
+const payloadBytesMin = 1024 * 1024;
+/** The client library breaks the connection at anything larger. */
+const payloadBytesMax = 64 * 1024 * 1024;
 /** For commands, and for those who look into the database themselves. */
 const connectionsLeft = 40;
 
-/** Like `startServer`, with so many processes as `settings.workers` says. The first account's token they print. */
-export async function startWorkers(settings: Settings, logger: Logger, listener: ServerListener): Promise<Server> {
+/**
+ * Like `startServer`, with so many processes as `settings.workers` says. The first account's token they print.
+ * `searchPath`: the variable PATH, on which nats-server is looked for.
+ */
+export async function startWorkers(
+  settings: Settings,
+  logger: Logger,
+  listener: ServerListener,
+  searchPath: string,
+): Promise<Server> {
   const { host, grpcHost, workers: count } = settings;
   const secure = settings.tlsCert !== undefined;
+  const program = findNatsServer(settings, searchPath);
   const claimed = [
     await claimPort("PORT", host, settings.port),
     await claimPort("GRPC_PORT", grpcHost, settings.grpcPort),
@@ -29,17 +41,20 @@ export async function startWorkers(settings: Settings, logger: Logger, listener:
   await Promise.all(claimed.map((port) => port.release()));
   const [publicPort = 0, servicePort = 0] = claimed.map(({ port }) => port);
   const database = await openDatabase(settings, logger);
-  const directory = mkdtempSync(join(tmpdir(), "eventwire-workers-"));
+  const nats = await openNats(settings, program, logger).catch(async (error: unknown) => {
+    await database?.close();
+    throw error;
+  });
 
   async function clean(): Promise<void> {
-    rmSync(directory, { recursive: true, force: true });
+    await nats?.close();
     await database?.close();
   }
 
   countForWorkers();
   const workforce = await startWorkforce({
     count,
-    directory,
+    nats: nats && { name: nats.name, addressFile: nats.addressFile },
     environment: {
       PORT: String(publicPort),
       GRPC_PORT: String(servicePort),
@@ -62,6 +77,27 @@ export async function startWorkers(settings: Settings, logger: Logger, listener:
     reload: () => workforce.reload(),
     close: () => (closing ??= workforce.close().finally(clean)),
   };
+}
+
+/** Undefined where NATS_URL names one that runs. */
+function findNatsServer({ natsUrl, workers }: Settings, searchPath: string): string | undefined {
+  if (natsUrl !== undefined) return undefined;
+  const program = findProgram("nats-server", searchPath);
+  if (program !== undefined) return program;
+  throw new SettingError(
+    `WORKERS is ${workers}, but there is no nats-server on the PATH, which carries events from one worker to another: ` +
+      "install the package nats-server, set NATS_URL to a NATS that runs, or set WORKERS to 1.",
+  );
+}
+
+async function openNats({ dataDir, publishMaxBytes }: Settings, program: string | undefined, logger: Logger) {
+  if (program === undefined) return undefined;
+  return openNatsServer({
+    program,
+    dataDirectory: dataDir,
+    payloadBytesMax: Math.min(Math.max(2 * publishMaxBytes, payloadBytesMin), payloadBytesMax),
+    logger,
+  });
 }
 
 async function openDatabase({ databaseUrl, dataDir, workers }: Settings, logger: Logger) {

@@ -23,7 +23,7 @@ const patienceMs = 2_000;
 export async function openNatsBus({ nats, mayBeWanted, logger }: NatsBusOptions): Promise<Bus> {
   const stats = emptyBusStats();
   const subjectOf = (name: string): string => `${nats.subjectPrefix}.${name}`;
-  const connection = natsConnection(nats);
+  const connection = () => natsConnection(nats.way);
   const link = await openNatsLink({ connection, probe: subjectOf("probe"), logger, stats, patienceMs });
   const local = createMemoryBus();
   const origin = randomUUID();

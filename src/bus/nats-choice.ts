@@ -4,9 +4,16 @@ import { readFileSync } from "node:fs";
 import { type ConnectionOptions, credsAuthenticator, nkeyAuthenticator } from "@nats-io/transport-node";
 
 export interface NatsChoice {
-  readonly servers: readonly string[];
   /** The subject of an instance is `<prefix>.<id>`. */
   readonly subjectPrefix: string;
+  readonly way: NatsWay;
+}
+
+/** The way to NATS: servers that somebody else runs, or the file in which our own nats-server says where it is. */
+export type NatsWay = NatsServers | { readonly addressFile: string };
+
+export interface NatsServers {
+  readonly servers: readonly string[];
   readonly user?: string | undefined;
   readonly password?: string | undefined;
   readonly token?: string | undefined;
@@ -18,7 +25,15 @@ export interface NatsChoice {
   readonly tlsKey?: string | undefined;
 }
 
-export function natsConnection(choice: NatsChoice): ConnectionOptions {
+/** To be asked for each connection that is dialled. Throws when the file of our own nats-server is not there. */
+export function natsConnection(way: NatsWay): ConnectionOptions {
+  if (!("addressFile" in way)) return toServers(way);
+  const address = JSON.parse(readFileSync(way.addressFile, "utf8")) as NatsServers;
+  // A server that is started again has another port and another token.
+  return { ...toServers(address), reconnect: false };
+}
+
+function toServers(choice: NatsServers): ConnectionOptions {
   const { servers, user, password, token, nkeyFile, credsFile, tlsCa, tlsCert, tlsKey } = choice;
   const options: ConnectionOptions = { servers: [...servers], name: "eventwire" };
   if (user !== undefined) options.user = user;

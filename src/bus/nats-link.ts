@@ -28,7 +28,8 @@ export interface NatsLink {
 }
 
 export interface NatsLinkOptions {
-  readonly connection: ConnectionOptions;
+  /** Asked for each connection that is dialled anew. What it throws counts as a NATS that cannot be reached. */
+  readonly connection: () => ConnectionOptions;
   /** Each connection must be allowed to publish and to listen here before it counts: what is forbidden shows at once. */
   readonly probe: string;
   readonly logger: Logger;
@@ -172,7 +173,7 @@ export async function openNatsLink(options: NatsLinkOptions): Promise<NatsLink> 
     while (nats === undefined && !closing.signal.aborted) {
       try {
         nats = await connect({
-          ...connection,
+          ...connection(),
           noEcho: true,
           timeout: dialMsMax,
           maxReconnectAttempts: -1,

@@ -11,8 +11,10 @@ import { createDirectoryReader } from "./directory-reader.js";
 import { createGate } from "./gate.js";
 import { type Hearing, listenOn, NotHeard, type Tell } from "./hearing.js";
 import { connectionConfig, databaseOn } from "./pool.js";
+import { PreparationError } from "./preparation.js";
 import { createAttempts, reasonOf } from "./retrying.js";
 import type { Sealer } from "./sealing.js";
+import type { SharedBus } from "./shared-bus.js";
 import type { Staleness } from "./staleness.js";
 import { readChange } from "./writing.js";
 
@@ -24,10 +26,15 @@ export interface ChangesOptions {
   readonly sealer: Sealer;
   readonly logger: Logger;
   readonly directory: Replica;
+  /** Absent where nobody else's events are heard, and nobody hears ours. */
+  readonly sharedBus?: SharedBus | undefined;
 }
 
 export interface Changes {
-  /** Resolves when the directory has been read for the first time, or at the close. */
+  /**
+   * Resolves when the directory has been read for the first time, or at the close. Rejects with PreparationError when nodes
+   * that do not share the bus of this one keep it from starting.
+   */
   readonly begun: Promise<void>;
   /** Resolves when the directory knows a change that was committed. Rejects after 5 s without. */
   follow(change: Change): Promise<void>;
@@ -57,7 +64,8 @@ const proveEveryMs = 1_500;
 const statementMsMax = 10_000;
 const followMsMax = 5_000;
 
-export function startChanges({ url, tell, staleness, sealer, logger, directory }: ChangesOptions): Changes {
+export function startChanges(options: ChangesOptions): Changes {
+  const { url, tell, staleness, sealer, logger, directory, sharedBus } = options;
   const closing = new AbortController();
   const { signal } = closing;
   const attempts = createAttempts({
@@ -70,7 +78,14 @@ export function startChanges({ url, tell, staleness, sealer, logger, directory }
   let read: ((change: Change) => Promise<void>) | undefined;
   let reason = "closing";
   let nextReading = createGate();
-  const begun = nextReading.opened;
+  let refuse: (reason: PreparationError) => void = () => {};
+  const begun = Promise.race([
+    nextReading.opened,
+    new Promise<never>((_, reject) => {
+      refuse = reject;
+    }),
+  ]);
+  begun.catch(() => {});
   const done = run();
 
   async function run(): Promise<void> {
@@ -80,6 +95,7 @@ export function startChanges({ url, tell, staleness, sealer, logger, directory }
         await listen();
       } catch (error) {
         reason = reasonOf(error);
+        if (error instanceof PreparationError) return refuse(error);
         // A connection that was followed is replaced first: most often the next one hears.
         if (before === nextReading) staleness.failed(error);
         if (!signal.aborted) await attempts.failed(error);
@@ -109,6 +125,7 @@ export function startChanges({ url, tell, staleness, sealer, logger, directory }
         if (change !== undefined) readOne(change).catch(() => {});
       });
       await unless(lost.signal, hearing.prove());
+      if (sharedBus !== undefined) await unless(lost.signal, sharedBus.join(client, lost.signal));
       // From here on nothing can be missed.
       await directory.reload({ ...reader, readAll: () => readAll(lost) });
       staleness.ended();

@@ -8,5 +8,8 @@ const suffix = `(
 /** The channel of NOTIFY, in SQL. A payload is `account <id>`, `instance <id>` or `nonce <id>`. */
 export const channelSql = `('eventwire' || ${suffix})`;
 
+/** Locked by every node while it follows the changes, in SQL: see `shared-bus.ts`. */
+export const busLockSql = `hashtext('eventwire bus' || ${suffix})`;
+
 /** What PostgreSQL calls the connection that listens, in SQL: every running node has one. */
 export const followerSql = `('eventwire changes' || ${suffix})`;

@@ -14,11 +14,11 @@ import {
   statSync,
 } from "node:fs";
 import { join, resolve } from "node:path";
-import { isSystemError, useDataDirectory } from "./data-directory.js";
+import { isSystemError, useDataDirectory } from "../machine/data-directory.js";
+import { isRunning } from "../machine/process.js";
+import { keepSecret } from "../machine/secret-file.js";
+import { createUnprivileged, type Unprivileged } from "../machine/unprivileged.js";
 import { postgresBinaries } from "./postgres-binaries.js";
-import { isRunning } from "./process.js";
-import { keepSecret } from "./secret-file.js";
-import { createUnprivileged, type Unprivileged } from "./unprivileged.js";
 
 export interface Cluster {
   /** PostgreSQL's own data directory. */
@@ -35,6 +35,8 @@ export interface Cluster {
 /** The superuser that initdb makes. It makes the role of the service, and does nothing else. */
 export const clusterUser = "eventwire";
 
+const server = { refusal: "PostgreSQL does not run as root", product: "Eventwire", setting: "DATABASE_URL" };
+
 /** Whether a start was here: a directory without a cluster may still be filled. */
 export function hasCluster(dataDirectory: string): boolean {
   return existsSync(join(resolve(dataDirectory), "postgres"));
@@ -44,7 +46,7 @@ export function openCluster(dataDirectory: string): Promise<Cluster> {
   const binaries = postgresBinaries();
   return useDataDirectory(dataDirectory, async (root) => {
     const directory = join(root, "postgres");
-    const unprivileged = createUnprivileged(directory, binaries.postgres);
+    const unprivileged = createUnprivileged(directory, { ...server, path: binaries.postgres });
     if (!existsSync(directory)) await initialise(root, directory, binaries.initdb, unprivileged);
     for (const part of ["data", "password"]) {
       if (existsSync(join(directory, part))) continue;

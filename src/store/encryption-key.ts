@@ -3,8 +3,8 @@
 import { randomBytes } from "node:crypto";
 import { accessSync, constants, existsSync, linkSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { isSystemError, useDataDirectory } from "./data-directory.js";
-import { keepSecret } from "./secret-file.js";
+import { isSystemError, useDataDirectory } from "../machine/data-directory.js";
+import { keepSecret } from "../machine/secret-file.js";
 
 const keyBytes = 32;
 

@@ -13,6 +13,7 @@ import { createRateCounters } from "./rate-counters.js";
 import { requireDatabase } from "./requirements.js";
 import { createAttempts, reasonOf } from "./retrying.js";
 import { createSealer } from "./sealing.js";
+import { type BusChoice, createSharedBus } from "./shared-bus.js";
 import { createStaleness, Unfollowed } from "./staleness.js";
 import type { RateCounters, Store } from "./store.js";
 import { createWritability } from "./writability.js";
@@ -37,6 +38,8 @@ export interface StoreOptions extends DatabaseChoice {
   readonly onFirstAccount: (token: string) => void;
   /** Further processes that must look like one with this: what a write changed is in force there too when it resolves. */
   readonly others?: OtherProcesses | undefined;
+  /** The bus that all nodes on this database have to share. Absent: nobody looks at that. */
+  readonly bus?: BusChoice | undefined;
 }
 
 export interface OtherProcesses {
@@ -85,7 +88,8 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
     await prepare();
     if (closing.signal.aborted) return;
     const tell = (text: string, values: string[]) => nonces.query(text, values);
-    changes = startChanges({ url, tell, staleness, sealer, logger, directory });
+    const sharedBus = options.bus && createSharedBus(options.bus, logger);
+    changes = startChanges({ url, tell, staleness, sealer, logger, directory, sharedBus });
     await changes.begun;
   }
 

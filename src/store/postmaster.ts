@@ -1,10 +1,10 @@
 /** The server process of the embedded PostgreSQL: found running, started, stopped. */
 
 import { closeSync, openSync, readdirSync, readFileSync, rmSync, statSync, truncateSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { commandOf, isRunning, isTaken } from "../machine/process.js";
 import { type Cluster, closeCluster } from "./cluster.js";
-import { isPostmaster, isRunning, isTaken } from "./process.js";
 
 export interface Postmaster {
   readonly pid: number;
@@ -49,6 +49,24 @@ export function findPostmaster({ data }: Pick<Cluster, "data">): Postmaster | un
   // has the id today it would take for itself, and refuse to start.
   if (isTaken(pid)) rmSync(file, { force: true });
   return undefined;
+}
+
+/** Whether it is a PostgreSQL server that works in this directory. Without a /proc any running process counts. */
+function isPostmaster(pid: number, data: string): boolean {
+  if (!isRunning(pid)) return false;
+  const command = commandOf(pid);
+  if (command === undefined) return true;
+  return basename(command[0] ?? "") === "postgres" && worksIn(pid, data);
+}
+
+/** One that we may not look at belongs to another user, as no server of ours does. */
+function worksIn(pid: number, directory: string): boolean {
+  try {
+    const [there, here] = [statSync(`/proc/${pid}/cwd`), statSync(directory)];
+    return there.dev === here.dev && there.ino === here.ino;
+  } catch {
+    return false;
+  }
 }
 
 /** A lock file that says nothing was left by a crash, unless a start is just about to fill it. */

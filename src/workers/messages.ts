@@ -14,8 +14,6 @@ export type Question =
 export type FromWorker =
   /** It hears what it is told. */
   | { readonly says: "here" }
-  /** It can be dialled by this name. */
-  | { readonly says: "join"; readonly name: string }
   | { readonly says: "listening" }
   /** It can not start, or not go on: a sentence for the operator. */
   | { readonly says: "failed"; readonly message: string }
@@ -23,8 +21,6 @@ export type FromWorker =
   | { readonly says: "answer"; readonly id: number; readonly answer: Report };
 
 export type ToWorker =
-  /** Those that could be dialled before. */
-  | { readonly says: "joined"; readonly names: readonly string[] }
   | { readonly says: "stop" }
   | { readonly says: "question"; readonly id: number; readonly question: Question }
   /** Those of the workers that answered in time. */
@@ -36,6 +32,6 @@ export const placeVariable = "EVENTWIRE_WORKER";
 export interface Place {
   /** From 1, and given again to the worker that takes the place of a dead one. */
   readonly slot: number;
-  /** For the sockets between the workers; only of this start, and open to nobody else. */
-  readonly directory: string;
+  /** The nats-server of the primary process; absent where there is a NATS_URL. See `NatsServer`. */
+  readonly nats?: { readonly name: string; readonly addressFile: string } | undefined;
 }

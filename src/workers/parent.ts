@@ -5,8 +5,6 @@ import type { FromWorker, Place, Question, Report, ToWorker } from "./messages.j
 import { placeVariable } from "./messages.js";
 
 export interface Parent extends Place {
-  /** Resolves with the names of the workers that could be dialled before. */
-  join(name: string): Promise<readonly string[]>;
   listening(): void;
   /** Resolves when it is said. */
   fail(message: string): Promise<void>;
@@ -26,7 +24,6 @@ export function findParent(self: Omit<NodeJS.Process, "env">, env: NodeJS.Proces
   if (place === undefined || self.send === undefined) return undefined;
   const asked = new Map<number, (answers: readonly Report[]) => void>();
   let lastId = 0;
-  let onJoined: (names: readonly string[]) => void = () => {};
   let count = async (): Promise<Report> => [];
   let follow = async (_: Change): Promise<void> => {};
   let stop: () => void = () => {};
@@ -54,8 +51,7 @@ export function findParent(self: Omit<NodeJS.Process, "env">, env: NodeJS.Proces
 
   // Others speak on this channel too.
   self.on("message", (message: ToWorker | { readonly says?: undefined }) => {
-    if (message.says === "joined") onJoined(message.names);
-    else if (message.says === "stop") stop();
+    if (message.says === "stop") stop();
     else if (message.says === "question") void answer(message.id, message.question);
     else if (message.says === "answers") {
       asked.get(message.id)?.(message.answers);
@@ -66,13 +62,6 @@ export function findParent(self: Omit<NodeJS.Process, "env">, env: NodeJS.Proces
 
   return {
     ...(JSON.parse(place) as Place),
-
-    join(name) {
-      return new Promise((resolve) => {
-        onJoined = resolve;
-        void say({ says: "join", name });
-      });
-    },
 
     listening: () => void say({ says: "listening" }),
     fail: (message) => say({ says: "failed", message }),

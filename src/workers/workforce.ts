@@ -8,8 +8,8 @@ import { createQuestions } from "./questions.js";
 
 export interface WorkforceOptions {
   readonly count: number;
-  /** For their sockets; see `Place`. */
-  readonly directory: string;
+  /** See `Place`. */
+  readonly nats: Place["nats"];
   /** What they have in their environment besides that of this process. */
   readonly environment: Readonly<Record<string, string>>;
   /** See `createQuestions`. */
@@ -33,9 +33,9 @@ const soundMs = 10_000;
 
 /** Resolves when all listen. Rejects when one of them can not start, with its sentence; then none is left. */
 export async function startWorkforce(options: WorkforceOptions): Promise<Workforce> {
-  const { count, directory, environment, logger } = options;
-  /** Of those that live: whether they hear us, whether they listen, and the name that others dial them by. */
-  const workers = new Map<Worker, { here: boolean; listening: boolean; name?: string }>();
+  const { count, nats, environment, logger } = options;
+  /** Of those that live: whether they hear us, and whether they listen. */
+  const workers = new Map<Worker, { here: boolean; listening: boolean }>();
   const questions = createQuestions({
     tell: (worker, id, question) => tell(worker, { says: "question", id, question }),
     retire: options.retire,
@@ -53,7 +53,7 @@ export async function startWorkforce(options: WorkforceOptions): Promise<Workfor
   let failed = false;
 
   function start(slot: number, waitedMs: number): void {
-    const place: Place = { slot, directory };
+    const place: Place = { slot, nats };
     const worker = cluster.fork({ ...environment, [placeVariable]: JSON.stringify(place) });
     const startedAt = performance.now();
     workers.set(worker, { here: false, listening: false });
@@ -87,10 +87,6 @@ export async function startWorkforce(options: WorkforceOptions): Promise<Workfor
       state.here = true;
       // What it was told before it did not hear.
       if (phase === "closing") tell(worker, { says: "stop" });
-    } else if (message.says === "join") {
-      const names = [...workers.values()].flatMap(({ name }) => name ?? []);
-      state.name = message.name;
-      tell(worker, { says: "joined", names });
     } else if (message.says === "listening") {
       state.listening = true;
       if (those("listening").length === count) onStarted();

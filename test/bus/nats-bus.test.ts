@@ -14,7 +14,7 @@ const log: Record<string, unknown>[] = [];
 const logger = pino({ level: "debug" }, { write: (line: string) => void log.push(JSON.parse(line)) });
 
 function open(mayBeWanted: (event: Event) => boolean = () => true): Promise<Bus> {
-  return openNatsBus({ nats: { servers: [nats.url], subjectPrefix: "test" }, mayBeWanted, logger });
+  return openNatsBus({ nats: { way: { servers: [nats.url] }, subjectPrefix: "test" }, mayBeWanted, logger });
 }
 
 async function two(): Promise<[Bus, Bus]> {

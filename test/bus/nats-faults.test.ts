@@ -19,7 +19,7 @@ let nats: NatsServer;
 const logger = pino({ level: "silent" });
 
 async function open(url = nats.url): Promise<Bus> {
-  const options = { nats: { servers: [url], subjectPrefix: "faults" }, mayBeWanted: () => true, logger };
+  const options = { nats: { way: { servers: [url] }, subjectPrefix: "faults" }, mayBeWanted: () => true, logger };
   const bus = await openNatsBus(options);
   onTestFinished(() => bus.close());
   return bus;

@@ -8,7 +8,7 @@ import { pino } from "pino";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { Bus } from "../../src/bus/bus.js";
 import { openNatsBus } from "../../src/bus/nats-bus.js";
-import type { NatsChoice } from "../../src/bus/nats-choice.js";
+import type { NatsServers } from "../../src/bus/nats-choice.js";
 import { collector, eventOf, newInstance, numbers, subscribed } from "../support/bus-suite.js";
 import { type NatsServer, startNatsServer } from "../support/nats-server.js";
 import { lacks } from "../support/requirements.js";
@@ -29,14 +29,14 @@ async function server(config: string): Promise<NatsServer> {
 const log: string[] = [];
 const logger = pino({ level: "debug" }, { write: (line: string) => void log.push(line) });
 
-async function open(choice: Partial<NatsChoice> & Pick<NatsChoice, "servers">): Promise<Bus> {
-  const bus = await openNatsBus({ nats: { subjectPrefix: "secure", ...choice }, mayBeWanted: () => true, logger });
+async function open(choice: NatsServers): Promise<Bus> {
+  const bus = await openNatsBus({ nats: { subjectPrefix: "secure", way: choice }, mayBeWanted: () => true, logger });
   onTestFinished(() => bus.close());
   return bus;
 }
 
 /** Two nodes with the same settings hear each other. */
-async function expectToWork(choice: Partial<NatsChoice> & Pick<NatsChoice, "servers">): Promise<void> {
+async function expectToWork(choice: NatsServers): Promise<void> {
   const [near, far] = [await open(choice), await open(choice)];
   expect([near.trouble(), far.trouble(), log.at(-1)]).toEqual([undefined, undefined, log.at(-1)]);
   const instance = newInstance();

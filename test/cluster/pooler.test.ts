@@ -4,6 +4,7 @@ import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Health, HealthCheckResponse_ServingStatus as Status } from "../../gen/grpc/health/v1/health_pb.js";
+import { type NatsServer, startNatsServer } from "../support/nats-server.js";
 import { type PgBouncer, startPgBouncer } from "../support/pgbouncer.js";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.js";
 import { type RunningServer, startServerProgram } from "../support/program.js";
@@ -18,17 +19,20 @@ interface Body {
 const token = "account-of-the-pooler";
 let database: TestDatabase;
 let bouncer: PgBouncer;
+let nats: NatsServer;
 const nodes: RunningServer[] = [];
 const ends: (() => Promise<void>)[] = [];
 
-const withoutPgBouncer = await lacks("pgbouncer");
+const lacksPrograms = await lacks("pgbouncer", "nats-server");
 
-describe.skipIf(withoutPgBouncer)("two nodes", () => {
+describe.skipIf(lacksPrograms)("two nodes", () => {
   beforeAll(async () => {
     database = await createTestDatabase();
     bouncer = await startPgBouncer(database.url, "session");
+    nats = await startNatsServer();
     const env = {
       DATABASE_URL: bouncer.url,
+      NATS_URL: nats.url,
       ACCOUNT_TOKEN: token,
       ENCRYPTION_KEY: "5".repeat(64),
       RATE_LIMIT_SCOPE: "cluster",
@@ -41,6 +45,7 @@ describe.skipIf(withoutPgBouncer)("two nodes", () => {
   afterAll(async () => {
     await Promise.all(ends.map((end) => end()));
     await bouncer.close();
+    await nats.close();
     await database.drop();
   });
 

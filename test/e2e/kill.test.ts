@@ -4,15 +4,18 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { eventTypes } from "../../src/domain/event-type.js";
+import { startNatsServer } from "../support/nats-server.js";
 import { createTestDatabase } from "../support/postgres.js";
 import { startServerProgram } from "../support/program.js";
 import { Random } from "../support/random.js";
+import { lacks } from "../support/requirements.js";
 import { createRestClient, type RestClient } from "../support/rest-client.js";
 import { temporaryDirectory } from "../support/temporary.js";
 
 const accountToken = "ta_test-of-the-kill";
 const writesMax = 1_000;
 const connections = 8;
+const lacksNatsServer = await lacks("nats-server");
 
 /** An instance as the list shows it; undefined where there is none. */
 type State = { token: string; websocket: object } | undefined;
@@ -113,10 +116,12 @@ async function holds(url: string, ledger: Ledger): Promise<void> {
 describe("kill -9 of a node in the middle of a thousand writes", () => {
   const common = { ACCOUNT_TOKEN: accountToken, RATE_LIMIT_GLOBAL: "0", RATE_LIMIT_CREATE: "0" };
 
-  it("leaves what was answered, for the next start and for the node beside it", async () => {
+  it.skipIf(lacksNatsServer)("leaves what was answered, for the next start and for the node beside it", async () => {
     const database = await createTestDatabase();
     onTestFinished(() => database.drop());
-    const env = { ...common, DATABASE_URL: database.url, DATA_DIR: temporaryDirectory() };
+    const nats = await startNatsServer();
+    onTestFinished(() => nats.close());
+    const env = { ...common, DATABASE_URL: database.url, NATS_URL: nats.url, DATA_DIR: temporaryDirectory() };
     const killed = await startServerProgram(env);
     const beside = await startServerProgram(env);
     const ledger = await writeAndKill(killed.url, 1, () => killed.kill("SIGKILL"));

@@ -8,6 +8,7 @@ import type { Certificate } from "../support/certificate.js";
 import { openConsumer } from "../support/consumer.js";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.js";
 import { startServerProgram } from "../support/program.js";
+import { lacks } from "../support/requirements.js";
 import { temporaryDirectory } from "../support/temporary.js";
 import { callOver, certificateFiles, shows } from "../support/tls-server.js";
 import { until } from "../support/until.js";
@@ -74,19 +75,22 @@ it("is shown to every name on both ports, and broadcasts reach the sockets of al
   expect(await server.ended).toBe(0);
 });
 
-it("reaches every worker, and ends none when the signal reaches all of them", async () => {
-  const files = certificateFiles();
-  const server = await startWorkersProgram(database.url, files.env);
-  const second = files.replace();
-  server.kill("SIGHUP");
-  await until(() => server.stderr.split("the certificate was renewed").length === 3);
-  for (const url of [server.url, server.grpcUrl]) {
-    const seen = await Promise.all(Array.from({ length: 30 }, () => shows(url, second)));
-    expect(new Set(seen)).toEqual(new Set([true]));
-  }
-  // As a terminal that goes does: to all of them at once.
-  for (const pid of [...server.pids(), server.child.pid as number]) process.kill(pid, "SIGHUP");
-  expect((await callOver(second, `${server.url}/health`)).status).toBe(200);
-  server.kill("SIGTERM");
-  expect(await server.ended).toBe(0);
-});
+it.skipIf(await lacks("nats-server"))(
+  "reaches every worker, and ends none when the signal reaches all of them",
+  async () => {
+    const files = certificateFiles();
+    const server = await startWorkersProgram(database.url, files.env);
+    const second = files.replace();
+    server.kill("SIGHUP");
+    await until(() => server.stderr.split("the certificate was renewed").length === 3);
+    for (const url of [server.url, server.grpcUrl]) {
+      const seen = await Promise.all(Array.from({ length: 30 }, () => shows(url, second)));
+      expect(new Set(seen)).toEqual(new Set([true]));
+    }
+    // As a terminal that goes does: to all of them at once.
+    for (const pid of [...server.pids(), server.child.pid as number]) process.kill(pid, "SIGHUP");
+    expect((await callOver(second, `${server.url}/health`)).status).toBe(200);
+    server.kill("SIGTERM");
+    expect(await server.ended).toBe(0);
+  },
+);

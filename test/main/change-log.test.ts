@@ -3,11 +3,13 @@
 import { expect, it, onTestFinished } from "vitest";
 import { createTestDatabase } from "../support/postgres.js";
 import { type RunningServer, startProgram, startServerProgram } from "../support/program.js";
+import { lacks } from "../support/requirements.js";
 import { createRestClient } from "../support/rest-client.js";
 import { temporaryDirectory } from "../support/temporary.js";
 
 const accountToken = "ta_test-of-the-log";
 const instanceToken = "ti_test-of-the-log";
+const workerCounts = (await lacks("nats-server")) ? [1] : [1, 2];
 
 type Line = Record<string, unknown>;
 
@@ -24,7 +26,7 @@ function plain({ time: _time, worker: _worker, ...line }: Line): Line {
   return line;
 }
 
-it.each([1, 2])("names each change of an instance by a call, with WORKERS=%d", async (workers) => {
+it.each(workerCounts)("names each change of an instance by a call, with WORKERS=%d", async (workers) => {
   const { url, drop } = await createTestDatabase();
   onTestFinished(drop);
   const env = { DATABASE_URL: url, DATA_DIR: temporaryDirectory(), ACCOUNT_TOKEN: accountToken };
@@ -61,7 +63,7 @@ it.each([1, 2])("names each change of an instance by a call, with WORKERS=%d", a
   for (const secret of [accountToken, instanceToken, "payload"]) expect(server.stderr).not.toContain(secret);
 });
 
-it.each([1, 2])("names accounts and tokens that the command line changes, with WORKERS=%d", async (workers) => {
+it.each(workerCounts)("names accounts and tokens that the command line changes, with WORKERS=%d", async (workers) => {
   const { url, drop } = await createTestDatabase();
   onTestFinished(drop);
   const env = { DATABASE_URL: url, DATA_DIR: temporaryDirectory() };

@@ -10,6 +10,7 @@ import { createRestClient } from "../support/rest-client.js";
 import { temporaryDirectory } from "../support/temporary.js";
 
 const accountToken = "ta_test-of-the-program";
+const workerCounts = (await lacks("nats-server")) ? ["1"] : ["1", "2"];
 
 it("tells calls, refusals, upgrades and what happened to events", async () => {
   const { url, drop } = await createTestDatabase();
@@ -57,7 +58,7 @@ it("tells calls, refusals, upgrades and what happened to events", async () => {
   socket.terminate();
 });
 
-it.skipIf(await lacks("promtool")).each(["1", "2"])("promtool has no complaint (WORKERS=%s)", async (WORKERS) => {
+it.skipIf(await lacks("promtool")).each(workerCounts)("promtool has no complaint (WORKERS=%s)", async (WORKERS) => {
   const { url, drop } = await createTestDatabase();
   onTestFinished(drop);
   const env = { DATABASE_URL: url, DATA_DIR: temporaryDirectory(), ACCOUNT_TOKEN: accountToken, WORKERS };

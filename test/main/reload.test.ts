@@ -10,11 +10,13 @@ import { WebSocket } from "ws";
 import { type Certificate, makeCertificate } from "../support/certificate.js";
 import { createTestDatabase } from "../support/postgres.js";
 import { type RunningServer, startServerProgram } from "../support/program.js";
+import { lacks } from "../support/requirements.js";
 import { temporaryDirectory } from "../support/temporary.js";
 import { until } from "../support/until.js";
 
 const accountToken = "ta_test-of-the-program";
 const renewed = "the certificate was renewed";
+const lacksNatsServer = await lacks("nats-server");
 
 interface Node {
   readonly server: RunningServer;
@@ -140,7 +142,7 @@ describe("a renewed certificate", () => {
     expect(await shown(node.server.grpcUrl)).toBe(before);
   });
 
-  it("is seen on every worker", async () => {
+  it.skipIf(lacksNatsServer)("is seen on every worker", async () => {
     const node = await start({ WORKERS: "2" });
     const after = makeCertificate();
     node.write(after);

@@ -3,9 +3,11 @@
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.js";
 import { startProgram } from "../support/program.js";
+import { lacks } from "../support/requirements.js";
 import { temporaryDirectory } from "../support/temporary.js";
 import { until } from "../support/until.js";
 import { connectMany, createInstance, isAlive, startWorkersProgram } from "../support/workers.js";
@@ -16,21 +18,23 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
-describe("a stop of several workers", () => {
+const lacksNatsServer = await lacks("nats-server");
+
+describe.skipIf(lacksNatsServer)("a stop of several workers", () => {
   it.each(["SIGTERM", "SIGINT"] as const)("by %s closes all sockets with 1001 and ends with 0", async (signal) => {
     const server = await startWorkersProgram(database.url);
     const consumers = await connectMany(server, await createInstance(server));
-    const pids = server.pids();
+    const pids = [...server.pids(), server.natsPid() as number];
     // As a terminal and a service manager do: to all of them at once.
-    for (const pid of [...pids, server.child.pid as number]) process.kill(pid, signal);
+    for (const pid of [...server.pids(), server.child.pid as number]) process.kill(pid, signal);
     for (const { closed } of consumers) expect(await closed).toEqual([1001, "shutting down"]);
     expect(await server.ended).toBe(0);
     expect(pids.filter(isAlive)).toEqual([]);
-    expect(readdirSync(server.temporary)).toEqual([]);
+    expect(readdirSync(join(server.dataDir, "nats"))).toEqual([]);
   });
 });
 
-describe("a stop while a worker is started again", () => {
+describe.skipIf(lacksNatsServer)("a stop while a worker is started again", () => {
   it("ends that one too", async () => {
     const server = await startWorkersProgram(database.url);
     const [victim = 0] = server.pids();
@@ -44,7 +48,7 @@ describe("a stop while a worker is started again", () => {
   });
 });
 
-describe("a start of several workers", () => {
+describe.skipIf(lacksNatsServer)("a start of several workers", () => {
   it("brings its own database, and prints the token of the first account once", async () => {
     const server = await startWorkersProgram(undefined, { ACCOUNT_TOKEN: "" });
     const tokens = server.stdout.match(/ta_\S+/g) ?? [];

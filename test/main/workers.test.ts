@@ -44,7 +44,7 @@ async function comeBack(server: WorkersServer, instance: string): Promise<Consum
 
 const numbersOf = (frames: readonly string[]) => frames.map((frame) => dataOf(frame).n);
 
-describe("two workers", () => {
+describe.skipIf(lacksNatsServer)("two workers", () => {
   it("are one to whoever calls: what was answered holds for the next call, whichever gets it", async () => {
     const server = await startWorkersProgram(database.url);
     expect(server.pids()).toHaveLength(2);
@@ -84,10 +84,11 @@ describe("two workers", () => {
     }
   });
 
-  it.skipIf(lacksNatsServer)("are two nodes on NATS where there is one", async () => {
+  it("are two nodes on the NATS of NATS_URL where there is one", async () => {
     const nats = await startNatsServer();
     onTestFinished(() => nats.close());
     const server = await startWorkersProgram(database.url, { NATS_URL: nats.url });
+    expect(server.natsPid()).toBeUndefined();
     const instance = await createInstance(server);
     const consumers = await connectMany(server, instance);
     for (let n = 0; n < 20; n++) {
@@ -153,7 +154,7 @@ describe("two workers", () => {
   });
 });
 
-describe("a worker that is killed", () => {
+describe.skipIf(lacksNatsServer)("a worker that is killed", () => {
   it("takes its own sockets along and no others; whoever comes back gets all that comes then", async () => {
     const server = await startWorkersProgram(database.url);
     const instance = await createInstance(server);

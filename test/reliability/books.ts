@@ -36,7 +36,7 @@ export interface Life {
   closed: { readonly at: number; readonly code: number } | undefined;
 }
 
-/** A span that a node process has logged: events of other nodes may have been missed. */
+/** A span that a node process, or one of its workers, has logged: events of other nodes may have been missed. */
 export interface Interruption {
   readonly process: number;
   readonly reason: string;
@@ -55,6 +55,8 @@ export interface Books {
   readonly published: ReadonlyMap<number, readonly Publication[]>[];
   readonly lives: readonly Life[];
   readonly interruptions: readonly Interruption[];
+  /** Node processes that are several workers: nobody outside can tell which of them has a socket, or was given a call. */
+  readonly severalWorkers: ReadonlySet<number>;
   /** In order of time. */
   readonly faults: readonly Fault[];
 }

@@ -1,8 +1,10 @@
 /** Several nodes as processes of their own, on one PostgreSQL and one nats-server, each of which can be killed. */
 
+import { childrenOf } from "../support/children.js";
 import { type KillablePostgres, startKillablePostgres } from "../support/killable-postgres.js";
 import { type NatsServer, startNatsServer } from "../support/nats-server.js";
 import { type RunningServer, startServerProgram } from "../support/program.js";
+import { scrape } from "../support/scrape.js";
 import { until } from "../support/until.js";
 import type { Interruption } from "./books.js";
 
@@ -10,11 +12,20 @@ import type { Interruption } from "./books.js";
 export interface Node {
   /** Undefined while there is none. */
   running: NodeProcess | undefined;
+  /** How many processes share its ports. */
+  readonly workers: number;
 }
 
 export interface NodeProcess extends RunningServer {
   /** Unlike that of any other process, also of the same node. */
   readonly number: number;
+  /** How many there are; 1: the process itself serves. */
+  readonly workers: number;
+}
+
+/** The ids of its workers that live. */
+export function workersOf({ child }: NodeProcess): number[] {
+  return childrenOf(child.pid as number, "main.js");
 }
 
 export interface Cluster {
@@ -36,10 +47,10 @@ export interface Cluster {
 
 const token = "ta_of-the-ledger";
 
-/** `env`: further settings of the nodes. */
-export async function startCluster(size: number, env: Record<string, string> = {}): Promise<Cluster> {
+/** `workers`: of each node. `env`: further settings of the nodes. */
+export async function startCluster(workers: readonly number[], env: Record<string, string> = {}): Promise<Cluster> {
   const [postgres, nats] = await Promise.all([startKillablePostgres(), startNatsServer('write_deadline: "1s"')]);
-  const nodes: Node[] = Array.from({ length: size }, () => ({ running: undefined }));
+  const nodes: Node[] = workers.map((count) => ({ running: undefined, workers: count }));
   const processes: NodeProcess[] = [];
   let health: readonly string[] = [];
 
@@ -47,6 +58,7 @@ export async function startCluster(size: number, env: Record<string, string> = {
     const server = await startServerProgram({
       DATABASE_URL: postgres.url,
       NATS_URL: nats.url,
+      WORKERS: String(node.workers),
       ACCOUNT_TOKEN: token,
       ENCRYPTION_KEY: "1e".repeat(32),
       RATE_LIMIT_GLOBAL: "0",
@@ -54,7 +66,10 @@ export async function startCluster(size: number, env: Record<string, string> = {
       LOG_LEVEL: "warn",
       ...env,
     });
-    const process = Object.defineProperty(server, "number", { value: processes.length + 1 }) as NodeProcess;
+    const process = Object.defineProperties(server, {
+      number: { value: processes.length + 1 },
+      workers: { value: node.workers },
+    }) as NodeProcess;
     processes.push(process);
     node.running = process;
   }
@@ -84,13 +99,28 @@ export async function startCluster(size: number, env: Record<string, string> = {
     interruptions: () => processes.flatMap(interruptionsOf),
     async close() {
       for (const { running } of nodes) {
-        running?.kill("SIGCONT");
+        if (running !== undefined) signalAll(running, "SIGCONT");
         running?.kill("SIGTERM");
       }
       await Promise.all(nodes.map(({ running }) => running?.ended));
       await Promise.all([nats.close(), postgres.close()]);
     },
   };
+}
+
+/** To the process and its workers. */
+export function signalAll(process: NodeProcess, signal: NodeJS.Signals): void {
+  process.kill(signal);
+  for (const pid of process.workers > 1 ? workersOf(process) : []) killOne(pid, signal);
+}
+
+/** One that has just ended needs no signal. */
+export function killOne(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
 }
 
 /** Longer than any fault: who waits so long waits for ever. */
@@ -100,23 +130,29 @@ const callMsMax = 20_000;
 const healthMsMax = 1_000;
 
 /** The body, which must be read: one that nobody reads keeps its connection, and the next request would wait for it. */
-async function askHealth({ url }: NodeProcess): Promise<string> {
+async function askHealth({ url, grpcUrl, workers }: NodeProcess): Promise<string> {
   try {
+    // Of several workers one answers for itself, and the metrics for all.
+    if (workers > 1 && (await scrape(grpcUrl, "eventwire_bus_connected"))[0] !== 1) return "a worker is without NATS";
     return await (await fetch(`${url}/health`, { signal: AbortSignal.timeout(healthMsMax) })).text();
   } catch (error) {
     return String(error);
   }
 }
 
-/** As the process has logged them. */
+/** As the process and its workers have logged them. */
 function interruptionsOf({ number: process, stderr }: NodeProcess): Interruption[] {
   const found: Interruption[] = [];
+  const last = new Map<number | undefined, Interruption>();
   for (const line of stderr.split("\n")) {
     // A process that was killed may have left half a line.
     if (!line.includes('"the bus is ') || !line.endsWith("}")) continue;
-    const { msg, reason, from, until } = JSON.parse(line);
-    if (until === undefined) found.push({ process, reason, from: Date.parse(from), until: Number.POSITIVE_INFINITY });
-    else if (msg === "the bus is back") (found.at(-1) as Interruption).until = Date.parse(until);
+    const { msg, worker, reason, from, until } = JSON.parse(line);
+    if (until === undefined) {
+      const begun = { process, reason, from: Date.parse(from), until: Number.POSITIVE_INFINITY };
+      last.set(worker, begun);
+      found.push(begun);
+    } else if (msg === "the bus is back") (last.get(worker) as Interruption).until = Date.parse(until);
   }
   return found;
 }

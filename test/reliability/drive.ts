@@ -59,7 +59,8 @@ export async function drive(options: {
   });
   step("the markers");
   await readers.caughtUp((await Promise.all(markers)).flat());
-  const books = { published, lives: readers.lives, interruptions: cluster.interruptions(), faults };
+  const severalWorkers = new Set(cluster.processes.filter(({ workers }) => workers > 1).map(({ number }) => number));
+  const books = { published, lives: readers.lives, interruptions: cluster.interruptions(), severalWorkers, faults };
   await readers.close();
   return books;
 }

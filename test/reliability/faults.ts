@@ -2,9 +2,10 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import type { Random } from "../support/random.js";
+import { until } from "../support/until.js";
 import type { Fault } from "./books.js";
 import type { Channel } from "./channels.js";
-import type { Cluster, Node } from "./cluster.js";
+import { type Cluster, killOne, type Node, type NodeProcess, signalAll, workersOf } from "./cluster.js";
 import type { Readers } from "./readers.js";
 
 export interface FaultOptions {
@@ -58,12 +59,24 @@ function scenes({ cluster, readers, heavy, random }: FaultOptions): (() => Scene
     () => {
       const [node, ms] = [random.pick(nodes), draw(200, 5_000)];
       const play = async () => {
-        node.running?.kill("SIGSTOP");
+        const { running } = node;
+        if (running === undefined) return;
+        signalAll(running, "SIGSTOP");
         await delay(ms);
-        node.running?.kill("SIGCONT");
+        signalAll(running, "SIGCONT");
       };
       return { kind: "a node stopped and continued (SIGSTOP, SIGCONT)", target: node, play };
     },
+    ...nodes
+      .filter(({ workers }) => workers > 1)
+      .map((node) => () => {
+        const play = async () => {
+          const { running } = node;
+          const [victim] = running === undefined ? [] : workersOf(running);
+          if (running !== undefined && victim !== undefined) await killWorker(running, victim);
+        };
+        return { kind: "one of several workers killed (SIGKILL)", target: node, play };
+      }),
     () => {
       const ms = draw(200, 1_500);
       const play = async () => {
@@ -104,6 +117,15 @@ function scenes({ cluster, readers, heavy, random }: FaultOptions): (() => Scene
       return { kind: "readers frozen", target: heavy, play };
     },
   ];
+}
+
+/** Resolves when another one has taken its place. */
+async function killWorker(running: NodeProcess, victim: number): Promise<void> {
+  killOne(victim, "SIGKILL");
+  await until(() => {
+    const pids = workersOf(running);
+    return pids.length === running.workers && !pids.includes(victim);
+  });
 }
 
 async function killNode(cluster: Cluster, node: Node, ms: number): Promise<void> {

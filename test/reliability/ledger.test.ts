@@ -1,5 +1,6 @@
 /**
- * Three nodes under load while everything around them breaks: in the end every frame of every socket is accounted for.
+ * Three nodes, one of them of two workers, under load while everything around them breaks: in the end every frame of every
+ * socket is accounted for.
  * A short run is part of the suite; `RELIABILITY_SECONDS=60 RELIABILITY_SEED=1 npm run reliability` is a long one.
  */
 
@@ -24,7 +25,7 @@ it.skipIf(await lacks("nats-server"))(
     timeout: (seconds + 120) * 1_000,
   },
   async () => {
-    const cluster = await startCluster(3, { SOCKET_PENDING_BYTES_MAX: "1048576", DRAIN_SECONDS: "0" });
+    const cluster = await startCluster([1, 1, 2], { SOCKET_PENDING_BYTES_MAX: "1048576", DRAIN_SECONDS: "0" });
     try {
       const random = new Random(seed + 1);
       const books = await drive({
@@ -40,8 +41,11 @@ it.skipIf(await lacks("nats-server"))(
       expect([...duplicates, ...disordered, ...strangers, ...unexplained].slice(0, shownMax)).toEqual([]);
       expect(total.delivered).toBeGreaterThan(0);
       for (const process of cluster.nodes.map(({ running }) => running as NodeProcess)) {
-        const [counted] = await scrape(process.grpcUrl, "eventwire_bus_interruptions_total");
-        expect(books.interruptions.filter((one) => one.process === process.number)).toHaveLength(counted ?? -1);
+        const [counted = -1] = await scrape(process.grpcUrl, "eventwire_bus_interruptions_total");
+        const logged = books.interruptions.filter((one) => one.process === process.number).length;
+        // What a worker that was killed had counted since the last scrape went with it.
+        if (process.workers > 1) expect(counted).toBeLessThanOrEqual(logged);
+        else expect(logged).toBe(counted);
       }
     } finally {
       await cluster.close();

@@ -1,5 +1,6 @@
 /** Publishers at one node, which write down every event with its answer: over REST and over the gRPC stream. */
 
+import { Agent, request } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
@@ -33,9 +34,10 @@ let lastPublisher = 0;
 /** One call after the other. Resolves with the answer to the last one. */
 export async function publishOverRest(options: PublisherOptions): Promise<void> {
   const draft = createDrafts(options);
+  const post = openConnection(options.cluster);
   while (!options.over()) {
     const { running } = options.node;
-    if (running !== undefined) await post(options.cluster, running, draft(running));
+    if (running !== undefined) await post(running, draft(running));
     await delay(options.pauseMs);
   }
 }
@@ -44,31 +46,53 @@ export async function publishOverRest(options: PublisherOptions): Promise<void> 
 export async function publishMarkers(options: PublisherOptions & { process: NodeProcess }): Promise<Publication[]> {
   const { cluster, process, channels } = options;
   const draft = createDrafts(options);
+  const post = openConnection(cluster);
   const markers: Publication[] = [];
   for (const channel of channels) {
     let made: Draft;
     do {
       made = draft(process, channel, channel.events[0]);
-      await post(cluster, process, made);
+      await post(process, made);
     } while (made.publication.answer !== "ok" && !options.over());
     markers.push(made.publication);
   }
   return markers;
 }
 
-async function post(
-  cluster: Cluster,
-  process: NodeProcess,
-  { publication, instance, type, data }: Draft,
-): Promise<void> {
-  try {
-    const path = `/api/events/publish/${instance}`;
-    const response = await cluster.call(process, "POST", path, { event: type, data: JSON.parse(data) });
-    const { otherNodesReached } = (await response.json()) as { otherNodesReached?: boolean };
-    note(publication, response.ok ? told(otherNodesReached) : "error");
-  } catch {
-    // Its connection broke: the answer stays "none".
+/** Longer than any fault: who waits so long waits for ever. */
+const callMsMax = 20_000;
+
+/** One that is kept, as producers do: of several workers it leads to one, and what it brings keeps its order. */
+function openConnection({ token }: Cluster): (process: NodeProcess, draft: Draft) => Promise<void> {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const headers = { token, "content-type": "application/json" };
+
+  function send(url: string, text: string): Promise<{ status: number; text: string }> {
+    return new Promise((done, fail) => {
+      const signal = AbortSignal.timeout(callMsMax);
+      const sent = request(url, { method: "POST", headers, agent, signal }, (answer) => {
+        let received = "";
+        answer.setEncoding("utf8").on("data", (chunk: string) => {
+          received += chunk;
+        });
+        answer.on("end", () => done({ status: answer.statusCode ?? 0, text: received }));
+        answer.on("error", fail);
+      });
+      sent.on("error", fail);
+      sent.end(text);
+    });
   }
+
+  return async (process, { publication, instance, type, data }) => {
+    try {
+      const url = `${process.url}/api/events/publish/${instance}`;
+      const { status, text } = await send(url, `{"event":"${type}","data":${data}}`);
+      const { otherNodesReached } = JSON.parse(text) as { otherNodesReached?: boolean };
+      note(publication, status === 200 ? told(otherNodesReached) : "error");
+    } catch {
+      // Its connection broke: the answer stays "none".
+    }
+  };
 }
 
 /** Batches, without waiting for their answers; a new stream to each new process. */

@@ -19,7 +19,7 @@ it.skipIf(await lacks("nats-server"))(
     timeout: 120_000,
   },
   async () => {
-    const cluster = await startCluster(2, { DRAIN_SECONDS: String(drainSeconds) });
+    const cluster = await startCluster([1, 1], { DRAIN_SECONDS: String(drainSeconds) });
     let waitingFor = "";
     const step = (what: string): void => {
       waitingFor = what;

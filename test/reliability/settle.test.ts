@@ -25,8 +25,10 @@ function life(numbers: readonly number[], more: Partial<Life> = {}): Life {
   return { instance: 0, process: 2, openedAt: 0, received, closed: undefined, ...more };
 }
 
+const empty = { interruptions: [], severalWorkers: new Set<number>(), faults: [] };
+
 function settled(published: Publication[], one: Life, more: Partial<Books> = {}) {
-  return settle({ published: [new Map([[7, published]])], lives: [one], interruptions: [], faults: [], ...more });
+  return settle({ ...empty, published: [new Map([[7, published]])], lives: [one], ...more });
 }
 
 const third = (more: Partial<Publication>) => events(({ n }) => (n === 3 ? more : {}));
@@ -49,6 +51,23 @@ describe("the ledger", () => {
 
   it.each(["error", "none", "unreached"] as const)("takes the answer %s for an explanation", (answer) => {
     expect(settled(third({ answer }), life([1, 2, 4, 5])).total).toMatchObject({ told: 1, unexplained: 0 });
+  });
+
+  it("takes each of several workers for a node of its own", () => {
+    const severalWorkers = new Set([1]);
+    const one = life([1, 2, 4, 5], { process: 1 });
+    expect(settled(third({ answer: "unreached" }), one, { severalWorkers }).total.told).toBe(1);
+    const interruptions = [{ process: 1, reason: "", from: 0, until: 100 }];
+    expect(settled(events(), one, { severalWorkers, interruptions }).total.interrupted).toBe(1);
+    expect(settled(events(), one, { severalWorkers }).total.unexplained).toBe(1);
+  });
+
+  it("lets an event come late among several workers only when its publisher was told", () => {
+    const severalWorkers = new Set([1]);
+    const one = life([1, 2, 4, 3, 5]);
+    expect(settled(third({ answer: "unreached" }), one, { severalWorkers }).disordered).toEqual([]);
+    expect(settled(third({ answer: "unreached" }), one).disordered).toHaveLength(1);
+    expect(settled(events(), one, { severalWorkers }).disordered).toHaveLength(1);
   });
 
   it("does not take the absence of other nodes for one on the node itself", () => {
@@ -86,7 +105,7 @@ describe("the ledger", () => {
         [8, [later]],
       ]),
     ];
-    const { total } = settle({ published, lives: [one], interruptions: [], faults: [] });
+    const { total } = settle({ ...empty, published, lives: [one] });
     expect(total).toMatchObject({ delivered: 3, closed: 1, unexplained: 2 });
   });
 

@@ -50,7 +50,7 @@ export function settle(books: Books): Settlement {
   }
   for (const life of books.lives) {
     const publishers = books.published[life.instance] ?? new Map<number, readonly Publication[]>();
-    const reading = readLife(life, publishers, found);
+    const reading = readLife(life, publishers, books.severalWorkers, found);
     for (const [publisher, events] of publishers) {
       for (const event of events) {
         if (!isDue(event, life)) continue;
@@ -75,6 +75,7 @@ interface Reading {
 function readLife(
   life: Life,
   publishers: ReadonlyMap<number, readonly Publication[]>,
+  severalWorkers: ReadonlySet<number>,
   found: Record<"duplicates" | "disordered" | "strangers", string[]>,
 ): Reading {
   const seen = new Map<number, { numbers: Set<number>; last: number }>();
@@ -92,7 +93,8 @@ function readLife(
     const mine = seen.get(publisher) ?? { numbers: new Set(), last: 0 };
     seen.set(publisher, mine);
     if (mine.numbers.has(n)) found.duplicates.push(describe(event, life));
-    else if (n < mine.last) found.disordered.push(`${describe(event, life)}, behind ${mine.last}`);
+    else if (n < mine.last && !mayBeLate(event, severalWorkers))
+      found.disordered.push(`${describe(event, life)}, behind ${mine.last}`);
     mine.numbers.add(n);
     mine.last = Math.max(mine.last, n);
     latestStart.set(event.process, Math.max(latestStart.get(event.process) ?? 0, event.startedAt));
@@ -100,8 +102,14 @@ function readLife(
   return {
     got: (publisher, n) => seen.get(publisher)?.numbers.has(n) === true,
     passed: ({ publisher, n, process, answeredAt }) =>
-      (seen.get(publisher)?.last ?? 0) > n || (latestStart.get(process) ?? 0) > answeredAt,
+      (seen.get(publisher)?.last ?? 0) > n ||
+      (!severalWorkers.has(process) && (latestStart.get(process) ?? 0) > answeredAt),
   };
+}
+
+/** The next call can have gone to another worker, which hands it to its own sockets while NATS still has this one. */
+function mayBeLate({ process, answer }: Publication, severalWorkers: ReadonlySet<number>): boolean {
+  return severalWorkers.has(process) && answer !== "ok";
 }
 
 /** What is published while the socket opens or closes may come or not. */
@@ -112,7 +120,7 @@ function isDue(event: Publication, { openedAt, closed }: Life): boolean {
 function explain(event: Publication, life: Life, reading: Reading, books: Books): keyof Tally {
   if (event.answer === "error" || event.answer === "none") return "told";
   // The other two say nothing of sockets that are open on the node itself.
-  const elsewhere = event.process !== life.process;
+  const elsewhere = event.process !== life.process || books.severalWorkers.has(life.process);
   if (elsewhere && event.answer === "unreached") return "told";
   if (elsewhere && books.interruptions.some((one) => one.process === life.process && overlaps(one, event)))
     return "interrupted";

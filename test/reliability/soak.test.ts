@@ -25,7 +25,10 @@ it.skipIf(await lacks("nats-server"))(
     timeout: soakMs + 180_000,
   },
   async () => {
-    const cluster = await startCluster(2, { SOCKET_PENDING_BYTES_MAX: "1048576", RATE_LIMIT_GLOBAL: "1000000000" });
+    const cluster = await startCluster([1, 1], {
+      SOCKET_PENDING_BYTES_MAX: "1048576",
+      RATE_LIMIT_GLOBAL: "1000000000",
+    });
     try {
       const channels = await makeChannels(cluster, 9);
       const atRest = await sampleAll(cluster);

@@ -6,10 +6,10 @@ import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import pg from "pg";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { createUnprivileged } from "../../src/machine/unprivileged.js";
 import { openEmbeddedPostgres } from "../../src/store/embedded-postgres.js";
 import { connectionConfig } from "../../src/store/pool.js";
 import { findPostmaster } from "../../src/store/postmaster.js";
-import { createUnprivileged } from "../../src/store/unprivileged.js";
 import { query } from "../support/postgres.js";
 import { lacks } from "../support/requirements.js";
 import { silent } from "../support/store.js";
@@ -106,7 +106,8 @@ describe("the embedded PostgreSQL", () => {
 
   it.skipIf(lacksRoot)("refuses to start when its user cannot pass to its programs, and names what is closed", () => {
     const closed = temporaryDirectory();
-    expect(() => createUnprivileged(join(closed, "data"), join(closed, "postgres"))).toThrow(
+    const program = { path: join(closed, "postgres"), refusal: "No", product: "Eventwire", setting: "DATABASE_URL" };
+    expect(() => createUnprivileged(join(closed, "data"), program)).toThrow(
       `cannot pass ${closed} to its programs: install Eventwire where others may pass`,
     );
   });

@@ -3,9 +3,9 @@
 import { join } from "node:path";
 import pg from "pg";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { isRunning } from "../../src/machine/process.js";
 import { openEmbeddedPostgres } from "../../src/store/embedded-postgres.js";
 import { findPostmaster, stopPostmaster } from "../../src/store/postmaster.js";
-import { isRunning } from "../../src/store/process.js";
 import { startOlderDatabase } from "../support/older-database.js";
 import { query } from "../support/postgres.js";
 import { anyWebsocket, makeInstance, openNode, openReadyNode, silent } from "../support/store.js";

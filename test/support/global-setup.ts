@@ -4,8 +4,8 @@ import { readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
+import { isRunning } from "../../src/machine/process.js";
 import { findPostmaster, stopPostmaster } from "../../src/store/postmaster.js";
-import { isRunning } from "../../src/store/process.js";
 import { startKillablePostgres } from "./killable-postgres.js";
 
 declare module "vitest" {

@@ -1,7 +1,7 @@
 /** The program with several workers, and calls to whichever of them. */
 
-import { readFileSync } from "node:fs";
 import { request } from "node:http";
+import { childrenOf } from "./children.js";
 import { type Consumer, openConsumer } from "./consumer.js";
 import { type RunningServer, startServerProgram } from "./program.js";
 import { temporaryDirectory } from "./temporary.js";
@@ -14,10 +14,12 @@ const many = 30;
 let lastInstance = 0;
 
 export interface WorkersServer extends RunningServer {
-  /** Where it keeps what is of this start alone. */
-  readonly temporary: string;
+  /** DATA_DIR. */
+  readonly dataDir: string;
   /** Their processes. */
   pids(): number[];
+  /** That of its own nats-server; undefined while there is none. */
+  natsPid(): number | undefined;
   /** On a connection of its own, so that any worker may get it. */
   call(method: string, path: string, body?: object): Promise<{ status: number; body: Record<string, unknown> }>;
 }
@@ -27,28 +29,23 @@ export async function startWorkersProgram(
   databaseUrl: string | undefined,
   env: Record<string, string> = {},
 ): Promise<WorkersServer> {
-  const temporary = temporaryDirectory();
+  const dataDir = env.DATA_DIR ?? temporaryDirectory();
   const server = await startServerProgram({
     WORKERS: "2",
     ...(databaseUrl && { DATABASE_URL: databaseUrl }),
-    DATA_DIR: temporaryDirectory(),
+    DATA_DIR: dataDir,
     ACCOUNT_TOKEN: accountToken,
     ENCRYPTION_KEY: "3".repeat(64),
     RATE_LIMIT_GLOBAL: "0",
     RATE_LIMIT_CREATE: "0",
     DRAIN_SECONDS: "1",
-    TMPDIR: temporary,
     ...env,
   });
-  const { pid } = server.child;
+  const children = (program: string) => childrenOf(server.child.pid as number, program);
   return Object.assign(server, {
-    temporary,
-    pids: () =>
-      readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")
-        .trim()
-        .split(" ")
-        .filter((child) => readFileSync(`/proc/${child}/cmdline`, "utf8").includes("main.js"))
-        .map(Number),
+    dataDir,
+    pids: () => children("main.js"),
+    natsPid: () => children("nats-server")[0],
     call: (method: string, path: string, body?: object) => callAnyone(server.url, method, path, body),
   });
 }

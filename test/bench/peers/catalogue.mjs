@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { loadCore, serverCore } from "../driver/machine.mjs";
 import { firstLine, kill, start } from "../driver/processes.mjs";
-import { accountToken, collectingNode, startEventwire, startWorkers, startWorkersOverNats } from "./eventwire.mjs";
+import { accountToken, collectingNode, startEventwire, startWorkers } from "./eventwire.mjs";
 import { missingNats, missingNchan, startNats, startNchan } from "./external.mjs";
 
 /**
@@ -87,9 +87,8 @@ export const peers = {
   stream: eventwire("stream", "gRPC stream"),
   unary: eventwire("unary", "gRPC unary", true),
   rest: eventwire("rest", "REST", true),
-  workers: eventwire("stream", "gRPC stream, two workers on one core", false, startWorkers),
-  "workers-nats": {
-    ...eventwire("stream", "the same with NATS between them", false, startWorkersOverNats),
+  workers: {
+    ...eventwire("stream", "gRPC stream, two workers on one core, with NATS between them", false, startWorkers),
     missing: () => notBuilt() ?? missingNats(),
   },
   ws: {

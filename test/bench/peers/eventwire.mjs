@@ -4,7 +4,7 @@ import { readFileSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { serverCore } from "../driver/machine.mjs";
 import { kill, resume, sleep, start } from "../driver/processes.mjs";
-import { freePort, listening, scratchDirectory, startNats } from "./external.mjs";
+import { freePort, listening, scratchDirectory } from "./external.mjs";
 import { baseUrl, filterOf, instanceName, instanceToken } from "./payload.mjs";
 
 const program = fileURLToPath(new URL("../../../dist/src/main.js", import.meta.url));
@@ -45,16 +45,19 @@ export async function startEventwire(shape, more = {}) {
   await listening(port, child);
   await listening(grpcPort, child);
   for (let number = 0; number < shape.instances; number++) await createInstance(port, number, shape);
-  const workers = workersOf(child.pid);
+  const workers = childrenOf(child.pid, program);
+  // Not its database.
+  const nats = childrenOf(child.pid, "nats-server");
   return {
-    pids: [child.pid, ...workers],
-    collects: true,
+    pids: [child.pid, ...workers, ...nats],
+    // A nats-server ends by the signal.
+    collects: nats.length === 0,
     port,
     publisher: { grpcPort, token: accountToken },
     async close() {
       try {
         // Paused, they would not hear what the primary tells them.
-        resume(workers);
+        resume([...workers, ...nats]);
       } catch {
         // One that crashed needs no resuming.
       }
@@ -64,27 +67,12 @@ export async function startEventwire(shape, more = {}) {
   };
 }
 
+/** With the nats-server that they bring; its CPU counts too. */
 export const startWorkers = (shape) => startEventwire(shape, { WORKERS: "2" });
 
-/** The same, with NATS between the workers; its CPU counts too. */
-export async function startWorkersOverNats(shape) {
-  const nats = await startNats();
-  const server = await startEventwire(shape, { WORKERS: "2", NATS_URL: `nats://127.0.0.1:${nats.publishPort}` });
-  return {
-    ...server,
-    pids: [...server.pids, ...nats.pids],
-    collects: false,
-    async close() {
-      await server.close();
-      await nats.close();
-    },
-  };
-}
-
-/** Not its database. */
-function workersOf(pid) {
+function childrenOf(pid, name) {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean);
-  return children.filter((child) => readFileSync(`/proc/${child}/cmdline`, "utf8").includes(program)).map(Number);
+  return children.filter((child) => readFileSync(`/proc/${child}/cmdline`, "utf8").includes(name)).map(Number);
 }
 
 async function createInstance(port, number, shape) {

@@ -60,7 +60,7 @@ export const workloads = [
     shape: { size: 400, instances: 1, sockets: 1000 },
     bursts: [1, 4, 16],
     merging: true,
-    heats: [{ systems: ["stream", "workers", "workers-nats"] }],
+    heats: [{ systems: ["stream", "workers"] }],
   }),
   throughput({
     name: "cores100",
@@ -68,7 +68,7 @@ export const workloads = [
     shape: { size: 400, instances: 100, sockets: 1000 },
     bursts: [24, 96],
     merging: true,
-    heats: [{ systems: ["stream", "workers", "workers-nats"] }],
+    heats: [{ systems: ["stream", "workers"] }],
   }),
   throughput({
     name: "frames20k",

@@ -1,8 +1,20 @@
-/** Runs PostgreSQL's programs as a user that is not root, which they refuse to be. */
+/** Runs the servers that we start as a user that is not root. */
 
 import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
 import { lchownSync, lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
+
+/** What is to run. */
+export interface ServerProgram {
+  /** Of its program, or of one of several that stand together. */
+  readonly path: string;
+  /** Says, as the first half of a sentence, that it does not run as root. */
+  readonly refusal: string;
+  /** What it comes with, and what has to be installed elsewhere when its user cannot reach it. */
+  readonly product: string;
+  /** Names a server that somebody else runs, to be used in its place. */
+  readonly setting: string;
+}
 
 export interface Unprivileged {
   /** Gives a file, or a directory with all that is in it, to the user that the programs run as. */
@@ -19,18 +31,19 @@ interface User {
   readonly gid: number;
 }
 
-// The settings of this process hold secrets, and a foreign locale would translate PostgreSQL's messages.
+// The settings of this process hold secrets, and a foreign locale would translate the messages of PostgreSQL.
 const env = { LC_ALL: "C", PATH: "/usr/local/bin:/usr/bin:/bin" };
 
 /**
- * `nobody` is not among them: whatever else runs under that name could read the database's files. initdb needs a user
- * that has a name.
+ * `nobody` is not among them: whatever else runs under that name could read the files of our servers. initdb needs a
+ * user that has a name.
  */
 const names = ["eventwire", "postgres", "daemon"];
 
-/** `program` is one of the programs, which stand together. */
-export function createUnprivileged(directory: string, program: string): Unprivileged {
-  // A session of its own: Ctrl+C on the terminal is for the service, which stops its database last.
+/** `directory`: its owner, where it exists and belongs to somebody else than root, is the user that is taken. */
+export function createUnprivileged(directory: string, program: ServerProgram): Unprivileged {
+  const { refusal, setting } = program;
+  // A session of its own: Ctrl+C on the terminal is for the service, which stops its servers last.
   const options = { env, detached: true };
   if (process.getuid?.() !== 0) {
     return {
@@ -39,12 +52,12 @@ export function createUnprivileged(directory: string, program: string): Unprivil
       here: (path) => path,
     };
   }
-  const { name, uid, gid } = ownerOf(directory) ?? systemUser();
-  const closed = closedDirectory(program, { uid, gid });
+  const { name, uid, gid } = ownerOf(directory) ?? systemUser(refusal, setting);
+  const closed = closedDirectory(program.path, { uid, gid });
   if (closed !== undefined) {
     throw new Error(
-      `PostgreSQL does not run as root, and the user ${name} cannot pass ${closed} to its programs: ` +
-        "install Eventwire where others may pass (in /opt/eventwire, say), start it as another user, or set DATABASE_URL.",
+      `${refusal}, and the user ${name} cannot pass ${closed} to its programs: install ${program.product} where others ` +
+        `may pass (in /opt/${program.product.toLowerCase()}, say), start Eventwire as another user, or set ${setting}.`,
     );
   }
   return {
@@ -62,14 +75,14 @@ function ownerOf(directory: string): User | undefined {
   return { name: `with the id ${found.uid}`, uid: found.uid, gid: found.gid };
 }
 
-function systemUser(): User {
+function systemUser(refusal: string, setting: string): User {
   for (const name of names) {
     const user = findUser(name);
     if (user !== undefined) return user;
   }
   throw new Error(
-    `PostgreSQL does not run as root, and there is no user ${names.join(", ")}: make one (useradd --system eventwire), ` +
-      "start as another user, or set DATABASE_URL.",
+    `${refusal}, and there is no user ${names.join(", ")}: make one (useradd --system eventwire), ` +
+      `start as another user, or set ${setting}.`,
   );
 }
 

@@ -1,0 +1,48 @@
+/** Looks at processes by their id, which the system may meanwhile have given to another one. */
+
+import { readdirSync, readFileSync } from "node:fs";
+
+/** Also true for a zombie. */
+export function isTaken(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+/** A zombie has ended: in a container, nobody may ever collect it. */
+export function isRunning(pid: number): boolean {
+  if (!isTaken(pid)) return false;
+  const status = readProc(pid, "stat");
+  return status === undefined || !/\) Z /.test(status);
+}
+
+/** The program and its arguments. Undefined without a /proc, and for a process that has gone. */
+export function commandOf(pid: number): readonly string[] | undefined {
+  return readProc(pid, "cmdline")?.split("\0");
+}
+
+/** The process that has started it, or that took it over when the one that had started it ended. */
+export function parentOf(pid: number): number | undefined {
+  const [, parent] = /\) \S (\d+) /.exec(readProc(pid, "stat") ?? "") ?? [];
+  return parent === undefined ? undefined : Number(parent);
+}
+
+/** The ids of all processes. Empty without a /proc. */
+export function allProcesses(): number[] {
+  try {
+    return readdirSync("/proc").flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []));
+  } catch {
+    return [];
+  }
+}
+
+function readProc(pid: number, file: string): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, "utf8");
+  } catch {
+    return undefined;
+  }
+}

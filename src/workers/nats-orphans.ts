@@ -1,0 +1,47 @@
+/** Ends each nats-server whose primary process was killed, and removes what it left behind. */
+
+import { readdirSync, rmSync } from "node:fs";
+import { basename, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { allProcesses, commandOf, isRunning, parentOf } from "../machine/process.js";
+
+/** Of a primary process and all nats-servers that it starts: tells whose they are, and differs at every start. */
+export function natsName(primary: number, random: string): string {
+  return `eventwire-${primary}-${random}`;
+}
+
+const pollMs = 20;
+const stopMsMax = 5_000;
+
+/** `directory`: has a directory for each primary process that ever started a nats-server, by its `natsName`. */
+export async function endOrphans(directory: string): Promise<void> {
+  for (const name of readdirSync(directory)) {
+    const primary = Number(/^eventwire-(\d+)-/.exec(name)?.[1]);
+    const pid = findNatsServer(name);
+    // It has another parent as soon as its primary has ended. Whoever has the id today has started something else.
+    if (pid !== undefined && parentOf(pid) === primary && primary !== process.pid) continue;
+    if (pid !== undefined) await end(pid);
+    rmSync(join(directory, name), { recursive: true, force: true });
+  }
+}
+
+function findNatsServer(name: string): number | undefined {
+  return allProcesses().find((pid) => {
+    const [program = "", ...args] = commandOf(pid) ?? [];
+    return basename(program) === "nats-server" && args.includes(name);
+  });
+}
+
+async function end(pid: number): Promise<void> {
+  for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+    try {
+      process.kill(pid, signal);
+    } catch {
+      return;
+    }
+    for (let waited = 0; waited < stopMsMax; waited += pollMs) {
+      if (!isRunning(pid)) return;
+      await delay(pollMs);
+    }
+  }
+}

@@ -1,0 +1,115 @@
+/** One process of nats-server: its configuration, its start and its end. */
+
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Logger } from "pino";
+import type { Unprivileged } from "../machine/unprivileged.js";
+
+export interface NatsProcessOptions {
+  /** The path of nats-server. */
+  readonly program: string;
+  /** Holds the files of this process alone. Made anew. */
+  readonly directory: string;
+  /** Stands in its command line, where the next start of Eventwire finds it. */
+  readonly name: string;
+  /** Largest message that it carries, in bytes. */
+  readonly payloadBytesMax: number;
+  readonly unprivileged: Unprivileged;
+  readonly logger: Logger;
+}
+
+export interface NatsProcess {
+  /** On a port that was free, on the loopback interface. */
+  readonly url: string;
+  /** Nobody else may connect. */
+  readonly token: string;
+  /** Resolves when the process has ended, with its exit code or the signal. */
+  readonly ended: Promise<number | NodeJS.Signals>;
+  /** Resolves when the process has ended. */
+  stop(): Promise<void>;
+}
+
+const MiB = 1024 * 1024;
+/** Waits for one connection; beyond it nats-server cuts the connection, and the worker counts a gap. */
+const pendingBytesMin = 256 * MiB;
+const pollMs = 20;
+const startMsMax = 10_000;
+const stopMsMax = 5_000;
+
+/** Resolves once it takes connections. Rejects with one sentence when it does not start. */
+export async function startNatsProcess(options: NatsProcessOptions): Promise<NatsProcess> {
+  const { program, directory, name, payloadBytesMax, unprivileged, logger } = options;
+  const token = randomBytes(32).toString("hex");
+  rmSync(directory, { recursive: true, force: true });
+  mkdirSync(directory, { mode: 0o700 });
+  writeFileSync(join(directory, "nats.conf"), configuration(token, payloadBytesMax), { mode: 0o600 });
+  unprivileged.own(directory);
+
+  const args = ["--config", join(unprivileged.here(directory), "nats.conf"), "--name", name];
+  const child = unprivileged.spawn(program, args, directory, ["ignore", "ignore", "pipe"]);
+  let lastLine = "it said nothing";
+  if (child.stderr !== null) {
+    createInterface({ input: child.stderr }).on("line", (line) => {
+      lastLine = line;
+      // It also warns of every max_payload above 8 MiB.
+      if (/ \[(ERR|FTL)\] /.test(line)) logger.warn({ line }, "nats-server reports an error");
+      else logger.debug({ line }, "nats-server says");
+    });
+  }
+  const ended = once(child, "exit").then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals);
+  let failure: string | undefined;
+  ended.then(
+    (how) => {
+      failure = `nats-server stopped at its start (${how}): ${lastLine}.`;
+    },
+    (error: Error) => {
+      failure = `nats-server cannot be started: ${error.message}.`;
+    },
+  );
+
+  async function stop(): Promise<void> {
+    for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+      child.kill(signal);
+      const late = new AbortController();
+      await Promise.race([ended, delay(stopMsMax, undefined, { signal: late.signal }).catch(() => {})]);
+      late.abort();
+      if (child.exitCode !== null || child.signalCode !== null) return;
+    }
+  }
+
+  for (let waited = 0; waited < startMsMax; waited += pollMs) {
+    await delay(pollMs);
+    if (failure !== undefined) throw new Error(failure);
+    const url = readUrl(join(directory, `nats-server_${child.pid}.ports`));
+    if (url !== undefined) return { url, token, ended, stop };
+  }
+  await stop();
+  throw new Error(`nats-server did not listen within ${startMsMax / 1000} s: ${lastLine}.`);
+}
+
+/** `max_payload` has no flag, and a token among the arguments could be read by every user of the machine. */
+function configuration(token: string, payloadBytesMax: number): string {
+  return [
+    "host: 127.0.0.1",
+    "port: -1",
+    'ports_file_dir: "."',
+    `max_payload: ${payloadBytesMax}`,
+    `max_pending: ${Math.max(pendingBytesMin, 2 * payloadBytesMax)}`,
+    'write_deadline: "10s"',
+    `authorization { token: "${token}" }`,
+    "",
+  ].join("\n");
+}
+
+/** Of the file in which nats-server says where it listens; undefined while it is not there, or not whole. */
+function readUrl(file: string): string | undefined {
+  try {
+    return (JSON.parse(readFileSync(file, "utf8")) as { nats: [string] }).nats[0];
+  } catch {
+    return undefined;
+  }
+}

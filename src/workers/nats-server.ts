@@ -1,0 +1,110 @@
+/** A nats-server of our own, for workers without NATS_URL: kept running, and reached by them alone. */
+
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Logger } from "pino";
+import { useDataDirectory } from "../machine/data-directory.js";
+import { createUnprivileged } from "../machine/unprivileged.js";
+import { endOrphans, natsName } from "./nats-orphans.js";
+import { type NatsProcess, startNatsProcess } from "./nats-process.js";
+
+export interface NatsServerOptions {
+  /** The path of nats-server. */
+  readonly program: string;
+  readonly dataDirectory: string;
+  /** Largest message that it carries, in bytes. */
+  readonly payloadBytesMax: number;
+  readonly logger: Logger;
+}
+
+export interface NatsServer {
+  /** Differs from that of every other one. */
+  readonly name: string;
+  /**
+   * Says as JSON where it listens (`servers`) and the `token` that it wants; only its owner may read it. Both are new after
+   * each restart, and there is no file while it does not run: whoever took its port meanwhile would see the token.
+   */
+  readonly addressFile: string;
+  /** Resolves when it has ended. */
+  close(): Promise<void>;
+}
+
+const restartMsMin = 100;
+const restartMsMax = 5_000;
+/** Who lived so long is started again without delay. */
+const soundMs = 10_000;
+
+/** Resolves once it takes connections. Rejects with one sentence when it does not start. */
+export function openNatsServer(options: NatsServerOptions): Promise<NatsServer> {
+  return useDataDirectory(options.dataDirectory, (root) => open(root, options));
+}
+
+async function open(root: string, { program, payloadBytesMax, logger }: NatsServerOptions): Promise<NatsServer> {
+  const all = join(root, "nats");
+  if (!existsSync(all)) mkdirSync(all, { mode: 0o700 });
+  await endOrphans(all);
+  const name = natsName(process.pid, randomBytes(8).toString("hex"));
+  const own = join(all, name);
+  const addressFile = join(own, "address");
+  const directory = join(own, "server");
+  const refusal = "nats-server is not started as root";
+  const unprivileged = createUnprivileged(directory, {
+    path: program,
+    refusal,
+    product: "nats-server",
+    setting: "NATS_URL",
+  });
+  mkdirSync(own, { mode: 0o700 });
+  const closing = new AbortController();
+  let restarting: Promise<void> | undefined;
+  let running = await start().catch((error: unknown) => {
+    rmSync(own, { recursive: true, force: true });
+    throw error;
+  });
+  watch(restartMsMin);
+
+  return {
+    name,
+    addressFile,
+    async close() {
+      closing.abort();
+      await restarting;
+      await running.stop();
+      rmSync(own, { recursive: true, force: true });
+    },
+  };
+
+  async function start(): Promise<NatsProcess> {
+    const started = await startNatsProcess({ program, directory, name, payloadBytesMax, unprivileged, logger });
+    const made = `${addressFile}.new`;
+    writeFileSync(made, JSON.stringify({ servers: [started.url], token: started.token }), { mode: 0o600 });
+    renameSync(made, addressFile);
+    return started;
+  }
+
+  /** Starts it again when it ends. `waitMs`: the wait before the next start, unless this one turns out sound. */
+  function watch(waitMs: number): void {
+    const startedAt = performance.now();
+    void running.ended.then((how) => {
+      rmSync(addressFile, { force: true });
+      if (closing.signal.aborted) return;
+      logger.error({ how }, "nats-server has ended and is started again");
+      restarting = restart(performance.now() - startedAt > soundMs ? restartMsMin : waitMs);
+    });
+  }
+
+  async function restart(firstMs: number): Promise<void> {
+    for (let waitMs = firstMs; ; waitMs = Math.min(waitMs * 2, restartMsMax)) {
+      await delay(waitMs, undefined, { signal: closing.signal }).catch(() => {});
+      if (closing.signal.aborted) return;
+      try {
+        running = await start();
+        return watch(Math.min(waitMs * 2, restartMsMax));
+      } catch (error) {
+        logger.error({ err: error }, "nats-server does not start");
+      }
+    }
+  }
+}
