@@ -1,7 +1,8 @@
-/** The policies that the contract declares on its methods. */
+/** The policies that the contract declares on its methods, and on the upgrade. */
 
 import { type DescMethod, type DescService, getOption, hasOption } from "@bufbuild/protobuf";
-import { Caller, type Policy, policy } from "../../gen/eventwire/v1/policy_pb.js";
+import { Caller, type Policy, policy, upgrade } from "../../gen/eventwire/v1/policy_pb.js";
+import { WebsocketService } from "../../gen/eventwire/v1/websocket_service_pb.js";
 
 export type Policies = ReadonlyMap<DescMethod, Policy>;
 
@@ -9,6 +10,9 @@ export type Policies = ReadonlyMap<DescMethod, Policy>;
 export function readPolicies(services: readonly DescService[]): Policies {
   return new Map(services.flatMap((service) => service.methods.map((method) => [method, readPolicy(method)] as const)));
 }
+
+/** The policy of `GET /ws/{instance}`. */
+export const upgradePolicy: Policy = getOption(WebsocketService, upgrade);
 
 /** Throws for a method without a policy or without a caller. */
 export function readPolicy(method: DescMethod): Policy {

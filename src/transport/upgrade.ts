@@ -1,6 +1,5 @@
 /** `GET /ws/:instance`: checks who asks before the socket exists, then makes it and gives it to the hub. */
 
-import { Bucket } from "../../gen/eventwire/v1/policy_pb.js";
 import type { Directory, Entry } from "../directory/directory.js";
 import { AppError, type Reason } from "../domain/errors.js";
 import type { Principal } from "../domain/instance.js";
@@ -9,6 +8,7 @@ import type { Hub } from "../hub/hub.js";
 import { answersPing, type Subscriber } from "../hub/subscriber.js";
 import type { Api } from "../rpc/api.js";
 import { compareUpgrade } from "../rpc/listed-errors.js";
+import { upgradePolicy } from "../rpc/policy.js";
 import { BorrowedCork } from "./borrowed-cork.js";
 import type { Header } from "./cors.js";
 import { type Exchange, type ExchangeContext, exchanging } from "./exchange.js";
@@ -150,7 +150,7 @@ async function serve(
 ): Promise<string> {
   const { head } = exchange;
   exchange.queryToken = queryToken(head.query);
-  const admission = await options.api.admitUpgrade(Bucket.GLOBAL, exchange);
+  const admission = await options.api.admitUpgrade(upgradePolicy.bucket, exchange);
   exchange.rate = admission.rate;
   if (admission.refusal !== undefined) throw admission.refusal;
   if (head.ambiguous) throw new AppError("INVALID_REQUEST", ambiguity);

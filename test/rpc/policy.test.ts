@@ -14,7 +14,7 @@ import { expect, it } from "vitest";
 import { file_eventwire_v1_health_service, HealthService } from "../../gen/eventwire/v1/health_service_pb.js";
 import { Bucket, Caller, PolicySchema, policy } from "../../gen/eventwire/v1/policy_pb.js";
 import { WebsocketService } from "../../gen/eventwire/v1/websocket_service_pb.js";
-import { readPolicies, readPolicy } from "../../src/rpc/policy.js";
+import { readPolicies, readPolicy, upgradePolicy } from "../../src/rpc/policy.js";
 import { services } from "../../src/rpc/services.js";
 
 it("reads the policy of every method", () => {
@@ -24,6 +24,10 @@ it("reads the policy of every method", () => {
     caller: Caller.ACCOUNT_OR_INSTANCE,
     bucket: Bucket.GLOBAL,
   });
+});
+
+it("reads the policy of the upgrade", () => {
+  expect(upgradePolicy).toMatchObject({ caller: Caller.ACCOUNT_OR_INSTANCE, bucket: Bucket.GLOBAL });
 });
 
 it("throws for a method without a policy", () => {
