@@ -135,7 +135,7 @@ async function startPorts(
   const publishing = createPublishing({
     directory,
     bus,
-    status,
+    sinks: [status],
     publishMaxBytes,
     busOutage: settings.busOutage,
     takers: hub.takers,

@@ -1,5 +1,6 @@
 /** How events travel from who publishes them to the hubs that have a socket for them. The only way into a hub. */
 
+import type { EventId } from "../domain/event-id.js";
 import type { EventType } from "../domain/event-type.js";
 
 /** Half-open byte range in `Event.data`. */
@@ -21,6 +22,10 @@ export interface MediaSlot {
 }
 
 export interface Event {
+  /** Minted once, by the node that accepted the event; the same on every node. */
+  readonly id: EventId;
+  /** When it was accepted, in milliseconds since 1970. Not the time in `id`, which never goes back though the clock may. */
+  readonly time: number;
   readonly instanceId: string;
   readonly type: EventType;
   /** A checked JSON object as UTF-8 text. Its bytes stand unchanged in the frame. */

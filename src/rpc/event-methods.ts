@@ -1,35 +1,39 @@
 /** EventService: one event per call; the stream of batches is `event-stream.ts`. */
 
-import { create } from "@bufbuild/protobuf";
 import {
   EventService,
   type PublishEventRequest,
-  PublishEventResponseSchema,
+  type PublishEventResponse,
 } from "../../gen/eventwire/v1/event_service_pb.js";
 import { AppError } from "../domain/errors.js";
+import { type EventId, idText } from "../domain/event-id.js";
 import type { EventInput, Publishing } from "../service/publishing.js";
 import { structOf } from "./batch-decoder.js";
 import { checkingRequest, entryMethod, type Method } from "./method.js";
 import { structToJson } from "./struct-json.js";
 
-/** Frozen, so that a face may encode it once. */
-const published = Object.freeze(create(PublishEventResponseSchema, { success: true, message: "Event published" }));
-const publishedHere = Object.freeze(create(PublishEventResponseSchema, { ...published, otherNodesReached: false }));
-
 export function createEventMethods({ publishing }: { publishing: Publishing }): Method[] {
   const publishEvent = entryMethod(EventService.method.publishEvent, (request, entry) => {
     // Before: a socket that this event ends has had it in its filter.
     const sockets = request.receipt ? publishing.takers(entry, request.event) : undefined;
-    const done = publishing.publishTo(entry, toEventInput(request));
-    const answer = (reached: boolean) => {
-      const plain = reached ? published : publishedHere;
-      return sockets === undefined ? plain : { ...plain, sockets };
-    };
-    const reached = () => publishing.reached()?.then(answer) ?? answer(true);
-    return done?.then(reached) ?? reached();
+    const published = publishing.publishTo(entry, toEventInput(request));
+    const answer = (id: EventId) =>
+      publishing.reached()?.then((reached) => answerOf(id, reached, sockets)) ?? answerOf(id, true, sockets);
+    return published instanceof Promise ? published.then(answer) : answer(published);
   });
   // Publishing checks an event's rules by hand, for the stream's sake; twice would be 5 % of a REST publish.
   return [checkingRequest(publishEvent)];
+}
+
+function answerOf(id: EventId, reached: boolean, sockets: number | undefined): PublishEventResponse {
+  return {
+    $typeName: "eventwire.v1.PublishEventResponse",
+    success: true,
+    message: "Event published",
+    ...(!reached && { otherNodesReached: false }),
+    ...(sockets !== undefined && { sockets }),
+    id: idText(id),
+  };
 }
 
 /** Publishing checks the rest. Throws AppError INVALID_REQUEST_BODY. */

@@ -93,7 +93,8 @@ export function createEventStream(options: {
           try {
             if (index >= granted) throw new AppError("RATE_LIMITED");
             const published = publishing.publish(principal, event.instance, toEventInput(event));
-            if (published !== undefined) return goOnLater(refusable(published, index, event, batch), index + 1, batch);
+            if (published instanceof Promise)
+              return goOnLater(refusable(published, index, event, batch), index + 1, batch);
           } catch (error) {
             refusals.push(refusal(index, event, error));
           }
@@ -152,12 +153,12 @@ const spell = compileSpelling(PublishEventRequestSchema);
 const compare = compareRefusals(EventService.method.publishEvents);
 
 function refusable(
-  published: Promise<void>,
+  published: Promise<unknown>,
   index: number,
   event: PublishEventRequest,
   { refusals }: Publication,
 ): Promise<void> {
-  return published.catch((error: unknown) => void refusals.push(refusal(index, event, error)));
+  return published.then(noWord, (error: unknown) => void refusals.push(refusal(index, event, error)));
 }
 
 /** Throws what is no refusal. */

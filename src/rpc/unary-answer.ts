@@ -1,6 +1,6 @@
 /** The answer of a unary RPC call, in the caller's protocol. */
 
-import { type DescMessage, type Message, toBinary, toJsonString } from "@bufbuild/protobuf";
+import { type DescMessage, type Message, toBinary } from "@bufbuild/protobuf";
 import {
   type Compression,
   compressedFlag,
@@ -9,6 +9,7 @@ import {
 } from "@connectrpc/connect/protocol";
 import { grpcStatusOk } from "@connectrpc/connect/protocol-grpc";
 import { trailerFlag, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
+import { compileAnswerJson } from "./answer-json.js";
 import type { RateStatus } from "./api.js";
 import { onePiece } from "./one-piece.js";
 import { rateMetadata } from "./rate-metadata.js";
@@ -19,19 +20,9 @@ const compressBytesMin = 1024;
 
 type Encode = (message: Message, json: boolean) => Uint8Array;
 
-/** An answer that is always the same is a frozen message, encoded once. */
 export function compileEncode(desc: DescMessage): Encode {
-  const constants = { json: new WeakMap<Message, Uint8Array>(), binary: new WeakMap<Message, Uint8Array>() };
-  return (message, json) => {
-    const known = constants[json ? "json" : "binary"];
-    const constant = known.get(message);
-    if (constant !== undefined) return constant;
-    const bytes = json
-      ? Buffer.from(toJsonString(desc, message, { alwaysEmitImplicit: true }))
-      : toBinary(desc, message);
-    if (Object.isFrozen(message)) known.set(message, bytes);
-    return bytes;
-  };
+  const jsonOf = compileAnswerJson(desc);
+  return (message, json) => (json ? Buffer.from(jsonOf(message)) : toBinary(desc, message));
 }
 
 export async function answerUnary(

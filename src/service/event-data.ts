@@ -16,7 +16,7 @@ export interface EventFacts {
   /** Of a `message.exchange` that has a media object. */
   readonly slot?: MediaSlot | undefined;
   /** Of an `instance.state`: where its members stand in the data. */
-  readonly reported?: Ranges<(typeof reportedMembers)[number]>;
+  readonly reported?: Ranges<(typeof reportedMembers)[number]> | undefined;
 }
 
 const reportedMembers = ["state", "jid"] as const;

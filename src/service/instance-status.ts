@@ -1,8 +1,9 @@
 /** Keeps what `instance.state` events tell of instances, written later: publishing never waits for it. */
 
 import type { Logger } from "pino";
-import type { Range, Ranges } from "../json/scan.js";
+import type { Range } from "../json/scan.js";
 import type { ReportedState, Store } from "../store/store.js";
+import type { AcceptedEvent, Sink } from "./publishing.js";
 
 /** Longer texts are left unrecorded. Characters. */
 const stateMax = 64;
@@ -12,9 +13,9 @@ const escapedBytesMax = 6;
 /** Between a failed write and the next try, in milliseconds. */
 const retryMs = 1_000;
 
-export interface InstanceStatus {
-  /** Notes the members of the data of an `instance.state` event, which was checked: `found` tells where they stand. */
-  record(instanceId: string, data: Uint8Array, found: Ranges<"state" | "jid">): void;
+export interface InstanceStatus extends Sink {
+  /** Notes what an `instance.state` event reports; any other event reports nothing. */
+  take(event: Pick<AcceptedEvent, "instanceId" | "data" | "reported">): void;
   /**
    * To be called before the store is read: what is newer than the read rows, by instance. A state that is written during
    * the read may be missing in the rows, so the states of both moments count.
@@ -58,7 +59,9 @@ export function createInstanceStatus({ store, logger }: { store: Store; logger: 
   }
 
   return {
-    record(instanceId, data, { state, jid }) {
+    take({ instanceId, data, reported }) {
+      if (reported === undefined) return;
+      const { state, jid } = reported;
       const told = {
         ...member("status", textOf(data, state, stateMax)),
         ...member("numberJid", textOf(data, jid, jidMax)),

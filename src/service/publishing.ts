@@ -1,13 +1,13 @@
-/** Publishes events: everything is checked before the bus hears of it, and nothing is built here. */
+/** Publishes events: checks each, accepts it with an id and a time, and hands it to all sinks. */
 
-import type { Bus } from "../bus/bus.js";
+import type { Bus, Event } from "../bus/bus.js";
 import type { Directory, Entry } from "../directory/directory.js";
 import { AppError } from "../domain/errors.js";
+import { createIdMint, type EventId } from "../domain/event-id.js";
 import { type EventType, eventTypeRule, isEventType } from "../domain/event-type.js";
 import type { Principal } from "../domain/instance.js";
 import { jsonRule } from "../json/json-error.js";
 import { checkEventData, type EventFacts } from "./event-data.js";
-import type { InstanceStatus } from "./instance-status.js";
 
 export interface EventInput {
   /** An event type, else INVALID_REQUEST_BODY. */
@@ -16,6 +16,15 @@ export interface EventInput {
   readonly data: Uint8Array;
   /** Raw media of a `message.exchange` whose data has a media object; anywhere else INVALID_REQUEST_BODY. */
   readonly media?: Uint8Array | undefined;
+}
+
+/** An event that was accepted: nothing of it changes from here on. */
+export interface AcceptedEvent extends Event, Pick<EventFacts, "reported"> {}
+
+/** A part of this node that gets every event that the node accepts. */
+export interface Sink {
+  /** Called at once, in the order in which events were accepted. Never throws, but for the bus, which comes first. */
+  take(event: AcceptedEvent): void;
 }
 
 export interface PublishingStats {
@@ -29,12 +38,12 @@ export interface Publishing {
   readonly stats: Readonly<PublishingStats>;
   /**
    * At once for an event of usual size; a large one is checked in slices, and a caller that wants an order of its events
-   * waits for each. Throws or rejects with AppError INSTANCE_NOT_FOUND, EVENT_TOO_LARGE, EVENT_TOO_LARGE_FOR_BUS,
-   * INVALID_REQUEST_BODY or BUS_UNREACHABLE; then nothing was published.
+   * waits for each. Returns the id of the event. Throws or rejects with AppError INSTANCE_NOT_FOUND, EVENT_TOO_LARGE,
+   * EVENT_TOO_LARGE_FOR_BUS, INVALID_REQUEST_BODY or BUS_UNREACHABLE; then nothing was published.
    */
-  publish(principal: Principal, instance: string, input: EventInput): Promise<void> | undefined;
+  publish(principal: Principal, instance: string, input: EventInput): EventId | Promise<EventId>;
   /** The same, on an instance that was found already. */
-  publishTo(entry: Entry, input: EventInput): Promise<void> | undefined;
+  publishTo(entry: Entry, input: EventInput): EventId | Promise<EventId>;
   /** How many sockets on this node would get an event of this type now; none would get one of an unknown type. */
   takers(entry: Entry, type: string): number;
   /**
@@ -50,16 +59,25 @@ export type BusOutage = "accept" | "refuse";
 export function createPublishing(options: {
   directory: Directory;
   bus: Bus;
-  status: InstanceStatus;
+  /** Called after the bus, in this order. */
+  sinks: readonly Sink[];
   /** Data and media together, in bytes. */
   publishMaxBytes: number;
   busOutage: BusOutage;
   /** How many sockets of an instance on this node have a filter that takes events of this type. */
   takers: (instanceId: string, type: EventType) => number;
 }): Publishing {
-  const { directory, bus, status, publishMaxBytes, takers } = options;
+  const { directory, bus, publishMaxBytes, takers } = options;
   const refuses = options.busOutage === "refuse";
   const stats: PublishingStats = { published: 0, withoutClient: 0 };
+  const mintId = createIdMint();
+  /** First, since the bus alone can refuse an event: one that is too large for it. */
+  const toBus: Sink = {
+    take(event) {
+      if (!bus.publish(event)) stats.withoutClient++;
+    },
+  };
+  const sinks: readonly Sink[] = [toBus, ...options.sinks];
 
   function tooLarge(): AppError {
     return new AppError("EVENT_TOO_LARGE", {
@@ -67,24 +85,25 @@ export function createPublishing(options: {
     });
   }
 
-  function publishTo({ instance }: Entry, input: EventInput): Promise<void> | undefined {
+  function publishTo({ instance }: Entry, input: EventInput): EventId | Promise<EventId> {
     const { event: type, data, media } = input;
     if (data.length + (media?.length ?? 0) > publishMaxBytes) throw tooLarge();
     if (!isEventType(type)) throw unknownType(type);
     const facts = checked(type, data);
-    if (facts instanceof Promise) return facts.then((found) => handOver(instance.id, type, input, found));
-    handOver(instance.id, type, input, facts);
-    return undefined;
+    if (facts instanceof Promise) return facts.then((found) => accept(instance.id, type, input, found));
+    return accept(instance.id, type, input, facts);
   }
 
-  function handOver(instanceId: string, type: EventType, { data, media }: EventInput, facts: EventFacts): void {
+  function accept(instanceId: string, type: EventType, { data, media }: EventInput, facts: EventFacts): EventId {
     const { slot, reported } = facts;
     if (media !== undefined && slot === undefined) throw new AppError("INVALID_REQUEST_BODY", noPlace);
     if (refuses && bus.trouble() !== undefined) throw new AppError("BUS_UNREACHABLE");
-    const here = bus.publish({ instanceId, type, data, slot, media });
+    const time = Date.now();
+    const id = mintId(time);
+    const event: AcceptedEvent = { id, time, instanceId, type, data, slot, media, reported };
+    for (const sink of sinks) sink.take(event);
     stats.published++;
-    if (!here) stats.withoutClient++;
-    if (reported !== undefined) status.record(instanceId, data, reported);
+    return id;
   }
 
   return {

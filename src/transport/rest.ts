@@ -1,7 +1,8 @@
 /** The contract as REST: routes from its descriptors, tokens and rates first, JSON in and out. */
 
-import { type DescMethod, type Message, toJson } from "@bufbuild/protobuf";
+import type { DescMethod, Message } from "@bufbuild/protobuf";
 import { AppError } from "../domain/errors.js";
+import { compileAnswerJson } from "../rpc/answer-json.js";
 import type { Admission, Api } from "../rpc/api.js";
 import { restLimit } from "../rpc/body-limit.js";
 import { type Answer, LongAnswer } from "../rpc/long-answer.js";
@@ -84,15 +85,9 @@ type Encoded = readonly [status: number, body: string, headers: readonly Header[
 /** The status and the body of a success. A node that says it is degraded says so in the status too. */
 function compileEncode({ method, policy }: Route): (message: Message) => Encoded {
   const success = policy.successStatus || 200;
-  /** An answer that is always the same is a frozen message, encoded once. */
-  const constants = new WeakMap<Message, Encoded>();
+  const jsonOf = compileAnswerJson(method.output);
   return (message) => {
-    const known = constants.get(message);
-    if (known !== undefined) return known;
-    const json = toJson(method.output, message, { alwaysEmitImplicit: true });
     const degraded = "status" in message && message.status === "degraded";
-    const encoded: Encoded = [degraded ? 503 : success, JSON.stringify(json), degraded ? comeBack : none];
-    if (Object.isFrozen(message)) constants.set(message, encoded);
-    return encoded;
+    return [degraded ? 503 : success, jsonOf(message), degraded ? comeBack : none];
   };
 }

@@ -1,10 +1,15 @@
 /** Events as bytes: what is written by hand is what the library reads, and takes no more than was told. */
 
+import { clone, create, createFileRegistry, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
+import { BusEventSchema } from "../../gen/eventwire/bus/v1/bus_event_pb.js";
 import type { Event, MediaSlot } from "../../src/bus/bus.js";
 import { decodeEvent, encodedBytesMax, encodeEvent } from "../../src/bus/event-codec.js";
+import { idText } from "../../src/domain/event-id.js";
 import { eventTypes } from "../../src/domain/event-type.js";
+import { stamp } from "../support/stamp.js";
 
 const uint32 = fc.integer({ min: 0, max: 2 ** 32 - 1 });
 const number = fc.oneof(fc.nat(300), fc.maxSafeNat());
@@ -19,6 +24,8 @@ const slot: fc.Arbitrary<MediaSlot> = fc.record({
 });
 
 const event: fc.Arbitrary<Event> = fc.record({
+  id: fc.uint8Array({ minLength: 16, maxLength: 16 }),
+  time: number,
   instanceId: fc.uuid(),
   type: fc.constantFrom(...eventTypes),
   data: bytes,
@@ -27,8 +34,10 @@ const event: fc.Arbitrary<Event> = fc.record({
 });
 
 /** Without what the library adds to messages, and with views as arrays. */
-function plain({ instanceId, type, data, slot, media }: Event): Event {
+function plain({ id, time, instanceId, type, data, slot, media }: Event): Event {
   return {
+    id: Uint8Array.from(id),
+    time,
     instanceId,
     type,
     data: Uint8Array.from(data),
@@ -56,7 +65,7 @@ it("reads what was written, whatever is in it", () => {
 
 it("reads data of more bytes than a small length takes", () => {
   for (const size of [127, 128, 16_383, 16_384, 2_097_152]) {
-    const event: Event = { instanceId: "1", type: "label.update", data: Buffer.alloc(size, 0x20) };
+    const event: Event = { ...stamp, instanceId: "1", type: "label.update", data: Buffer.alloc(size, 0x20) };
     const { event: decoded } = decodeEvent("1", encodeEvent({ event, origin: "o", series: 1, sequence: 1 }));
     expect(Buffer.from(decoded?.data ?? []).equals(event.data)).toBe(true);
   }
@@ -71,4 +80,64 @@ it("counts an event of a later release, whose type it does not know, and refuses
   expect(() => decodeEvent("1", encode(""))).toThrow("it has no event type");
 });
 
-const eventOfNobody: Event = { instanceId: "1", type: "label.update", data: Buffer.from("{}") };
+const eventOfNobody: Event = { ...stamp, instanceId: "1", type: "label.update", data: Buffer.from("{}") };
+
+it("refuses an id that is no UUID", () => {
+  const encoded = encodeEvent({
+    event: { ...eventOfNobody, id: new Uint8Array(15) },
+    origin: "o",
+    series: 1,
+    sequence: 1,
+  });
+  expect(() => decodeEvent("1", encoded)).toThrow("its id has 15 bytes");
+});
+
+describe("beside a node of release 0.1.0, which stamps no events", () => {
+  /** The message as that release has it. */
+  const OldEventSchema = (() => {
+    const file = clone(FileDescriptorProtoSchema, BusEventSchema.file.proto);
+    for (const message of file.messageType) message.field = message.field.filter((field) => field.number < 8);
+    const desc = createFileRegistry(file, () => undefined).getMessage(BusEventSchema.typeName);
+    if (desc === undefined) throw new Error("the file has no BusEvent");
+    return desc;
+  })();
+
+  const oldBytes = (instanceOf: Partial<Record<string, unknown>> = {}): Uint8Array => {
+    const numbers = { origin: "0198f0a2-b3c4-4d5e-8f60-718293a4b5c6", series: 3n, sequence: 4n };
+    const message = { ...numbers, event: "label.update", data: Buffer.from('{"n":1}'), ...instanceOf };
+    return toBinary(OldEventSchema, create(OldEventSchema, message));
+  };
+
+  it("it reads all that it knows of our events, as it stands", () => {
+    fc.assert(
+      fc.property(event, number, number, (event, series, sequence) => {
+        const read = fromBinary(OldEventSchema, encodeEvent({ event, origin: "o", series, sequence }));
+        expect(read).toMatchObject({
+          origin: "o",
+          series: BigInt(series),
+          sequence: BigInt(sequence),
+          event: event.type,
+        });
+        const { data, media } = read as unknown as Pick<Event, "data" | "media">;
+        expect([Uint8Array.from(data), media && Uint8Array.from(media)]).toEqual([event.data, event.media]);
+      }),
+    );
+  });
+
+  it("all who read an event of it give it the same id, and its time is that of its arrival", () => {
+    const before = Date.now();
+    const [here, there] = [decodeEvent("1", oldBytes()), decodeEvent("1", oldBytes())];
+    expect(here).toMatchObject({ series: 3, sequence: 4, event: { instanceId: "1", type: "label.update" } });
+    expect(idText(here.event?.id as Uint8Array)).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-/);
+    expect(there.event?.id).toEqual(here.event?.id);
+    expect(here.event?.time).toBeGreaterThanOrEqual(before);
+    expect(here.event?.time).toBeLessThanOrEqual(Date.now());
+  });
+
+  it("its events have an id each", () => {
+    const others = [{ origin: "another" }, { series: 4n }, { sequence: 5n }].map((other) => oldBytes(other));
+    const ids = [oldBytes(), ...others].map((bytes) => idText(decodeEvent("1", bytes).event?.id as Uint8Array));
+    const elsewhere = idText(decodeEvent("2", oldBytes()).event?.id as Uint8Array);
+    expect(new Set([...ids, elsewhere]).size).toBe(5);
+  });
+});

@@ -7,6 +7,7 @@ import { openNatsBus } from "../../src/bus/nats-bus.js";
 import { collector, describeBus, eventOf, newInstance, numbers, subscribed } from "../support/bus-suite.js";
 import { type NatsServer, startNatsServer } from "../support/nats-server.js";
 import { lacks } from "../support/requirements.js";
+import { stamp } from "../support/stamp.js";
 import { until } from "../support/until.js";
 
 let nats: NatsServer;
@@ -92,7 +93,7 @@ describe.skipIf(await lacks("nats-server"))("over NATS", () => {
       await subscribed(far, instance, ear.handler);
       const media = Buffer.alloc(33_554_432 - 1_000, 7);
       const slot = { cuts: [], inlineBytes: 0, insertAt: 1, hasOthers: false };
-      near.publish({ instanceId: instance, type: "message.exchange", data: Buffer.from("{}"), slot, media });
+      near.publish({ ...stamp, instanceId: instance, type: "message.exchange", data: Buffer.from("{}"), slot, media });
       expect(await near.flush()).toBe(true);
       const [event] = (await ear.have(1)) as [Event];
       expect(media.equals(event.media as Uint8Array)).toBe(true);

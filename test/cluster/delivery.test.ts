@@ -7,13 +7,12 @@ import { EventService } from "../../gen/eventwire/v1/event_service_pb.js";
 import { type Cluster, type ClusterNode, startCluster } from "../support/cluster.js";
 import { dataOf } from "../support/consumer.js";
 import { eventOf, openEventStream } from "../support/event-stream.js";
+import { published } from "../support/published.js";
 import { lacks } from "../support/requirements.js";
 
 let cluster: Cluster;
 let near: ClusterNode;
 let far: ClusterNode;
-
-const published = { status: 200, body: { success: true, message: "Event published" } };
 
 describe.skipIf(await lacks("nats-server"))("between nodes", () => {
   beforeAll(async () => {
@@ -26,7 +25,7 @@ describe.skipIf(await lacks("nats-server"))("between nodes", () => {
     await cluster.createInstance("fan-out");
     const consumers = await Promise.all([near, near, far, far].map((node) => node.open("fan-out")));
     for (const [n, node] of [near, far].entries())
-      expect(await node.publish("fan-out", "label.update", { n })).toEqual(published);
+      expect(await node.publish("fan-out", "label.update", { n })).toEqual({ status: 200, body: published });
     for (const consumer of consumers) expect((await consumer.take(2)).map((frame) => dataOf(frame).n)).toEqual([0, 1]);
   });
 

@@ -8,14 +8,14 @@ import { Health, HealthCheckResponse_ServingStatus as Status } from "../../gen/g
 import { type Cluster, type ClusterNode, startCluster } from "../support/cluster.js";
 import { dataOf } from "../support/consumer.js";
 import { eventOf, openEventStream } from "../support/event-stream.js";
+import { published } from "../support/published.js";
 import { lacks } from "../support/requirements.js";
 
 let cluster: Cluster;
 let near: ClusterNode;
 let far: ClusterNode;
 
-const message = "Event published";
-const unreached = { success: true, message, otherNodesReached: false };
+const unreached = { ...published, otherNodesReached: false };
 
 function unary(node: ClusterNode) {
   const { publishEvent } = createClient(EventService, createGrpcTransport({ baseUrl: node.grpcUrl }));
@@ -71,7 +71,7 @@ describe.skipIf(await lacks("nats-server"))("without NATS", () => {
 
     await cluster.nats.start();
     await allConnected();
-    expect((await near.publish("desk", "label.update", { n: 4 })).body).toEqual({ success: true, message });
+    expect((await near.publish("desk", "label.update", { n: 4 })).body).toEqual(published);
     expect(dataOf(await there.next())).toEqual({ n: 4 });
     expect((await far.call("GET", "/health")).body).toMatchObject({ status: "ok", checks: { bus: "ok" } });
     expect(await serving(far)).toBe(Status.SERVING);
@@ -109,7 +109,7 @@ describe.skipIf(await lacks("nats-server"))("without NATS", () => {
     });
     await cluster.nats.start();
     await allConnected();
-    expect((await strict.publish("desk", "label.update", { n: 4 })).body).toEqual({ success: true, message });
+    expect((await strict.publish("desk", "label.update", { n: 4 })).body).toEqual(published);
     for (const consumer of [here, there]) expect(dataOf(await consumer.next())).toEqual({ n: 4 });
   });
 

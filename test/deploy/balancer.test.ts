@@ -16,6 +16,7 @@ import { eventOf } from "../support/event-stream.js";
 import { openH2 } from "../support/h2-client.js";
 import { type NatsServer, startNatsServer } from "../support/nats-server.js";
 import { type PublicServer, startPublicServer } from "../support/public-server.js";
+import { published } from "../support/published.js";
 import { lacks } from "../support/requirements.js";
 import { openFace } from "../support/rpc-faces.js";
 import { scrape } from "../support/scrape.js";
@@ -65,7 +66,7 @@ describe.skipIf(await lacks("nats-server", "nginx"))("behind the balancer", () =
 
   async function publish(instance: string, data: object): Promise<void> {
     const answer = await call(balancer.url, "POST", `/api/events/publish/${instance}`, { event: "call.update", data });
-    expect(await answer.json()).toEqual({ success: true, message: "Event published" });
+    expect(await answer.json()).toEqual(published);
   }
 
   /** One socket on each node: they are balanced by what each has open. */

@@ -10,6 +10,7 @@ import { callTable, json, type Stage } from "../support/call-table.js";
 import { startDatabaseProxy } from "../support/database-proxy.js";
 import { createTestDatabase } from "../support/postgres.js";
 import { type PublicServer, startPublicServer } from "../support/public-server.js";
+import { published } from "../support/published.js";
 import { openRestFace } from "../support/rest-face.js";
 import { type Face, openFace } from "../support/rpc-faces.js";
 
@@ -109,7 +110,7 @@ it("a database that is gone is told in the same words on every face, and comes b
       failure("GET_INSTANCE_FAILED"),
       failure("CREATE_INSTANCE_FAILED"),
       failure("LIST_INSTANCES_FAILED"),
-      { answer: { success: true, message: "Event published" } },
+      { answer: published },
     ]);
   }
   await proxy.heal();

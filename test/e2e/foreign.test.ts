@@ -8,6 +8,7 @@ import { loadSync } from "@grpc/proto-loader";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { dataOf, openConsumer } from "../support/consumer.js";
 import { type PublicServer, startPublicServer } from "../support/public-server.js";
+import { published } from "../support/published.js";
 import { lacks } from "../support/requirements.js";
 
 const run = promisify(execFile);
@@ -151,7 +152,7 @@ describe("buf curl", () => {
   ])("publishes over %s", async (_, baseUrl, args) => {
     const consumer = await connect();
     const printed = await publish(baseUrl(), account, ...args);
-    expect(JSON.parse(printed)).toEqual({ success: true, message: "Event published" });
+    expect(JSON.parse(printed)).toEqual(published);
     expect(dataOf(await consumer.next())).toEqual({ args });
   });
 

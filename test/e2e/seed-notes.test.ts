@@ -7,6 +7,7 @@ import { startDatabaseProxy } from "../support/database-proxy.js";
 import { eventOf, openEventStream } from "../support/event-stream.js";
 import { createTestDatabase } from "../support/postgres.js";
 import { type PublicServer, startPublicServer } from "../support/public-server.js";
+import { publishedText } from "../support/published.js";
 import { scrape } from "../support/scrape.js";
 
 let server: PublicServer;
@@ -32,7 +33,7 @@ function set(instance: string, websocket: unknown, token = server.accountToken) 
 
 async function publish(instance: string, event: string, data: object): Promise<void> {
   const { text } = await server.call("POST", `/api/events/publish/${instance}`, { event, data });
-  expect(text).toBe('{"success":true,"message":"Event published"}');
+  expect(text).toEqual(publishedText());
 }
 
 function connectTo(instance: string): Promise<Consumer> {

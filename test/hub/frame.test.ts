@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { EventType } from "../../src/domain/event-type.js";
 import { buildFrame, frameTail } from "../../src/hub/frame.js";
 import { checkEventData, type EventFacts } from "../../src/service/event-data.js";
+import { stamp } from "../support/stamp.js";
 
 const tail = frameTail({ id: "1", accountId: "2", name: 'desk "1"', token: "ti_9b1c" }, "https://wa.example.net");
 const end = ',"instanceData":{"baseUrl":"https://wa.example.net","instance":"desk \\"1\\"","token":"ti_9b1c"}}';
@@ -17,7 +18,7 @@ interface Options {
 function dataOf(data: string, { media, base64 = false, max = 1_000, type = "message.exchange" }: Options = {}): string {
   const bytes = Buffer.from(data);
   const { slot } = checkEventData(type, bytes) as EventFacts;
-  const text = buildFrame({ instanceId: "1", type, data: bytes, slot, media }, tail, base64, max).toString();
+  const text = buildFrame({ ...stamp, instanceId: "1", type, data: bytes, slot, media }, tail, base64, max).toString();
   const start = `{"event":"${type}","data":`;
   expect(text.startsWith(start)).toBe(true);
   expect(text.endsWith(end)).toBe(true);

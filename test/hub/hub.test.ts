@@ -6,6 +6,7 @@ import type { Principal } from "../../src/domain/instance.js";
 import { shuttingDown } from "../../src/hub/close.js";
 import { all, entry, fakeHub, principal, settle, upTo } from "../support/fake-hub.js";
 import type { FakeSocket } from "../support/fake-socket.js";
+import { stamp } from "../support/stamp.js";
 
 describe("the hub", () => {
   it("gives every socket of the instance every event, in order, and nobody else's", async () => {
@@ -47,7 +48,7 @@ describe("the hub", () => {
 
   it("lets go of an instance with its last socket", () => {
     const { bus, hub, open } = fakeHub();
-    const event: Event = { instanceId: "1", type: "label.update", data: Buffer.from("{}") };
+    const event: Event = { ...stamp, instanceId: "1", type: "label.update", data: Buffer.from("{}") };
     const [a, b] = [open(), open()];
     a.onClose();
     a.onClose();

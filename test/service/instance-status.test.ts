@@ -32,7 +32,7 @@ const tell = (data: unknown) => record(Buffer.from(JSON.stringify(data)));
 
 async function record(data: Buffer): Promise<void> {
   const { reported } = await checkEventData("instance.state", data);
-  status.record(id, data, reported ?? {});
+  status.take({ instanceId: id, data, reported });
 }
 
 async function listed() {

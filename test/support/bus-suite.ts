@@ -2,6 +2,8 @@
 
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { Bus, Event, Handler } from "../../src/bus/bus.js";
+import { createIdMint, idText } from "../../src/domain/event-id.js";
+import { stamp } from "./stamp.js";
 
 export interface BusSuite {
   /** So many nodes that hear each other. They are closed with the test. */
@@ -16,7 +18,7 @@ export function newInstance(): string {
 }
 
 export function eventOf(instanceId: string, n: number, more: Partial<Event> = {}): Event {
-  return { instanceId, type: "label.update", data: Buffer.from(JSON.stringify({ n })), ...more };
+  return { ...stamp, instanceId, type: "label.update", data: Buffer.from(JSON.stringify({ n })), ...more };
 }
 
 /** Subscribed, and in force. */
@@ -104,6 +106,23 @@ export function describeBus(name: string, { open }: BusSuite, nodes: number): vo
       for (const ear of ears) expect(numbers(await ear.have(wanted.length))).toEqual(wanted);
     });
 
+    it("carries the id and the time of an event to every node", async () => {
+      const buses = await openAll();
+      const instance = newInstance();
+      const ears = await collectOn(buses, instance);
+      const mint = createIdMint();
+      const accepted = [1_795_948_200_123, 1_795_948_200_124, 7].map((time, n) =>
+        eventOf(instance, n, { id: mint(time), time }),
+      );
+      for (const event of accepted) buses[0]?.publish(event);
+      await buses[0]?.flush();
+      const wanted = accepted.map(({ id, time }) => ({ id: idText(id), time }));
+      for (const ear of ears) {
+        const heard = await ear.have(accepted.length);
+        expect(heard.map(({ id, time }) => ({ id: idText(id), time }))).toEqual(wanted);
+      }
+    });
+
     it("carries data, slot and media as they are", async () => {
       const buses = await openAll();
       const instance = newInstance();
@@ -113,8 +132,8 @@ export function describeBus(name: string, { open }: BusSuite, nodes: number): vo
       const slot = { cuts: [{ start: 24, end: 41 }], inlineBytes: 3, insertAt: 23, hasOthers: true };
       const media = Buffer.from([0, 1, 2, 255]);
       const publisher = buses[0] as Bus;
-      publisher.publish({ instanceId: instance, type: "message.exchange", data, slot, media });
-      publisher.publish({ instanceId: instance, type: "message.exchange", data, slot });
+      publisher.publish({ ...stamp, instanceId: instance, type: "message.exchange", data, slot, media });
+      publisher.publish({ ...stamp, instanceId: instance, type: "message.exchange", data, slot });
       publisher.publish(eventOf(instance, 3));
       await publisher.flush();
       const [raw, inline, plain] = (await ear.have(3)) as [Event, Event, Event];

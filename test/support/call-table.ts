@@ -7,6 +7,7 @@ import { HealthService } from "../../gen/eventwire/v1/health_service_pb.js";
 import { InstanceService } from "../../gen/eventwire/v1/instance_service_pb.js";
 import { WebsocketService } from "../../gen/eventwire/v1/websocket_service_pb.js";
 import type { Reason } from "../../src/domain/errors.js";
+import { published } from "./published.js";
 import type { Face } from "./rpc-faces.js";
 
 const { setWebsocket, getWebsocket } = WebsocketService.method;
@@ -147,7 +148,7 @@ export const callTable: Record<string, Row> = {
     publishEvent,
     "account",
     (s) => ({ ...desk(s), event: "call.update", payload: json('{"a":1}') }),
-    () => ({ success: true, message: "Event published" }),
+    () => published,
   ),
   "an event as an instance": row(
     publishEvent,

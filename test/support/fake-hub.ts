@@ -11,6 +11,7 @@ import { Copies } from "../../src/hub/copies.js";
 import { createHub, type HubOptions } from "../../src/hub/hub.js";
 import { FakeSocket, FakeTopics } from "./fake-socket.js";
 import { padding } from "./padding.js";
+import { stamp } from "./stamp.js";
 
 export const principal: Principal = { kind: "account", id: "a", accountId: "a", revoked: false };
 export const all: Websocket = { enabled: true, events: [], mediaBase64: false };
@@ -46,7 +47,7 @@ export function fakeHub(options: Partial<HubOptions> = {}) {
   const publish = (type: EventType = "label.update", size = 0, instanceId = "1") => {
     const n = ++published;
     const data = Buffer.from(`{"n":${n},"pad":"${padding(n, size)}"}`);
-    bus.publish({ instanceId, type, data });
+    bus.publish({ ...stamp, instanceId, type, data });
   };
   /** Of the events that arrived, each of them intact. */
   const numbers = (socket: FakeSocket): number[] =>

@@ -16,6 +16,7 @@ import { createHub } from "../../src/hub/hub.js";
 import type { Subscriber } from "../../src/hub/subscriber.js";
 import { entry, principal } from "./fake-hub.js";
 import { padding } from "./padding.js";
+import { stamp } from "./stamp.js";
 
 export interface Reader {
   readonly client: Client;
@@ -80,7 +81,7 @@ export async function realHub(cleanups: (() => void)[], copies = new Copies()) {
   const publishOne = (size: number): void => {
     const n = sizes.push(size);
     const data = Buffer.concat([Buffer.from(`{"n":${n},"p":"`), padding(n, size), Buffer.from('"}')]);
-    bus.publish({ instanceId: "1", type: "label.update", data });
+    bus.publish({ ...stamp, instanceId: "1", type: "label.update", data });
   };
 
   function numberOf(frame: Buffer): number {

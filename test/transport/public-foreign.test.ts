@@ -26,7 +26,7 @@ describe.skipIf(await lacks("python3"))("Python", () => {
       server.accountToken,
     ]);
     const configured = '"websocket":{"enabled":true,"events":[],"mediaBase64":false}}';
-    expect(stdout.replace(/[0-9a-f-]{36}/, "<id>").split("\n")).toEqual([
+    expect(stdout.replace(/[0-9a-f-]{36}/g, "<id>").split("\n")).toEqual([
       '201 Created {"success":true,"message":"Instance created","instance":{"id":"<id>","name":"desk-py","token":"ti_desk-python","status":"disconnected"},"data":{"token":"ti_desk-python"}}',
       `200 OK {"success":true,"message":"WebSocket configured successfully",${configured}`,
       `200 OK {"success":true,"message":"WebSocket configuration retrieved",${configured}`,
@@ -34,7 +34,7 @@ describe.skipIf(await lacks("python3"))("Python", () => {
       '405 Method Not Allowed {"success":false,"error":{"message":"Method not allowed"}}',
       '401 {"success":false,"error":{"message":"Missing token in header, Authorization header, or query parameter"}}',
       "HTTP/1.1 101 Switching Protocols True",
-      '200 OK {"success":true,"message":"Event published"}',
+      '200 OK {"success":true,"message":"Event published","id":"<id>"}',
       '129 {"event":"label.update","data":{"labelId":"7"},"instanceData":{"baseUrl":"https://wa.example.net","instance":"desk-py","token":"ti_desk-python"}}',
       "",
     ]);

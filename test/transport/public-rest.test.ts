@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type PublicServer, startPublicServer } from "../support/public-server.js";
+import { publishedText } from "../support/published.js";
 
 let server: PublicServer;
 let account: string;
@@ -45,7 +46,7 @@ const set = "POST /api/events/websocket/desk-1";
 const get = "GET /api/events/getWebsocket/desk-1";
 
 describe("the answers of the REST routes", () => {
-  const rows: [name: string, call: () => Call, status: number, text: string][] = [
+  const rows: [name: string, call: () => Call, status: number, text: string | ReturnType<typeof publishedText>][] = [
     [
       "a channel that was never configured",
       () => ({ request: get, token: account }),
@@ -142,7 +143,7 @@ describe("the answers of the REST routes", () => {
       "an event",
       () => ({ request: "POST /api/events/publish/desk-1", token: account, body: '{"event":"call.update","data":{}}' }),
       200,
-      '{"success":true,"message":"Event published"}',
+      publishedText(),
     ],
     [
       "an event on an unknown instance",

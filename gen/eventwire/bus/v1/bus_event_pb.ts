@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file eventwire/bus/v1/bus_event.proto.
  */
 export const file_eventwire_bus_v1_bus_event: GenFile = /*@__PURE__*/
-  fileDesc("CiBldmVudHdpcmUvYnVzL3YxL2J1c19ldmVudC5wcm90bxIQZXZlbnR3aXJlLmJ1cy52MSLKAgoIQnVzRXZlbnQSDgoGb3JpZ2luGAEgASgJEhAKCHNlcXVlbmNlGAIgASgEEg0KBWV2ZW50GAMgASgJEgwKBGRhdGEYBCABKAwSMgoEc2xvdBgFIAEoCzIkLmV2ZW50d2lyZS5idXMudjEuQnVzRXZlbnQuTWVkaWFTbG90EhIKBW1lZGlhGAYgASgMSACIAQESDgoGc2VyaWVzGAcgASgEGiMKBVJhbmdlEg0KBXN0YXJ0GAEgASgNEgsKA2VuZBgCIAEoDRp4CglNZWRpYVNsb3QSLgoEY3V0cxgBIAMoCzIgLmV2ZW50d2lyZS5idXMudjEuQnVzRXZlbnQuUmFuZ2USFAoMaW5saW5lX2J5dGVzGAIgASgNEhEKCWluc2VydF9hdBgDIAEoDRISCgpoYXNfb3RoZXJzGAQgASgIQggKBl9tZWRpYWIGcHJvdG8z");
+  fileDesc("CiBldmVudHdpcmUvYnVzL3YxL2J1c19ldmVudC5wcm90bxIQZXZlbnR3aXJlLmJ1cy52MSLkAgoIQnVzRXZlbnQSDgoGb3JpZ2luGAEgASgJEhAKCHNlcXVlbmNlGAIgASgEEg0KBWV2ZW50GAMgASgJEgwKBGRhdGEYBCABKAwSMgoEc2xvdBgFIAEoCzIkLmV2ZW50d2lyZS5idXMudjEuQnVzRXZlbnQuTWVkaWFTbG90EhIKBW1lZGlhGAYgASgMSACIAQESDgoGc2VyaWVzGAcgASgEEgoKAmlkGAggASgMEgwKBHRpbWUYCSABKAQaIwoFUmFuZ2USDQoFc3RhcnQYASABKA0SCwoDZW5kGAIgASgNGngKCU1lZGlhU2xvdBIuCgRjdXRzGAEgAygLMiAuZXZlbnR3aXJlLmJ1cy52MS5CdXNFdmVudC5SYW5nZRIUCgxpbmxpbmVfYnl0ZXMYAiABKA0SEQoJaW5zZXJ0X2F0GAMgASgNEhIKCmhhc19vdGhlcnMYBCABKAhCCAoGX21lZGlhYgZwcm90bzM");
 
 /**
  * An event as it travels from the node that accepted it to the nodes that have a socket for it. Nodes of different
@@ -71,6 +71,22 @@ export type BusEvent = Message<"eventwire.bus.v1.BusEvent"> & {
    * @generated from field: uint64 series = 7;
    */
   series: bigint;
+
+  /**
+   * The event's id, the 16 bytes of a UUIDv7, minted by the origin when it accepted the event. Empty from an origin of
+   * release 0.1.0: its receivers then all make the same UUIDv8 of the instance, `origin`, `series` and `sequence`.
+   *
+   * @generated from field: bytes id = 8;
+   */
+  id: Uint8Array;
+
+  /**
+   * When the origin accepted the event, by its clock, in milliseconds since 1970. Absent where `id` is empty: its receivers
+   * then take the time of its arrival.
+   *
+   * @generated from field: uint64 time = 9;
+   */
+  time: bigint;
 };
 
 /**
