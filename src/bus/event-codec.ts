@@ -1,11 +1,12 @@
 /** An event as bytes between nodes. */
 
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { type BusEvent, BusEvent_MediaSlotSchema, BusEventSchema } from "../../gen/eventwire/bus/v1/bus_event_pb.js";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { BusEvent_MediaSlotSchema } from "../../gen/eventwire/bus/v1/bus_event_pb.js";
 import { idBytes, idOfName } from "../domain/event-id.js";
 import { isEventType } from "../domain/event-type.js";
 import { writeVarint } from "../wire/varint.js";
 import type { Event, MediaSlot } from "./bus.js";
+import { type EventFields, readEventFields } from "./event-fields.js";
 
 export interface Numbered<E = Event> {
   readonly event: E;
@@ -60,25 +61,24 @@ export function encodeEvent({ event, origin, series, sequence }: Numbered): Uint
  * number counts all the same. The data is a view of `bytes`.
  */
 export function decodeEvent(instanceId: string, bytes: Uint8Array): Numbered<Event | undefined> {
-  const message = fromBinary(BusEventSchema, bytes);
-  const { origin, event: type, data, slot, media } = message;
-  const [series, sequence] = [Number(message.series), Number(message.sequence)];
+  const message = readEventFields(bytes);
+  const { origin, series, sequence, event: type, data, slot, media } = message;
   if (type === "") throw new Error("it has no event type");
   if (!isEventType(type)) return { event: undefined, origin, series, sequence };
   const { id, time } = message.id.length === 0 ? stampOfOlderNode(message, instanceId) : readStamp(message);
   return { event: { id, time, instanceId, type, data, slot, media }, origin, series, sequence };
 }
 
-function readStamp({ id, time }: BusEvent): Stamp {
+function readStamp({ id, time }: EventFields): Stamp {
   if (id.length !== idBytes) throw new Error(`its id has ${id.length} bytes`);
-  return { id, time: Number(time) };
+  return { id, time };
 }
 
 /**
  * Release 0.1.0 gives events no id. Every node that receives such an event makes the same id of what names it on the bus, and
  * takes the time of its arrival.
  */
-function stampOfOlderNode({ origin, series, sequence }: BusEvent, instanceId: string): Stamp {
+function stampOfOlderNode({ origin, series, sequence }: EventFields, instanceId: string): Stamp {
   return { id: idOfName(`${instanceId} ${origin} ${series} ${sequence}`), time: Date.now() };
 }
 

@@ -46,7 +46,7 @@ export function createInbox({ link, subjectOf, origin: self, logger, stats }: In
       return true;
     }
 
-    return link.subscribe(subjectOf(instanceId), (_, bytes) => {
+    return link.subscribe(subjectOf(instanceId), ({ data: bytes }) => {
       // Somebody asks whether anybody listens: that this came is the answer.
       if (bytes.length === 0) return;
       // An error that went on to the library would end its reading, without a word.

@@ -8,8 +8,8 @@ import { createInterruptions } from "./interruptions.js";
 
 export type LinkStats = Pick<BusStats, "interruptions" | "interruptedMs" | "slowConsumer">;
 
-/** One message: its subject, its bytes, and whether the server says that nobody listens to the subject asked. */
-export type OnMessage = (subject: string, data: Uint8Array, nobody: boolean) => void;
+/** `nobody`: the server says that nobody listens to the subject asked. The subject is made of its bytes when it is read. */
+export type OnMessage = (message: { readonly subject: string; readonly data: Uint8Array }, nobody: boolean) => void;
 
 export interface NatsLink {
   /** False from the first sign that it is gone until the server has taken all subscriptions again. */
@@ -70,7 +70,7 @@ export async function openNatsLink(options: NatsLinkOptions): Promise<NatsLink> 
     const subscription = to.subscribe(subject, {
       // An error is a missing permission, which the status tells too.
       callback: (error, message) => {
-        if (error === null) onMessage(message.subject, message.data, message.headers?.code === noResponders);
+        if (error === null) onMessage(message, message.headers?.code === noResponders);
       },
     });
     return () => subscription.unsubscribe();

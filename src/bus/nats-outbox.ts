@@ -65,7 +65,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
   let next: Promise<boolean> | undefined;
 
   const inbox = createInbox(options.replyPrefix);
-  link.subscribe(`${inbox}.*`, (subject, _, nobodyListens) => {
+  link.subscribe(`${inbox}.*`, ({ subject }, nobodyListens) => {
     if (nobodyListens) nobody.add(subject.slice(inbox.length + 1));
   });
 

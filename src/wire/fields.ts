@@ -69,6 +69,15 @@ export class Fields {
     return BigInt.asUintN(64, value);
   }
 
+  /** The value of a varint as a number: exact up to 2^53. */
+  value(): number {
+    let value = 0;
+    let factor = 1;
+    for (let at = this.start; at < this.end; at++, factor *= 0x80)
+      value += ((this.#bytes[at] as number) & 0x7f) * factor;
+    return value;
+  }
+
   /** Whether a varint is anything but 0. */
   truth(): boolean {
     for (let at = this.start; at < this.end; at++) if (((this.#bytes[at] as number) & 0x7f) !== 0) return true;

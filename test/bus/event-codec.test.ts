@@ -63,6 +63,31 @@ it("reads what was written, whatever is in it", () => {
   );
 });
 
+it("reads what the library writes, and passes over what a later release adds", () => {
+  const later = Buffer.from([0x82, 0x06, 0x01, 0x2a, 0x88, 0x06, 0x07, 0x95, 0x06, 1, 2, 3, 4]);
+  fc.assert(
+    fc.property(
+      event,
+      fc.uuid(),
+      number,
+      number,
+      ({ id, time, instanceId, type, data, slot, media }, origin, series, sequence) => {
+        const message = create(BusEventSchema, {
+          ...{ id, time: BigInt(time), origin, event: type, data, series: BigInt(series), sequence: BigInt(sequence) },
+          ...(slot && { slot: { ...slot, cuts: [...slot.cuts] } }),
+          ...(media && { media }),
+        });
+        const { event: decoded, ...numbers } = decodeEvent(
+          instanceId,
+          Buffer.concat([toBinary(BusEventSchema, message), later]),
+        );
+        expect(plain(decoded as Event)).toEqual({ id, time, instanceId, type, data, slot, media });
+        expect(numbers).toEqual({ origin, series, sequence });
+      },
+    ),
+  );
+});
+
 it("reads data of more bytes than a small length takes", () => {
   for (const size of [127, 128, 16_383, 16_384, 2_097_152]) {
     const event: Event = { ...stamp, instanceId: "1", type: "label.update", data: Buffer.alloc(size, 0x20) };
