@@ -1,8 +1,10 @@
-/** Log lines that clients cause: so many of a kind per second, and then how many were left out. */
+/**
+ * Writes log lines that clients can cause: a bounded number of each kind per second, and then how many were left out.
+ */
 
 import type { Logger } from "pino";
 
-/** Lines of one message within one window. */
+/** Most lines of one message in one window. */
 const linesMax = 20;
 const windowMs = 1_000;
 
@@ -19,7 +21,7 @@ export class BoundedLog {
     this.#logger = logger;
   }
 
-  /** `message` is the kind: a constant text without anything that a client sent. */
+  /** `message` is the kind of the line. It must be a constant text without anything that a client sent. */
   info(message: string, fields: Readonly<Record<string, unknown>>): void {
     const window = this.#windows.get(message) ?? this.#open(message);
     if (window.lines < linesMax) {

@@ -1,17 +1,23 @@
-/** How often a method was called, with which outcome and how long it took: plain numbers, which a scrape turns into text. */
+/**
+ * Counts how often a method was called, with which outcome, and how long it took. The counts are plain numbers, and
+ * only a scrape turns them into text.
+ */
 
-/** From an answer out of memory to a database that hangs. */
+/** From an answer out of memory to the timeout of a database that hangs. */
 const secondsBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** Of one method. prom-client would hash the labels again for each call, which was 9 % of a REST publish. */
+/** The counts of one method. prom-client would hash the labels again for each call, which was 9 % of a REST publish. */
 export class CallStats {
   #ok = 0;
   readonly #failures = new Map<string, number>();
   #seconds = 0;
-  /** How many calls took at most as long as the bucket says and longer than the one before; the last one is endless. */
+  /**
+   * The number of calls by bucket: a call is in the first bucket that is not shorter than the call. The last bucket has
+   * no bound.
+   */
   readonly #timed = new Array<number>(secondsBuckets.length + 1).fill(0);
 
-  /** `code`: `ok`, or the canonical error code. */
+  /** `code` is `ok` or the canonical error code. */
   answered(code: string): void {
     if (code === "ok") this.#ok++;
     else this.#failures.set(code, (this.#failures.get(code) ?? 0) + 1);
@@ -24,7 +30,7 @@ export class CallStats {
     this.#timed[bucket] = (this.#timed[bucket] as number) + 1;
   }
 
-  /** Codes with how many calls were answered so. */
+  /** Each code with the number of calls that were answered with it. */
   *answers(): Iterable<readonly [code: string, count: number]> {
     if (this.#ok > 0) yield ["ok", this.#ok];
     yield* this.#failures;

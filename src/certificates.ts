@@ -1,4 +1,4 @@
-/** Looks after the files of the certificate: what they hold anew comes into force without a restart. */
+/** Watches the files of the certificate. A new certificate comes into force without a restart. */
 
 import { X509Certificate } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
@@ -24,8 +24,8 @@ export interface Certificates {
 const lookMs = 60_000;
 
 /**
- * Looks once a minute whether the files have changed, by their times and sizes; whoever renews them need not say so.
- * `renew` hears of a pair that fits together and is not the one before. One that does not fit changes nothing and is logged.
+ * Looks once a minute at times and sizes of the files, so the program that renews them need not tell us. `renew` gets
+ * each new pair that fits together. A pair that does not fit changes nothing and is logged.
  */
 export function watchCertificates(
   {
@@ -35,7 +35,7 @@ export function watchCertificates(
     logger,
   }: {
     files: CertificateFiles;
-    /** In force now. */
+    /** The texts that are in force now. */
     texts: CertificateTexts;
     renew: (texts: CertificateTexts) => void;
     logger: Logger;
@@ -50,7 +50,8 @@ export function watchCertificates(
     try {
       const next = { cert: await readFile(files.cert, "utf8"), key: await readFile(files.key, "utf8") };
       if (next.cert === current.cert && next.key === current.key) return;
-      // As bytes: an empty text would count as none. A file that is being written is empty.
+      // Bytes and not text, because an empty text would count as no certificate at all. A file that is being written is
+      // empty.
       createSecureContext({ cert: Buffer.from(next.cert), key: Buffer.from(next.key) });
       renew(next);
       current = next;
@@ -58,7 +59,10 @@ export function watchCertificates(
     } catch (error) {
       const { code = "", message } = error as NodeJS.ErrnoException;
       const cause = `${code} ${message}`.trim();
-      logger.error({ cause }, "TLS_CERT and TLS_KEY are no certificate and its key now: the ones before stay in force");
+      logger.error(
+        { cause },
+        "TLS_CERT and TLS_KEY are not a certificate and its key now: the previous certificate and key stay in force",
+      );
     }
   }
 
@@ -69,7 +73,7 @@ export function watchCertificates(
     await read();
   }
 
-  /** One after the other. */
+  /** Runs the readings one after the other. */
   function next(work: () => Promise<void>): Promise<void> {
     reading = reading.then(work);
     return reading;

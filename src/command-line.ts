@@ -1,4 +1,7 @@
-/** The command line: starts the server and stops it on a signal, or looks after accounts and instances. */
+/**
+ * The command line. It starts the server and stops it on a signal, and it has the commands for accounts, instances and
+ * the key.
+ */
 
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
@@ -12,7 +15,7 @@ import { readSettings } from "./settings.js";
 import { rotateEncryptionKey } from "./store/key-rotation.js";
 import { openCommandStore } from "./store/open-store.js";
 
-/** Ends the process itself where it fails. `env`: what settings are read from. */
+/** Runs one command. Ends the process itself when the command fails. `env` is where settings are read from. */
 export async function runCommandLine(self: Omit<NodeJS.Process, "env">, env: NodeJS.ProcessEnv): Promise<void> {
   function readOptions() {
     const settings = readSettings(env);
@@ -44,7 +47,7 @@ export async function runCommandLine(self: Omit<NodeJS.Process, "env">, env: Nod
   addKeyCommands(program, { rotate: async () => rotateEncryptionKey(readOptions()), print: line.print });
 
   try {
-    // As a default of the parser, it would take an unknown command for an argument of its own.
+    // As the parser's default command, `serve` would take an unknown command for an argument of its own.
     const given = self.argv.slice(2);
     await program.parseAsync(given.length === 0 ? ["serve"] : given, { from: "user" });
   } catch (error) {

@@ -1,6 +1,6 @@
 /**
- * Ends the process with one sentence where it may open too few files: loading the program alone takes some 300 at once, and
- * where they are not granted that ends in a stack trace. So this module must be imported before the program is.
+ * Ends the process with one sentence when it may open too few files. Loading the program takes some 300 files at once,
+ * and without them it ends in a stack trace. So import this module before the program.
  */
 
 import { openFilesMax } from "./open-files.js";

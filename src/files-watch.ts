@@ -1,4 +1,4 @@
-/** Keeps some open files free for what the process itself needs: near the limit no more connections are taken. */
+/** Keeps some open files free for the process itself. Near the limit the public port takes no more connections. */
 
 import { closeSync, openSync } from "node:fs";
 import type { Logger } from "pino";
@@ -9,26 +9,26 @@ export interface FilesWatch {
 
 export interface FilesWatchOptions {
   readonly max: number;
-  /** Undefined where the system does not tell. */
+  /** The number of open files. Undefined when the system does not tell it. */
   readonly count: () => Promise<number | undefined>;
-  /** Stops taking connections. Where none were taken, accepting would fail, and be tried again without end. */
+  /** Stops accepting connections. Otherwise each accept would fail and be tried again without end. */
   readonly onFull: () => void;
-  /** Takes connections again. False: it cannot yet. */
+  /** Accepts connections again. False when that is not possible yet. */
   readonly onFree: () => Promise<boolean>;
   readonly logger: Logger;
 }
 
-/** For the database, the bus, files, and connections that come between two looks. */
+/** Files that are kept for the database, the bus, other files, and connections that come between two looks. */
 const reserve = 64;
-/** What a pool of database connections, the bus and a scrape of the metrics may need at once. */
+/** Files that a database pool, the bus and a scrape may need at once. */
 const spareFiles = 16;
 const warnPart = 0.8;
-/** Below it the next warning is a new one. */
+/** When fewer files are open than this part, the next warning is logged again. */
 const calmPart = 0.7;
 const everyMs = 250;
-/** A count that takes long, as of a large directory, has so many times its own time of rest after it. */
+/** After a count that takes long, as of a large directory, the watch rests for this many times as long. */
 const restFactor = 50;
-/** Between two lines that say the same. */
+/** Shortest time between two lines with the same message. */
 const quietMs = 60_000;
 
 export function watchFiles({ max, count, onFull, onFree, logger }: FilesWatchOptions, lookMs = everyMs): FilesWatch {
@@ -61,7 +61,7 @@ export function watchFiles({ max, count, onFull, onFree, logger }: FilesWatchOpt
     }
     if (open >= max * warnPart && !warned) {
       warned = true;
-      logger.warn({ open, max }, "most of the files that may be open are: raise the limit (LimitNOFILE, nofile)");
+      logger.warn({ open, max }, "most of the allowed open files are in use: raise the limit (LimitNOFILE, nofile)");
     } else if (open < max * calmPart) warned = false;
   }
 
@@ -84,7 +84,10 @@ export function watchFiles({ max, count, onFull, onFree, logger }: FilesWatchOpt
   };
 }
 
-/** Open files that nobody needs, so that some can be had at once when connections have taken all others. */
+/**
+ * Files that are open for nothing. They are closed when connections have taken all others, so that some can be opened
+ * at once.
+ */
 class SpareFiles {
   #files: number[] = [];
 
@@ -96,7 +99,7 @@ class SpareFiles {
     try {
       while (this.#files.length < spareFiles) this.#files.push(openSync("/dev/null", "r"));
     } catch {
-      // As many as there were.
+      // No more files can be opened: keep those that are open.
     }
   }
 

@@ -1,17 +1,17 @@
-/** The operator's log of what changes for good: configurations, instances, tokens and accounts, and by whom. */
+/** The operator's log of lasting changes to configurations, instances, tokens and accounts, and of who made them. */
 
 import type { BoundedLog } from "./bounded-log.js";
 import type { OwnerListener } from "./directory/directory.js";
 import type { OnChange } from "./rpc/control-change.js";
 
-/** What a call changed is logged by the node that served it. */
+/** Logs a change by a call, on the node that served the call. */
 export function logCalls(log: BoundedLog): OnChange {
   return ({ what, ...fields }) => log.info(what, { ...fields });
 }
 
 /**
- * No call changes these: every node logs them, once, when it hears of them. A node that starts may make the default
- * account, or give it the ACCOUNT_TOKEN.
+ * Logs changes that no call makes. Every node logs them once, when it hears of them. A starting node may create the
+ * default account, or give it the ACCOUNT_TOKEN.
  */
 export function logOwners(log: BoundedLog): OwnerListener {
   const account = { by: "command line, or the start of a node" };

@@ -1,11 +1,11 @@
-/** The logger: JSON lines, or readable ones on a terminal; no token ever stands in a line. */
+/** The logger. It writes JSON lines, or readable lines on a terminal. No token ever stands in a line. */
 
 import { type DestinationStream, type Logger, pino } from "pino";
 import { prettyFactory } from "pino-pretty";
 
 export interface LogOptions {
   readonly level: string;
-  /** Standard error by default, written before the next statement runs, so that an exit loses nothing. */
+  /** Standard error by default. Each line is written before the next statement runs, so an exit loses none. */
   readonly destination?: DestinationStream;
   /** For people in front of a terminal. */
   readonly readable: boolean;
@@ -13,7 +13,7 @@ export interface LogOptions {
 
 const censor = "[redacted]";
 
-/** Names of fields and headers whose value is a secret, whatever it looks like. */
+/** Names of fields and headers whose value is always a secret. */
 const secretName = /(?:tokens?|authorization|cookie|password|secret|encryption_?key|database_?url)$/i;
 
 export function createLogger({ level, readable, destination = standardError() }: LogOptions): Logger {
@@ -22,7 +22,7 @@ export function createLogger({ level, readable, destination = standardError() }:
       level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
-      // The formatter below has done it, with its cause and its fields.
+      // The formatter below has already written the error, with its cause and its fields.
       serializers: { err: (error: unknown) => error },
       formatters: {
         level: (label) => ({ level: label }),
@@ -35,7 +35,7 @@ export function createLogger({ level, readable, destination = standardError() }:
   );
 }
 
-/** The package's own stream is not written to at once. */
+/** pino-pretty's own stream does not write at once. */
 function prettyPrinted(destination: DestinationStream): DestinationStream {
   const format = prettyFactory({ colorize: true, translateTime: "SYS:HH:MM:ss.l" });
   return { write: (line) => destination.write(format(line)) };
@@ -45,7 +45,7 @@ function standardError(): DestinationStream {
   return pino.destination({ fd: 2, sync: true });
 }
 
-/** Deeper than 8 levels is cut rather than searched. */
+/** Removes secrets from a value. Levels below the eighth are cut, because they are not searched. */
 function redact(value: unknown, depth: number): unknown {
   if (typeof value === "bigint") return value.toString();
   if (typeof value !== "object" || value === null || value instanceof Date) return value;
@@ -74,7 +74,8 @@ function redactError(error: Error, depth: number): unknown {
   };
 }
 
-// A secret ends at white space or a bare quote. Escapes of the JSON line belong to it: a token may contain quotes.
+// A secret ends at white space or a bare quote. Escapes of the JSON line are part of it, because a token may contain
+// quotes.
 const secret = String.raw`(?:[^&\s"'#\\]|\\.)+`;
 const secretsInText: readonly RegExp[] = [
   new RegExp(`([?&;]token=)${secret}`, "gi"),
@@ -84,7 +85,7 @@ const secretsInText: readonly RegExp[] = [
   /(:\/\/[^/\s:@"]*:)[^/\s@"]+(?=@)/g,
 ];
 
-/** What stands in messages, stacks and URLs of a finished line. */
+/** Removes secrets from the messages, stacks and URLs of a finished line. */
 function redactText(line: string): string {
   return secretsInText.reduce((text, pattern) => text.replace(pattern, `$1${censor}`), line);
 }

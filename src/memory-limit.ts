@@ -2,9 +2,9 @@
 
 import { totalmem } from "node:os";
 
-/** The limit of the control group (cgroup) that the process runs in, or the machine's memory when that is less. In bytes. */
+/** The memory limit of the process's control group (cgroup), or the machine's memory when that is less. In bytes. */
 export function memoryLimitBytes(): number {
   const limit = process.constrainedMemory();
-  // Node.js answers 0 where there is no control group, and a number beyond any machine where the group has no limit.
+  // Node.js answers 0 when there is no control group, and a number larger than any machine when the group has no limit.
   return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
 }

@@ -1,4 +1,4 @@
-/** Counts and times the calls of every face, between the faces and the API that answers them. */
+/** Counts and times the calls of every protocol, between the protocols and the api that answers them. */
 
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Bucket } from "../gen/eventwire/v1/policy_pb.js";
@@ -11,7 +11,7 @@ import { readPolicy } from "./rpc/policy.js";
 
 export function observeApi(api: Api, metrics: Metrics): Api {
   const calls = new Map<DescMethod, CallStats>();
-  /** Reading an option of the contract takes as long as a refusal. */
+  /** The rate limit of each method, kept because to read an option of the contract takes as long as a refusal. */
   const buckets = new Map<DescMethod, Bucket>();
 
   function callsOf(method: DescMethod): CallStats {
@@ -34,7 +34,7 @@ export function observeApi(api: Api, metrics: Metrics): Api {
   }
 
   return {
-    /** A face may answer a refused admission by itself, so a refusal counts here and not where it is thrown. */
+    /** A protocol may answer a refused admission itself, so a refusal is counted here and not where it is thrown. */
     admit(method, credentials) {
       const count = (admission: Admission): Admission => {
         const { refusal } = admission;

@@ -1,9 +1,9 @@
 /**
- * Ends the process with one sentence where uWebSockets.js cannot run. Its binary is made for some versions of Node.js, and
- * where there is none importing the library ends in a stack trace. So this module must be imported before all others.
+ * Ends the process with one sentence when uWebSockets.js cannot run. Its binaries exist for some versions of Node.js
+ * only, and without one the import of the library ends in a stack trace. So import this module before all others.
  */
 
-// Before the library is loaded below.
+// This must come before the library is loaded below.
 import "./transport/head-limit.js";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -19,14 +19,14 @@ if (problem !== undefined) {
   process.exit(1);
 }
 
-/** Why the library cannot be loaded; undefined when it can. */
+/** The reason why the library cannot be loaded; undefined when it can. */
 function findProblem(): string | undefined {
   const { platform, arch, versions } = process;
   const system = `${platform} ${arch}`;
   if (platform === "linux" && isMusl()) return "uWebSockets.js needs glibc, and this system has another C library.";
   const name = `uws_${platform}_${arch}_${versions.modules}.node`;
   const library = import.meta.resolve("uWebSockets.js");
-  // The pinned build keeps its binaries in a folder of their own, the official one beside its code.
+  // The pinned build keeps its binaries in a folder of their own. The official build keeps them beside its code.
   const binary = [`./bin/${name}`, `./${name}`]
     .map((path) => fileURLToPath(new URL(path, library)))
     .find((path) => existsSync(path));

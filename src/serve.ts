@@ -50,7 +50,7 @@ export async function serve(self: Self, env: NodeJS.ProcessEnv): Promise<void> {
     return;
   }
   for (const { variable, setting } of findTypos(env))
-    logger.warn(`${variable} is no setting and has no effect: is ${setting} meant?`);
+    logger.warn(`${variable} is no setting and has no effect: did you mean ${setting}?`);
   const server =
     settings.workers > 1
       ? await startWorkers(settings, logger, listener, env.PATH ?? "")

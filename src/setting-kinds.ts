@@ -1,4 +1,4 @@
-/** What the value of a setting may look like: the words for it, and the parser that holds to them. */
+/** The kinds of values that a setting may have: for each, a parser and the words that describe the allowed values. */
 
 import { accessSync, constants, statSync } from "node:fs";
 import { isIPv4, isIPv6 } from "node:net";
@@ -6,9 +6,9 @@ import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 
 export interface Kind<T> {
-  /** Completes "… must be". */
+  /** The words that complete the sentence "… must be". */
   readonly allowed: string;
-  /** Undefined: the text is not one. */
+  /** The value. Undefined when the text is not allowed. */
   parse(text: string): T | undefined;
 }
 
@@ -24,7 +24,7 @@ export function integer(min: number, max: number): Kind<number> {
   };
 }
 
-/** `auto`: as many as there are cores for us, as far as the bounds let it. */
+/** A number of processes. `auto` means one for each core that we may use, within the bounds. */
 export function cores(min: number, max: number): Kind<number> {
   const count = integer(min, max);
   return {
@@ -41,7 +41,7 @@ export function hostname(): Kind<string> {
   return {
     allowed: "an IP address or a host name",
     parse(text) {
-      // Digits and dots alone are an address, or nothing: 300.1.1.1 names no host.
+      // Digits and dots alone must be an address: 300.1.1.1 is no host name.
       if (/^[\d.]+$/.test(text)) return isIPv4(text) ? text : undefined;
       return /^[A-Za-z0-9.-]{1,253}$/.test(text) || isIPv6(text) ? text : undefined;
     },
@@ -86,7 +86,10 @@ export function postgresUrl(): Kind<string> {
   };
 }
 
-/** By a character of the password that is not percent-encoded: what follows it would be taken for the host. */
+/**
+ * Whether the password has a character that should be percent-encoded. The URL would end the password there and take
+ * the rest for the host.
+ */
 function isCut(url: string): boolean {
   const [, authority = "", rest = ""] = /^[^:]+:\/\/([^/?#]*)(.*)$/s.exec(url) ?? [];
   return authority.split("@").length > 2 || /[@#]/.test(rest);
@@ -126,7 +129,7 @@ export function origins(): Kind<readonly string[]> {
   };
 }
 
-/** The same rule as for the token of an instance in the contract. */
+/** The rule of the contract for the token of an instance. */
 export function visibleToken(): Kind<string> {
   return {
     allowed: "8 to 128 visible ASCII characters",
@@ -144,7 +147,10 @@ export function encryptionKey(): Kind<Buffer> {
   };
 }
 
-/** As browsers write it in `Origin`: lower case, without a default port. Applications have schemes of their own. */
+/**
+ * An origin as browsers write it in `Origin`: in lower case and without a default port. Applications may use schemes of
+ * their own.
+ */
 function toOrigin(text: string): string | undefined {
   if (text === "*") return text;
   const url = toUrl(text);

@@ -21,7 +21,7 @@ const KiB = 1024;
 const MiB = 1024 * KiB;
 const GiB = 1024 * MiB;
 
-/** In the order of the documentation. `fallback` is what an unset or empty variable means. */
+/** The settings in the order of the documentation. `fallback` is the value of an unset or empty variable. */
 export const settingTable = {
   port: {
     env: "PORT",
@@ -29,7 +29,7 @@ export const settingTable = {
     fallback: 8080,
     unit: "port",
     meaning:
-      "Public port: REST, Connect, gRPC-Web, WebSocket upgrades and `/health`. 0 takes a free one; set PUBLIC_URL then.",
+      "Public port: REST, Connect, gRPC-Web, WebSocket upgrades and `/health`. 0 takes a free port; then set PUBLIC_URL too.",
   },
   grpcPort: {
     env: "GRPC_PORT",
@@ -37,26 +37,27 @@ export const settingTable = {
     fallback: 9090,
     unit: "port",
     meaning:
-      "Service port: gRPC, Connect, gRPC-Web, reflection, gRPC health and `/metrics`. Differs from PORT; 0 takes a free one.",
+      "Service port: gRPC, Connect, gRPC-Web, reflection, gRPC health and `/metrics`. It must differ from PORT. 0 takes a free port.",
   },
   host: {
     env: "HOST",
     kind: hostname(),
     fallback: "0.0.0.0",
-    meaning: "Address that both ports listen on, the service port unless GRPC_HOST names another.",
+    meaning: "Address that both ports listen on. GRPC_HOST gives the service port another one.",
   },
   grpcHost: {
     env: "GRPC_HOST",
     kind: hostname(),
     fallback: undefined,
     shown: "HOST",
-    meaning: "Address that the service port listens on, such as the one of your own network.",
+    meaning: "Address that the service port listens on, for example the one in your own network.",
   },
   reflection: {
     env: "REFLECTION",
     kind: oneOf(["on", "off"]),
     fallback: "on",
-    meaning: "Whether the service port answers gRPC reflection, which tells anyone the schema, without a token.",
+    meaning:
+      "Whether the service port answers gRPC reflection. Reflection shows the schema to anybody, without a token.",
   },
   workers: {
     env: "WORKERS",
@@ -86,7 +87,7 @@ export const settingTable = {
     fallback: undefined,
     shown: "embedded database",
     secret: true,
-    meaning: "PostgreSQL to use in place of the embedded one.",
+    meaning: "URL of the PostgreSQL database to use in place of the embedded one.",
   },
   ...natsSettingTable,
   accountToken: {
@@ -96,7 +97,7 @@ export const settingTable = {
     shown: "generated, printed once",
     secret: true,
     meaning:
-      "TokenAccount of the default account, which is made when it is missing. Another value replaces the token it had.",
+      "TokenAccount of the default account. The account is created when it is missing. Another value replaces the token that the account had.",
   },
   instanceTokenMinLength: {
     env: "INSTANCE_TOKEN_MIN_LENGTH",
@@ -104,7 +105,7 @@ export const settingTable = {
     fallback: 8,
     unit: "characters",
     meaning:
-      "Shortest token that may be chosen for a new instance: one that can be guessed opens a foreign instance. Instances that exist keep theirs.",
+      "Length of the shortest token that may be chosen for a new instance. A short token can be guessed, and a guessed token opens the instance to a stranger. Existing instances keep their tokens.",
   },
   encryptionKey: {
     env: "ENCRYPTION_KEY",
@@ -112,7 +113,7 @@ export const settingTable = {
     fallback: undefined,
     shown: "key file in DATA_DIR",
     secret: true,
-    meaning: "Key that instance tokens are encrypted with in the database. The same for every start on one database.",
+    meaning: "Key that encrypts the instance tokens in the database. Use the same key for every start on one database.",
   },
   newEncryptionKey: {
     env: "NEW_ENCRYPTION_KEY",
@@ -120,7 +121,7 @@ export const settingTable = {
     fallback: undefined,
     shown: "generated into the key file",
     secret: true,
-    meaning: "Key that `key rotate` encrypts all instance tokens with anew. Read by that command alone.",
+    meaning: "New key, with which `key rotate` encrypts all instance tokens anew. Only that command reads it.",
   },
   allowedOrigins: {
     env: "ALLOWED_ORIGINS",
@@ -128,21 +129,21 @@ export const settingTable = {
     fallback: [] as readonly string[],
     shown: "none",
     meaning:
-      "Browser origins that may call and connect. `https://*.example.net` is every host with one label more, not `example.net` itself. Clients without an `Origin` header are always accepted.",
+      "Origins of web pages that may call and connect. `https://*.example.net` allows every host with exactly one label in place of the star, and not `example.net` itself. Clients without an `Origin` header are always accepted.",
   },
   rateLimitGlobal: {
     env: "RATE_LIMIT_GLOBAL",
     kind: integer(0, 1_000_000_000),
     fallback: 100,
     unit: "calls per minute",
-    meaning: "Calls and upgrades of one token. 0 switches the limit off.",
+    meaning: "Calls and upgrades with one token. 0 switches the limit off.",
   },
   rateLimitCreate: {
     env: "RATE_LIMIT_CREATE",
     kind: integer(0, 1_000_000_000),
     fallback: 20,
     unit: "calls per minute",
-    meaning: "Instance creations of one token. 0 switches the limit off.",
+    meaning: "Creations of instances with one token. 0 switches the limit off.",
   },
   rateLimitPublish: {
     env: "RATE_LIMIT_PUBLISH",
@@ -156,21 +157,21 @@ export const settingTable = {
     kind: oneOf(["node", "cluster"]),
     fallback: "node",
     meaning:
-      "Where calls are counted: `node`, by every node for itself, its workers together; `cluster`, for all nodes together in PostgreSQL. That costs a statement per call, and a database out of reach means every node for itself until it is back.",
+      "Where calls are counted. `node`: each node counts for itself, and the workers of one machine count together. `cluster`: all nodes count together in PostgreSQL, which costs one statement per call. While the database is out of reach, each node counts for itself.",
   },
   accountInstanceQuota: {
     env: "ACCOUNT_INSTANCE_QUOTA",
     kind: integer(0, 1_000_000_000),
     fallback: 0,
     unit: "instances",
-    meaning: "Instances that one account may have. 0 switches the limit off.",
+    meaning: "Number of instances that one account may have. 0 switches the limit off.",
   },
   publishMaxBytes: {
     env: "PUBLISH_MAX_BYTES",
     kind: integer(KiB, GiB / 4),
     fallback: 16 * MiB,
     unit: "bytes",
-    meaning: "Largest body of one published event; a larger one is answered 413.",
+    meaning: "Largest body of one published event. A larger body is answered 413.",
   },
   requestBodiesMaxBytes: {
     env: "REQUEST_BODIES_MAX_BYTES",
@@ -179,21 +180,21 @@ export const settingTable = {
     unit: "bytes",
     shown: "an eighth of the memory, from 64 to 256 MiB",
     meaning:
-      "Bodies of requests that are under way on both ports, of all workers together. What does not fit is answered 503 with `Retry-After`; the last eighth is for bodies up to 64 KiB. A worker never has less than two events of PUBLISH_MAX_BYTES.",
+      "Memory for the bodies of all requests under way, on both ports and for all workers together. A body that does not fit is answered 503 with `Retry-After`. The last eighth is kept for bodies up to 64 KiB. Each worker has room for at least two events of PUBLISH_MAX_BYTES.",
   },
   mediaMaxBytes: {
     env: "MEDIA_MAX_BYTES",
     kind: integer(0, GiB / 4),
     fallback: 8 * MiB,
     unit: "bytes",
-    meaning: "Largest decoded media that a frame carries inline; larger media is left out of the frame.",
+    meaning: "Largest decoded media that a frame carries inline. Larger media is left out of the frame.",
   },
   socketPendingBytesMax: {
     env: "SOCKET_PENDING_BYTES_MAX",
     kind: integer(64 * KiB, 4 * GiB),
     fallback: 64 * MiB,
     unit: "bytes",
-    meaning: "Frames that may wait for one slow socket, in bytes; over it the socket is closed with 4008.",
+    meaning: "How many bytes of frames may wait for one slow socket. With more, the socket is closed with 4008.",
   },
   waitingFramesMaxBytes: {
     env: "WAITING_FRAMES_MAX_BYTES",
@@ -202,7 +203,7 @@ export const settingTable = {
     unit: "bytes",
     shown: "an eighth of the memory, from 64 to 256 MiB",
     meaning:
-      "Frames that may wait for all slow sockets together, of all workers together, in bytes; a frame that waits for many counts once. Over it the sockets for which the most waits are closed with 4008, one after the other.",
+      "How many bytes of frames may wait for all slow sockets of all workers together. A frame that waits for many sockets counts once. With more, the sockets for which the most bytes wait are closed with 4008, one after the other.",
   },
   idleTimeoutSeconds: {
     env: "IDLE_TIMEOUT_SECONDS",
@@ -210,7 +211,7 @@ export const settingTable = {
     fallback: 48,
     unit: "seconds",
     meaning:
-      "Silence after which a socket counts as dead: no pong, no ping, no whole message. Pings go out in time, so a healthy one never gets there. A reader gets a second more for every 8 KiB that were sent to it ahead of the ping, up to five minutes in all.",
+      "A socket counts as dead after this long without a pong, a ping or a whole message from its client. The node sends pings early enough, so a healthy socket never gets there. A socket gets a second more for every 8 KiB that were sent to it before the ping, up to five minutes in all.",
   },
   closeGraceSeconds: {
     env: "CLOSE_GRACE_SECONDS",
@@ -218,7 +219,7 @@ export const settingTable = {
     fallback: 60,
     unit: "seconds",
     meaning:
-      "How long a socket whose kernel buffers are full may take nothing before it is cut: also one that is to be closed, whose client sees the close code (4008, 4001, 4004) when it reads on in that time. Five seconds when the node stops.",
+      "A socket whose kernel buffers are full is cut when it takes no bytes for this long. A socket that is to be closed has the same time: its client sees the close code (4008, 4001, 4004) if it reads on. While the node stops the time is five seconds.",
   },
   drainSeconds: {
     env: "DRAIN_SECONDS",
@@ -226,7 +227,7 @@ export const settingTable = {
     fallback: 10,
     unit: "seconds",
     meaning:
-      "Over this time open sockets are closed after SIGTERM: evenly, but at least ten a second; 0 closes all at once. Calls in flight get the rest of it, and at least five seconds.",
+      "After SIGTERM the open sockets are closed evenly over this time, but at least ten a second. 0 closes all at once. Calls in flight get the rest of the time, and at least five seconds.",
   },
   tlsCert: {
     env: "TLS_CERT",
@@ -234,20 +235,20 @@ export const settingTable = {
     fallback: undefined,
     shown: "no TLS",
     meaning:
-      "Certificate chain in PEM, for both ports. Only together with TLS_KEY. Read anew when the file changes, within a minute, and at SIGHUP.",
+      "File with the certificate chain in PEM, for both ports. Set it together with TLS_KEY. The file is read again within a minute after it changes, and at SIGHUP.",
   },
   tlsKey: {
     env: "TLS_KEY",
     kind: readableFile(),
     fallback: undefined,
     shown: "no TLS",
-    meaning: "Private key in PEM, for both ports. Only together with TLS_CERT.",
+    meaning: "File with the private key in PEM, for both ports. Set it together with TLS_CERT.",
   },
   logLevel: {
     env: "LOG_LEVEL",
     kind: oneOf(levels),
     fallback: "info",
     meaning:
-      "Least severe log lines that are written. They go to the standard error stream. SIGHUP puts the level of the file `log-level` in DATA_DIR in its place, if there is one.",
+      "Lowest level of the log lines that are written to the standard error stream. At SIGHUP the level in the file `log-level` in DATA_DIR takes its place, if that file exists.",
   },
 } as const;

@@ -1,4 +1,4 @@
-/** Variables of the environment that are no settings, and would be one but for a single slip of the keyboard. */
+/** Finds variables of the environment that are no settings but differ from one by a single typing error. */
 
 import { settingTable } from "./setting-table.js";
 import type { Environment } from "./settings.js";
@@ -19,7 +19,7 @@ export function findTypos(env: Environment): Typo[] {
     });
 }
 
-/** One letter too many, too few or wrong, or two neighbours that changed places. */
+/** Whether the names differ by one letter too many, too few or wrong, or by two neighbours that changed places. */
 function isOneSlipAway(a: string, b: string): boolean {
   if (a.length > b.length) return isOneSlipAway(b, a);
   if (b.length - a.length > 1) return false;

@@ -1,4 +1,4 @@
-/** Reads the settings out of the environment; anything wrong is one sentence that names the setting. */
+/** Reads the settings from the environment. A wrong setting becomes one sentence that names it. */
 
 import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";
@@ -6,7 +6,10 @@ import { localUrl } from "./local-url.js";
 import type { Kind } from "./setting-kinds.js";
 import { settingTable } from "./setting-table.js";
 
-/** Its message is for the operator: it names the setting and what is allowed, and never shows a secret. */
+/**
+ * A wrong setting. The message is for the operator: it names the setting and the allowed values, and never shows a
+ * secret.
+ */
 export class SettingError extends Error {
   override readonly name = "SettingError";
 }
@@ -22,14 +25,14 @@ type Read = {
 
 export type Settings = Omit<Read, "publicUrl" | "grpcHost"> & { readonly publicUrl: string; readonly grpcHost: string };
 
-/** One row as the reader and the documentation see it. */
+/** One row of the table, as the reader and the documentation see it. */
 export interface SettingRow {
   readonly env: string;
   readonly kind: Kind<unknown>;
   readonly fallback: unknown;
   readonly meaning: string;
   readonly unit?: string;
-  /** How the documentation prints the default, when it is not a plain value. */
+  /** How the documentation prints the default when that is not a plain value. */
   readonly shown?: string;
   readonly secret?: boolean;
 }
@@ -52,7 +55,7 @@ export function readSettings(env: Environment): Settings {
 
 function readSetting(row: SettingRow, text: string | undefined): unknown {
   if (text === undefined || text === "") {
-    // A fallback is written like a value, so a relative path is resolved like one.
+    // A fallback is parsed like a value, so that a relative path is resolved like one.
     return typeof row.fallback === "string" ? row.kind.parse(row.fallback) : row.fallback;
   }
   const value = row.kind.parse(text);
@@ -64,7 +67,7 @@ function readSetting(row: SettingRow, text: string | undefined): unknown {
   );
 }
 
-/** A URL has room for a password before its `@`, and for a token after its `?` or `#`. */
+/** Whether the value may hold a secret: a URL can have a password before its `@`, and a token after its `?` or `#`. */
 function mayHoldSecret(text: string): boolean {
   return /[@?#]/.test(text);
 }
@@ -85,7 +88,7 @@ function requirePair(nameOfA: string, a: string | undefined, nameOfB: string, b:
   throw new SettingError(`${given} is set without ${missing}, but they must be set together.`);
 }
 
-/** One way to say who we are, and all of what that way needs. */
+/** Allows only one way to log in at NATS, and requires all settings of that way. */
 function checkNats(read: Read): void {
   const { natsUser, natsPassword, natsToken, natsNkeyFile, natsCredsFile, natsTlsCert, natsTlsKey } = read;
   requirePair("NATS_USER", natsUser, "NATS_PASSWORD", natsPassword);

@@ -1,4 +1,4 @@
-/** `eventwire account …`: makes, lists and revokes accounts, and changes their tokens. */
+/** `eventwire account …`: creates, lists and revokes accounts, and changes their tokens. */
 
 import type { Command } from "commander";
 import {

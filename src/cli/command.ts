@@ -1,17 +1,17 @@
-/** What the commands on accounts and instances have in common. */
+/** The parts that the commands on accounts and instances share. */
 
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Account, Store } from "../store/store.js";
 
 export interface CommandLine {
-  /** The store on its own, closed behind each command. */
+  /** Opens the store for one command, which closes it afterwards. */
   readonly open: () => Promise<Store>;
   readonly print: (line: string) => void;
-  /** Of the token of a new instance, in characters. */
+  /** Shortest token of a new instance, in characters. */
   readonly instanceTokenMinLength: () => number;
 }
 
-/** Runs a command on the store. Its result is printed as JSON, or in the words of `show`. */
+/** Runs a command on the store. Prints its result as JSON, or as `show` writes it. */
 export async function runCommand<T>(
   { open, print }: CommandLine,
   json: boolean | undefined,
@@ -32,7 +32,7 @@ export function jsonOption(): Option {
   return new Option("--json", "print JSON");
 }
 
-/** `lengthMin` is asked when a token is given. */
+/** `lengthMin` is called only when a token is given. */
 export function tokenOption(lengthMin: () => number): Option {
   const meaning =
     "use this token in place of a generated one, which is safer: others on this machine can see arguments";
@@ -47,7 +47,7 @@ export function tokenOption(lengthMin: () => number): Option {
 const unitMs: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const graceMsMax = 7 * 86_400_000;
 
-/** In milliseconds. */
+/** The option for the grace, in milliseconds. */
 export function graceOption(): Option {
   const meaning = "how long the old token still works, up to 7d: sockets opened with it close at the end";
   return new Option("--grace <time>", meaning).default(0, "0").argParser((text) => {
@@ -58,7 +58,7 @@ export function graceOption(): Option {
   });
 }
 
-/** What is to be known of the old token. */
+/** The line about the old token. */
 export function showGrace(graceMs: number): string[] {
   return graceMs === 0 ? [] : [`until    ${new Date(Date.now() + graceMs).toISOString()} the old token works too`];
 }
@@ -67,7 +67,7 @@ export function group(program: Command, name: string, description: string): Comm
   return program.command(name).description(description);
 }
 
-/** The same rule as the contract's: an instance that no route can name would be of no use. */
+/** The contract's rule for a name. No route could name an instance with another one. */
 export function parseInstanceName(text: string): string {
   const possible =
     /^[^ /\p{Cc}]([^/\p{Cc}]*[^ /\p{Cc}])?$/u.test(text) && [...text].length <= 100 && !/^\.\.?$/.test(text);
@@ -77,7 +77,7 @@ export function parseInstanceName(text: string): string {
   );
 }
 
-/** By id or by name; without either, the only account there is. */
+/** Finds an account by id or by name. Without either, takes the only account that exists. */
 export async function chooseAccount(store: Store, wanted: string | undefined): Promise<Account> {
   const accounts = (await store.listAccounts()).filter(({ revokedAt }) => revokedAt === undefined);
   const found = wanted === undefined ? accounts : accounts.filter(({ id, name }) => id === wanted || name === wanted);
@@ -89,7 +89,7 @@ export async function chooseAccount(store: Store, wanted: string | undefined): P
   return account;
 }
 
-/** Rows as columns that line up. */
+/** Writes rows as a table with aligned columns. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)));
   return [head, ...rows].map((row) =>

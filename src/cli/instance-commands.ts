@@ -1,4 +1,4 @@
-/** `eventwire instance …`: makes, lists and deletes instances, and changes their tokens. */
+/** `eventwire instance …`: creates, lists and deletes instances, and changes their tokens. */
 
 import { type Command, Option } from "commander";
 import type { Instance } from "../domain/instance.js";
@@ -116,7 +116,7 @@ function accountOption(): Option {
   return new Option("--account <account>", "id or name of the account; not needed while there is only one");
 }
 
-/** Page by page: a statement has ten seconds. */
+/** Reads the list page by page, because a statement may take at most ten seconds. */
 async function listAll(store: Store, accountId: string): Promise<InstanceListing[]> {
   const listed: InstanceListing[] = [];
   for (;;) {

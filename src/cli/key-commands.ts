@@ -1,10 +1,10 @@
-/** `eventwire key …`: changes the key that instance tokens are encrypted with. */
+/** `eventwire key …`: changes the key that encrypts the instance tokens. */
 
 import type { Command } from "commander";
 import { type CommandLine, group } from "./command.js";
 
 export interface KeyCommandLine extends Pick<CommandLine, "print"> {
-  /** `tokens` undefined: the new key was in force already. `keyFile` undefined: the new key was given. */
+  /** `tokens` is undefined when the new key was in force already. `keyFile` is undefined when the new key was given. */
   readonly rotate: () => Promise<{ readonly tokens: number | undefined; readonly keyFile: string | undefined }>;
 }
 

@@ -1,4 +1,6 @@
-/** All instances as rows of bytes, found by id, by name within their account, and by the hash of their token. */
+/**
+ * All instances as rows of bytes. They are found by id, by name within their account, and by the hash of their token.
+ */
 
 import { randomBytes } from "node:crypto";
 import type { Websocket } from "../domain/websocket.js";
@@ -6,7 +8,7 @@ import type { InstanceRecord } from "./replica.js";
 import { RowIndex } from "./row-index.js";
 import { RowStore } from "./row-store.js";
 
-/** What of a row is needed to make an object of it. */
+/** The parts of a row that are needed to make an object of it. */
 export interface InstanceRow {
   readonly id: string;
   readonly name: string;
@@ -16,9 +18,9 @@ export interface InstanceRow {
 }
 
 /*
- * A row: its length (4 bytes), the reading that saw it last (4), the number of its account (4), the lengths of its id, its
- * name and its sealed token (2 each), the hash of its token (32), then the id, the name, the sealed token and the channel as
- * JSON.
+ * Layout of a row: its length (4 bytes), the number of the reading that saw it last (4), the number of its account (4),
+ * the lengths of its id, its name and its sealed token (2 each), the hash of its token (32), then the id, the name, the
+ * sealed token, and the channel configuration as JSON.
  */
 const at = {
   length: 0,
@@ -31,9 +33,9 @@ const at = {
   id: 52,
 } as const;
 const hashBytes = 32;
-/** An id, a name of 100 characters, a token of 128 and a channel of 64 types take less. */
+/** Largest row. An id, a name of 100 characters, a token of 128 and a channel configuration of 64 types take less. */
 const rowBytesMax = 8_192;
-/** In JavaScript's characters. */
+/** Longest name or id that is looked up, in JavaScript's characters. */
 const keyLengthMax = 200;
 
 export class InstanceRows {
@@ -45,13 +47,13 @@ export class InstanceRows {
   readonly #byHash = new RowIndex((row) => this.#hash(row, at.hash, hashBytes, 0));
   readonly #scratch = Buffer.alloc(rowBytesMax);
   readonly #key = Buffer.alloc(rowBytesMax);
-  /** Nobody can choose names that fall on the same slot. */
+  /** A random seed of the hashes, so that nobody can choose names that fall on the same slot. */
   readonly #seed = randomBytes(4).readInt32LE();
   readonly #channels = new WeakMap<Websocket, Buffer>();
-  /** The last that were read, so that equal ones are one object. */
+  /** The configurations that were read last. Rows with equal configurations share one object. */
   readonly #websockets = new Map<string, Websocket>();
 
-  /** 0 where there is none; so do the others. */
+  /** The row of the instance, or 0 when there is none. The other `find` methods do the same. */
   findId(id: string): number {
     if (id.length > keyLengthMax) return 0;
     const length = this.#key.write(id);
@@ -78,7 +80,7 @@ export class InstanceRows {
     return this.#byHash.find(this.#mix(this.#key, 0, hashBytes, 0), (row) => this.#isKey(row, at.hash, hashBytes));
   }
 
-  /** The row of a record that has none. */
+  /** Adds a row for a record that has no row yet, and returns it. */
   add(record: InstanceRecord, accountNumber: number, seen: number): number {
     const row = this.#store.add(this.#encode(record, accountNumber, seen));
     this.#byId.add(row);
@@ -87,7 +89,7 @@ export class InstanceRows {
     return row;
   }
 
-  /** Whether the row says the same as the record; then it is marked as seen. */
+  /** Tells whether the row says the same as the record. If so, marks the row as seen. */
   confirm(row: number, record: InstanceRecord, accountNumber: number, seen: number): boolean {
     const encoded = this.#encode(record, accountNumber, seen);
     const length = this.#u32(row, at.length);
@@ -131,7 +133,7 @@ export class InstanceRows {
     return this.#store.chunk(row).toString("utf8", from, from + this.#u16(row, at.idLength));
   }
 
-  /** The token as it is kept. */
+  /** The encrypted token. */
   sealed(row: number): Buffer {
     const bytes = this.#store.bytes(row, this.#u32(row, at.length));
     const from = this.#nameFrom(row) + bytes.readUInt16LE(at.nameLength);
@@ -182,7 +184,7 @@ export class InstanceRows {
     return websocket;
   }
 
-  /** Whether what stands in the row there is the beginning of `#key`. */
+  /** Whether the bytes of the row at this place are the first `length` bytes of `#key`. */
   #isKey(row: number, offset: number, length: number): boolean {
     const from = this.#store.offset(row) + offset;
     return this.#key.compare(this.#store.chunk(row), from, from + length, 0, length) === 0;

@@ -1,4 +1,4 @@
-/** The directory in memory: every look-up is a few steps through maps. */
+/** The directory in memory. Every look-up is a few steps through maps. */
 
 import type { Logger } from "pino";
 import type { Websocket } from "../domain/websocket.js";
@@ -16,7 +16,7 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): Replica {
   const numbered = new Map<number, AccountNode>();
   let accountNumber = 0;
   const rows = new InstanceRows();
-  /** By id, those that somebody asked for: as long as such an instance lives, it is one object. */
+  /** The instances that somebody asked for, by id. Such an instance is one object for as long as it lives. */
   const used = new PartedMap<InstanceEntry>();
   const tokens = new TokenTable(
     (hash) => entryOf(rows.findHash(hash)),
@@ -28,7 +28,7 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): Replica {
   let open: OpenToken = () => "";
   const unreadable = new Set<string>();
   let ready = false;
-  /** Counts the readings of everything. */
+  /** The number of the current reading of everything. */
   let reading = 0;
   let stale = false;
 
@@ -42,10 +42,10 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): Replica {
     }
   }
 
-  /** What the first reading finds is no news. */
+  /** No listener during the first reading: the rows that it finds are no news. */
   const owners = (): OwnerListener | undefined => (ready ? ownerListener : undefined);
 
-  /** Of an account that has not ended. */
+  /** The entry of a row; undefined when its account has ended. */
   function entryOf(row: number): InstanceEntry | undefined {
     if (row === 0) return undefined;
     const known = used.get(rows.id(row));
@@ -60,13 +60,13 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): Replica {
 
   const accountOf = (row: number) => numbered.get(rows.accountNumber(row)) as AccountNode;
 
-  /** One damaged row must not keep the others from being served. It is told once. */
+  /** Logs a damaged row once and leaves it out, so that the other instances are served. */
   function openToken({ id, row }: InstanceEntry): string | undefined {
     try {
       return open(rows.sealed(row), id);
     } catch (err) {
       if (!unreadable.has(id))
-        logger.error({ err, instanceId: id }, "the instance is left out: its token can not be decrypted");
+        logger.error({ err, instanceId: id }, "the instance is left out: its token cannot be decrypted");
       unreadable.add(id);
       return undefined;
     }
@@ -89,7 +89,7 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): Replica {
     account.seen = reading;
   }
 
-  /** Every token of the account ends with it; those of its instances are told by `removeRows`. */
+  /** Ends an account and with it all of its tokens. `removeRows` tells the holders of its instances' tokens. */
   function endAccount(account: AccountNode): void {
     accounts.delete(account.id);
     account.ended = true;
@@ -134,7 +134,10 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): Replica {
     }
   }
 
-  /** An instance that was deleted closes its sockets with 4004; one whose account ended does so with "token revoked". */
+  /**
+   * Removes an instance. A deleted one closes its sockets with 4004; one whose account has ended closes them with 4001
+   * "token revoked".
+   */
   function removeRow(row: number): void {
     const id = rows.id(row);
     const account = accountOf(row);
@@ -212,7 +215,7 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): Replica {
 
     refresh: (reader, { kind, id }) =>
       queue.add(`${kind} ${id}`, async () => {
-        // The first complete reading is still to come, and will see it.
+        // The first complete reading is still to come, and will see the change.
         if (!ready) return;
         if (kind === "account") {
           const record = await reader.readAccount(id);

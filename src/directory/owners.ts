@@ -1,4 +1,4 @@
-/** Accounts, and the instances that somebody asked for, each with its token. */
+/** The owners of tokens: accounts, and the instances that somebody asked for. */
 
 import type { Instance, Principal } from "../domain/instance.js";
 import type { Websocket } from "../domain/websocket.js";
@@ -7,14 +7,17 @@ import type { InstanceRow } from "./instance-rows.js";
 import { PartedMap } from "./parted-map.js";
 
 export class TokenPrincipal implements Principal {
-  /** On the clock of `performance.now()`; set when another token has taken its place and this one goes on for a while. */
+  /**
+   * When the token ends, on the clock of `performance.now()`. Set when another token has replaced it and it is still
+   * accepted for a while.
+   */
   endsAt = Number.POSITIVE_INFINITY;
   endTimer: NodeJS.Timeout | undefined;
   #ended = false;
 
   constructor(
     readonly owner: AccountNode | InstanceEntry,
-    /** Of its token, one character per byte: a quarter of what a Buffer takes. */
+    /** Hash of the token, one character per byte: that takes a quarter of the memory of a Buffer. */
     readonly hash: string,
   ) {}
 
@@ -30,7 +33,7 @@ export class TokenPrincipal implements Principal {
     return this.owner.account.id;
   }
 
-  /** With its account at once, however long it takes to tell everybody. */
+  /** True at once when the account ends, however long it takes to tell the holders of its tokens. */
   get revoked(): boolean {
     if (this.#ended || this.owner.account.ended) return true;
     return this.endsAt !== Number.POSITIVE_INFINITY && performance.now() >= this.endsAt;
@@ -45,22 +48,22 @@ export class TokenPrincipal implements Principal {
 export class AccountNode {
   readonly kind = "account";
   readonly account: AccountNode = this;
-  /** By name, those that somebody asked for. */
+  /** The instances of the account that somebody asked for, by name. */
   readonly used = new PartedMap<InstanceEntry>();
   principal: TokenPrincipal | undefined;
   ended = false;
-  /** The reading that saw it last. */
+  /** The reading that saw the account last. */
   seen = 0;
 
   constructor(
     readonly id: string,
-    /** Stands for it in the rows of its instances. */
+    /** Names the account in the rows of its instances. */
     readonly number: number,
     public hash: string,
   ) {}
 }
 
-/** An instance that somebody asked for; of all others there is only a row. */
+/** An instance that somebody asked for. Every other instance is only a row. */
 export class InstanceEntry implements Entry {
   readonly kind = "instance";
   readonly id: string;
@@ -81,13 +84,16 @@ export class InstanceEntry implements Entry {
     this.websocket = websocket;
   }
 
-  /** Only of an entry that was `opened`. */
+  /** Throws when the entry was not `opened` before. */
   get instance(): Instance {
     if (this.#instance === undefined) throw new Error(`the instance ${this.id} was not opened`);
     return this.#instance;
   }
 
-  /** `open` decrypts its token, and is asked once for each that it has. */
+  /**
+   * Makes the instance with its token in clear. `open` decrypts the token, and is called once for each token of the
+   * entry.
+   */
   opened(open: (entry: InstanceEntry) => string | undefined): this | undefined {
     if (this.#instance !== undefined) return this;
     const token = open(this);
@@ -96,7 +102,7 @@ export class InstanceEntry implements Entry {
     return this;
   }
 
-  /** Its row says something else now. */
+  /** Takes over the new content of the instance's row. */
   replace(row: number, { name, websocket }: Pick<InstanceRow, "name" | "websocket">): void {
     this.row = row;
     this.name = name;
@@ -105,7 +111,7 @@ export class InstanceEntry implements Entry {
   }
 }
 
-/** Made for the first who comes with the token: of most tokens nobody does. */
+/** The principal of an owner's token. It is made when the token is first used, since most tokens never are. */
 export function principalOf(owner: AccountNode | InstanceEntry): TokenPrincipal {
   owner.principal ??= new TokenPrincipal(owner, owner.hash);
   return owner.principal;

@@ -1,6 +1,9 @@
-/** A map for millions of entries: it grows part by part, since a whole one stops the process each time that it doubles. */
+/**
+ * A map for millions of entries. It grows part by part, because a single Map stops the process each time that it
+ * doubles.
+ */
 
-/** More entries than this are split into parts: moving them takes about a millisecond. */
+/** The most entries of one part. A part with more is split, which takes about a millisecond. */
 const wholeMax = 8_192;
 const partCount = 256;
 
@@ -22,7 +25,7 @@ export class PartedMap<V> {
     return this.#of(key).delete(key);
   }
 
-  /** Entries may be deleted meanwhile. */
+  /** The values. Entries may be deleted while the caller walks through them. */
   *values(): Generator<V> {
     if (this.#whole !== undefined) yield* this.#whole.values();
     for (const part of this.#parts) yield* part.values();
@@ -39,7 +42,10 @@ export class PartedMap<V> {
   }
 }
 
-/** By characters that differ between the keys of a directory: hashes, UUIDs, and names that end in a number. */
+/**
+ * Chooses the part by characters that differ between the keys of a directory: hashes, UUIDs, and names that end in a
+ * number.
+ */
 function partOf(key: string): number {
   const { length } = key;
   let mixed = 0;

@@ -1,7 +1,10 @@
-/** Runs reads one after another; one that waits stands for all that ask for the same. */
+/** Runs reads one after another. Callers that ask for the same read share one that has not begun yet. */
 
 export interface ReadQueue {
-  /** A read that has begun is not joined: it may have looked before the change. */
+  /**
+   * Runs `read` after the reads before it, or joins a waiting read with the same key. A read that has begun is not
+   * joined: it may have looked before the change.
+   */
   add(key: string, read: () => Promise<void>): Promise<void>;
 }
 

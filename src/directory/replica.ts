@@ -1,18 +1,21 @@
-/** How the directory is kept equal to the database: what it is told, and what it reads. */
+/** How the directory follows the database: the changes that it hears of, and the rows that it reads. */
 
 import type { Websocket } from "../domain/websocket.js";
 import type { Directory } from "./directory.js";
 
-/** Names what was touched, never how: whoever hears it reads it anew, so late and repeated news do no harm. */
+/**
+ * Names a row that was touched and not its new content. The hearer reads the row anew, so late and repeated changes do
+ * no harm.
+ */
 export interface Change {
   readonly kind: "account" | "instance";
   readonly id: string;
 }
 
-/** A token that another one has replaced, and that is accepted until its end. */
+/** A token that another one has replaced. It is accepted until its end. */
 export interface RetiringToken {
   readonly tokenHash: Uint8Array;
-  /** From the reading on, by the clock of the database, in milliseconds. */
+  /** Time from the reading to the end, by the clock of the database, in milliseconds. */
   readonly endsInMs: number;
 }
 
@@ -26,7 +29,7 @@ export interface InstanceRecord {
   readonly id: string;
   readonly accountId: string;
   readonly name: string;
-  /** Its token, encrypted. */
+  /** The encrypted token. */
   readonly sealed: Uint8Array;
   readonly tokenHash: Uint8Array;
   readonly retiring?: readonly RetiringToken[] | undefined;
@@ -38,29 +41,31 @@ export interface DirectoryPage {
   readonly instances: readonly InstanceRecord[];
 }
 
-/** Decrypts the token of an instance: 3 µs, so that a million are not opened ahead. Throws when it does not open. */
+/**
+ * Decrypts the token of an instance. Throws when that fails. It takes 3 µs, too much to decrypt a million tokens ahead.
+ */
 export type OpenToken = (sealed: Uint8Array, instanceId: string) => string;
 
 export interface DirectoryReader {
   /**
-   * One moment of the database, page by page: the accounts that are not revoked, then their instances. The process serves
-   * others between two pages.
+   * Reads one moment of the database, page by page: first the accounts that are not revoked, then their instances. The
+   * process serves others between two pages.
    */
   readAll(): AsyncIterable<DirectoryPage>;
-  /** Undefined when it is revoked. */
+  /** Undefined when the account is revoked or unknown. */
   readAccount(id: string): Promise<AccountRecord | undefined>;
-  /** Of a revoked account too: only its deletion makes an instance vanish. */
+  /** Also finds an instance of a revoked account. Undefined only when the instance was deleted. */
   readInstance(id: string): Promise<InstanceRecord | undefined>;
   readonly open: OpenToken;
 }
 
 export interface Replica extends Directory {
   /**
-   * Reads everything anew; what differs is changed and told to the listeners, page by page, and at last what the reading
-   * did not have is removed.
+   * Reads everything anew. Applies each difference and tells the listeners of it, page by page. At the end removes
+   * everything that the reading did not have.
    */
   reload(reader: DirectoryReader): Promise<void>;
   setStale(stale: boolean): void;
-  /** Reads what the change names. All reads run one after another, so what is known never goes back in time. */
+  /** Reads the row that the change names. All reads run one after another, so the directory never goes back in time. */
   refresh(reader: DirectoryReader, change: Change): Promise<void>;
 }

@@ -4,7 +4,7 @@ const partCount = 256;
 const slotsMin = 8;
 
 interface Part {
-  /** A row, or 0. A row stands at the slot that its hash names, or in the next free one after it. */
+  /** Rows, or 0 for an empty slot. A row stands at the slot that its hash names, or in the next free slot after it. */
   slots: Int32Array;
   rows: number;
 }
@@ -18,7 +18,7 @@ export class RowIndex {
     this.#parts = Array.from({ length: partCount }, () => ({ slots: new Int32Array(slotsMin), rows: 0 }));
   }
 
-  /** 0 where there is none. */
+  /** The row, or 0 when there is none. */
   find(hash: number, matches: (row: number) => boolean): number {
     const { slots } = this.#partOf(hash);
     const last = slots.length - 1;
@@ -36,7 +36,7 @@ export class RowIndex {
     part.rows++;
   }
 
-  /** Nothing, where the row is not in it. */
+  /** Removes a row. Does nothing when the row is not in the index. */
   remove(row: number): void {
     const hash = this.#hashOf(row);
     const part = this.#partOf(hash);
@@ -46,7 +46,7 @@ export class RowIndex {
     for (; slots[gap] !== row; gap = (gap + 1) & last) if (slots[gap] === 0) return;
     slots[gap] = 0;
     part.rows--;
-    // Rows after the gap may have been pushed there by this one.
+    // This row may have pushed the rows after the gap away from their own slots, so they are placed anew.
     for (let at = (gap + 1) & last; slots[at] !== 0; at = (at + 1) & last) {
       const moved = slots[at] as number;
       slots[at] = 0;
@@ -54,7 +54,7 @@ export class RowIndex {
     }
   }
 
-  /** Rows may be removed meanwhile. */
+  /** All rows. Rows may be removed while the caller walks through them. */
   *rows(): Generator<number> {
     for (const { slots } of this.#parts) for (const row of slots.slice()) if (row !== 0) yield row;
   }

@@ -1,20 +1,20 @@
 /**
- * Rows of bytes outside the heap, each known by a number that is never 0. A million objects would stop the process while
- * its garbage is collected; bytes are not looked at.
+ * Rows of bytes outside the heap. Each row is known by a number that is never 0. The garbage collector does not look at
+ * bytes; a million objects would stop the process at each collection.
  */
 
-/** A row begins at a multiple of it. */
+/** A row begins at a multiple of this many bytes. */
 const unitBytes = 32;
 const unitsPerChunk = 32_768;
 
 export class RowStore {
   readonly #chunks: Buffer[] = [];
-  /** Places that were left, by their size in units. */
+  /** Places of removed rows, by their size in units. */
   readonly #free: number[][] = [];
   /** The first unit that was never used. */
   #next = 1;
 
-  /** At most a chunk, 1 MiB. */
+  /** Adds a row of at most one chunk, 1 MiB, and returns its number. */
   add(bytes: Uint8Array): number {
     const units = unitsOf(bytes.length);
     const row = this.#free[units]?.pop() ?? this.#append(units);
@@ -22,20 +22,20 @@ export class RowStore {
     return row;
   }
 
-  /** `length`: as it was added. */
+  /** Removes a row. `length` must be that with which it was added. */
   remove(row: number, length: number): void {
     const units = unitsOf(length);
     this.#free[units] ??= [];
     this.#free[units].push(row);
   }
 
-  /** The row itself, from its begin. */
+  /** The bytes of the row, not a copy. */
   bytes(row: number, length: number): Buffer {
     const from = (row % unitsPerChunk) * unitBytes;
     return this.chunk(row).subarray(from, from + length);
   }
 
-  /** For reading single fields without making a view: the row begins at `offset`. */
+  /** Where the row begins in its chunk, for reading single fields without making a view. */
   chunk(row: number): Buffer {
     return this.#chunks[Math.floor(row / unitsPerChunk)] as Buffer;
   }
@@ -49,7 +49,7 @@ export class RowStore {
     if (units > left) this.#next += left;
     const row = this.#next;
     this.#next += units;
-    // What is allocated is not yet memory: the kernel gives a page when it is first written.
+    // This reserves addresses and no memory: the kernel gives a page when it is first written.
     while (this.#chunks.length * unitsPerChunk <= row) this.#chunks.push(Buffer.alloc(unitsPerChunk * unitBytes));
     return row;
   }

@@ -1,6 +1,6 @@
-/** Splits long work, so that the process serves others between the slices. */
+/** Splits long work into slices, so that the process serves others in between. */
 
-/** A slice holds the event loop for so many milliseconds and one more step. */
+/** How long a slice may hold the event loop, in milliseconds. The step in which the time runs out still ends. */
 const sliceMs = 5;
 
 export class Slices {

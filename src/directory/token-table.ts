@@ -1,4 +1,4 @@
-/** Which token speaks for whom, and what is told when one ends. */
+/** Knows which token speaks for whom, and tells when a token ends. */
 
 import { timingSafeEqual } from "node:crypto";
 import type { Principal } from "../domain/instance.js";
@@ -9,20 +9,26 @@ import type { RetiringToken } from "./replica.js";
 
 type Owner = AccountNode | InstanceEntry;
 
-/** Tokens whose owners are remembered; they are forgotten when it is more. */
+/** Number of tokens whose owners are remembered. With more, all of them are forgotten. */
 const recentMax = 1024;
 
 export class TokenTable {
-  /** By hash: the account of a current token, or what is left of one that retires. */
+  /** By hash: the account of a current token, or the principal of a token that retires. */
   readonly #known = new PartedMap<AccountNode | TokenPrincipal>();
-  /** By the token itself: hashing it costs more than all else that admits a call. Who is revoked may be in it. */
+  /**
+   * By the token itself, because hashing a token costs more than all other steps of an admission. It may hold revoked
+   * principals.
+   */
   readonly #recent = new Map<string, TokenPrincipal>();
-  /** By owner. */
+  /** The tokens that retire, by owner. */
   readonly #retiring = new Map<Owner, readonly TokenPrincipal[]>();
   readonly #instanceOf: (hash: string) => InstanceEntry | undefined;
   readonly #tell: (revoked: Principal) => void;
 
-  /** `instanceOf` finds the owner of a current token by its hash; `tell` hears of each token that stopped being valid. */
+  /**
+   * `instanceOf` finds the owner of a current token by its hash. `tell` is called for each token that stops being
+   * valid.
+   */
   constructor(instanceOf: (hash: string) => InstanceEntry | undefined, tell: (revoked: Principal) => void) {
     this.#instanceOf = instanceOf;
     this.#tell = tell;
@@ -41,13 +47,13 @@ export class TokenTable {
     return found;
   }
 
-  /** Of an owner that is new. */
+  /** Adds the tokens of a new owner. */
   add(owner: Owner, retiring: readonly RetiringToken[] | undefined): void {
     if (owner.kind === "account") this.#known.set(owner.hash, owner);
     if (retiring !== undefined) this.#retire(owner, [], retiring);
   }
 
-  /** Whether the owner has another token than before. */
+  /** Takes over the tokens of an owner. Tells whether its current token is another one than before. */
   update(owner: Owner, hash: string, retiring: readonly RetiringToken[] = []): boolean {
     const rotated = owner.hash !== hash;
     if (!rotated && retiring.length === 0 && !this.#retiring.has(owner)) return false;
@@ -62,12 +68,12 @@ export class TokenTable {
     return rotated;
   }
 
-  /** Whether tokens that were replaced are accepted for it still. */
+  /** Whether replaced tokens of the owner are still accepted. */
   hasRetiring(owner: Owner): boolean {
     return this.#retiring.has(owner);
   }
 
-  /** All tokens of an owner that is gone. Their holders are told unless they hear of the owner's end. */
+  /** Ends all tokens of an owner that is gone. `tell` is false when the holders hear of the owner's end anyway. */
   remove(owner: Owner, tell: boolean): void {
     const ended = [principalOf(owner), ...(this.#retiring.get(owner) ?? [])];
     this.#retiring.delete(owner);
@@ -75,7 +81,7 @@ export class TokenTable {
     if (tell) for (const principal of ended) this.#tell(principal);
   }
 
-  /** Of those `before`, the ones that are not `wanted` end now. */
+  /** Lets the tokens in `wanted` retire, and ends at once those in `before` that are not wanted. */
   #retire(owner: Owner, before: readonly TokenPrincipal[], wanted: readonly RetiringToken[]): void {
     const kept = wanted.map(({ tokenHash, endsInMs }) => {
       const hash = toHashText(tokenHash);
@@ -106,19 +112,19 @@ export class TokenTable {
     const { hash, owner } = principal;
     const known = this.#known.get(hash);
     const current = known === owner && owner.hash === hash && owner.principal !== principal;
-    // It may also have been given to another owner in the same reading.
+    // The hash may belong to another owner by now, which got this token in the same reading.
     if (known === principal || (known === owner && !current)) this.#known.delete(hash);
   }
 }
 
-/** One character per byte. */
+/** One character per byte, as keys of the maps here. */
 export function toHashText(hash: Uint8Array): string {
   return Buffer.from(hash.buffer, hash.byteOffset, hash.byteLength).toString("latin1");
 }
 
 const compared = [Buffer.alloc(32), Buffer.alloc(32)] as const;
 
-/** In buffers made once: new ones cost three times the comparison. */
+/** Compares in buffers that exist already: making new ones costs three times the comparison. */
 function sameHash(a: string, b: string): boolean {
   const [left, right] = compared;
   left.write(a, "latin1");

@@ -10,11 +10,11 @@ export type Code = (typeof catalogue)[Reason]["code"];
 
 export interface AppErrorOptions {
   readonly cause?: unknown;
-  /** They fill the braces of the message. */
+  /** Values for the braces in the message. */
   readonly values?: Readonly<Record<string, string>>;
   /** The path of the field that is wrong, as the request spells it, such as `events[2]`. */
   readonly field?: string | undefined;
-  /** What the field must be, as one sentence. It never repeats what the caller sent. */
+  /** The rule that the field broke, as one sentence. It never repeats what the caller sent. */
   readonly rule?: string | undefined;
   /**
    * When the caller may try again, in whole seconds from now. After a 429 or 503 without it: 1. That is right for a node
@@ -24,7 +24,7 @@ export interface AppErrorOptions {
   readonly retryAfterSeconds?: number | undefined;
 }
 
-/** The only error whose text leaves the process. Its `cause` is logged and never sent. */
+/** The only error whose text a client sees. Its `cause` is logged and never sent. */
 export class AppError extends Error {
   readonly reason: Reason;
   readonly code: Code;
@@ -36,7 +36,7 @@ export class AppError extends Error {
   constructor(reason: Reason, { cause, values, field, rule, retryAfterSeconds }: AppErrorOptions = {}) {
     const { code, status, message } = catalogue[reason];
     const framesMax = Error.stackTraceLimit;
-    // Where a refusal was thrown is told by its reason, and collecting the stack is the dearest part of it: 13 µs.
+    // The reason of a refusal tells where it was thrown. Collecting the stack would be its dearest part: 13 µs.
     if (status < 500) Error.stackTraceLimit = 0;
     super(
       message.replace(/\{(\w+)\}/g, (braces, name) => values?.[name] ?? braces),
@@ -52,7 +52,7 @@ export class AppError extends Error {
     this.retryAfterSeconds = retryAfterSeconds ?? (status === 429 || status === 503 ? 1 : undefined);
   }
 
-  /** Anything else is an internal error: what a library says can not leak. */
+  /** Any other error becomes an internal error, so that the text of a library cannot leak. */
   static from(error: unknown): AppError {
     return error instanceof AppError ? error : new AppError("INTERNAL", { cause: error });
   }

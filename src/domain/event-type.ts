@@ -12,10 +12,10 @@ export const eventTypes = [
 
 export type EventType = (typeof eventTypes)[number];
 
-/** One bit per type, so that a filter is a number and its question is one `&`. */
+/** One bit per type. A filter is then a number, and one `&` tells whether it takes a type. */
 export const eventTypeBit: ReadonlyMap<string, number> = new Map(eventTypes.map((type, i) => [type, 1 << i]));
 
-/** Names are compared exactly: another case is another, unknown type. */
+/** Whether the name is an event type. Names are compared exactly, so a type in another case is unknown. */
 export function isEventType(name: string): name is EventType {
   return eventTypeBit.has(name);
 }

@@ -1,4 +1,4 @@
-/** An instance (one phone number of an account) and those who may speak for it. */
+/** An instance, which is one phone number of an account, and the principals that may speak for it. */
 
 export interface Instance {
   /** A UUID, never used twice. */
@@ -6,16 +6,19 @@ export interface Instance {
   readonly accountId: string;
   /** Unique within the account, case-sensitive. */
   readonly name: string;
-  /** The TokenInstance in clear: every frame carries it. */
+  /** The TokenInstance in clear. Every frame carries it. */
   readonly token: string;
 }
 
-/** Who a token speaks for. The same object for as long as the token is valid, so that holders can compare by identity. */
+/**
+ * The account or instance that a token speaks for. It is the same object for as long as the token is valid, so holders
+ * can compare by identity.
+ */
 export interface Principal {
   readonly kind: "account" | "instance";
-  /** The account's id, or the instance's: names the rate-limit windows and log lines. Never the token. */
+  /** The id of the account or instance. Rate limits and log lines name it. It is never the token. */
   readonly id: string;
   readonly accountId: string;
-  /** Set once, when the token is revoked or its owner is deleted. */
+  /** True once the token is revoked or its owner is deleted. */
   readonly revoked: boolean;
 }

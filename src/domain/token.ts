@@ -1,18 +1,18 @@
-/** Makes tokens, and turns them into what is kept of them: a SHA-256. */
+/** Creates tokens, and hashes them: only the SHA-256 of a token is looked up. */
 
 import { createHash, hash, randomBytes } from "node:crypto";
 
-/** 256 random bits behind a prefix that tells people what they hold. */
+/** 256 random bits after a prefix, which tells people the kind of the token. */
 export function generateToken(kind: "account" | "instance"): string {
   return `${kind === "account" ? "ta" : "ti"}_${randomBytes(32).toString("base64url")}`;
 }
 
-/** Unsalted: look-ups go by it, and generated tokens are far beyond guessing. */
+/** The hash has no salt, because look-ups go by it. Generated tokens cannot be guessed anyway. */
 export function hashToken(token: string): Buffer {
   return createHash("sha256").update(token).digest();
 }
 
-/** The same, one character per byte: a third of the time, and the key of a map. */
+/** The same hash with one character per byte, as the key of a map. It takes a third of the time. */
 export function hashTokenText(token: string): string {
   return hash("sha256", token, "binary");
 }

@@ -10,10 +10,10 @@ export interface Websocket {
   readonly mediaBase64: boolean;
 }
 
-/** A disabled channel remembers nothing: both other fields are cleared before saving. */
+/** A disabled channel remembers nothing, so both other fields are cleared before saving. */
 export const disabledWebsocket: Websocket = { enabled: false, events: [], mediaBase64: false };
 
-/** What is saved for what was asked. */
+/** The configuration that is stored for the requested one. */
 export function websocketToSave(asked: Websocket): Websocket {
   return asked.enabled ? asked : disabledWebsocket;
 }

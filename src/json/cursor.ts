@@ -1,22 +1,25 @@
 /**
- * Walks the UTF-8 text of a JSON object byte by byte: checks every rule of RFC 8259, builds nothing, tells where members
- * stand, and can stop anywhere and go on later, so that a large text need not hold the event loop.
+ * Walks the UTF-8 text of a JSON object byte by byte. It checks every rule of RFC 8259, builds no objects, and tells a
+ * watcher where members stand. It can stop anywhere and go on later, so that a large text need not hold the event loop.
  */
 
 import { JsonError } from "./json-error.js";
 import { isNumberComplete, nextOfNumber, numberEnds, numberStart } from "./number.js";
 
-/** Deeper nesting is refused: it has no use in an event, and consumers' parsers give up not far beyond. */
+/**
+ * Deeper nesting is refused. No event needs it, and the parsers of consumers fail at depths that are not much larger.
+ */
 export const depthMax = 256;
 
-/** Is told of what stands in the containers that it looks into. The root is one of them. */
+/** Hears of the members and elements of those objects and arrays that it looks into. It always looks into the root. */
 export interface Watcher {
   /**
-   * A member or an element begins, `depth` 1 in the root: the cursor stands at its value, and in an object its key can be
-   * asked for. Answers whether the watcher wants to look into the value, should it be an object or an array.
+   * A member or an element begins. `depth` is 1 in the root. The cursor stands at the value; in an object the watcher
+   * may ask for the key. The answer says whether the watcher wants to look into the value if that is an object or an
+   * array.
    */
   begin(cursor: Cursor, depth: number): boolean;
-  /** The value that began last at this depth has ended before the cursor. */
+  /** The value that began last at this depth has ended. The cursor stands after it. */
   end(cursor: Cursor, depth: number): void;
 }
 
@@ -30,7 +33,10 @@ const closeBracket = 0x5d;
 const openBrace = 0x7b;
 const closeBrace = 0x7d;
 
-/** What the next byte belongs to. White space may stand before it in all states from `value` on. */
+/**
+ * The state of the cursor: the kind of text to which the next byte belongs. From `value` on white space may stand
+ * before it.
+ */
 const inString = 0;
 const inKey = 1;
 const inNumber = 2;
@@ -42,19 +48,19 @@ const separator = 7;
 const afterValue = 8;
 const afterText = 9;
 
-/** 1 for the bytes that interrupt the run of plain bytes in a string: the quote, the backslash, control characters. */
+/** 1 for each byte that ends a run of plain bytes in a string: the quote, the backslash, control characters. */
 const stops = Uint8Array.from({ length: 256 }, (_, byte) =>
   byte < 0x20 || byte === quote || byte === backslash ? 1 : 0,
 );
-/** 1 for what may follow a backslash, `u` apart. */
+/** 1 for each byte that may follow a backslash, except `u`. */
 const escapes = Uint8Array.from({ length: 256 }, (_, byte) =>
   '"\\/bfnrt'.includes(String.fromCharCode(byte)) ? 1 : 0,
 );
 
 export class Cursor {
-  /** Where the next byte is read. */
+  /** Offset of the next byte to read. */
   at = 0;
-  /** Where the opening quote of the member's key stands. */
+  /** Offset of the opening quote of the current member's key. */
   keyStart = 0;
   #keyEnd = 0;
   readonly #bytes: Uint8Array;
@@ -62,13 +68,13 @@ export class Cursor {
   readonly #levelsMax: number;
   #state = value;
   #number = numberStart;
-  /** The closing bytes of the containers that are open. */
+  /** The closing bytes of the open objects and arrays. */
   readonly #open: number[] = [];
-  /** How many of them, from the root on, the watcher looks into. */
+  /** The number of open objects and arrays, from the root on, that the watcher looks into. */
   #watched = 0;
   #enters: boolean;
 
-  /** Whether the bytes are UTF-8 is for the caller to ask. `levelsMax`: how deep objects and arrays may nest. */
+  /** The caller must check that the bytes are UTF-8. `levelsMax` is how deep objects and arrays may nest. */
   constructor(bytes: Uint8Array, watcher?: Watcher, levelsMax: number = depthMax) {
     this.#bytes = bytes;
     this.#levelsMax = levelsMax;
@@ -76,7 +82,7 @@ export class Cursor {
     this.#enters = watcher !== undefined;
   }
 
-  /** Whether the key of the member that has just begun reads as `name`, which is plain ASCII. */
+  /** Whether the key of the member that has just begun is `name`, which must be plain ASCII. */
   keyIs(name: string): boolean {
     const bytes = this.#bytes;
     const start = this.keyStart + 1;
@@ -94,7 +100,7 @@ export class Cursor {
     return this.#bytes[this.at] === openBrace;
   }
 
-  /** Reads about so many bytes on; true when the text was read to its end. Throws JsonError. */
+  /** Reads about `bytesMax` bytes on. True when the text was read to its end. Throws JsonError. */
   run(bytesMax: number): boolean {
     const bytes = this.#bytes;
     const stop = Math.min(bytes.length, this.at + bytesMax);
@@ -180,7 +186,7 @@ export class Cursor {
     this.#state = inKey;
   }
 
-  /** False when it goes on beyond `stop`. */
+  /** False when the string goes on after `stop`. */
   #string(stop: number): boolean {
     const bytes = this.#bytes;
     let at = this.at;
@@ -201,7 +207,7 @@ export class Cursor {
     }
   }
 
-  /** False when it goes on beyond `stop`. */
+  /** False when the number goes on after `stop`. */
   #digits(stop: number): boolean {
     const bytes = this.#bytes;
     let at = this.at;
@@ -234,7 +240,7 @@ export class Cursor {
     this.#state = state;
   }
 
-  /** At the closing byte. */
+  /** Leaves the object or array whose closing byte comes next. */
   #leave(): void {
     const depth = this.#open.length;
     this.#open.pop();
@@ -249,7 +255,7 @@ export class Cursor {
     if (depth > 0 && depth === this.#watched) (this.#watcher as Watcher).end(this, depth);
   }
 
-  /** Up to the next member or element, or out of the container. */
+  /** Goes on to the next member or element, or leaves the container. */
   #next(): void {
     const close = this.#open[this.#open.length - 1];
     const byte = this.#bytes[this.at];
@@ -264,9 +270,9 @@ export class Cursor {
     return new JsonError(this.at < this.#bytes.length ? message : "the text ends too early", this.at);
   }
 
-  /** The one case in which a key is built: it has escapes. */
+  /** Compares a key that has escapes. Only here a key is built. */
   #decodesTo(name: string): boolean {
-    // Each escape stands for at least one character and takes at most six bytes.
+    // Each escape takes at most six bytes and stands for at least one character.
     if (this.#keyEnd - this.keyStart - 2 > 6 * name.length) return false;
     return JSON.parse(Buffer.from(this.#bytes.subarray(this.keyStart, this.#keyEnd)).toString()) === name;
   }

@@ -1,8 +1,8 @@
-/** Why a text is not the JSON that was asked for, and where. */
+/** An error that says why a text is not the expected JSON, and at which byte. */
 
 /** The text is no JSON, nests too deep, or is not what the caller asked for. */
 export class JsonError extends Error {
-  /** The byte at which it was seen, from 0. */
+  /** Offset of the byte at which the fault was seen, from 0. */
   readonly at: number;
 
   constructor(message: string, at: number) {
@@ -11,7 +11,7 @@ export class JsonError extends Error {
   }
 }
 
-/** What the text must be, and what is wrong with it. Nothing of the text is repeated. */
+/** A sentence for the caller: the rule for the text, and the fault. It repeats nothing of the text. */
 export function jsonRule(cause: unknown): string {
   const what = "must be a JSON object";
   return cause instanceof JsonError ? `${what}: ${cause.message} at byte ${cause.at}` : what;

@@ -1,4 +1,4 @@
-/** The grammar of a JSON number, one byte at a time, its minus sign apart. */
+/** The grammar of a JSON number without its minus sign, one byte at a time. */
 
 /** The states of a number that is being read. */
 export const numberStart = 0;
@@ -9,10 +9,10 @@ const fraction = 4;
 const exponent = 5;
 const sign = 6;
 const power = 7;
-/** The byte does not belong to the number. */
+/** The answer for a byte that does not belong to the number. */
 export const numberEnds = 255;
 
-/** By state and byte. */
+/** The next state, by state and byte. */
 const table = new Uint8Array(8 * 128).fill(numberEnds);
 
 function on(states: readonly number[], bytes: string, next: number): void {

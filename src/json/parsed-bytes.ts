@@ -1,4 +1,7 @@
-/** The bound on what is parsed into objects. */
+/** The largest text that is parsed into objects. */
 
-/** JSON.parse and the Protobuf library take up to 75 ms a megabyte: so much holds the event loop for 5 ms at most. */
+/**
+ * JSON.parse and the Protobuf library take up to 75 ms a megabyte, so a text of this size holds the event loop for at
+ * most 5 ms.
+ */
 export const parsedBytesMax = 64 * 1024;

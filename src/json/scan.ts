@@ -1,17 +1,17 @@
-/** Checks a JSON object and tells where the values of some of its members stand in the text. */
+/** Checks a JSON object and finds where the values of some of its members stand in the text. */
 
 import { CheckedObject } from "./checked-object.js";
 import { Cursor, type Watcher } from "./cursor.js";
 import { afterwards, inSlices } from "./slices.js";
 import { requireUtf8 } from "./utf8.js";
 
-/** Half-open range of bytes. */
+/** A range of bytes. `end` is the offset after the last byte. */
 export interface Range {
   readonly start: number;
   readonly end: number;
 }
 
-/** The values of members, each with its quotes or brackets; absent ones are missing. */
+/** Where the values of members stand, with their quotes or brackets. A member that is absent has no range. */
 export type Ranges<Name extends string> = Partial<Record<Name, Range>>;
 
 /** The text of a value that a scan has found. */
@@ -20,14 +20,14 @@ export function textAt(bytes: Uint8Array, { start, end }: Range): Uint8Array {
   return isObject ? new CheckedObject(bytes.buffer, bytes.byteOffset + start, end - start) : bytes.subarray(start, end);
 }
 
-/** Whether a value that a scan has found is a string without escapes, whose bytes are its text. */
+/** Whether a value that a scan has found is a string without escapes. The bytes of such a string are its text. */
 export function isPlainString(bytes: Uint8Array, { start, end }: Range): boolean {
   if (bytes[start] !== 0x22) return false;
   for (let at = start + 1; at < end; at++) if (bytes[at] === 0x5c) return false;
   return true;
 }
 
-/** Sees the members of the object at `depth`; of a name that stands twice the last counts, as everywhere in JSON. */
+/** Finds members of an object by name. When a name stands twice the last one counts, as everywhere in JSON. */
 export class Members<Name extends string> implements Watcher {
   readonly #names: readonly Name[];
   #name: Name | undefined;
@@ -51,9 +51,9 @@ export class Members<Name extends string> implements Watcher {
 }
 
 /**
- * The values of the named members of the object that `bytes` is. At once for a text of usual size, else in slices.
- * Throws or rejects with JsonError when the text is not UTF-8, not JSON, no object, or nested deeper
- * than `levelsMax`, by default 256.
+ * Finds the values of the named members of a JSON object. Answers at once for a text of usual size, and works in slices
+ * for a longer one. Throws or rejects with JsonError when the text is not UTF-8, not JSON, no object, or nested deeper
+ * than `levelsMax`, which is 256 by default.
  */
 export function scanMembers<Name extends string>(
   bytes: Uint8Array,
@@ -64,9 +64,12 @@ export function scanMembers<Name extends string>(
   return afterwards(scan(bytes, members, levelsMax), () => members.found);
 }
 
-/** Checks that `bytes` is an object, and shows it to the watcher, in the same way. */
+/**
+ * Checks that `bytes` is a JSON object and shows it to the watcher. It works in slices and throws as `scanMembers`
+ * does.
+ */
 export function scan(bytes: Uint8Array, watcher?: Watcher, levelsMax?: number): Promise<void> | undefined {
-  // A millisecond for 16 MiB: no slices.
+  // This takes a millisecond for 16 MiB, so it needs no slices.
   requireUtf8(bytes);
   return inSlices(new Cursor(bytes, watcher, levelsMax));
 }

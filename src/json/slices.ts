@@ -1,14 +1,16 @@
-/** Long work on bytes in slices between the turns of the event loop, so that no message keeps all others waiting. */
+/**
+ * Does long work on bytes in slices, between the turns of the event loop, so that no message keeps all others waiting.
+ */
 
-/** Work that can stop anywhere. */
+/** Work that can stop at any byte and go on later. */
 export interface Sliceable {
-  /** Goes on for about so many bytes; true when it is done. */
+  /** Goes on for about `bytesMax` bytes. True when the work is done. */
   run(bytesMax: number): boolean;
 }
 
-/** Up to here work is done at once. The slowest takes 10 ms a megabyte. */
+/** The size of a slice. Work up to this size is done at once; the slowest work takes 10 ms a megabyte. */
 export const sliceBytes = 128 * 1024;
-/** What all long work together gets of a turn, in milliseconds. */
+/** How long all long work together may hold one turn, in milliseconds. */
 const turnMs = 3;
 
 interface Job {
@@ -17,10 +19,10 @@ interface Job {
   reject(error: unknown): void;
 }
 
-/** Each gets a slice before the first gets its next. */
+/** The waiting work. Each job gets a slice before the first job gets its next one. */
 const jobs: Job[] = [];
 
-/** Undefined when it was done at once, which it is below 128 KiB. Throws or rejects with what `run` throws. */
+/** Undefined when the work was done at once, as work below 128 KiB is. Throws or rejects with the error of `run`. */
 export function inSlices(work: Sliceable): Promise<void> | undefined {
   if (work.run(sliceBytes)) return undefined;
   return new Promise((resolve, reject) => {
@@ -28,7 +30,7 @@ export function inSlices(work: Sliceable): Promise<void> | undefined {
   });
 }
 
-/** What `next` makes of work that may be done already: at once then. */
+/** Calls `next` when the work is done: at once when it is done already. */
 export function afterwards<T>(done: Promise<void> | undefined, next: () => T): T | Promise<T> {
   return done === undefined ? next() : done.then(next);
 }
@@ -49,8 +51,8 @@ function turn(): void {
 }
 
 /**
- * Counts the time that one turn has spent on what can wait. A clock that is read on a busy machine only makes the
- * pauses come earlier.
+ * Measures how long one turn has spent on work that can wait. On a busy machine it also counts the time of other
+ * processes, so the work only pauses earlier.
  */
 export class TurnClock {
   #until = 0;
@@ -58,7 +60,9 @@ export class TurnClock {
     this.#until = 0;
   };
 
-  /** Whether work that takes about `ms` must go on in another turn (see `nextTurn`). The first in a turn never must. */
+  /**
+   * Whether work that takes about `ms` must go on in another turn; see `nextTurn`. The first work of a turn never must.
+   */
   isOver(ms: number): boolean {
     const now = performance.now();
     if (this.#until === 0) {

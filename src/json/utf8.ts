@@ -1,14 +1,17 @@
-/** Text must be UTF-8 before anything else is asked of it. */
+/** Checks that a text is UTF-8. Do this before any other check. */
 
 import { isUtf8 } from "node:buffer";
 import { JsonError } from "./json-error.js";
 
-/** Throws JsonError that names the first byte which is none. */
+/** Throws a JsonError that names the first byte which is not UTF-8. */
 export function requireUtf8(bytes: Uint8Array): void {
   if (!isUtf8(bytes)) throw new JsonError("no UTF-8", firstFault(bytes));
 }
 
-/** Leaves out good pieces as large as they come, and looks at single characters last. */
+/**
+ * Offset of the first faulty byte. Skips good pieces, first large ones, then smaller ones, and at last single
+ * characters.
+ */
 function firstFault(bytes: Uint8Array): number {
   let at = 0;
   for (let size = 2 ** 16; size > 8; ) {
@@ -23,7 +26,7 @@ function firstFault(bytes: Uint8Array): number {
   }
 }
 
-/** The nearest place at or before `at` where a character may begin. */
+/** The nearest offset at or before `at` where a character may begin. */
 function characterStart(bytes: Uint8Array, at: number): number {
   let start = at;
   while (at - start < 3 && ((bytes[start] ?? 0) & 0xc0) === 0x80) start--;

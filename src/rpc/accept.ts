@@ -1,6 +1,6 @@
-/** Which of two media types a client would rather have (RFC 9110, section 12.5.1). */
+/** Which of two media types a client prefers (RFC 9110, section 12.5.1). */
 
-/** Whether `accept` gives `type` a higher quality than `other`. Both are written in small letters. */
+/** Whether `accept` gives `type` a higher quality than `other`. Write both in lower case. */
 export function prefers(accept: string, type: string, other: string): boolean {
   const ranges = accept.split(",").map(readRange);
   return qualityOf(type, ranges) > qualityOf(other, ranges);
@@ -8,7 +8,7 @@ export function prefers(accept: string, type: string, other: string): boolean {
 
 interface Range {
   readonly name: string;
-  /** 0 to 1; 0 is not wanted. */
+  /** From 0 to 1. 0 means that the client does not want the type. */
   readonly quality: number;
 }
 
@@ -20,7 +20,7 @@ function readRange(text: string): Range {
   return { name, quality: quality >= 0 && quality <= 1 ? quality : 0 };
 }
 
-/** The range that names it most closely counts. */
+/** The quality of a media type. The most specific range that matches it counts. */
 function qualityOf(type: string, ranges: readonly Range[]): number {
   const family = `${type.slice(0, type.indexOf("/"))}/*`;
   for (const name of [type, family, "*/*"]) {

@@ -1,4 +1,4 @@
-/** The first two checks of every call: token, then rate. */
+/** The first two checks of every call: token, then rate limit. */
 
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Bucket, Caller } from "../../gen/eventwire/v1/policy_pb.js";
@@ -20,7 +20,7 @@ export function createAdmission(options: {
 }): Pick<Api, "admit" | "admitUpgrade"> {
   const { directory, limiter, policies } = options;
 
-  /** `points` 0: a stream is charged for its events, not for being opened. */
+  /** `points` is 0 for a stream: opening it is free, and each of its events is charged. */
   function check(
     accepts: (principal: Principal) => boolean,
     bucket: Bucket,
@@ -45,7 +45,10 @@ export function createAdmission(options: {
     return { principal, rate: charge?.status, refusal };
   }
 
-  /** Guessing stays bounded where a bucket is off: it is charged to the global one then. */
+  /**
+   * A bucket that is off would not limit guessing, so a call without a valid token is then charged to the global
+   * bucket.
+   */
   async function refuseStranger(bucket: Bucket, { remoteAddress }: Credentials, reason: Reason): Promise<Admission> {
     const charged = bucket === Bucket.PUBLISH && !limiter.isOn(bucket) ? Bucket.GLOBAL : bucket;
     const charge = await limiter.charge(charged, remoteKey(remoteAddress));
@@ -66,16 +69,16 @@ export function createAdmission(options: {
   };
 }
 
-/** To come back when the window has ended. */
+/** The error with the time to wait until the window has ended. */
 function rateLimited({ reset }: RateStatus): AppError {
   const seconds = Math.ceil(reset - Date.now() / 1000);
   return new AppError("RATE_LIMITED", { retryAfterSeconds: Math.min(Math.max(1, seconds), windowSeconds) });
 }
 
-/** In seconds. */
+/** Time to wait, in seconds. */
 const outOfDateRetryAfter = 5;
 
-/** For what rests on tokens and configurations that may have changed without this node. */
+/** The error for calls that rest on tokens and configurations, which may have changed without this node's knowledge. */
 export function outOfDate(): AppError {
   return new AppError("OUT_OF_DATE", { retryAfterSeconds: outOfDateRetryAfter });
 }

@@ -1,6 +1,6 @@
 /**
- * Decodes events from protobuf. The library's reflection takes 1.5 µs for an event, more than publishing it, and seconds
- * for a large Struct or very many empty events; this builds nothing but the events themselves.
+ * Decodes events from Protobuf and builds nothing but the events. The library's reflection takes 1.5 µs for an event,
+ * which is more than publishing it. It takes seconds for a large Struct or for very many empty events.
  */
 
 import type { PublishEventRequest, PublishEventsRequest } from "../../gen/eventwire/v1/event_service_pb.js";
@@ -9,7 +9,7 @@ import { createNameCache } from "../wire/name-cache.js";
 import { batchEventsMax, tooManyEvents } from "./batch-limit.js";
 import { StructBytes } from "./struct-json.js";
 
-/** Tags of the fields, all below 16: one byte each. */
+/** Tags of the fields. All are below 16, so a tag is one byte. */
 const sequenceTag = 0x08;
 const eventsTag = 0x12;
 const instanceTag = 0x0a;
@@ -18,28 +18,28 @@ const dataJsonTag = 0x22;
 const mediaTag = 0x2a;
 
 const noBytes = new Uint8Array(0);
-/** What a varint of nine bytes holds; one of ten takes the long way. */
+/** Longest varint that the fast way reads, in bytes. A batch with a longer one takes the slow way. */
 const varintBytesMax = 9;
-/** Fields of an event or a batch, its events apart: far more than the contract has. */
+/** Most fields of an event or a batch, its events not counted. The contract has far fewer. */
 const fieldsMax = 64;
-/** A hundred characters of at most four bytes, which is the longest name of an instance. */
+/** Longest name of an instance: a hundred characters of at most four bytes. */
 const nameBytesMax = 400;
 
-/** The bytes of an event are views of the message, and a Struct stays its bytes: see `structOf`. */
+/** The bytes of a decoded event are views of the message. A Struct stays bytes; see `structOf`. */
 export interface EventDecoder {
   /** Throws AppError or WireError. */
   event(message: Buffer): PublishEventRequest;
-  /** Throws the same, also for a batch of too many events. */
+  /** Throws the same errors, and also refuses a batch of too many events. */
   batch(message: Buffer): PublishEventsRequest;
 }
 
-/** The Struct of an event that was decoded here. */
+/** The bytes of the Struct of an event that was decoded here. */
 export function structOf(payload: PublishEventRequest["payload"]): StructBytes | undefined {
   const value: unknown = payload.value;
   return payload.case === "data" && value instanceof StructBytes ? value : undefined;
 }
 
-/** In its field, where nothing else is ever put. */
+/** Puts the bytes of a Struct into its field. Only this function does so. */
 function structPayload(bytes: Buffer, start: number, end: number): PublishEventRequest["payload"] {
   const value: unknown = new StructBytes(bytes.buffer, bytes.byteOffset + start, end - start);
   return { case: "data", value } as PublishEventRequest["payload"];
@@ -47,11 +47,11 @@ function structPayload(bytes: Buffer, start: number, end: number): PublishEventR
 
 export function createEventDecoder(): EventDecoder {
   const names = createNameCache(1024);
-  /** Where the next byte stands, and where the length that was just read ends. */
+  /** Offset of the next byte, and offset after the field whose length was just read. */
   let at = 0;
   let end = 0;
 
-  /** False when it is no length of at most four bytes that ends within `limit`. */
+  /** False unless there is a length of at most four bytes that ends within `limit`. */
   function readLength(bytes: Buffer, limit: number): boolean {
     let length = 0;
     for (let shift = 0; shift < 28 && at < limit; shift += 7) {
@@ -75,7 +75,7 @@ export function createEventDecoder(): EventDecoder {
     return undefined;
   }
 
-  /** A name that is too long stands for none: it is refused like one. */
+  /** A name that is too long becomes the empty name, which is refused in the same way. */
   function readName(bytes: Buffer, start: number, limit: number): string {
     if (limit - start > nameBytesMax) return "";
     const name = names.read(bytes, start, limit);
@@ -83,7 +83,7 @@ export function createEventDecoder(): EventDecoder {
     return name;
   }
 
-  /** The shape that producers send; undefined for every other one. */
+  /** Reads an event of the shape that producers send. Undefined for any other shape. */
   function readEvent(bytes: Buffer, limit: number): PublishEventRequest | undefined {
     let instance = "";
     let event = "";
@@ -106,7 +106,7 @@ export function createEventDecoder(): EventDecoder {
     return { $typeName: "eventwire.v1.PublishEventRequest", instance, event, payload, media, receipt: false };
   }
 
-  /** Every shape. */
+  /** Reads an event of any shape. */
   function readAnyEvent(bytes: Buffer, start: number, limit: number): PublishEventRequest {
     const event = emptyEvent();
     for (const fields = new Fields(bytes, start, limit, fieldsMax); fields.next(); ) {

@@ -1,6 +1,6 @@
 /**
- * Encodes the answers to batches of events as gRPC messages. The library's reflection takes longer for one than publishing
- * an event; this writes an answer without refusals, and leaves every other one to the library.
+ * Encodes the answers to batches as gRPC messages. The library's reflection takes longer for an answer than publishing
+ * an event takes. This code writes answers without refusals, and leaves all others to the library.
  */
 
 import { toBinary } from "@bufbuild/protobuf";
@@ -12,10 +12,10 @@ import { frame, frameHead, headBytes } from "./grpc-frames.js";
 const sequenceTag = 0x08;
 const publishedTag = 0x10;
 
-/** Two tags, a varint of 64 and one of 32 bits, and what stands in front of them. */
+/** Largest answer that is written here: a frame head, two tags, a varint of 64 bits and one of 32 bits. */
 const plainBytesMax = headBytes + 17;
 
-/** One piece, for one write. */
+/** Encodes all answers into one piece, for one write. */
 export function encodeAnswers(answers: readonly PublishEventsResponse[]): Buffer {
   if (!answers.every(isPlain))
     return Buffer.concat(answers.map((a) => frame(toBinary(PublishEventsResponseSchema, a))));

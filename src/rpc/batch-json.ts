@@ -1,4 +1,4 @@
-/** Decodes a batch of events from JSON, event by event, so that none of them is parsed. */
+/** Decodes a batch of events from JSON, event by event, without parsing the events. */
 
 import { create, type Message } from "@bufbuild/protobuf";
 import {
@@ -47,7 +47,7 @@ function readSequence(text: Buffer, { start, end }: Range): PublishEventsRequest
   return decodeJson(schema, { sequence }) as PublishEventsRequest;
 }
 
-/** Finds the events of a batch; of members that stand twice the last counts. */
+/** Finds the events of a batch. When a member stands twice, the last one counts. */
 class Batch implements Watcher {
   readonly #text: Buffer;
   readonly #members = new Members(["sequence"]);

@@ -1,8 +1,11 @@
-/** How many events a batch may have. */
+/** The largest number of events in a batch. */
 
 import { AppError } from "../domain/errors.js";
 
-/** As the contract says. Checked by hand: protovalidate would look at every event, and publishing does that again. */
+/**
+ * The contract's rule. It is checked by hand, because protovalidate would look at every event, and publishing does so
+ * again.
+ */
 export const batchEventsMax = 1024;
 
 export function tooManyEvents(): AppError {

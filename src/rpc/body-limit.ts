@@ -10,7 +10,7 @@ export interface BodyLimit {
   readonly tooLarge: Reason;
 }
 
-/** Room for names and framing around the largest event. */
+/** Room for names and framing beside the largest event. */
 const eventOverheadBytes = 4096;
 
 const small: BodyLimit = { bytes: parsedBytesMax, tooLarge: "INVALID_REQUEST_BODY" };

@@ -1,18 +1,24 @@
-/** All nodes count together, in the database: one statement per call. Without it every node counts for itself. */
+/**
+ * The rate limiter of all nodes together. It counts in the database, with one statement per call. While the database is
+ * away every node counts for itself.
+ */
 
 import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 import type { RateCounters } from "../store/store.js";
 import { createFixedWindows, windowSeconds } from "./fixed-windows.js";
 import type { RateLimiter, RateLimits } from "./rate-limiter.js";
 
-/** Keys that have used up their window are forgotten when it ends; so many are looked through for that. */
+/**
+ * Most keys that are remembered after they used up their window. When there are more, those whose window has ended are
+ * removed.
+ */
 const spentMax = 10_000;
 
 export function createClusterRateLimiter(limits: RateLimits, counters: RateCounters): RateLimiter {
   return createFixedWindows(limits, (options) => {
     const { keyPrefix, points: limit } = options;
     const alone = new RateLimiterMemory(options);
-    /** When the window of a key ends that has used it up, by a clock that nobody sets. */
+    /** When the window of a key ends that has used it up. It goes by a clock that nobody sets. */
     const spent = new Map<string, number>();
 
     function remember(key: string, leftMs: number): void {
@@ -22,7 +28,7 @@ export function createClusterRateLimiter(limits: RateLimits, counters: RateCount
     }
 
     async function consume(key: string, points: number): Promise<RateLimiterRes> {
-      // A caller that hammers on beyond its limit costs the database nothing.
+      // A caller that goes on beyond its limit costs the database nothing.
       const spentMs = (spent.get(key) ?? 0) - performance.now();
       if (spentMs > 0) throw new RateLimiterRes(0, spentMs);
       const counted = await counters.count(`${keyPrefix}:${key}`, points, windowSeconds * 1000).catch(() => undefined);

@@ -1,4 +1,7 @@
-/** What a call changed for good, and with which kind of token: for the operator's log. No token, no payload. */
+/**
+ * A lasting change that a call made, and the kind of token that made it, for the operator's log. It holds no token and
+ * no payload.
+ */
 
 import type { Principal } from "../domain/instance.js";
 import type { Websocket } from "../domain/websocket.js";
@@ -6,16 +9,16 @@ import type { Websocket } from "../domain/websocket.js";
 export interface ControlChange {
   readonly what: "instance created" | "instance deleted" | "channel configured";
   readonly instanceId: string;
-  /** Its name. */
+  /** The name of the instance. */
   readonly instance: string;
-  /** The configuration that holds from now on, where one was given. */
+  /** The configuration that is in force from now on. Present when the call set one. */
   readonly websocket?: Websocket | undefined;
   readonly by: "account token" | "instance token";
-  /** Of the account or the instance that the token belongs to. */
+  /** The id of the account or instance that the token belongs to. */
   readonly byId: string;
 }
 
-/** Hears of each change once, on the node that served the call. */
+/** Gets each change once, on the node that served the call. */
 export type OnChange = (change: ControlChange) => void;
 
 export function doneBy({ kind, id }: Principal): Pick<ControlChange, "by" | "byId"> {

@@ -1,4 +1,4 @@
-/** Runs the calls of the contract, whatever face they came in by. */
+/** Runs the calls of the contract, over whatever protocol they came. */
 
 import type { DescMethod, Message } from "@bufbuild/protobuf";
 import type { Logger } from "pino";
@@ -87,7 +87,7 @@ export function createApi(options: ApiOptions): Api {
     return request instanceof Promise ? request.then(runWith) : runWith(request);
   }
 
-  /** The one place where failures are logged. */
+  /** The one place where failures of calls are logged. */
   function report(error: unknown, desc: DescMethod, instanceId: string | undefined): AppError {
     const failure = AppError.from(error);
     comparisons.get(desc)?.(failure.reason);
@@ -106,7 +106,7 @@ export function createApi(options: ApiOptions): Api {
       const fail = (error: unknown): never => {
         throw report(error, desc, call?.instance?.id);
       };
-      /** What a long answer still has to read may fail too. */
+      /** The rest of a long answer is read later, and that may fail too. */
       const watch = (answer: Answer): Answer => (answer instanceof LongAnswer ? answer.watched(fail) : answer);
       try {
         if (admission.refusal !== undefined) throw admission.refusal;

@@ -1,8 +1,11 @@
-/** Where a caller's token stands: `token`, else `Authorization: Bearer`, else (upgrade only) the query. */
+/**
+ * Finds the token of a caller: in the header `token`, else in `Authorization: Bearer`, else (upgrade only) in the
+ * query.
+ */
 
 const bearer = /^bearer +([\x21-\x7e]+)$/i;
 
-/** An empty value is absent; the first that is present counts. */
+/** An empty value counts as absent. The first value that is present counts. */
 export function tokenFrom(
   token: string | null | undefined,
   authorization: string | null | undefined,
@@ -12,8 +15,8 @@ export function tokenFrom(
 }
 
 /**
- * uWebSockets cuts these bytes off the ends of a header before anybody sees it, where `char` is signed; so that is what
- * a header is on every port and machine. Within a token they make it another one.
+ * On machines where `char` is signed, uWebSockets removes these bytes from the ends of a header. So this code removes
+ * them on every port and machine. A token that contains one of them is another token.
  */
 function trimmed(value: string | null | undefined): string {
   if (!value) return "";

@@ -1,4 +1,4 @@
-/** Makes the request message of a call from its bytes, in either codec. */
+/** Decodes the request message of a call from its bytes, in JSON or in binary form. */
 
 import type { DescMessage, Message } from "@bufbuild/protobuf";
 import { PublishEventRequestSchema, PublishEventsRequestSchema } from "../../gen/eventwire/v1/event_service_pb.js";
@@ -10,12 +10,18 @@ import { decodeBinary, decodeJson, parseJsonObject } from "./decode-message.js";
 import { compileRawJson } from "./raw-json.js";
 
 export interface DecodeCall {
-  /** At once for a message of usual size. Throws or rejects with AppError. The message may have views of `bytes`. */
+  /**
+   * Returns a message of usual size without a promise. Throws or rejects with AppError. The message may have views of
+   * `bytes`.
+   */
   json(bytes: Buffer): Message | Promise<Message>;
   binary(bytes: Buffer): Message;
 }
 
-/** Messages that carry events are never parsed into objects; others are 64 KiB at most, as their reader sees to. */
+/**
+ * A message with an event is never parsed into objects. Any other message has at most 64 KiB, which its reader
+ * enforces.
+ */
 export function compileDecodeCall(desc: DescMessage): DecodeCall {
   const events = createEventDecoder();
   if (desc === PublishEventRequestSchema)

@@ -1,4 +1,7 @@
-/** Makes a message of the contract from bytes or JSON; what it cannot read is refused with the field and its rule. */
+/**
+ * Decodes a message of the contract from bytes or JSON. A message that cannot be read is refused with the field and its
+ * rule.
+ */
 
 import {
   type DescField,
@@ -20,7 +23,7 @@ import { Fields } from "../wire/fields.js";
 import { recursionLimit } from "./recursion-limit.js";
 import { apart, setValue, smallValue, valueFields, without } from "./value-fields.js";
 
-/** Of a message: as many as a list may have names, and some more. */
+/** Most fields of a message: as many as a list may have names, and some more. */
 const fieldsMax = 10_100;
 
 /** Throws AppError INVALID_REQUEST_BODY. */
@@ -40,7 +43,7 @@ export function decodeBinary(desc: DescMessage, bytes: Uint8Array): Message {
   }
 }
 
-/** The object that `bytes` are the text of. Throws AppError INVALID_REQUEST_BODY. */
+/** Parses `bytes` as a JSON object. Throws AppError INVALID_REQUEST_BODY. */
 export function parseJsonObject(bytes: Uint8Array): JsonObject {
   try {
     requireUtf8(bytes);
@@ -55,7 +58,7 @@ export function parseJsonObject(bytes: Uint8Array): JsonObject {
   throw new AppError("INVALID_REQUEST_BODY", { rule: `body ${jsonRule(undefined)}` });
 }
 
-/** The library's parser does not say where it stopped. */
+/** The fault of a text that is no JSON. JSON.parse does not say where it stopped. */
 function faultOf(bytes: Uint8Array): unknown {
   try {
     new Cursor(bytes).run(Number.POSITIVE_INFINITY);
@@ -82,7 +85,7 @@ export function decodeJson(desc: DescMessage, json: JsonObject): Message {
   }
 }
 
-/** What the library says of a member of a wrong type, in our words: its own repeat what was sent. */
+/** The rule for a member of a wrong type, in our words: the library's own sentences repeat the caller's value. */
 export function wrongType(error: unknown, desc: DescMessage): AppError {
   const cause = error instanceof Error && isFieldError(error.cause) ? error.cause : error;
   if (!isFieldError(cause)) {

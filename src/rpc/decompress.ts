@@ -1,4 +1,4 @@
-/** Takes a message out of its compression, piece by piece: a small one may become the largest that is allowed. */
+/** Decompresses a message piece by piece, because a small one may become the largest that is allowed. */
 
 import { finished } from "node:stream";
 import { createBrotliDecompress, createGunzip } from "node:zlib";
@@ -7,7 +7,7 @@ import { AppError } from "../domain/errors.js";
 import { Gather } from "../wire/gather.js";
 import type { Room } from "./room.js";
 
-/** Of what comes out at once, which is what one turn of the event loop has to copy. */
+/** Largest piece that comes out at once. One turn of the event loop has to copy it. */
 const chunkSize = 64 * 1024;
 
 const openers: Record<string, (options: { chunkSize: number }) => ReturnType<typeof createGunzip>> = {

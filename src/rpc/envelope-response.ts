@@ -1,4 +1,4 @@
-/** An error for requests that speak none of the RPC protocols, as a response of the RPC handlers. */
+/** The RPC handlers' response with an error, for requests that speak none of the RPC protocols. */
 
 import type { UniversalServerResponse } from "@connectrpc/connect/protocol";
 import type { AppError } from "../domain/errors.js";
@@ -6,9 +6,9 @@ import { errorAnswer } from "./error-answer.js";
 import { onePiece } from "./one-piece.js";
 
 export interface EnvelopeOptions {
-  /** The status of the catalogue, unless another is given. */
+  /** Replaces the status of the catalogue. */
   readonly status?: number;
-  /** The `Accept` of the request. */
+  /** The header `Accept` of the request. */
   readonly accept?: string | null | undefined;
   readonly headers?: Readonly<Record<string, string>>;
 }

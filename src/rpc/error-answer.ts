@@ -1,4 +1,4 @@
-/** An error where no RPC protocol is spoken: in the envelope, or as the problem document that a client asked for. */
+/** The answer with an error over REST: the envelope, or a problem document when the client asked for one. */
 
 import { catalogue } from "../../gen/errors.js";
 import type { AppError } from "../domain/errors.js";
@@ -8,14 +8,14 @@ import { errorHeaders } from "./error-headers.js";
 export interface ErrorAnswer {
   readonly contentType: string;
   readonly body: string;
-  /** What stands beside it. */
+  /** The headers that say more about the error. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
 const json = "application/json; charset=utf-8";
 const problemJson = "application/problem+json";
 
-/** `accept`: the header of the request; empty for none. */
+/** `accept` is the header of the request, or empty when it has none. */
 export function errorAnswer(error: AppError, accept: string): ErrorAnswer {
   const headers = errorHeaders(error);
   if (!accept.toLowerCase().includes(problemJson)) return { contentType: json, body: envelope(error), headers };
@@ -28,7 +28,7 @@ function envelope({ message }: AppError): string {
   return JSON.stringify({ success: false, error: { message } });
 }
 
-/** RFC 9457. `reason`, `field` and `rule` are members of ours. */
+/** The problem document of RFC 9457. `reason`, `field` and `rule` are our own members. */
 function problem({ reason, message, status, field, rule }: AppError): string {
   return JSON.stringify({
     type: `urn:eventwire:error:${reason.toLowerCase().replaceAll("_", "-")}`,

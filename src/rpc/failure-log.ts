@@ -1,4 +1,4 @@
-/** What of a failure's cause goes into the log. */
+/** The part of a failure's cause that goes into the log. */
 
 export interface CauseDescription {
   readonly type: string;
@@ -7,7 +7,7 @@ export interface CauseDescription {
   readonly stack?: string | undefined;
 }
 
-/** Named fields only: drivers hang rows and parameters on their errors, and those can hold tokens. */
+/** Only these fields are logged. Drivers put rows and parameters into their errors, and those can hold tokens. */
 export function describeCause(error: unknown): CauseDescription {
   if (!(error instanceof Error)) return { type: typeof error, message: String(error) };
   const cause = error.cause instanceof Error ? error.cause : error;

@@ -1,4 +1,7 @@
-/** Counts calls in fixed windows of 60 s from the first one, per bucket and key, wherever the counts are kept. */
+/**
+ * Counts calls in fixed windows of 60 s, per bucket and key. A window begins with its first call. The counts may be
+ * kept anywhere.
+ */
 
 import { type RateLimiterAbstract, RateLimiterRes } from "rate-limiter-flexible";
 import { Bucket } from "../../gen/eventwire/v1/policy_pb.js";
@@ -6,7 +9,7 @@ import type { RateLimiter, RateLimits } from "./rate-limiter.js";
 
 export const windowSeconds = 60;
 
-/** What a limiter of the library is made of. */
+/** The options of one of the library's limiters. */
 export interface WindowOptions {
   readonly keyPrefix: string;
   readonly points: number;
@@ -14,10 +17,10 @@ export interface WindowOptions {
   readonly duration: number;
 }
 
-/** What counts one bucket. */
+/** Counts the calls of one bucket. */
 type Counter = Pick<RateLimiterAbstract, "points" | "consume">;
 
-/** `count` makes one. */
+/** `count` creates the counter of a bucket. */
 export function createFixedWindows(limits: RateLimits, count: (options: WindowOptions) => Counter): RateLimiter {
   const limiters = new Map<Bucket, Counter>();
   for (const [bucket, keyPrefix] of [
@@ -55,14 +58,14 @@ async function consume(limiter: Counter, key: string, points: number) {
 }
 
 /**
- * What was left for a refused call. The library counts on beyond the limit. That charges nobody: the window ends when it
- * would have anyway. A key that is known to have used up its window is refused without a count.
+ * The points that were left for a refused call. The library goes on counting beyond the limit, but the window ends when
+ * it would have ended anyway. When a key is known to have used up its window, its call is refused without a count.
  */
 function leftBefore({ consumedPoints }: RateLimiterRes, limit: number, points: number): number {
   return consumedPoints === 0 ? 0 : Math.max(0, limit - (consumedPoints - points));
 }
 
-/** The library reckons with this node's clock. When that is set back, a window still ends after 60 s, by a timer. */
+/** The library uses this node's clock. When that is set back, a timer still ends the window after 60 s. */
 function resetOf({ msBeforeNext }: RateLimiterRes): number {
   return Math.ceil((Date.now() + Math.min(msBeforeNext, windowSeconds * 1000)) / 1000);
 }

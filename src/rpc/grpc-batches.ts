@@ -1,6 +1,6 @@
 /**
- * PublishEvents over plain gRPC, without the library's layers: they and its decoding were two thirds of what an event
- * cost. Everything unusual (compression, a deadline, JSON) still takes the library's way.
+ * PublishEvents over plain gRPC without the library's layers, which together with its decoding were two thirds of the
+ * cost of an event. An unusual call (compression, a deadline, JSON) still goes through the library.
  */
 
 import type { UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
@@ -20,7 +20,7 @@ const method = EventService.method.publishEvents;
 
 export interface GrpcBatches {
   takes(request: UniversalServerRequest): boolean;
-  /** For an admitted call. */
+  /** Answers an admitted call. */
   handle(request: UniversalServerRequest, admission: Admission, room: Room): UniversalServerResponse;
 }
 
@@ -36,7 +36,7 @@ export function createGrpcBatches(options: {
     const form = { json: false, compression: null, bytesMax: messageBytesMax, room };
     const chunks = (request.body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
     try {
-      // Sends the headers: a producer may wait for them before it sends anything.
+      // Sends the headers now: a producer may wait for them before it sends anything.
       yield noBytes;
       const batches = new Pipeline(api.openStream(method, admission), readRequests(chunks, decoder, form));
       const onShutdown = (): void => batches.end(shutdown?.reason);

@@ -1,4 +1,7 @@
-/** The length-prefixed messages of gRPC (5 bytes: flags, size), still compressed where they are. */
+/**
+ * Reads and writes the length-prefixed messages of gRPC: 5 bytes with flags and size, then the message, still
+ * compressed if it was.
+ */
 
 import { compressedFlag } from "@connectrpc/connect/protocol";
 import { AppError } from "../domain/errors.js";
@@ -12,7 +15,10 @@ export interface FramedMessage {
 }
 
 export interface FrameReader {
-  /** The messages that are complete now; views of what was read where possible. Throws AppError after the good ones. */
+  /**
+   * The messages that are complete now. They are views of the chunk if possible. Throws AppError after the good
+   * messages.
+   */
   read(chunk: Buffer): Iterable<FramedMessage>;
   /** Throws AppError when a message is incomplete. */
   end(): void;
@@ -24,10 +30,10 @@ interface Prefix {
 }
 
 export function createFrameReader(messageBytesMax: number): FrameReader {
-  /** Of a prefix that is not whole. */
+  /** The bytes of a prefix that is not complete yet. */
   const head = Buffer.alloc(headBytes);
   let headSize = 0;
-  /** Of a message that is not whole. */
+  /** The message that is not complete yet. */
   let begun: { readonly prefix: Prefix; readonly gather: Gather } | undefined;
 
   function readPrefix(bytes: Buffer, at: number): Prefix {
@@ -89,7 +95,7 @@ export function frame(message: Uint8Array): Buffer {
   return framed;
 }
 
-/** Writes what stands in front of a message of `size` bytes. */
+/** Writes the prefix of a message of `size` bytes. */
 export function frameHead(bytes: Buffer, at: number, size: number): void {
   bytes[at] = 0;
   bytes.writeUInt32BE(size, at + 1);

@@ -1,6 +1,6 @@
 /**
- * gRPC-Web in its text form (`application/grpc-web-text`), which is the binary form in base64: browsers read it in pieces,
- * so the official client asks for it wherever answers are streamed.
+ * The text form of gRPC-Web (`application/grpc-web-text`), which is the binary form in base64. Browsers can read it in
+ * pieces, so the official client uses it for streamed answers.
  */
 
 import type { UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
@@ -9,7 +9,7 @@ import type { Handler } from "./handlers.js";
 
 const textType = /^application\/grpc-web-text/i;
 
-/** The same handler, which takes and answers the text form too. */
+/** Makes a handler that takes and answers the text form too. */
 export function withText(handler: Handler): Handler {
   return {
     ...handler,
@@ -24,7 +24,7 @@ export function withText(handler: Handler): Handler {
 function toBinary(request: UniversalServerRequest, contentType: string): UniversalServerRequest {
   const header = new Headers(request.header);
   header.set("content-type", contentType.replace(/-text/i, ""));
-  // It counts the text.
+  // This header counts the bytes of the text.
   header.delete("content-length");
   return { ...request, header, body: decoded(request.body as AsyncIterable<Uint8Array>) };
 }
@@ -32,20 +32,22 @@ function toBinary(request: UniversalServerRequest, contentType: string): Univers
 function toText(response: UniversalServerResponse): UniversalServerResponse {
   const { header, body } = response;
   const contentType = header?.get("content-type") ?? "";
-  // An error outside the protocol is no base64.
+  // An error outside the protocol is not in base64.
   if (body === undefined || !contentType.startsWith("application/grpc-web")) return response;
   const changed = new Headers(header);
   changed.set("content-type", contentType.replace("grpc-web", "grpc-web-text"));
   return { ...response, header: changed, body: encoded(body) };
 }
 
-/** Each piece is padded, as the protocol has it: a client may decode what it has got. */
+/**
+ * Encodes each piece with padding of its own, as the protocol says: a client may decode every piece when it arrives.
+ */
 async function* encoded(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   for await (const { buffer, byteOffset, length } of body)
     yield Buffer.from(Buffer.from(buffer, byteOffset, length).toString("base64"), "latin1");
 }
 
-/** Padding may stand between pieces. Throws AppError for what is no base64. */
+/** Decodes base64 in which padding may also stand between pieces. Throws AppError when it is not base64. */
 async function* decoded(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let rest = "";
   for await (const { buffer, byteOffset, length } of body) {

@@ -1,4 +1,7 @@
-/** The methods of the contract as Connect, gRPC-Web and gRPC handlers, admitted before their body is decoded. */
+/**
+ * The methods of the contract as handlers for Connect, gRPC-Web and gRPC. A call is admitted before its body is
+ * decoded.
+ */
 
 import type { DescMethod, DescMethodUnary } from "@bufbuild/protobuf";
 import { createContextValues } from "@connectrpc/connect";
@@ -29,16 +32,16 @@ import { readWire, type Wire } from "./wire.js";
 
 export interface HandlersOptions {
   readonly api: Api;
-  /** Whether gRPC is served too. It needs HTTP/2 trailers, so only the service port has it. */
+  /** Whether gRPC is served too. gRPC needs the trailers of HTTP/2, so only the service port has it. */
   readonly grpc: boolean;
   /** Largest event (PUBLISH_MAX_BYTES). */
   readonly publishMaxBytes: number;
-  /** Aborted when the server closes: open streams then end with UNAVAILABLE. */
+  /** Aborted when the server closes. Open streams then end with UNAVAILABLE. */
   readonly shutdown?: AbortSignal | undefined;
   readonly logger: Logger;
 }
 
-/** One method on one path. Mount it for every HTTP method: it answers 405 and 415 itself, in the envelope. */
+/** One method on one path. Mount it for every HTTP method: it answers 405 and 415 itself. */
 export interface Handler {
   /** `/<package>.<Service>/<Method>`. */
   readonly path: string;
@@ -70,14 +73,14 @@ export function createHandlers(options: HandlersOptions): Handler[] {
   return [...unary, ...streams];
 }
 
-/** For a route of the library, which must `enter` its passage. */
+/** Makes a handler from a route of the library. The route must call `enter` first. */
 export function createHandler(
   route: UniversalHandler,
   options: {
     admit: (credentials: Credentials) => Admission | Promise<Admission>;
-    /** A shorter way for what it takes. */
+    /** A faster way, for the calls that it can take. */
     batches?: GrpcBatches | undefined;
-    /** How its messages are decoded by us; without it they are by the library. */
+    /** How our own code decodes the messages. When it is absent, the library decodes them. */
     decode?: { readonly decoder: DecodeCall; readonly bytesMax: number } | undefined;
     logger: Logger;
   },
@@ -98,7 +101,8 @@ export function createHandler(
     const contextValues = createContextValues().set(passageKey, passage);
     const body = requests === undefined ? request.body : nothing();
     const response = await route({ ...request, body, contextValues });
-    // The library decodes before it calls us, and answers in its own words what it cannot read.
+    // The library decodes a message before it calls us. When it cannot read one, it answers in its own words, which are
+    // replaced here.
     if (passage.reached || response.status === httpVersionNotSupported) return response;
     throw new AppError("INVALID_REQUEST_BODY", { rule: `message must be one ${route.method.input.typeName}` });
   }
@@ -144,5 +148,5 @@ async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 const isUnary = (method: DescMethod): method is DescMethodUnary => method.methodKind === "unary";
 
-/** A bidirectional stream over HTTP/1.1. */
+/** The status by which the library refuses a bidirectional stream over HTTP/1.1. */
 const httpVersionNotSupported = 505;

@@ -1,4 +1,4 @@
-/** HealthService: how this node is. */
+/** The method of HealthService, which reports the health of this node. */
 
 import { timestampNow } from "@bufbuild/protobuf/wkt";
 import { HealthService } from "../../gen/eventwire/v1/health_service_pb.js";

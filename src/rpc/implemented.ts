@@ -1,8 +1,11 @@
-/** Every method of the contract is answered by something: one that is not would silently not be there. */
+/**
+ * Checks that every method of the contract has an implementation. Otherwise a forgotten method would not exist, and
+ * nobody would notice.
+ */
 
 import type { DescMethod } from "@bufbuild/protobuf";
 
-/** Throws for a method without an implementation, and for one that has an implementation for calls of another kind. */
+/** Throws for a method without an implementation, or with an implementation for another kind of call. */
 export function requireImplemented(
   contract: Iterable<DescMethod>,
   { unary, streams }: { unary: ReadonlySet<DescMethod>; streams: ReadonlySet<DescMethod> },

@@ -1,4 +1,7 @@
-/** The requests of a stream, as an api reads them: ended by the caller's signal, failing with AppError only. */
+/**
+ * The requests of a stream as the api reads them. They end when the caller's signal is aborted, and fail with AppError
+ * only.
+ */
 
 import { Code, ConnectError } from "@connectrpc/connect";
 import { AppError, type Reason } from "../domain/errors.js";
@@ -19,7 +22,7 @@ export async function* incoming<T>(
   for (const signal of watched) signal.addEventListener("abort", onAbort);
   try {
     while (!watched.some((signal) => signal.aborted)) {
-      // Not Promise.race: it would leave a reaction on a promise that lives as long as the stream.
+      // Promise.race would add a reaction to a promise that lives as long as the stream.
       const result = await new Promise<IteratorResult<T> | undefined>((resolve, reject) => {
         interrupt = () => resolve(undefined);
         iterator.next().then(resolve, reject);
@@ -31,7 +34,7 @@ export async function* incoming<T>(
     for (const signal of watched) if (signal.reason instanceof AppError) throw signal.reason;
   } catch (error) {
     if (error instanceof AppError) throw error;
-    // The library wraps what a body fails with.
+    // The library wraps the error of a body in one of its own.
     if (error instanceof ConnectError && error.cause instanceof AppError) throw error.cause;
     if (!(error instanceof ConnectError) || gone.has(error.code)) return;
     throw new AppError(error.code === Code.ResourceExhausted ? tooLarge : "INVALID_REQUEST_BODY", { cause: error });

@@ -1,4 +1,6 @@
-/** InstanceService: creation with its inline channel configuration, the list, deletion. */
+/**
+ * The methods of InstanceService: create an instance with its inline channel configuration, list instances, delete one.
+ */
 
 import {
   create,
@@ -37,7 +39,7 @@ export function createInstanceMethods(options: {
 }): Method[] {
   const { instances, validation, onChange, logger } = options;
 
-  /** A block that breaks the rules is a disabled channel: creation must not fail over it. */
+  /** A configuration that breaks the rules becomes a disabled channel, because it must not stop the creation. */
   function readBlock(request: CreateInstanceRequest): { websocket: Websocket; refusal?: AppError } | undefined {
     const block = inlineBlock(request);
     if (block === undefined) return undefined;
@@ -103,7 +105,10 @@ export function createInstanceMethods(options: {
   ];
 }
 
-/** The body that SetWebsocket would have got; undefined when none of the three fields is given. JSON null is given. */
+/**
+ * The body that SetWebsocket would have got. Undefined when none of the three fields is given. JSON null counts as
+ * given.
+ */
 function inlineBlock(request: CreateInstanceRequest): JsonObject | undefined {
   const given: [string, Value | undefined][] = [
     ["enabled", request.websocketEnabled],
@@ -116,7 +121,7 @@ function inlineBlock(request: CreateInstanceRequest): JsonObject | undefined {
   return members.length === 0 ? undefined : Object.fromEntries(members);
 }
 
-/** A Value without JSON form (a binary client can send one without a kind, or NaN) is wrong for all three fields. */
+/** A Value without a JSON form makes all three fields wrong. A binary client can send one: without a kind, or NaN. */
 function toJsonOrString(value: Value): JsonValue {
   try {
     return toJson(ValueSchema, value);

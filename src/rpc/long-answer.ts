@@ -1,21 +1,21 @@
-/** An answer that is too long for one message: its begin, and what follows in its list. */
+/** An answer that is too long for one message: its start, and the rest of its list. */
 
 import type { Message } from "@bufbuild/protobuf";
 import type { AppError } from "../domain/errors.js";
 
 export class LongAnswer {
   constructor(
-    /** With the first items of the list. */
+    /** The answer with the first items of the list. */
     readonly begin: Message,
     /** The JSON name of the list. */
     readonly list: string,
-    /** Further items, made while they are taken. Rejects with AppError. */
+    /** The further items. They are made while the caller reads them. Rejects with AppError. */
     readonly rest: AsyncIterable<readonly Message[]>,
-    /** What a caller hears whose protocol answers in one message. */
+    /** The error for a caller whose protocol answers in one message. */
     readonly refusal: AppError,
   ) {}
 
-  /** The same, with failures of the rest as `fail` names them. */
+  /** The same answer; `fail` translates an error of the rest. */
   watched(fail: (error: unknown) => never): LongAnswer {
     return new LongAnswer(this.begin, this.list, watch(this.rest, fail), this.refusal);
   }
@@ -31,7 +31,7 @@ async function* watch<T>(rest: AsyncIterable<T>, fail: (error: unknown) => never
 
 export type Answer = Message | LongAnswer;
 
-/** For protocols that answer in one message. Throws the refusal of a long answer. */
+/** Turns an answer into one message. Throws the refusal of a long answer. */
 export function wholeAnswer(answer: Answer): Message {
   if (answer instanceof LongAnswer) throw answer.refusal;
   return answer;

@@ -1,13 +1,16 @@
-/** All workers of a machine count together, in the memory of the primary process: one message each way per call. */
+/**
+ * The rate limiter of all workers of a machine together. It counts in the memory of the primary process, with one
+ * message each way per call.
+ */
 
 import { RateLimiterCluster, RateLimiterClusterMaster, RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 import { createFixedWindows } from "./fixed-windows.js";
 import type { RateLimiter, RateLimits } from "./rate-limiter.js";
 
-/** A primary that does not answer in time, because the machine is overloaded, must not stop the calls. */
+/** When the primary does not answer in time, because the machine is overloaded, calls must go on. */
 const answerMsMax = 1_000;
 
-/** For a worker. While the primary does not answer, every worker counts for itself. */
+/** The limiter of a worker. While the primary does not answer, the worker counts for itself. */
 export function createMachineRateLimiter(limits: RateLimits): RateLimiter {
   return createFixedWindows(limits, (options) => {
     const together = new RateLimiterCluster({ ...options, timeoutMs: answerMsMax });
@@ -23,7 +26,7 @@ export function createMachineRateLimiter(limits: RateLimits): RateLimiter {
   });
 }
 
-/** For the primary: from now on it counts. */
+/** Starts the counting in the primary. */
 export function countForWorkers(): void {
   new RateLimiterClusterMaster();
 }

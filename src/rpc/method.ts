@@ -1,4 +1,6 @@
-/** A unary method of the contract with its implementation, named by what it needs to know about its call. */
+/**
+ * A unary method of the contract with its implementation, by the facts about its call that the implementation needs.
+ */
 
 import {
   create,
@@ -84,7 +86,9 @@ function method<I extends DescMessage, O extends DescMessage>(
   };
 }
 
-/** The policy of the method promises it; a contradiction in the contract is an internal error. */
+/**
+ * The policy of the method promises this value. If it is missing, the contract contradicts itself: an internal error.
+ */
 function known<T>(value: T | undefined): T {
   if (value === undefined) throw new Error("the policy of this method does not provide what it needs");
   return value;

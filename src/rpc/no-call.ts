@@ -1,4 +1,4 @@
-/** Answers to requests for a method that are no call of any RPC protocol. */
+/** Answers to requests for a method that are not calls of any RPC protocol. */
 
 import type { UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { AppError } from "../domain/errors.js";

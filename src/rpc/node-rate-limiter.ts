@@ -1,4 +1,4 @@
-/** Every node counts for itself, in memory. */
+/** The rate limiter of one node, which counts in memory. */
 
 import { RateLimiterMemory } from "rate-limiter-flexible";
 import { createFixedWindows } from "./fixed-windows.js";

@@ -1,4 +1,7 @@
-/** How a request gets through the Connect library: what was decided before, and whether the method was reached. */
+/**
+ * What our code and the Connect library must know of each other about one request: its admission, its requests, and
+ * whether the method was reached.
+ */
 
 import type { Message } from "@bufbuild/protobuf";
 import { createContextKey, type HandlerContext } from "@connectrpc/connect";
@@ -7,15 +10,15 @@ import type { Read } from "./pipeline.js";
 
 export interface Passage {
   readonly admission: Admission;
-  /** The requests of a stream whose messages we decode; the library is given none then. */
+  /** The requests of a stream that our code decodes. The library then gets no messages. */
   readonly requests?: Read<Message> | undefined;
-  /** Set when the method was called: what is answered then is our own answer. */
+  /** Set when the method was called. An answer after that is our own and not the library's. */
   reached: boolean;
 }
 
 export const passageKey = createContextKey<Passage | undefined>(undefined, { description: "passage" });
 
-/** The first thing that every method does. */
+/** Every method must call this first. */
 export function enter({ values }: HandlerContext): Passage {
   const passage = values.get(passageKey);
   if (passage === undefined) throw new Error("a handler was called without a passage");

@@ -1,11 +1,14 @@
-/** Takes the next requests of a stream while the answers to earlier ones are awaited; answers come in order all the same. */
+/**
+ * Takes further requests of a stream while the answers to earlier requests are awaited. The answers keep the order of
+ * the requests.
+ */
 
 import type { StreamCall } from "./api.js";
 
-/** Enough to hide the round trip to the bus behind the work on further batches. */
+/** Most unanswered requests. They are enough to do other work during a round trip to the bus. */
 export const inFlightMax = 8;
 
-/** The requests that came next, which may be none; undefined behind the last. */
+/** Reads the next requests, which may be none. Undefined after the last request. */
 export type Read<T> = () => Promise<Iterable<T> | undefined>;
 
 interface Answer<R> {
@@ -20,19 +23,19 @@ interface Waiting<R> {
 }
 
 /**
- * Gives the answers that are there together, since each step of an iteration costs as much as a batch. Reads only while
- * somebody waits for an answer. A failure, of the requests or of an answer, comes behind the answers before it.
+ * Returns all answers that are ready together, because each step of an iteration costs as much as a batch. Reads only
+ * while the caller waits for an answer. A failure, of the requests or of an answer, comes after the answers before it.
  */
 export class Pipeline<T, R> implements AsyncIterableIterator<R[]> {
   readonly #call: StreamCall<T, R>;
   readonly #read: Read<T>;
   #requests: Iterator<T> | undefined;
   #reading = false;
-  /** Nothing is read any more. */
+  /** True when no more requests are read. */
   #ended = false;
-  /** The call was told how it ended. */
+  /** True when the call was told how it ended. */
   #over = false;
-  /** In the order of the requests. */
+  /** The answers, in the order of the requests. */
   readonly #answers: Answer<R>[] = [];
   #unsettled = 0;
   #waiting: Waiting<R> | undefined;
@@ -53,13 +56,16 @@ export class Pipeline<T, R> implements AsyncIterableIterator<R[]> {
     });
   }
 
-  /** Takes nothing more: what was taken is answered, then it ends, with the failure if there is one. */
+  /**
+   * Takes no more requests. The requests so far are answered, then the iteration ends, with the failure if there is
+   * one.
+   */
   end(failure?: unknown): void {
     this.#endWith(failure);
     this.#advance();
   }
 
-  /** Nobody wants further answers. */
+  /** The caller wants no more answers. */
   async return(): Promise<IteratorResult<R[]>> {
     this.#ended = true;
     this.#answers.length = 0;

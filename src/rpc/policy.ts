@@ -6,7 +6,9 @@ import { WebsocketService } from "../../gen/eventwire/v1/websocket_service_pb.js
 
 export type Policies = ReadonlyMap<DescMethod, Policy>;
 
-/** Throws for a method that does not say who may call it: nothing is open because somebody forgot to close it. */
+/**
+ * Throws for a method that does not say who may call it, so that no method is open because somebody forgot its policy.
+ */
 export function readPolicies(services: readonly DescService[]): Policies {
   return new Map(services.flatMap((service) => service.methods.map((method) => [method, readPolicy(method)] as const)));
 }

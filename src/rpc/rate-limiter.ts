@@ -1,9 +1,9 @@
-/** How often a caller may: the port. The `…-rate-limiter.ts` beside it implement it. */
+/** The port of the rate limiters. The files `…-rate-limiter.ts` implement it. */
 
 import type { Bucket } from "../../gen/eventwire/v1/policy_pb.js";
 import type { RateStatus } from "./api.js";
 
-/** Calls a minute; 0 switches a bucket off. */
+/** Calls a minute. 0 switches the bucket off. */
 export interface RateLimits {
   readonly global: number;
   readonly create: number;
@@ -11,13 +11,15 @@ export interface RateLimits {
 }
 
 export interface Charge {
-  /** How many of the points were left: all of them, or the call is refused. */
+  /** How many of the points were granted. When fewer were granted than asked for, the call is refused. */
   readonly granted: number;
   readonly status: RateStatus;
 }
 
 export interface RateLimiter {
   isOn(bucket: Bucket): boolean;
-  /** Undefined where the bucket is off. 0 points look without charging. Never rejects. */
+  /**
+   * Charges points to a key. Undefined when the bucket is off. 0 points read the state without a charge. Never rejects.
+   */
   charge(bucket: Bucket, key: string, points?: number): Promise<Charge | undefined>;
 }

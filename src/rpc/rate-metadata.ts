@@ -1,4 +1,4 @@
-/** The `X-RateLimit-*` headers, which are also the names of the gRPC metadata. */
+/** The `X-RateLimit-*` headers. The metadata of gRPC has the same names. */
 
 import type { RateStatus } from "./api.js";
 

@@ -1,5 +1,5 @@
 /**
- * Makes a message from the text of a JSON object whose large members are never parsed: one is taken as it stands, byte for
+ * Makes a message from the text of a JSON object without parsing its large members. A raw member is taken byte for
  * byte, and base64 is decoded in slices.
  */
 
@@ -26,17 +26,20 @@ import { Base64 } from "../wire/base64.js";
 import { createNameCache } from "../wire/name-cache.js";
 import { wrongType } from "./decode-message.js";
 
-/** At once for a text of usual size. Throws or rejects with AppError. The bytes of the message may be views of `text`. */
+/**
+ * Returns a message without a promise when the text has usual size. Throws or rejects with AppError. The bytes of the
+ * message may be views of `text`.
+ */
 export type DecodeRawJson = (text: Buffer, instance?: string) => Message | Promise<Message>;
 
-/** Whether a field of the message takes the source text of a member. */
+/** Whether the message has a field that takes the source text of a member. */
 export function hasRawField(desc: DescMessage): boolean {
   return desc.fields.some((field) => hasOption(field, raw_json_of));
 }
 
 /**
- * Unknown members are ignored. `variable`: the field that the path has filled with the instance; then the call is one over
- * REST, and a field that takes the text of a member has no member of its own.
+ * Unknown members are ignored. `variable` is the field that the path has filled with the instance. When it is given the
+ * call came over REST, where a field that takes the text of a member has no member of its own.
  */
 export function compileRawJson(desc: DescMessage, variable?: DescField): DecodeRawJson {
   const rawFields = desc.fields.filter((field) => hasOption(field, raw_json_of));
@@ -60,7 +63,7 @@ export function compileRawJson(desc: DescMessage, variable?: DescField): DecodeR
     for (const { field, member } of parsed) {
       const range = ranges[member];
       if (range === undefined) continue;
-      // Parsing a string and merging it costs as much as all the rest of this.
+      // To parse a string and merge it would cost as much as everything else here.
       if (isScalar(field, ScalarType.STRING) && isShort(range) && isPlainString(text, range)) {
         assign(message, field, names.read(text, range.start + 1, range.end - 1) as string);
         continue;
@@ -127,7 +130,7 @@ function decode(base64: Base64, field: DescField): Promise<void> | undefined {
 }
 
 function assignText(message: Message, field: DescField, member: string, text: Uint8Array): void {
-  // As everywhere in the JSON form of Protobuf: like a member that is not there.
+  // null counts as absent, as everywhere in the JSON form of Protobuf.
   if (text[0] === nullStart) return;
   if (!(text instanceof CheckedObject)) {
     const rule = jsonRule(new JsonError("expected an object", 0));

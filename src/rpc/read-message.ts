@@ -1,4 +1,4 @@
-/** Reads the one message of a unary RPC call: out of its envelope, out of its compression, within its limit. */
+/** Reads the one message of a unary RPC call: takes it out of its envelope, decompresses it, and enforces its limit. */
 
 import { type Compression, compressedFlag, type UniversalServerRequest } from "@connectrpc/connect/protocol";
 import { AppError } from "../domain/errors.js";
@@ -9,7 +9,7 @@ import { headBytes } from "./grpc-frames.js";
 import type { Room } from "./room.js";
 import type { Wire } from "./wire.js";
 
-/** Throws AppError. What is not needed any more is left unread. */
+/** Throws AppError. The rest of the body is left unread. */
 export async function readMessage(
   wire: Wire,
   { body, header }: UniversalServerRequest,

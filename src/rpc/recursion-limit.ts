@@ -1,2 +1,5 @@
-/** How deep messages may nest: JSON nests once per level, a binary Struct three times, and an event may have 256. */
+/**
+ * How deep messages may nest. An event may have 256 levels. JSON nests once per level, a Struct in binary form three
+ * times.
+ */
 export const recursionLimit = 1024;

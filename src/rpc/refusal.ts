@@ -1,4 +1,4 @@
-/** An error in the caller's protocol, written without the library's handlers: refusing must cost little. */
+/** Writes an error in the caller's protocol, without the library's handlers, because a refusal must cost little. */
 
 import { encodeEnvelope, type UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { codeToHttpStatus, endStreamFlag, errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
@@ -12,21 +12,21 @@ import { rateMetadata } from "./rate-metadata.js";
 import { toConnectError } from "./rpc-error.js";
 import type { Wire } from "./wire.js";
 
-/** Of the form of details that people read. */
+/** The options for details that people read. */
 const detailsJson = { alwaysEmitImplicit: true };
 
-/** What is the same for all who are refused for the same reason; its details take 50 µs. */
+/** The parts of a refusal that are the same for the same reason. To make its details takes 50 µs. */
 interface Refusal {
   readonly httpStatus: number;
-  /** What stands beside it. */
+  /** The headers beside it. */
   readonly beside: Readonly<Record<string, string>>;
-  /** Connect's JSON. */
+  /** The JSON body of Connect. */
   readonly json: Buffer;
-  /** What gRPC says after the messages, with what stands beside. */
+  /** The trailers of gRPC, with the headers beside it. */
   readonly trailer: Readonly<Record<string, string>>;
 }
 
-/** Rules name places in messages, so there is no end of them. */
+/** Most refusals that are kept. Rules can name places in messages, so their number has no bound. */
 const knownMax = 256;
 const known = new Map<string, Refusal>();
 
@@ -47,7 +47,7 @@ function refusalOf(error: AppError, field: string | undefined): Refusal {
   return refusal;
 }
 
-/** `field`: as the protocol spells it. */
+/** `field` is spelt as the protocol spells it. */
 export function refuse(
   wire: Wire,
   error: AppError,
@@ -60,7 +60,7 @@ export function refuse(
     header[wire.acceptEncodingHeader] = compressions.map(({ name }) => name).join(",");
   switch (wire.protocol) {
     case "connect": {
-      // Whatever the codec of the messages is.
+      // An error is JSON, in whatever form the messages are.
       const all = { ...header, ...beside, ...rateMetadata(rate), "content-type": "application/json" };
       return { status: httpStatus, header: new Headers(all), body: onePiece(json) };
     }

@@ -1,6 +1,9 @@
 /** The rate-limit key of a remote address. */
 
-/** One key per IPv4 address and per IPv6 /64, which is what one subscriber line has: else guessing would be free. */
+/**
+ * One key per IPv4 address and per IPv6 /64. One subscriber has a whole /64, so guessing would be free with a key per
+ * address.
+ */
 export function remoteKey(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
   if (mapped !== undefined) return `address:${mapped}`;
@@ -14,7 +17,7 @@ export function remoteKey(address: string): string {
   return `address:${groups.slice(0, 4).join(":")}`;
 }
 
-/** uWebSockets.js writes a mapped IPv4 address in hexadecimal groups. */
+/** The IPv4 address in a mapped IPv6 address, which uWebSockets.js writes in hexadecimal groups. */
 function ipv4(groups: readonly string[]): string {
   const high = Number.parseInt(groups[6] ?? "0", 16);
   const low = Number.parseInt(groups[7] ?? "0", 16);

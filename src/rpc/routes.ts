@@ -1,4 +1,7 @@
-/** The streams of the contract on a Connect router: refusals, rate metadata, the call, errors. */
+/**
+ * The streams of the contract as routes of a Connect router: they refuse, announce the rate, run the call and translate
+ * errors.
+ */
 
 import { setMaxListeners } from "node:events";
 import type { DescMethod, DescMethodBiDiStreaming, DescService } from "@bufbuild/protobuf";
@@ -18,7 +21,10 @@ import { recursionLimit } from "./recursion-limit.js";
 import { toConnectError } from "./rpc-error.js";
 import { services } from "./services.js";
 
-/** Throws for a stream of a kind that nobody has needed yet: it would silently not be there. */
+/**
+ * Throws for a kind of stream that this code does not know. Otherwise such a method would be missing and nobody would
+ * notice.
+ */
 export function createStreamRoutes({ api, grpc, publishMaxBytes, shutdown }: HandlersOptions): UniversalHandler[] {
   const common = {
     grpc,
@@ -45,7 +51,7 @@ export function createStreamRoutes({ api, grpc, publishMaxBytes, shutdown }: Han
         } catch (error) {
           throw toConnectError(AppError.from(error), rateMetadata(admission.rate));
         } finally {
-          // Not awaited: a request may be, and whoever ends the answers ends the requests too.
+          // Do not await this: the next request may take for ever. To end the answers ends the requests too.
           taken.return(undefined).catch(() => {});
         }
         if (context.signal.aborted) throw cutShort(context.signal);
@@ -68,7 +74,7 @@ async function* each<T>(read: Read<T>): AsyncGenerator<T> {
 
 const isBidi = (method: DescMethod): method is DescMethodBiDiStreaming => method.methodKind === "bidi_streaming";
 
-/** A deadline must not read as success. */
+/** A call whose deadline has passed must not look like a success. */
 function cutShort({ reason }: AbortSignal): ConnectError {
   return new ConnectError("Cut short", reason instanceof ConnectError ? reason.code : Code.Canceled);
 }

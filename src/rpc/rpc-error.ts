@@ -1,4 +1,4 @@
-/** AppError → what Connect and gRPC clients read: canonical code, exact text, and the details of `google.rpc`. */
+/** Turns an AppError into the error of Connect and gRPC: canonical code, exact text, and details of `google.rpc`. */
 
 import { Code, ConnectError } from "@connectrpc/connect";
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.js";
@@ -19,8 +19,8 @@ const codes: Record<CodeName, Code> = {
 };
 
 /**
- * `ErrorInfo` always, `BadRequest` where a field or a rule is known, `RetryInfo` where it helps to come back. `field`: as the
- * protocol spells it.
+ * The details: always `ErrorInfo`; `BadRequest` when a field or a rule is known; `RetryInfo` when the caller should
+ * come back. `field` is spelt as the protocol spells it.
  */
 export function toConnectError(
   error: AppError,

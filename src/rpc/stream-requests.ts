@@ -1,4 +1,4 @@
-/** Reads the requests of a stream: out of their envelopes, out of their compression, decoded, in their order. */
+/** Reads the requests of a stream, in their order: takes them out of their envelopes, decompresses and decodes them. */
 
 import type { Message } from "@bufbuild/protobuf";
 import type { Compression } from "@connectrpc/connect/protocol";
@@ -11,22 +11,23 @@ import type { Room } from "./room.js";
 
 export interface RequestForm {
   readonly json: boolean;
-  /** What the headers name for the messages that are compressed; null: none may be. */
+  /** The compression that the headers name. With null a compressed message is refused. */
   readonly compression: Compression | null;
-  /** Of one message, decompressed. */
+  /** The largest message, decompressed. */
   readonly bytesMax: number;
   /** For the message that was decompressed last. */
   readonly room: Room;
 }
 
 /**
- * The next requests, in groups as they come. Rejects with AppError. A body that breaks off ends like one that is complete:
- * nobody is left to hear an error. One that is refused is there.
+ * Reads the next requests, in groups as they arrive. Rejects with AppError. A body that breaks off ends like a complete
+ * one, because the client would not see an error any more. A body that was refused still has its client, so its error
+ * is thrown.
  */
 export function readRequests(chunks: AsyncIterator<Uint8Array>, decoder: DecodeCall, form: RequestForm): Read<Message> {
   const { json, compression, bytesMax, room } = form;
   const frames = createFrameReader(bytesMax);
-  /** Of a chunk whose messages cannot be decoded at once. */
+  /** The messages of a chunk that cannot be decoded at once. */
   let slow: Iterator<FramedMessage> | undefined;
   /** What the last decompressed message takes of the room. */
   let opened = 0;

@@ -1,6 +1,6 @@
 /**
- * Writes a google.protobuf.Struct as JSON text straight from its bytes. Objects in between would cost ten times as much,
- * and lose a member named `__proto__`.
+ * Writes a google.protobuf.Struct as JSON text directly from its bytes. Objects in between would take ten times as
+ * long, and would lose a member named `__proto__`.
  */
 
 import { isUtf8 } from "node:buffer";
@@ -10,19 +10,20 @@ import { depthMax } from "../json/cursor.js";
 import { parsedBytesMax } from "../json/parsed-bytes.js";
 import { bit64, Fields, lengthDelimited, varint, WireError } from "../wire/fields.js";
 
-/** The bytes of a Struct, which nobody has looked into yet. */
+/** The undecoded bytes of a Struct. */
 export class StructBytes extends Uint8Array<ArrayBufferLike> {}
 
 const quote = 0x22;
-/** By byte: what JSON has in place of it. */
+/** By byte: its escape in JSON. */
 const escapes: readonly (string | undefined)[] = Array.from({ length: 0x5d }, (_, byte) => {
   if (byte >= 0x20 && byte !== quote && byte !== 0x5c) return undefined;
   return JSON.stringify(String.fromCharCode(byte)).slice(1, -1);
 });
 
 /**
- * Members stand in the order of the bytes; of a name that stands twice readers of JSON take the last, as those of a Struct
- * do. Throws AppError INVALID_REQUEST_BODY for a Struct of more than 64 KiB, or one that has no JSON form.
+ * Writes the members in the order of the bytes. When a name stands twice, readers of JSON take the last member, as
+ * readers of a Struct do. Throws AppError INVALID_REQUEST_BODY for a Struct of more than 64 KiB, or one without a JSON
+ * form.
  */
 export function structToJson(struct: StructBytes): CheckedObject {
   if (struct.length > parsedBytesMax)
@@ -54,7 +55,7 @@ class StructWriter {
     this.#container("{", "}", start, end, depth, (from, to) => this.#entry(from, to, depth));
   }
 
-  /** A Struct and a list are alike: a field 1, repeated. */
+  /** Writes a Struct or a list. Both have only the repeated field 1. */
   #container(
     open: string,
     close: string,
@@ -76,7 +77,7 @@ class StructWriter {
     this.#ascii(close);
   }
 
-  /** A key, by default empty, and a value, in any order. */
+  /** Writes a member. Key and value may come in any order; a missing key is empty. */
   #entry(start: number, end: number, depth: number): void {
     let key = { start: end, end };
     let value: { start: number; end: number } | undefined;
@@ -91,7 +92,7 @@ class StructWriter {
     this.#value(value.start, value.end, depth);
   }
 
-  /** Of several kinds the last counts. */
+  /** Writes a value. When it has several kinds, the last one counts. */
   #value(start: number, end: number, depth: number): void {
     const fields = this.#fields(start, end);
     let kind: { number: number; start: number; end: number; truth: boolean } | undefined;
@@ -130,7 +131,7 @@ class StructWriter {
 
   #string(start: number, end: number): void {
     const from = this.#from;
-    // No byte takes more than the six of `\\u0001`.
+    // A byte takes at most six bytes, as `\\u0001` does.
     this.#room(6 * (end - start) + 2);
     const to = this.#to;
     let at = this.#at;
@@ -162,7 +163,7 @@ class StructWriter {
   }
 }
 
-/** By field number of a google.protobuf.Value. */
+/** The kinds of a google.protobuf.Value, by field number. */
 const kindTypes: readonly (number | undefined)[] = [
   undefined,
   varint,

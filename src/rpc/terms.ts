@@ -1,4 +1,4 @@
-/** What the headers of an RPC call ask for beside its message: version, deadline, compression. */
+/** Reads the headers of an RPC call: version, deadline and compressions. */
 
 import { type Compression, compressionNegotiate } from "@connectrpc/connect/protocol";
 import { protocolVersion } from "@connectrpc/connect/protocol-connect";
@@ -8,13 +8,13 @@ import { checkTimeout } from "./timeout-header.js";
 import type { Wire } from "./wire.js";
 
 export interface Terms {
-  /** Of the message; null: none. */
+  /** The compression of the message; null for none. */
   readonly request: Compression | null;
-  /** Of the answer. */
+  /** The compression of the answer. */
   readonly response: Compression | null;
 }
 
-/** Throws INVALID_REQUEST, UNSUPPORTED_COMPRESSION or INVALID_REQUEST_BODY for what is not understood. */
+/** Throws INVALID_REQUEST, UNSUPPORTED_COMPRESSION or INVALID_REQUEST_BODY for a header that it does not understand. */
 export function readTerms(wire: Wire, header: Headers): Terms {
   const connect = wire.protocol === "connect" || wire.protocol === "connect-stream";
   if (connect && (header.get("connect-protocol-version") ?? protocolVersion) !== protocolVersion)

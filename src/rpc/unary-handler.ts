@@ -1,6 +1,6 @@
 /**
- * A unary method of the contract in the RPC protocols. The library's handlers are for streams: they decode before anybody
- * can say what is wrong with a message, and take ten times longer for it.
+ * Serves a unary method of the contract in the RPC protocols. The library's handlers are made for streams. They decode
+ * a message before our code can say what is wrong with it, and take ten times longer.
  */
 
 import type { DescMethodUnary, Message } from "@bufbuild/protobuf";
@@ -45,7 +45,7 @@ export function createUnaryHandler(method: DescMethodUnary, options: UnaryHandle
   const decoder = compileDecodeCall(method.input);
   const compare = compareAnswers(method);
 
-  /** What is thrown that is no AppError is a mistake of ours. */
+  /** An error that is no AppError is a mistake of ours. */
   function failed(error: unknown): AppError {
     if (error instanceof AppError) return error;
     logger.error({ method: path, err: describeCause(error) }, "call failed outside its method");

@@ -1,4 +1,4 @@
-/** The rules that the contract declares on its messages. */
+/** Checks the rules that the contract declares on its messages. */
 
 import { create, type DescField, type DescMessage, getOption, type MessageShape } from "@bufbuild/protobuf";
 import type { Path } from "@bufbuild/protobuf/reflect";
@@ -12,7 +12,7 @@ export interface Validation {
   check<D extends DescMessage>(desc: D, message: MessageShape<D>): void;
 }
 
-/** Compiles the rules of `inputs` now: the first use of a type takes 50 ms, later ones about 1 µs. */
+/** Compiles the rules of `inputs` now: the first use of a type takes 50 ms, and later uses about 1 µs. */
 export function createValidation(inputs: readonly DescMessage[]): Validation {
   const validator = createValidator({ failFast: true });
   for (const input of inputs) validator.validate(input, create(input));
@@ -41,13 +41,13 @@ function checkEventTypes({ localName, jsonName }: DescField, message: object): v
   throw new AppError("INVALID_REQUEST_BODY", { cause, field, rule: eventTypeRule });
 }
 
-/** In the words of the contract, where the rule stands. */
+/** The refusal of a violation. Its rule is the sentence of the contract. */
 function refusal(violation: Violation | undefined, cause: Error): AppError {
   if (violation === undefined) return new AppError("INVALID_REQUEST_BODY", { cause });
   return new AppError("INVALID_REQUEST_BODY", { cause, field: pathText(violation.field), rule: violation.message });
 }
 
-/** As JSON spells it. The key of a map is the caller's, so it is left out. */
+/** The field as JSON spells it. The key of a map comes from the caller, so it is left out. */
 function pathText(path: Path): string {
   return path.reduce((text, step) => {
     if (step.kind === "list_sub") return `${text}[${step.index}]`;

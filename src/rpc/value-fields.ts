@@ -1,6 +1,6 @@
 /**
- * Fields that take any JSON value: a google.protobuf.Value of CreateInstance's inline channel. A value that cannot be read, or
- * need not be, stands for one that is wrong, and never for a wrong message.
+ * Fields that take any JSON value: the google.protobuf.Value fields of CreateInstance's inline channel. A value that
+ * cannot be read, or is too large to be right, counts as a wrong value and never as a wrong message.
  */
 
 import {
@@ -15,7 +15,10 @@ import { type Value, ValueSchema } from "@bufbuild/protobuf/wkt";
 import { parsedBytesMax } from "../json/parsed-bytes.js";
 import { Fields, lengthDelimited } from "../wire/fields.js";
 
-/** A filter has 64 names of at most 16 characters. What is larger is wrong, and reading it all would take long. */
+/**
+ * Largest value that is read. A filter has at most 64 names of 16 characters; a larger value is wrong, and to read it
+ * would take long.
+ */
 const valueBytesMax = 4096;
 const valueNodesMax = 512;
 
@@ -30,7 +33,7 @@ export function valueFields(desc: DescMessage): readonly DescField[] {
   return fields;
 }
 
-/** Puts what `read` gives into the field: a Value without a kind when it throws. */
+/** Sets the field to the value that `read` returns, or to a Value without a kind when `read` throws. */
 export function setValue(message: Message, field: DescField, read: () => Value): void {
   let value: Value;
   try {
@@ -41,13 +44,13 @@ export function setValue(message: Message, field: DescField, read: () => Value):
   (message as unknown as Record<string, Value>)[field.localName] = value;
 }
 
-/** The JSON without the members of the fields, in both spellings. */
+/** The JSON object without the members of these fields, in both spellings. */
 export function without(json: JsonObject, fields: readonly DescField[]): JsonObject {
   const hidden = new Set(fields.flatMap(({ name, jsonName }) => [name, jsonName]));
   return Object.fromEntries(Object.entries(json).filter(([name]) => !hidden.has(name)));
 }
 
-/** Throws for a value that is larger than any right one. */
+/** Throws for a value that is larger than any right value. */
 export function smallValue(value: JsonValue | undefined): JsonValue {
   const waiting: unknown[] = [value];
   for (let count = 0; waiting.length > 0; count++) {
@@ -59,7 +62,7 @@ export function smallValue(value: JsonValue | undefined): JsonValue {
   return value as JsonValue;
 }
 
-/** The bytes of a message without such fields, and the last value of each. Throws WireError. */
+/** The bytes of a message without these fields, and the last value of each field. Throws WireError. */
 export function apart(desc: DescMessage, bytes: Uint8Array): { rest: Uint8Array; values: Map<DescField, Uint8Array> } {
   const values = new Map<DescField, Uint8Array>();
   const numbers = new Map(valueFields(desc).map((field) => [field.number, field]));
@@ -77,5 +80,5 @@ export function apart(desc: DescMessage, bytes: Uint8Array): { rest: Uint8Array;
   return { rest: Buffer.concat(pieces), values };
 }
 
-/** No message: half a tag. */
+/** Bytes that are no message: half a tag. */
 const tooLarge = Uint8Array.of(0x80);

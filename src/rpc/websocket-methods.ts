@@ -1,4 +1,4 @@
-/** WebsocketService: the channel configuration, proto ⇄ domain. */
+/** The methods of WebsocketService, which set and get the channel configuration. */
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import {
@@ -32,7 +32,7 @@ export function createWebsocketMethods(options: { websockets: Websockets; onChan
   ];
 }
 
-/** Takes a validated request: `enabled` is there and the events are known ones. */
+/** Takes a validated request: `enabled` is present, and the events are known types. */
 export function toWebsocket({ enabled, events, mediaBase64 }: SetWebsocketRequest): Websocket {
   return { enabled: enabled === true, events, mediaBase64 };
 }

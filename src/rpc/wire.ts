@@ -1,4 +1,4 @@
-/** Which RPC protocol a request speaks, as its content type tells. */
+/** Finds out which RPC protocol a request speaks, by its content type. */
 
 import { parseContentType as parseConnect } from "@connectrpc/connect/protocol-connect";
 import { parseContentType as parseGrpc } from "@connectrpc/connect/protocol-grpc";
@@ -6,16 +6,16 @@ import { parseContentType as parseGrpcWeb } from "@connectrpc/connect/protocol-g
 
 export interface Wire {
   readonly protocol: "connect" | "connect-stream" | "grpc" | "grpc-web";
-  /** Messages are JSON, else Protobuf's binary form. */
+  /** Whether messages are JSON. Otherwise they have Protobuf's binary form. */
   readonly json: boolean;
-  /** What an answer says of itself. */
+  /** The content type of an answer. */
   readonly contentType: string;
-  /** The headers that name a compression: of the messages that come, and of those that are taken. */
+  /** The names of two headers: the compression of the request, and the compressions that the caller accepts. */
   readonly encodingHeader: string;
   readonly acceptEncodingHeader: string;
 }
 
-/** gRPC-Web in its text form is another content type: see `grpc-web-text.ts`. */
+/** The text form of gRPC-Web has another content type; see `grpc-web-text.ts`. */
 const wires: Readonly<Record<string, Wire>> = Object.fromEntries(
   (["proto", "json"] as const).flatMap((codec) => [
     wire("connect", codec, `application/${codec}`, ""),

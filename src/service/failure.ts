@@ -1,8 +1,11 @@
-/** Gives a failure of the store the name that clients know. */
+/** Turns a failure of the store into an error of the catalogue, which clients know. */
 
 import { AppError, type Reason } from "../domain/errors.js";
 
-/** What the store says in the catalogue's words stays; anything else becomes the cause of `reason`. */
+/**
+ * An error that the store took from the catalogue stays as it is. Any other error becomes the cause of an error with
+ * `reason`.
+ */
 export async function failingAs<T>(reason: Reason, work: Promise<T>): Promise<T> {
   try {
     return await work;

@@ -1,28 +1,28 @@
-/** Tells whether this node can serve. */
+/** Reports whether this node can serve. */
 
 import type { Bus } from "../bus/bus.js";
 import type { Directory } from "../directory/directory.js";
 import type { Store, Trouble } from "../store/store.js";
 
 export interface Checks {
-  /** `ok`, or why the database is not usable. */
+  /** `ok`, or the reason why the database is not usable. */
   readonly db: "ok" | Trouble;
-  /** The node shuts down: it takes no further sockets and lets go of those that it has. */
+  /** The node shuts down: it accepts no new sockets, and closes the open ones. */
   readonly node?: "draining";
-  /** `ok`, or why other nodes cannot be reached; absent on a node that is alone. */
+  /** `ok`, or the reason why other nodes cannot be reached. Absent on a node without others. */
   readonly bus?: "ok" | "unreachable";
 }
 
 export interface Health {
   /** Never rejects. */
   check(): Promise<Checks>;
-  /** Why this node is not as it should be; undefined when it is. Never rejects. */
+  /** The reason why this node is degraded; undefined when it is not. Never rejects. */
   trouble(): Promise<string | undefined>;
   /** Whole seconds since the process started. */
   uptime(): number;
 }
 
-/** What the operator reads. */
+/** The sentences that the operator reads. */
 const sentences: Readonly<Record<string, string>> = {
   "db unreachable": "The database does not answer: configuration cannot be changed until it does.",
   "db starting": "The database has not been read yet: calls are refused until it has.",
@@ -40,7 +40,7 @@ const sentences: Readonly<Record<string, string>> = {
   "bus unreachable": "Other nodes cannot be reached: events of theirs are missed here, and those of this node there.",
 };
 
-/** Why the node is degraded, in one sentence; undefined when it is not. */
+/** One sentence that says why the node is degraded; undefined when it is not. */
 export function reasonOf(checks: Checks): string | undefined {
   const wrong = firstWrong(checks);
   return wrong && (sentences[wrong] ?? `The check ${wrong}.`);
@@ -54,13 +54,13 @@ function firstWrong(checks: Checks): string | undefined {
 export function createHealth(options: {
   store: Store;
   directory: Directory;
-  /** Absent on a node that is alone. */
+  /** Absent on a node without others. */
   bus?: Bus | undefined;
   /** Aborted when the node begins to shut down. */
   draining: AbortSignal;
 }): Health {
   const { store, directory, bus, draining } = options;
-  /** Anyone may ask, as often as they like: all who ask at once share one question to the database. */
+  /** Anybody may ask, as often as they like. Callers that ask at the same time share one question to the database. */
   let asking: Promise<Checks["db"]> | undefined;
 
   async function ask(): Promise<Checks["db"]> {

@@ -1,4 +1,7 @@
-/** Lists the instances of an account, a slice at a time: a list may be longer than one turn of the event loop can carry. */
+/**
+ * Lists the instances of an account slice by slice, because a whole list may be too long for one turn of the event
+ * loop.
+ */
 
 import { AppError } from "../domain/errors.js";
 import type { Principal } from "../domain/instance.js";
@@ -8,37 +11,43 @@ import type { InstanceStatus } from "./instance-status.js";
 import { readCursor, writeCursor } from "./list-cursor.js";
 import { createTurns } from "./turns.js";
 
-/** Reading and encoding one takes some milliseconds. */
+/** Number of instances in a slice. To read and encode one slice takes some milliseconds. */
 const sliceRows = 250;
-/** Longer lists are answered slice by slice. */
+/** A list with more instances than this is answered slice by slice. */
 const wholeMax = 1_000;
 const namesMax = 10_000;
-/** Names have at most 100 characters; one character is at most two of JavaScript's. */
+/**
+ * Longest name, in JavaScript's characters. A name has at most 100 characters, and JavaScript counts some of them as
+ * two.
+ */
 const nameLengthMax = 200;
 
 export interface ListQuestion {
-  /** Names to look for, as they were given: see `splitNames`. */
+  /** Names to look for, as the caller gave them; see `splitNames`. */
   readonly names: readonly string[];
-  /** 1 to 1,000; undefined is all. */
+  /** 1 to 1,000. Undefined means all instances. */
   readonly limit?: number | undefined;
-  /** Of an earlier page; empty is the begin. */
+  /** The cursor from an earlier page. Empty means the start of the list. */
   readonly cursor: string;
 }
 
 export interface InstanceList {
-  /** On all pages together. */
+  /** Number of instances on all pages together. */
   readonly total: number;
   readonly listings: readonly InstanceListing[];
-  /** Where there is a limit, and more beyond it. */
+  /** Present when there is a limit and more instances after it. */
   readonly nextCursor: string | undefined;
-  /** What follows where there is no limit: read while it is taken, so no more than a slice is in memory. */
+  /** The rest of a list without a limit. It is read while the caller takes it, so memory holds one slice at most. */
   readonly rest: AsyncIterable<readonly InstanceListing[]> | undefined;
 }
 
 export type ListInstances = (principal: Principal, question: ListQuestion) => Promise<InstanceList>;
 
 export function createInstanceList({ store, status }: { store: Store; status: InstanceStatus }): ListInstances {
-  /** Many lists at once take turns, so that together they hold no turn longer and no more memory than one. */
+  /**
+   * Lists that are asked for at the same time take turns. Together they hold no turn longer, and no more memory, than
+   * one list.
+   */
   const turns = createTurns();
 
   async function read(accountId: string, only: InstanceChoice, after: ListPosition | undefined, limit: number) {
@@ -71,7 +80,7 @@ export function createInstanceList({ store, status }: { store: Store; status: In
         ? [value]
         : value
             .split(",")
-            // No name begins or ends with a space, so `a, b` reads as it is meant.
+            // No name begins or ends with a space, so the list `a, b` means the names `a` and `b`.
             .map((name) => name.trim())
             .filter((name) => name !== ""),
     );
@@ -95,7 +104,7 @@ export function createInstanceList({ store, status }: { store: Store; status: In
     const { names, id } = await choose(principal, values);
     const only = { names: names?.filter(isPossibleName), id };
     const wanted = limit ?? wholeMax;
-    // One more tells whether there are more.
+    // Reads one more than the page has, to know whether there are more.
     const found: InstanceListing[] = [];
     for await (const slice of slices(accountId, only, begin, wanted + 1)) found.push(...slice);
     const more = found.length > wanted;
@@ -115,7 +124,7 @@ export function createInstanceList({ store, status }: { store: Store; status: In
   };
 }
 
-/** PostgreSQL has no text with U+0000: asking for one would be an error, not an answer. */
+/** PostgreSQL's text cannot hold U+0000. A query with it would fail, so such a name is left out. */
 export function isPossibleName(name: string): boolean {
   return name.length > 0 && name.length <= nameLengthMax && !name.includes("\0");
 }

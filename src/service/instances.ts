@@ -9,27 +9,30 @@ import { createInstanceList, isPossibleName, type ListInstances } from "./instan
 import type { InstanceStatus } from "./instance-status.js";
 
 export interface Instances {
-  /** Undefined: unknown. Rejects with GET_INSTANCE_FAILED. */
+  /** Undefined when no instance has this name. Rejects with GET_INSTANCE_FAILED. */
   find(accountId: string, name: string): Promise<Instance | undefined>;
   /**
-   * Together with its configuration, if one is given. Rejects with INVALID_REQUEST_BODY for a token that is too short, INSTANCE_EXISTS, TOKEN_IN_USE, QUOTA_EXCEEDED or
-   * CREATE_INSTANCE_FAILED.
+   * Creates an instance together with its channel configuration, if one is given. Rejects with INVALID_REQUEST_BODY for
+   * a token that is too short, INSTANCE_EXISTS, TOKEN_IN_USE, QUOTA_EXCEEDED or CREATE_INSTANCE_FAILED.
    */
   create(instance: NewInstance): Promise<CreatedInstance>;
   /**
-   * Oldest first. An account sees all of its instances, or those with the names; an instance sees itself, whatever it
-   * asks for. Rejects with INSTANCE_NOT_FOUND when one single unknown name was asked for, INVALID_REQUEST_BODY for a
-   * wrong cursor or too many names, or LIST_INSTANCES_FAILED.
+   * Lists instances, the oldest first. An account sees all of its instances, or those with the given names. An instance
+   * always sees only itself. Rejects with INSTANCE_NOT_FOUND when exactly one name was asked for and no instance has
+   * it, INVALID_REQUEST_BODY for a wrong cursor or too many names, or LIST_INSTANCES_FAILED.
    */
   readonly list: ListInstances;
-  /** Rejects with INSTANCE_NOT_FOUND when it was gone already, or DELETE_INSTANCE_FAILED. */
+  /** Rejects with INSTANCE_NOT_FOUND when the instance does not exist any more, or with DELETE_INSTANCE_FAILED. */
   delete(instanceId: string): Promise<void>;
 }
 
 export interface InstancesOptions {
   readonly store: Store;
   readonly status: InstanceStatus;
-  /** Of a token that a caller chooses: one that can be guessed opens a foreign instance. */
+  /**
+   * Shortest token that a caller may choose. A short token can be guessed, and a guessed token opens the instance to a
+   * stranger.
+   */
   readonly tokenLengthMin: number;
 }
 

@@ -1,4 +1,4 @@
-/** Where a page of a list begins, as text that clients hand back. */
+/** The place where the next page of a list begins, written as text that clients hand back. */
 
 import { AppError } from "../domain/errors.js";
 import type { ListPosition } from "../store/store.js";
@@ -7,7 +7,10 @@ export function writeCursor({ createdAt, seq }: ListPosition): string {
   return Buffer.from(`${createdAt}.${seq}`).toString("base64url");
 }
 
-/** Undefined for an empty one: the list begins. Throws INVALID_REQUEST_BODY for what `writeCursor` has not made. */
+/**
+ * Undefined for an empty cursor, which means the start of the list. Throws INVALID_REQUEST_BODY for text that
+ * `writeCursor` did not write.
+ */
 export function readCursor(cursor: string): ListPosition | undefined {
   if (cursor === "") return undefined;
   const [, createdAt, seq] = /^(\d{1,17})\.(\d{1,18})$/.exec(Buffer.from(cursor, "base64url").toString("latin1")) ?? [];

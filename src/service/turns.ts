@@ -1,7 +1,10 @@
-/** Work that many may ask for at once, done a bounded amount at a time, and never two pieces in one turn of the event loop. */
+/**
+ * Runs work that many callers may ask for at once: one bounded piece at a time, and never two pieces in one turn of the
+ * event loop.
+ */
 
 export interface Turns {
-  /** In the order of asking. */
+  /** Runs the pieces in the order in which they were asked for. */
   take<T>(work: () => Promise<T>): Promise<T>;
 }
 

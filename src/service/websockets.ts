@@ -6,7 +6,7 @@ import type { Store } from "../store/store.js";
 import { failingAs } from "./failure.js";
 
 export interface Websockets {
-  /** Replaces the configuration and tells what was persisted. Rejects with SET_WEBSOCKET_FAILED. */
+  /** Replaces the configuration and returns the stored one. Rejects with SET_WEBSOCKET_FAILED. */
   set(instanceId: string, asked: Websocket): Promise<Websocket>;
   /** Rejects with WEBSOCKET_NOT_CONFIGURED or GET_WEBSOCKET_FAILED. */
   get(instanceId: string): Promise<Websocket>;

@@ -1,11 +1,14 @@
-/** Reads DATABASE_URL as libpq does. What this node would do otherwise is refused with a sentence, never left out. */
+/**
+ * Reads DATABASE_URL as libpq does. A parameter that this node cannot follow is refused with a sentence and never
+ * ignored.
+ */
 
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import type { ConnectionOptions } from "node:tls";
 import type pg from "pg";
 
-/** What the driver makes of a URL itself, and what changes nothing here. */
+/** Parameters that the driver handles itself, or that change nothing here. */
 const passed = ["host", "port", "user", "password", "dbname", "options", "sslnegotiation"];
 const needless = ["application_name", "fallback_application_name", "client_encoding", "connect_timeout", "gssencmode"];
 const read = [
@@ -22,7 +25,7 @@ const known = new Set([...passed, ...needless, ...read, "channel_binding"]);
 
 const scram = "scram-sha-256";
 
-/** Throws a sentence that names the parameter, without a value of it. */
+/** Throws a sentence that names the parameter and never shows its value. */
 export function readConnectionUrl(url: string): pg.ClientConfig {
   const [base = "", query = ""] = url.split(/\?(.*)/s);
   const parameters = new URLSearchParams(query);
@@ -60,7 +63,7 @@ const hints: Readonly<Record<string, string>> = {
   currentSchema: schemaHint,
 };
 
-/** Undefined: the URL says nothing of TLS, and there is none. */
+/** The TLS options. Undefined when the URL says nothing of TLS; the connection then has none. */
 function readTls(parameters: URLSearchParams, host: string): ConnectionOptions | false | undefined {
   const mode = parameters.get("sslmode") ?? modeOf(parameters.get("ssl"));
   const system = parameters.get("sslrootcert") === "system";
@@ -71,7 +74,7 @@ function readTls(parameters: URLSearchParams, host: string): ConnectionOptions |
     ...(ca !== undefined && { ca }),
     ...(cert !== undefined && { cert }),
     ...(key !== undefined && { key }),
-    // The driver names a host to TLS only where it is no address, and TLS would then look for "localhost".
+    // The driver tells TLS the host only when it is a name. For an address TLS would then expect "localhost".
     ...(isIP(host) !== 0 && { host }),
   };
   switch (mode) {
@@ -84,7 +87,7 @@ function readTls(parameters: URLSearchParams, host: string): ConnectionOptions |
     case "no-verify":
       return { ...shared, rejectUnauthorized: false };
     case "require":
-      // As libpq says: with an authority at hand it is verify-ca.
+      // As in libpq: with a certificate authority, `require` means `verify-ca`.
       if (ca === undefined) return { ...shared, rejectUnauthorized: false };
       return { ...shared, checkServerIdentity: anyName };
     case "verify-ca":
@@ -103,7 +106,7 @@ function readTls(parameters: URLSearchParams, host: string): ConnectionOptions |
 
 const anyName = (): undefined => undefined;
 
-/** The driver's own `ssl` beside libpq's `sslmode`. */
+/** Translates the driver's own parameter `ssl` into libpq's `sslmode`. */
 function modeOf(ssl: string | null): string | undefined {
   if (ssl === null) return undefined;
   return ["true", "1"].includes(ssl) ? "verify-full" : ["false", "0"].includes(ssl) ? "disable" : ssl;
@@ -115,7 +118,7 @@ function fileOf(parameters: URLSearchParams, name: string): string | undefined {
   try {
     return readFileSync(path, "utf8");
   } catch (cause) {
-    throw new Error(`The file of ${name} in DATABASE_URL can not be read.`, { cause });
+    throw new Error(`The file of ${name} in DATABASE_URL cannot be read.`, { cause });
   }
 }
 

@@ -1,4 +1,4 @@
-/** Reads for the directory what it keeps in memory. */
+/** Reads from the database the rows that the directory keeps in memory. */
 
 import { type Kysely, sql, type Transaction } from "kysely";
 import type { Logger } from "pino";
@@ -15,9 +15,12 @@ export interface DirectoryReaderOptions {
   readonly logger: Logger;
 }
 
-/** Between two pages the process serves others. */
+/** Rows of a page. The process serves others between two pages. */
 const pageRows = 1_000;
-/** Configurations that are remembered, so that equal ones are one object; they are forgotten when it is more. */
+/**
+ * Number of configurations that are remembered, so that equal ones are one object. With more, all of them are
+ * forgotten.
+ */
 const channelsMax = 4_096;
 
 export function createDirectoryReader({ db, sealer, logger }: DirectoryReaderOptions): DirectoryReader {
@@ -62,7 +65,7 @@ export function createDirectoryReader({ db, sealer, logger }: DirectoryReaderOpt
           .where("account.revoked_at", "is", null);
         for await (const rows of pagesOf<InstanceRow>(transaction, all)) yield instancesPage(rows.map(toInstance));
       } finally {
-        // It has read only; on a connection that is gone there is nothing to end.
+        // The transaction only read. When its connection is gone there is nothing to roll back.
         await transaction.rollback().execute();
       }
     },
@@ -80,7 +83,7 @@ export function createDirectoryReader({ db, sealer, logger }: DirectoryReaderOpt
         sealer.open(row.token_sealed, id);
       } catch (error) {
         await requireKey(db, sealer);
-        logger.error({ err: error, instanceId: id }, "the token of the instance can not be decrypted");
+        logger.error({ err: error, instanceId: id }, "the token of the instance cannot be decrypted");
       }
       return record;
     },
@@ -93,14 +96,14 @@ const instancesPage = (instances: readonly InstanceRecord[]): DirectoryPage => (
 type Source = Kysely<Schema> | Transaction<Schema>;
 
 /**
- * A cursor reads the tables once; pages by key cost 30 s with 100,000 instances whose statistics are missing. The database
- * makes the next page while one is worked on.
+ * Reads all rows of a query page by page, with a cursor, which reads the tables once. Pages by key took 30 s for
+ * 100,000 instances without statistics. The database prepares the next page while the caller works on one.
  */
 async function* pagesOf<Row>(
   transaction: Transaction<Schema>,
   query: Parameters<typeof sql>[1],
 ): AsyncGenerator<Row[]> {
-  // All rows are wanted: the plan that has its first row soonest is not the best.
+  // Tells the planner that all rows are wanted. Otherwise it prefers the plan with the earliest first row.
   await sql`set local cursor_tuple_fraction = 1`.execute(transaction);
   await sql`declare page cursor for ${query}`.execute(transaction);
   const fetch = () => sql<Row>`fetch ${sql.lit(pageRows)} from page`.execute(transaction);
@@ -143,11 +146,11 @@ interface InstanceRow {
   token_sealed: Buffer;
   hash: Buffer;
   retiring: string | null;
-  /** JSON: enabled, mediaBase64, events. Null where it was never configured. */
+  /** JSON of enabled, mediaBase64 and events. Null when the channel was never configured. */
   channel: string | null;
 }
 
-/** `retiring`: whether there may be tokens that retire, which costs a look-up for each instance. */
+/** `retiring` says whether any token may retire. Then each instance costs one look-up more. */
 function selectInstances(source: Source, retiring: boolean) {
   return source
     .selectFrom("instance")

@@ -1,4 +1,4 @@
-/** A real PostgreSQL of our own in the data directory, for those who give no DATABASE_URL. */
+/** A PostgreSQL of our own in the data directory, for an installation without DATABASE_URL. */
 
 import { resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -12,17 +12,17 @@ import { makeServiceRole, serviceRole } from "./service-role.js";
 import { openSocketDirectory, socketPort } from "./socket-directory.js";
 
 export interface EmbeddedPostgres {
-  /** Stays the same for as long as it is open, over restarts of the server too. */
+  /** The URL of the database. It stays the same while this is open, even when the server is restarted. */
   readonly url: string;
-  /** Stops the server, unless another process is its owner. */
+  /** Stops the server, unless another process owns it. */
   close(): Promise<void>;
 }
 
 export interface EmbeddedPostgresOptions {
   readonly dataDirectory: string;
-  /** Told to whoever finds the directory taken. */
+  /** Named to a process that finds the directory in use. */
   readonly purpose: string;
-  /** Use the server of the process that owns the directory, if there is one, in place of refusing. */
+  /** Uses the server of the process that owns the directory, if there is one. Otherwise such a directory is refused. */
   readonly shared?: boolean;
   /** Further `name=value` settings of the server. */
   readonly settings?: readonly string[];
@@ -30,7 +30,8 @@ export interface EmbeddedPostgresOptions {
 }
 
 const serverSettings = [
-  // No network, where anybody on the machine could wait for its port: a socket in the directory that it works in.
+  // The server listens on no network, where any user of the machine could take its port. Its socket is in its working
+  // directory.
   "listen_addresses=",
   "unix_socket_directories=.",
   "max_connections=100",
@@ -39,21 +40,21 @@ const serverSettings = [
   "max_wal_senders=0",
   "max_wal_size=256MB",
   "jit=off",
-  // Refused statements are our answers, not the operator's concern.
+  // We answer refused statements ourselves, so the operator need not see them in the log.
   "log_min_messages=log",
   "log_checkpoints=off",
 ];
 
 /**
- * A session lock in the database itself says who owns the directory: the kernel ends the session with its process,
- * however that ends, so there is never a stale lock to judge.
+ * The key of a session lock in the database. The process that holds the lock owns the directory. The kernel ends the
+ * session when the process ends, however it ends, so the lock is never stale.
  */
 const ownerLock = 1_702_258_292;
-/** Long enough for a predecessor that is stopping. */
+/** How long to wait for the owner, which may be a predecessor that is stopping. */
 const ownerWaitMs = 3_000;
 const settleMsMax = 30_000;
 const restartDelayMsMax = 5_000;
-/** Also of a role that does not exist. */
+/** PostgreSQL's code for a wrong password, and also for a role that does not exist. */
 const invalidPassword = "28P01";
 
 class Taken extends Error {}
@@ -83,7 +84,7 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
       if (closing) return;
       closing = true;
       await restarting;
-      // The lock is not given back before the server has stopped: nobody may start to use it now.
+      // Give the lock back only after the server has stopped. Otherwise another process could begin to use the server.
       const running = owner && findPostmaster(cluster);
       if (running !== undefined) await stopPostmaster(running.pid);
       await owner?.end().catch(() => {});
@@ -91,7 +92,7 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
     },
   };
 
-  /** Undefined when the server is another process's and may be shared. */
+  /** Becomes the owner of the server. Undefined when another process owns it and it may be shared. */
   async function own(): Promise<pg.Client | undefined> {
     const start = Date.now();
     for (;;) {
@@ -110,7 +111,7 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
     }
   }
 
-  /** A session of the service, on a server that listens on its socket alone. */
+  /** Opens a session of the service. Starts the server if necessary, with its socket alone. */
   async function reach(): Promise<pg.Client> {
     const running = findPostmaster(cluster);
     if (running?.onNetwork) await stopOlder(running);
@@ -121,7 +122,7 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
     try {
       return await connect(url, name);
     } catch (error) {
-      // Whoever started the server has not made it yet, or did not live to.
+      // The process that started the server has not created the role yet, or died before it could.
       if ((error as { code?: unknown }).code !== invalidPassword) throw error;
       await makeRole();
       return connect(url, name);
@@ -133,7 +134,10 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
     await makeServiceRole(client, cluster.servicePassword).finally(() => client.end());
   }
 
-  /** The server of a release that reached it over the network, as its superuser. It is left alone while that one lives. */
+  /**
+   * Stops the server of an older release, which listens on the network and has one role. Refuses while that release
+   * still uses it.
+   */
   async function stopOlder({ pid, port }: Postmaster): Promise<void> {
     const client = await connect(
       `postgres://${clusterUser}:${cluster.password}@127.0.0.1:${port}/postgres?${scramDemand}`,
@@ -152,7 +156,7 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
     return new Taken(`The data directory ${directory} is in use by another process: ${holder}.`);
   }
 
-  /** Brings the server back when it ends while we own it. */
+  /** Starts the server again when it ends while we own it. */
   function watch(): void {
     owner?.once("end", () => {
       if (!closing) restarting = restart();
@@ -175,13 +179,13 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
 
 async function connect(url: string, name: string): Promise<pg.Client> {
   const client = new pg.Client(connectionConfig(url, name));
-  // What ends the session is told by its end.
+  // The event "end" follows each error, and that is handled.
   client.on("error", () => {});
   await client.connect();
   return client;
 }
 
-/** Takes the owner's lock, or says who has it. */
+/** Takes the owner's lock. When another process has it, returns the name of that process. */
 async function lock(client: pg.Client): Promise<string | undefined> {
   const taken = await client.query("select pg_try_advisory_lock($1) as taken", [ownerLock]);
   if (taken.rows[0].taken) return undefined;
@@ -193,7 +197,7 @@ async function lock(client: pg.Client): Promise<string | undefined> {
   return holder.rows[0]?.name ?? "unknown";
 }
 
-/** A server that is starting, stopping or gone while we look. */
+/** Whether the error comes from a server that is starting, stopping or gone at this moment. */
 function isPassing(error: unknown): boolean {
   if (error instanceof PostmasterBusy) return true;
   const { code, syscall } = error as { code?: unknown; syscall?: unknown };

@@ -1,4 +1,4 @@
-/** Something that several wait for, and that happens once. */
+/** A promise that several parts wait for and that one part opens, once. */
 
 export interface Gate {
   readonly opened: Promise<void>;

@@ -1,4 +1,7 @@
-/** Listens on a connection, and proves that it hears: one that is up and deaf looks like one with nothing to hear. */
+/**
+ * Listens on a connection and proves that it hears. A connection that works but hears nothing looks like one without
+ * notifications.
+ */
 
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
@@ -6,7 +9,7 @@ import type pg from "pg";
 import { channelSql, followerSql } from "./channel.js";
 import { Unfollowed } from "./staleness.js";
 
-/** What is told on another connection does not arrive. */
+/** A notification that was sent on another connection does not arrive. */
 export class NotHeard extends Unfollowed {
   override readonly name = "NotHeard";
   override readonly withoutSessions = true;
@@ -19,21 +22,24 @@ export class NotHeard extends Unfollowed {
   }
 }
 
-/** One statement on any other connection to the same database. */
+/** Runs one statement on any other connection to the same database. */
 export type Tell = (statement: string, values: string[]) => Promise<unknown>;
 
 export interface Hearing {
-  /** Rejects with NotHeard, or with what `tell` rejects with: that says nothing of hearing. */
+  /**
+   * Resolves when a notification has arrived. Rejects with NotHeard. Also rejects with the error of `tell`, which
+   * proves nothing about hearing.
+   */
   prove(): Promise<void>;
 }
 
 /**
- * PostgreSQL hands over what was notified before it answers the next statement of the session that listens. So this only
- * allows for what may stand between.
+ * How long to wait for a notification. PostgreSQL delivers it before it answers the listening session's next statement,
+ * so this time is only for what stands between, such as a pooler.
  */
 const graceMs = 500;
 
-/** `onPayload` hears what others tell. */
+/** `onPayload` gets the notifications of other nodes. */
 export async function listenOn(
   client: pg.Client,
   tell: Tell,

@@ -30,7 +30,7 @@ export interface InstancesOptions {
   readonly db: Kysely<Schema>;
   readonly write: Write;
   readonly sealer: Sealer;
-  /** Instances that one account may have; 0 is no limit. */
+  /** Number of instances that one account may have; 0 means no limit. */
   readonly accountInstanceQuota: number;
 }
 
@@ -142,7 +142,7 @@ export function createInstances({ db, write, sealer, accountInstanceQuota }: Ins
       const ids = rows.map(([id]) => id);
       const values = rows.map(([, { status }]) => storable(status));
       const jids = rows.map(([, { numberJid }]) => storable(numberJid));
-      // Locked in one order on every node, so that two nodes can not wait for each other.
+      // Every node locks the rows in the same order, so two nodes cannot wait for each other.
       const update = sql`
         with given as (
           select * from unnest(${ids}::uuid[], ${values}::text[], ${jids}::text[]) as given (id, status, number_jid)
@@ -162,7 +162,7 @@ export function createInstances({ db, write, sealer, accountInstanceQuota }: Ins
 
 const kept = ["instance.id", "instance.account_id", "instance.name", "instance.token_sealed"] as const;
 
-/** Undefined where no row can match. */
+/** Undefined when no row can match. */
 function choose(db: Kysely<Schema>, accountId: string, { names, id }: InstanceChoice) {
   if (!isUuid(accountId) || (id !== undefined && !isUuid(id))) return undefined;
   let query = db.selectFrom("instance").where("instance.account_id", "=", accountId);
@@ -179,7 +179,10 @@ interface InstanceRow {
   token_sealed: Buffer;
 }
 
-/** Held until the commit: the account stays valid, and with a quota nobody else adds to it meanwhile. */
+/**
+ * Locks the account until the commit. It stays valid meanwhile. `alone` also keeps others from adding instances, for
+ * the quota.
+ */
 async function lockAccount(transaction: Transaction<Schema>, id: string, alone: boolean): Promise<void> {
   const query = transaction.selectFrom("account").select("id").where("id", "=", id).where("revoked_at", "is", null);
   const found = await (alone ? query.forUpdate() : query.forShare()).executeTakeFirst();
@@ -201,7 +204,10 @@ async function insertInstance(
   }
 }
 
-/** What the database says against the row, which must not undo the instance. Throws when nothing can be saved any more. */
+/**
+ * Saves the configuration. Returns the error when the database refuses the row: the instance must be kept then. Throws
+ * when the transaction cannot go on.
+ */
 async function tryToConfigure(transaction: Transaction<Schema>, id: string, websocket: Websocket): Promise<unknown> {
   await sql`savepoint configuring`.execute(transaction);
   try {

@@ -1,4 +1,4 @@
-/** The row that tells whether a sealer has the key of this database: a known text, sealed with that key. */
+/** The row that tells whether a sealer has the key of this database: a known text, encrypted with that key. */
 
 import type { Kysely } from "kysely";
 import type { Schema } from "./schema.js";
@@ -7,7 +7,7 @@ import { Unfollowed } from "./staleness.js";
 
 const text = "eventwire";
 
-/** What stands in the row. */
+/** The known text. */
 export function sealCheck(sealer: Sealer): Buffer {
   return sealer.seal(text, text);
 }
@@ -22,8 +22,8 @@ export function keyFits(sealer: Sealer, sealed: Buffer): boolean {
 }
 
 /**
- * Rejects when the key was rotated behind the back of this node, which could not reach the database then. It must not
- * take what it cannot decrypt for deleted, nor write what the others cannot decrypt.
+ * Rejects when the key was rotated while this node could not reach the database. Such a node must not treat tokens that
+ * it cannot decrypt as deleted, and must not write tokens that other nodes cannot decrypt.
  */
 export async function requireKey(db: Kysely<Schema>, sealer: Sealer): Promise<void> {
   const check = await db.selectFrom("key_check").select("sealed").executeTakeFirst();

@@ -1,4 +1,4 @@
-/** Encrypts every instance token anew, with another key: all of them or none. */
+/** Encrypts every instance token anew with another key: all of them or none. */
 
 import { type Kysely, sql, type Transaction } from "kysely";
 import { followerSql } from "./channel.js";
@@ -12,20 +12,23 @@ import type { Schema } from "./schema.js";
 import { createSealer, type Sealer } from "./sealing.js";
 
 export interface KeyRotationOptions extends DatabaseChoice {
-  /** 32 bytes; absent: one is generated, and takes the place of the key file. */
+  /** 32 bytes. When it is absent, a key is generated and replaces the key file. */
   readonly newEncryptionKey: Buffer | undefined;
 }
 
 export interface KeyRotation {
-  /** How many tokens were encrypted anew. Undefined: the new key is in force already, after a run that was cut short. */
+  /**
+   * Number of tokens that were encrypted anew. Undefined when an earlier run was interrupted after the new key was
+   * already in force.
+   */
   readonly tokens: number | undefined;
-  /** Where the new key stands, unless it was given. */
+  /** The file with the new key. Undefined when the key was given. */
   readonly keyFile: string | undefined;
 }
 
 /**
- * Rejects with a sentence when a node is connected, when the current key does not fit or when a token can not be
- * decrypted; nothing has changed then. Repeated after it was killed at any point, it completes what was begun.
+ * Rotates the key. Rejects with a sentence, and changes nothing, when a node is connected, when the current key does
+ * not fit, or when a token cannot be decrypted. After a kill at any point, call it again and it completes the rotation.
  */
 export async function rotateEncryptionKey(options: KeyRotationOptions): Promise<KeyRotation> {
   const { dataDir, encryptionKey, newEncryptionKey } = options;
@@ -47,7 +50,7 @@ export async function rotateEncryptionKey(options: KeyRotationOptions): Promise<
       made?.discard();
       throw cause;
     }
-    throw new Error(`The key can not be rotated: ${reasonOf(cause)}.`, { cause });
+    throw new Error(`The key cannot be rotated: ${reasonOf(cause)}.`, { cause });
   } finally {
     await closeServer();
   }
@@ -56,7 +59,7 @@ export async function rotateEncryptionKey(options: KeyRotationOptions): Promise<
 async function rotate(db: Kysely<Schema>, current: Sealer, next: Sealer): Promise<number | undefined> {
   await migrate(db as Kysely<unknown>);
   return db.transaction().execute(async (transaction) => {
-    // Nobody adds a token now, and a node that starts waits at its own check, and then refuses the old key.
+    // Now nobody can add a token. A node that starts waits at its own check and then refuses the old key.
     await sql`lock table key_check, instance in share row exclusive mode`.execute(transaction);
     await refuseNodes(transaction);
     const check = await transaction.selectFrom("key_check").select("sealed").executeTakeFirst();
@@ -77,7 +80,10 @@ async function rotate(db: Kysely<Schema>, current: Sealer, next: Sealer): Promis
   });
 }
 
-/** With the old key, a node would take what it cannot decrypt for deleted, and write what nobody else can read. */
+/**
+ * Refuses while a node is connected. With the old key a node would treat tokens that it cannot decrypt as deleted, and
+ * write tokens that nobody else can read.
+ */
 async function refuseNodes(transaction: Transaction<Schema>): Promise<void> {
   const { rows } = await sql<{ nodes: number }>`
     select count(*)::int as nodes from pg_stat_activity
@@ -121,7 +127,7 @@ function openToken(current: Sealer, id: string, sealed: Buffer): string {
     return current.open(sealed, id);
   } catch (cause) {
     throw new PreparationError(
-      `The token of the instance ${id} can not be decrypted, so nothing was changed: restore or delete this row first.`,
+      `The token of the instance ${id} cannot be decrypted, so nothing was changed: restore or delete this row first.`,
       { cause },
     );
   }

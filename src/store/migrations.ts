@@ -1,10 +1,10 @@
-/** Brings the database to the schema of this release; several nodes may do so at once. */
+/** Brings the database to the schema of this release. Several nodes may do so at once. */
 
 import { type Kysely, type Migration, Migrator, sql } from "kysely";
 
 /**
- * In order of their names. While a release is rolled out, nodes of the one before run on the same database: a migration
- * only adds tables, and columns that are nullable or have a default.
+ * The migrations, in the order of their names. During a rolling upgrade nodes of the previous release use the same
+ * database. So a migration may only add tables, and columns that are nullable or have a default.
  */
 export const migrations: Record<string, Migration> = {
   "0001_accounts_and_instances": {
@@ -52,8 +52,8 @@ export const migrations: Record<string, Migration> = {
   },
   "0002_rate_counters": {
     async up(db) {
-      // In the shape that rate-limiter-flexible writes. Unlogged: a count waits for no disk, and a crash of the database
-      // forgets counts that are a minute old at most.
+      // The table has the shape that rate-limiter-flexible writes. It is unlogged: a count waits for no disk, and a
+      // crash of the database loses the counts of a minute at most.
       await sql`
         create unlogged table rate_counter (
           key text primary key,
@@ -92,7 +92,7 @@ export async function migrate(db: Kysely<unknown>): Promise<void> {
   const schema = await sql<{ name: string }>`select current_schema() as name`.execute(db);
   const migrator = new Migrator({
     db,
-    // Otherwise it takes the tables of an install in another schema for ours.
+    // Without this, kysely would take the tables of an installation in another schema for ours.
     ...(schema.rows[0] && { migrationTableSchema: schema.rows[0].name }),
     provider: { getMigrations: async () => ({ ...(await newer(db)), ...migrations }) },
   });
@@ -100,7 +100,7 @@ export async function migrate(db: Kysely<unknown>): Promise<void> {
   if (error !== undefined) throw error;
 }
 
-/** What a newer node has already done to the database, which kysely would take for a corruption. */
+/** Names the migrations that a newer node has already run. Otherwise kysely would take them for a corruption. */
 async function newer(db: Kysely<unknown>): Promise<Record<string, Migration>> {
   const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(db);
   return Object.fromEntries(rows.map(({ name }) => [name, { up: async () => {} }]));

@@ -1,4 +1,6 @@
-/** Connections to the database, every wait bounded: a peer that vanished without a word costs seconds, not minutes. */
+/**
+ * Connections to the database. Every wait has a bound, so a peer that vanished silently costs seconds and not minutes.
+ */
 
 import { Kysely, PostgresDialect, type PostgresPool } from "kysely";
 import pg from "pg";
@@ -10,10 +12,10 @@ import { demandedStream } from "./scram-socket.js";
 const connectMsMax = 5_000;
 const statementMsMax = 10_000;
 const connectionsMax = 10;
-/** How long a silent connection is trusted before the kernel asks the peer. */
+/** How long a silent connection is trusted. After that the kernel asks the peer. */
 const keepAliveMs = 10_000;
 
-/** For a connection that is used alone. */
+/** The configuration of a single connection. */
 export function connectionConfig(url: string, name: string): pg.ClientConfig {
   return {
     ...readConnectionUrl(url),
@@ -25,10 +27,10 @@ export function connectionConfig(url: string, name: string): pg.ClientConfig {
   };
 }
 
-/** Connected, and bounded by this process alone: its session gets no settings. */
+/** Opens a single connection. Its session gets no settings, so only this process bounds its statements. */
 export async function connectAlone(url: string, name: string): Promise<pg.Client> {
   const client = new pg.Client({ ...connectionConfig(url, name), query_timeout: statementMsMax });
-  // Whoever has it learns from its queries.
+  // The user of the connection learns of an error from its queries.
   client.on("error", () => {});
   await client.connect();
   return client;
@@ -37,14 +39,14 @@ export async function connectAlone(url: string, name: string): Promise<pg.Client
 export interface DatabaseOptions {
   readonly url: string;
   readonly logger: Logger;
-  /** For what may take longer than a call of a client: migrations, and waiting for those of another node. */
+  /** Longest statement. Raise it for work that may take longer than a client's call, such as a migration. */
   readonly statementMs?: number;
   readonly isSession?: IsSession;
 }
 
 /**
- * Whether a connection has been proved to be a session. Until then a pool makes none: a pooler in transaction mode would
- * hand the settings of ours to others.
+ * Whether connections have been proved to be sessions. Until then a pool opens none, because a pooler in transaction
+ * mode would pass our session settings on to other clients.
  */
 export type IsSession = () => boolean;
 
@@ -59,7 +61,7 @@ export function createDatabase({
   return new Kysely<Schema>({ dialect: new PostgresDialect({ pool: withoutSilentConnections(pool) }) });
 }
 
-/** One connection, made again when it is lost, whose session gets no settings. */
+/** A pool of one connection. It is opened again when it is lost, and its session gets no settings. */
 export function createLonePool(url: string, logger: Logger, statementMs: number): pg.Pool {
   const config = { ...connectionConfig(url, "eventwire nonces"), connectionTimeoutMillis: statementMs, max: 1 };
   return tolerant(new pg.Pool({ ...config, query_timeout: statementMs }), logger);
@@ -73,12 +75,12 @@ export function createPool(
 ): pg.Pool {
   const pool = new pg.Pool({
     idleTimeoutMillis: 30_000,
-    // Not with the start of the session: PgBouncer refuses most settings there.
+    // Not as parameters of the start of the session: PgBouncer refuses most of them there.
     onConnect: async (client) => {
       if (!isSession()) throw new Error("the database has not been proved to be usable yet");
       await client.query(boundSession(statementMs, config.connectionTimeoutMillis ?? connectMsMax));
     },
-    // The server ends a statement first, if there still is one.
+    // The server ends a statement first, if the server is still there.
     query_timeout: statementMs + 2_000,
     ...config,
   });
@@ -86,9 +88,9 @@ export function createPool(
 }
 
 function tolerant(pool: pg.Pool, logger: Logger): pg.Pool {
-  // An idle connection was lost. The next caller gets another one, or says why there is none.
+  // An idle connection was lost. The next caller gets another connection, or an error that says why there is none.
   pool.on("error", (error) => logger.debug({ err: error }, "an idle database connection was lost"));
-  // In use, it has told its query so; without somebody who listens, this would end the process.
+  // A connection in use reports its error to its query. Without this listener the error would also end the process.
   pool.on("connect", (client) => client.on("error", () => {}));
   return pool;
 }
@@ -96,18 +98,19 @@ function tolerant(pool: pg.Pool, logger: Logger): pg.Pool {
 function boundSession(statementMs: number, waitMs: number): pg.QueryConfig {
   const settings = ["statement_timeout", "idle_in_transaction_session_timeout"];
   const text = `select ${settings.map((name) => `set_config('${name}', '${statementMs}', false)`).join(", ")}`;
-  // A pooler takes the connection at once, and lets the first statement wait for one of its own.
+  // A pooler accepts a connection at once; only the first statement waits until the pooler has a connection to the
+  // server.
   return { text, query_timeout: waitMs } as pg.QueryConfig;
 }
 
-/** Of one connection, whose statements come one after the other. */
+/** Runs statements on one connection, one after the other. */
 export function databaseOn(client: pg.Client): Kysely<Schema> {
   const connection = { query: (text: string, values: unknown[]) => client.query(text, values), release() {} };
   const pool = { connect: async () => connection, end: async () => {} } as unknown as PostgresPool;
   return new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
 }
 
-/** A connection whose peer did not answer in time is thrown away; pg would hand it to the next caller. */
+/** Throws a connection away when its peer did not answer in time. pg alone would give it to the next caller. */
 function withoutSilentConnections(pool: pg.Pool): PostgresPool {
   return {
     async connect() {

@@ -8,7 +8,10 @@ export interface PostgresBinaries {
   readonly postgres: string;
 }
 
-/** The package's own wrapper is not used: it hooks the exit of the process and loses its server when that is killed. */
+/**
+ * The package's own wrapper is not used: it hooks into the exit of the process, and loses its server when the process
+ * is killed.
+ */
 export function postgresBinaries(): PostgresBinaries {
   const platform = `${process.platform === "win32" ? "windows" : process.platform}-${process.arch}`;
   try {

@@ -15,15 +15,15 @@ import { createWriting } from "./writing.js";
 export interface PostgresStoreOptions {
   readonly db: Kysely<Schema>;
   readonly sealer: Sealer;
-  /** Instances that one account may have; 0 is no limit. */
+  /** Number of instances that one account may have; 0 means no limit. */
   readonly accountInstanceQuota: number;
   /** Brings this node's directory up to date with a committed change. */
   readonly follow: (change: Change) => Promise<void>;
   /** Whether this node has read the database. */
   readonly isReady: () => boolean;
-  /** What is known to be wrong without asking the database. */
+  /** A problem that is known without asking the database. */
   readonly trouble?: () => Trouble | undefined;
-  /** Absent: nobody asks for the health. */
+  /** Absent for a process whose health nobody asks. */
   readonly writability?: Writability;
   readonly close: () => Promise<void>;
 }
@@ -43,7 +43,7 @@ export function createPostgresStore({
   const write = createWriting({ db, follow, observe: writability?.observe });
   let asked: Promise<Trouble | undefined> | undefined;
 
-  /** Many who ask at once are one question: a crowd of health probes takes one connection. */
+  /** Callers that ask at the same time share one question, so a crowd of health probes takes one connection. */
   function answers(): Promise<Trouble | undefined> {
     asked ??= ask().finally(() => {
       asked = undefined;

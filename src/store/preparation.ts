@@ -1,4 +1,4 @@
-/** What must hold in the database before it is used: the schema, the key and the first account. */
+/** Prepares the database before it is used: the schema, the key and the first account. */
 
 import { type Kysely, sql, type Transaction } from "kysely";
 import type { Logger } from "pino";
@@ -11,7 +11,7 @@ import type { Schema } from "./schema.js";
 import { createSealer } from "./sealing.js";
 import { createWriting } from "./writing.js";
 
-/** Trying again would not help: its message tells the operator what to change. */
+/** An error that another attempt would not cure. Its message tells the operator what to change. */
 export class PreparationError extends Error {
   override readonly name = "PreparationError";
 }
@@ -24,7 +24,7 @@ export async function prepareSchema(db: Kysely<Schema>, key: EncryptionKey): Pro
     throw new PreparationError(cause.message, { cause });
   });
   if (!settled) {
-    // A command: there is nothing yet that it would have to decrypt.
+    // A command on a new database: there is no token yet that it would have to decrypt.
     if (used === undefined) return;
     throw new PreparationError(
       "The key that tokens are encrypted with is missing: set ENCRYPTION_KEY to it, or bring encryption.key in DATA_DIR back.",
@@ -48,17 +48,20 @@ export interface FirstAccountOptions {
   readonly db: Kysely<Schema>;
   readonly logger: Logger;
   readonly accountToken: string | undefined;
-  /** The account is made when it resolves, and not when it rejects. */
+  /** Awaited before the account is created. When it rejects, no account is created. */
   readonly beforeFirstAccount: () => Promise<void>;
   readonly onFirstAccount: (token: string) => void;
 }
 
 /**
- * Without `accountToken`: a database that never had an account gets one, and `onFirstAccount` hears its token, once.
+ * Prepares the account of the start.
  *
- * With it: an account with this token exists afterwards. A token that is new to the database becomes the token of the
- * default account, in place of the one it had, which stops working; its instances stay. The default account is the one
- * that a start made; it is made anew when there is none, or it was revoked. A revoked token stays revoked.
+ * Without `accountToken`, a database that never had an account gets one, and `onFirstAccount` gets its token, once.
+ *
+ * With `accountToken`, an account with this token exists afterwards. A token that is new to the database replaces the
+ * token of the default account, which stops working; the instances of the account stay. The default account is the
+ * account that a start created. When there is none, or when it is revoked, a new one is created. A revoked token stays
+ * revoked.
  */
 export async function prepareAccount({
   db,
@@ -73,7 +76,7 @@ export async function prepareAccount({
   }
   const write = createWriting({ db, follow: async () => {} });
   const made = await write(async (transaction, touch) => {
-    // One start after another, so that only the first of several makes the account.
+    // Only one start at a time may pass here, so that only one of several starts creates the account.
     await sql`select pg_advisory_xact_lock(${firstAccountLock})`.execute(transaction);
     if (accountToken !== undefined) {
       const id = await ensureToken(transaction, accountToken, logger);
@@ -93,7 +96,7 @@ export async function prepareAccount({
 const firstAccountLock = 1_702_258_293;
 const defaultName = "default";
 
-/** The id of the account that it changed. */
+/** Returns the id of the account that it changed. */
 async function ensureToken(
   transaction: Transaction<Schema>,
   token: string,

@@ -1,28 +1,31 @@
-/** Counts calls for all nodes together, and says at once when it can not: whoever is counted does not wait for a database. */
+/** Counts calls for all nodes together. When the database is away it fails at once, so that no caller waits for it. */
 
 import type { Logger } from "pino";
 import { connectionConfig, createPool, type IsSession } from "./pool.js";
 import { createAttempts } from "./retrying.js";
 import type { RateCounters } from "./store.js";
 
-/** Apart from the connections of the control plane: thousands of upgrades at once must not make a configuration wait. */
+/**
+ * A pool apart from that of the control plane: thousands of upgrades at once must not make a configuration call wait.
+ */
 const connectionsMax = 4;
-/** For a free connection, and again for the statement. */
+/** Bound of the wait for a free connection, and again of the statement. */
 const waitMsMax = 1_000;
 const sweepEveryMs = 60_000;
 type Window = Awaited<ReturnType<RateCounters["count"]>>;
 
-/** So many rows in one statement, so that each ends in time. */
+/** Rows that one statement deletes at most, so that it ends in time. */
 const sweepRowsMax = 10_000;
 
-/** Now, by the database: the clocks of the nodes differ, and any of them may be set back. */
+/** The database's clock. The clocks of the nodes differ, and any of them may be set back. */
 const nowMs = "(extract(epoch from statement_timestamp()) * 1000)::bigint";
-/** Statements of the same moment may come in another order; none takes longer. */
+/** Two statements may reach the table in another order than that of their times, but never more than this apart. */
 const disorderMs = 2 * waitMsMax;
 
 const count = {
   name: "count",
-  // `excluded.expire` is the end of a window that begins now. One that ends later was begun before the clock was set back.
+  // `excluded.expire` is the end of a window that begins now. A window that ends later was begun before the clock was
+  // set back.
   text: `
     insert into rate_counter as counter (key, points, expire) values ($1, $2, ${nowMs} + $3::bigint)
     on conflict (key) do update set
@@ -49,7 +52,7 @@ export function createRateCounters({
   const closing = new AbortController();
   const attempts = createAttempts({
     logger,
-    failure: "calls can not be counted in the database: this node counts them alone",
+    failure: "calls cannot be counted in the database: this node counts them alone",
     success: "calls are counted in the database again",
     signal: closing.signal,
   });
@@ -58,7 +61,10 @@ export function createRateCounters({
   let rejected = 0;
   let sweptAt = performance.now();
 
-  /** Until a statement that writes to the table succeeds: reading would not tell a database that has become read-only. */
+  /**
+   * Waits until a statement that writes to the table succeeds. A read would also succeed in a database that has become
+   * read-only.
+   */
   async function comeBack(): Promise<void> {
     while (away !== undefined && !closing.signal.aborted) {
       await attempts.failed(away);
@@ -88,12 +94,14 @@ export function createRateCounters({
       try {
         if (away !== undefined) throw away;
         if (performance.now() - sweptAt >= sweepEveryMs)
-          sweep().catch((error: unknown) => logger.debug({ err: error }, "ended windows were not removed"));
+          sweep().catch((error: unknown) =>
+            logger.debug({ err: error }, "expired rate-limit windows were not removed"),
+          );
         const { rows } = await pool.query<Window>({ ...count, values: [key, points, windowMs] });
         return rows[0] as Window;
       } catch (error) {
         rejected++;
-        // What was asked before the database came back says nothing of now.
+        // A failure of a call from before the database came back says nothing about the database now.
         if (away === undefined && asked === returns && !closing.signal.aborted) {
           away = error;
           void comeBack();

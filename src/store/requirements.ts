@@ -1,4 +1,4 @@
-/** What a database, and the way to it, must be like before anything of ours is done there. */
+/** Checks the database, and the connection to it, before anything is done there. */
 
 import type pg from "pg";
 import { listenOn } from "./hearing.js";
@@ -7,8 +7,9 @@ import { PreparationError } from "./preparation.js";
 import { Unfollowed } from "./staleness.js";
 
 /**
- * Rejects with PreparationError where an operator must choose another database, with Unfollowed where changes would not be
- * heard. Before any session is given settings: a pooler that is not in session mode would hand these to others.
+ * Rejects with PreparationError when an operator must choose another database, and with Unfollowed when changes would
+ * not be heard. Call it before any session gets settings: a pooler that is not in session mode would pass them on to
+ * other clients.
  */
 export async function requireDatabase(url: string): Promise<void> {
   const listener = await connectAlone(url, "eventwire start");

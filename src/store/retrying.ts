@@ -1,15 +1,15 @@
-/** Tries again, ever more slowly, and tells the log why without filling it. */
+/** Waits between attempts, longer after each failure, and logs the reason without filling the log. */
 
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 
 const firstDelayMs = 100;
 const delayMsMax = 500;
-/** The same reason is not told again sooner. */
+/** How long the same reason is not logged again. */
 const quietMs = 30_000;
 
 export interface Attempts {
-  /** Logs the failure, then waits before the next attempt. */
+  /** Logs the failure, then waits until the next attempt. */
   failed(error: unknown): Promise<void>;
   succeeded(): void;
 }
@@ -18,7 +18,7 @@ export interface AttemptsOptions {
   readonly logger: Logger;
   readonly failure: string;
   readonly success: string;
-  /** Ends a wait. */
+  /** Aborted to end a wait early. */
   readonly signal: AbortSignal;
 }
 
@@ -35,7 +35,7 @@ export function createAttempts({ logger, failure, success, signal }: AttemptsOpt
         told = { reason, at: Date.now() };
         logger.warn({ reason, attempts: count }, failure);
       }
-      // Spread, so that the nodes of a cluster do not come back all at once.
+      // The wait is random, so that the nodes of a cluster do not all come back at once.
       await delay(wait * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => {});
     },
     succeeded() {
@@ -46,7 +46,10 @@ export function createAttempts({ logger, failure, success, signal }: AttemptsOpt
   };
 }
 
-/** A refused connection to a name with several addresses has no message of its own. */
+/**
+ * The text of an error. A refused connection to a name with several addresses has no message of its own, only a list of
+ * errors.
+ */
 export function reasonOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === "") return error.errors.map(reasonOf).join(", ");
   return error instanceof Error && error.message !== ""

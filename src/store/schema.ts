@@ -1,4 +1,4 @@
-/** The tables as kysely sees them; `migrations.ts` makes them. */
+/** The tables as kysely sees them. `migrations.ts` creates them. */
 
 import type { ColumnType, GeneratedAlways } from "kysely";
 
@@ -7,7 +7,7 @@ type DatabaseTime = ColumnType<Date, never, never>;
 interface AccountTable {
   id: ColumnType<string, string, never>;
   name: string;
-  /** The account of ACCOUNT_TOKEN and of the first start. At most one that is not revoked. */
+  /** Whether this is the account of ACCOUNT_TOKEN and of the first start. At most one such account is not revoked. */
   is_default: ColumnType<boolean, boolean | undefined, never>;
   created_at: DatabaseTime;
   revoked_at: ColumnType<Date | null, never, Date>;
@@ -21,19 +21,22 @@ interface InstanceTable {
   status: ColumnType<string, string | undefined, string>;
   created_at: DatabaseTime;
   number_jid: ColumnType<string | null, never, string>;
-  /** Breaks ties of `created_at`. */
+  /** Orders rows with equal `created_at`. */
   seq: GeneratedAlways<string>;
 }
 
-/** The tokens of accounts and of instances in one table, because a token may have one owner only. */
+/** The tokens of accounts and instances. They are in one table, because two owners may not have the same token. */
 interface TokenTable {
   hash: Buffer;
   account_id: ColumnType<string, string, never>;
-  /** Null: it is the token of the account itself. */
+  /** Null when it is the token of the account itself. */
   instance_id: ColumnType<string | null, string | undefined, never>;
 }
 
-/** Tokens that others have replaced, accepted until their end. Rows that have ended are deleted by the next rotation. */
+/**
+ * Tokens that were replaced and are still accepted until their end. The next rotation deletes rows whose end has
+ * passed.
+ */
 interface RetiringTokenTable {
   hash: Buffer;
   account_id: string;
@@ -49,7 +52,7 @@ interface WebsocketTable {
   updated_at: ColumnType<Date, never, Date>;
 }
 
-/** One row: a known text, sealed with the key that all tokens in this database are sealed with. */
+/** One row with a known text, encrypted with the key of all tokens in this database. */
 interface KeyCheckTable {
   id: ColumnType<number, number, never>;
   sealed: Buffer;

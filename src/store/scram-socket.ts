@@ -1,20 +1,23 @@
-/** A connection to PostgreSQL that gives its password to nobody who does not prove to know it already. */
+/** A connection to PostgreSQL that gives its password only to a server that proves to know it already. */
 
 import { Socket } from "node:net";
 
-/** What libpq calls the same demand in a connection URL. */
+/** The same demand in a connection URL, as libpq writes it. */
 export const scramDemand = "require_auth=scram-sha-256";
 
-/** For the configuration of a client of pg. Empty when the URL does not demand SCRAM. */
+/** Configuration for a client of pg. Empty when the URL does not demand SCRAM. */
 export function demandedStream(url: string): { stream?: () => Socket } {
   return url.split("?")[1]?.split("&").includes(scramDemand) ? { stream: () => new ScramSocket() } : {};
 }
 
-/** The kinds of the messages of a server that proves itself, in their order: SASL, two steps of it, and success. */
+/** The kinds of messages from a server that proves itself, in their order: SASL, two steps of it, and success. */
 const order = [10, 11, 12, 0];
 const [authentication, error, notice] = [..."REN"].map((letter) => letter.charCodeAt(0));
 
-/** Ends itself before pg can hear of any other way to log in: it would send its password in clear, or trust the server. */
+/**
+ * Ends the connection before pg sees a request for any other way to log in. pg would send the password in clear, or
+ * trust the server.
+ */
 class ScramSocket extends Socket {
   #step = 0;
   #unread: Buffer = Buffer.alloc(0);

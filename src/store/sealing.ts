@@ -1,11 +1,14 @@
-/** Encrypts instance tokens at rest: every frame carries its instance's token, so a hash does not do. */
+/**
+ * Encrypts instance tokens in the database. A hash is not enough, because every frame carries the token of its
+ * instance.
+ */
 
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 
 export interface Sealer {
-  /** `owner` binds the text to its row: copied to another one, it does not open. */
+  /** Encrypts the token. `owner` binds the result to its row: copied to another row, it cannot be opened. */
   seal(text: string, owner: string): Buffer;
-  /** Throws when it was sealed with another key or for another owner. */
+  /** Decrypts the token. Throws when it was encrypted with another key or for another owner. */
   open(sealed: Uint8Array, owner: string): string;
 }
 
@@ -13,7 +16,7 @@ const algorithm = "aes-256-gcm";
 const nonceBytes = 12;
 const tagBytes = 16;
 
-/** A key that is not given is asked for each time: it may be known only when the database has been seen. */
+/** `read` is called each time, because the key may be known only after the database has been seen. */
 export function createSealer(given: Buffer | (() => Buffer)): Sealer {
   const key = typeof given === "function" ? given : () => given;
   return {

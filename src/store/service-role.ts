@@ -1,4 +1,4 @@
-/** The role that the service has in its embedded PostgreSQL: it owns its database, and is nothing else. */
+/** The role of the service in its embedded PostgreSQL. It owns its database and has no other rights. */
 
 import type { ClientBase } from "pg";
 
@@ -7,12 +7,13 @@ export const serviceRole = "eventwire_service";
 const roleLock = 1_702_258_294;
 
 /**
- * Makes the role, or sets it right; `superuser` is a session of the superuser. What a release before left in the
- * superuser's own name becomes the service's.
+ * Creates or corrects the role; `superuser` is a session of the superuser. Objects that an older release created as
+ * superuser become the service's.
  */
 export async function makeServiceRole(superuser: ClientBase, password: string): Promise<void> {
   await superuser.query("begin");
-  // Of two processes that do so at once, the second finds it made. Statements of ours that fail show no password.
+  // Two processes may do this at once; the second finds the role created. Failed statements do not show the password in
+  // the log.
   await superuser.query(`
     select pg_advisory_xact_lock(${roleLock});
     set local log_min_error_statement = panic`);

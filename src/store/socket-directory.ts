@@ -1,23 +1,24 @@
-/** Where the socket of the embedded PostgreSQL is reached. */
+/** The directory by which the socket of the embedded PostgreSQL is reached. */
 
 import { closeSync, constants, existsSync, openSync } from "node:fs";
 import { join } from "node:path";
 
-/** It names the socket's file, and nothing on a network. */
+/** The port names the socket's file. It is no port of a network. */
 export const socketPort = 5432;
 
-/** What the address of a socket has room for on Linux. */
+/** Longest path of a socket on Linux. */
 const pathBytesMax = 107;
 
 export interface SocketDirectory {
-  /** For the host of a connection, in this process and others of its user, until it is closed. */
+  /** The host for a connection, in this process and in others of the same user, until this is closed. */
   readonly path: string;
   close(): void;
 }
 
 /**
- * PostgreSQL puts its socket into the directory that it works in, whose mode is 0700. A path that is too long is
- * replaced by the directory itself, held open: nothing has to be put elsewhere, where others could take its place.
+ * PostgreSQL puts its socket into its working directory, whose mode is 0700. When the path is too long for a socket,
+ * the directory is held open and reached through /proc. So the socket need not stand elsewhere, where other users could
+ * replace it.
  */
 export function openSocketDirectory(data: string): SocketDirectory {
   if (Buffer.byteLength(join(data, `.s.PGSQL.${socketPort}`)) <= pathBytesMax) return { path: data, close: () => {} };

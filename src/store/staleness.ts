@@ -1,4 +1,4 @@
-/** Knows whether this node reaches the database and still does not hear of its changes, and says so in the log, once. */
+/** Knows whether this node reaches the database without hearing of its changes, and logs it once. */
 
 import pg from "pg";
 import type { Logger } from "pino";
@@ -6,17 +6,17 @@ import type { Replica } from "../directory/replica.js";
 import { reasonOf } from "./retrying.js";
 
 export interface Staleness {
-  /** Whether it is so because connections are no sessions: what one is told another does not hear. */
+  /** Whether the cause is that connections are no sessions: a notification on one connection does not reach another. */
   readonly withoutSessions: boolean;
-  /** An attempt to follow the changes has failed. */
+  /** Tells that an attempt to follow the changes has failed. */
   failed(error: unknown): void;
-  /** The changes are followed, and everything has been read. */
+  /** Tells that the changes are followed and everything has been read. */
   ended(): void;
 }
 
 /**
- * A node that cannot reach the database serves what it knows. One that reaches it and does not hear of its changes must
- * not: others change what it goes on to believe.
+ * A node that cannot reach the database serves the state that it knows. A node that reaches it without hearing of its
+ * changes must not: other nodes change that state meanwhile.
  */
 export function createStaleness(directory: Pick<Replica, "stale" | "setStale">, logger: Logger): Staleness {
   let withoutSessions = false;
@@ -40,16 +40,16 @@ export function createStaleness(directory: Pick<Replica, "stale" | "setStale">, 
   };
 }
 
-/** Classes of SQLSTATE with which the server, or a pooler before it, ends or refuses a connection. */
+/** Classes of SQLSTATE by which the server, or a pooler in front of it, ends or refuses a connection. */
 const awayClasses = new Set(["08", "53", "57", "28", "3D"]);
 
-/** The database was not reached, or is leaving. */
+/** Whether the database was not reached, or is shutting down. */
 function isAway(error: unknown): boolean {
   if (error instanceof pg.DatabaseError) return awayClasses.has(error.code?.slice(0, 2) ?? "08");
   return !(error instanceof Unfollowed);
 }
 
-/** The database answers, and what it answers keeps this node from following it. */
+/** The database answers, and its answer shows that this node cannot follow it. */
 export class Unfollowed extends Error {
   override readonly name: string = "Unfollowed";
   readonly withoutSessions: boolean = false;

@@ -1,4 +1,4 @@
-/** The queries on tokens: each has one owner, an account or an instance, and is kept as its SHA-256. */
+/** The queries on tokens. Each token has one owner, an account or an instance, and is stored as its SHA-256. */
 
 import { type RawBuilder, sql, type Transaction } from "kysely";
 import type { RetiringToken } from "../directory/replica.js";
@@ -9,7 +9,7 @@ import { violated } from "./writing.js";
 
 export interface TokenOwner {
   readonly accountId: string;
-  /** Absent: it is the token of the account itself. */
+  /** Absent for the token of the account itself. */
   readonly instanceId?: string | undefined;
 }
 
@@ -25,7 +25,7 @@ export async function insertToken(transaction: Transaction<Schema>, token: strin
     if (violated(error) === "token_hash") throw new AppError("TOKEN_IN_USE", { cause: error });
     throw error;
   }
-  // Looked at after the insertion, which waits for a rotation that is just taking this token away.
+  // This check comes after the insertion, which waits for a rotation that is retiring this token at the same moment.
   const retiring = await transaction
     .selectFrom("retiring_token")
     .select("hash")
@@ -36,8 +36,8 @@ export async function insertToken(transaction: Transaction<Schema>, token: strin
 }
 
 /**
- * With a grace, in milliseconds, the old token retires, and older ones that retire already keep their ends; without one,
- * they all end now.
+ * Replaces the token of an owner. With a grace, in milliseconds, the old token retires, and older tokens that retire
+ * keep their ends. Without a grace all of them end now.
  */
 export async function replaceToken(
   transaction: Transaction<Schema>,
@@ -57,7 +57,10 @@ export async function replaceToken(
   await sql`update token set hash = ${hashToken(token)} where ${owned(owner)}`.execute(transaction);
 }
 
-/** Retiring tokens as JSON, in the statement that reads their owner; null where there are none. `owner` is its condition. */
+/**
+ * The retiring tokens as JSON, in the statement that reads their owner. Null when there are none. `owner` is the
+ * condition for the owner.
+ */
 export function selectRetiring(owner: RawBuilder<unknown>) {
   return sql<string | null>`(
     select json_agg(json_build_array(encode(retiring.hash, 'hex'),

@@ -37,7 +37,7 @@ export function createWebsockets({ db, write }: { db: Kysely<Schema>; write: Wri
   };
 }
 
-/** Returns what was persisted. */
+/** Returns the stored configuration. */
 export async function saveWebsocket(
   transaction: Transaction<Schema>,
   instanceId: string,
@@ -55,7 +55,7 @@ export async function saveWebsocket(
 
 const shown = ["enabled", "events", "media_base64"] as const;
 
-/** Undefined where a left join found no row. */
+/** Undefined when a left join found no row. */
 export function toWebsocket(row: {
   enabled: boolean | null;
   events: string[] | null;

@@ -1,4 +1,4 @@
-/** Knows whether writes succeed: it remembers why one failed, and tries one where there was none lately. */
+/** Knows whether writes succeed. It remembers why the last one failed, and tries a write when there was none lately. */
 
 import { randomBytes } from "node:crypto";
 import pg from "pg";
@@ -8,25 +8,25 @@ import type { Trouble } from "./store.js";
 export type Observe = <T>(write: Promise<T>) => Promise<T>;
 
 export interface Writability {
-  /** Gives back what it was given, and remembers the outcome. */
+  /** Passes the write on, and remembers whether it succeeded. */
   readonly observe: Observe;
-  /** Undefined when writes succeed. Bounded to 2 s. */
+  /** Undefined when writes succeed. Takes at most 2 s. */
   trouble(): Promise<Trouble | undefined>;
 }
 
 export interface WritabilityOptions {
-  /** A connection that was not there before: it also shows whether there is a slot for one. */
+  /** Opens a new connection, which also shows whether the server has a free slot. */
   readonly connect: () => Promise<pg.Client>;
   readonly logger: Logger;
 }
 
-/** While all is well, one try in this time, and only when somebody asks. */
+/** Shortest time between two tries while writes succeed. A try is made only when somebody asks. */
 const restMs = 5_000;
-/** While a write has failed, until a try succeeds. */
+/** The same while a write has failed, until a try succeeds. */
 const failingMs = 1_000;
 const tryMsMax = 2_000;
 
-/** More than a table may have left on its last pages: a disk that is full takes small rows for a while. */
+/** More bytes than the last pages of a table may have left. A full disk still takes small rows for a while. */
 const filler = randomBytes(64 * 1024);
 
 export function createWritability({ connect, logger }: WritabilityOptions): Writability {
@@ -96,7 +96,7 @@ class SlowWrite extends Error {}
 const keep =
   "insert into write_probe (id, filler) values (0, null) on conflict (id) do update set filler = excluded.filler";
 
-/** New files take what they need from the disk and not from what a table has left. Nothing of it stays. */
+/** Writes into new files, which need room on the disk and not in the table. The rollback removes them. */
 async function fill(client: pg.Client): Promise<void> {
   await client.query("begin");
   await client.query("truncate write_probe");
@@ -105,10 +105,13 @@ async function fill(client: pg.Client): Promise<void> {
 }
 
 const byCode: Readonly<Record<string, Trouble>> = { "25006": "read_only", "53100": "full", "53300": "no_connections" };
-/** Resources, rights, the server's own limits and faults. Not what a row is refused for, nor a connection that is lost. */
+/**
+ * SQLSTATEs of missing resources or rights and of the server's own limits and faults. A refused row or a lost
+ * connection is not among them.
+ */
 const ownFault = /^(42501|53|54|55000|58|XX)/;
 
-/** Undefined for what says nothing of writes. */
+/** Undefined when the error says nothing about writes. */
 export function troubleOf(error: unknown): Trouble | undefined {
   if (error instanceof SlowWrite) return "unwritable";
   if (!(error instanceof pg.DatabaseError)) {

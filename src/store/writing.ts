@@ -1,4 +1,4 @@
-/** Every write: one transaction with its notification, then this node's directory follows. */
+/** Makes a write one transaction with its notification. Then this node's directory follows. */
 
 import { type Kysely, sql, type Transaction } from "kysely";
 import type { Change } from "../directory/replica.js";
@@ -8,7 +8,7 @@ import type { Observe } from "./writability.js";
 
 type Work<T> = (transaction: Transaction<Schema>, touch: (change: Change) => void) => Promise<T>;
 
-/** Resolves when what was touched is in force on this node. */
+/** Resolves when the touched rows are in force on this node. */
 export type Write = <T>(work: Work<T>) => Promise<T>;
 
 export interface WritingOptions {
@@ -34,7 +34,7 @@ export function createWriting({ db, follow, observe = (write) => write }: Writin
   };
 }
 
-/** Undefined for what no release of ours sends. */
+/** Undefined for a payload that no release of Eventwire sends. */
 export function readChange(payload: string): Change | undefined {
   const [kind, id] = payload.split(" ");
   if ((kind !== "account" && kind !== "instance") || id === undefined || !isUuid(id)) return undefined;
@@ -45,7 +45,7 @@ export function isUuid(text: string): boolean {
   return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
 }
 
-/** PostgreSQL's text has no U+0000, and UTF-8 has no halves of a pair: no row can hold such a name. */
+/** Whether PostgreSQL's text can hold the string: it has no U+0000, and UTF-8 has no halves of a surrogate pair. */
 export function isStorable(text: string): boolean {
   return !/[\0\p{Surrogate}]/u.test(text);
 }

@@ -3,8 +3,8 @@
 import type { Exchange } from "./exchange.js";
 
 /**
- * `start` writes the status and the headers, with the first piece. Where making a piece fails the connection is cut, so that
- * nobody takes a part for the whole.
+ * `start` writes the status and the headers together with the first piece. When a piece cannot be made, the connection
+ * is cut, so that no client takes a part for the whole answer.
  */
 export async function answerPieces(
   exchange: Exchange,
@@ -27,7 +27,8 @@ export async function answerPieces(
     started = true;
     start();
   }
-  // Registered once: a handler that registers itself anew from inside is not reliable in this uWebSockets.
+  // Register this handler once. A handler that registers itself again from inside is not reliable in this version of
+  // uWebSockets.
   res.onWritable(() => {
     writable = true;
     wake?.();

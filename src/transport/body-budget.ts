@@ -1,12 +1,12 @@
-/** The bytes of request bodies that are under way, on all ports of this process together, and the bound on them. */
+/** Counts and limits the bytes of request bodies that are under way, on all ports of this process together. */
 
 import type { Room } from "../rpc/room.js";
 
-/** A body of so many bytes is small: the reserve is for them. */
+/** Largest size of a small body. The reserve is for small bodies. */
 const smallBytes = 64 * 1024;
-/** Large bodies leave this part of the budget to small ones. */
+/** The part of the budget that large bodies must leave to small ones. */
 const reservedPart = 1 / 8;
-/** Of the prefix of an RPC message: flags, and the size in four bytes. */
+/** The prefix of an RPC message: one byte of flags and four bytes of size. */
 const prefixBytes = 5;
 
 export class BodyBudget {
@@ -19,22 +19,25 @@ export class BodyBudget {
     this.#largeBytesMax = bytesMax * (1 - reservedPart);
   }
 
-  /** What is held now. */
+  /** The bytes that are held now. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** For one body that is whole only when its last byte is there. */
+  /** Opens a hold for one body, whose bytes are all held until its last byte has arrived. */
   open(): BodyHold {
     return new BodyHold(this, false);
   }
 
-  /** For a stream of messages, each with a prefix that says how long it is: what was read as a message is held no more. */
+  /**
+   * Opens a hold for a stream of messages, each with a prefix that says its size. The bytes of a complete message are
+   * no longer held.
+   */
   openStream(): BodyHold {
     return new BodyHold(this, true);
   }
 
-  /** Counts a body that held `from` bytes with `to`. False: there is no room for that, and nothing has changed. */
+  /** Changes the count of a body from `from` bytes to `to`. False when there is no room; then nothing has changed. */
   resize(from: number, to: number): boolean {
     const bytes = this.#bytes - from + to;
     if (to > from && bytes > (to > smallBytes ? this.#largeBytesMax : this.#bytesMax)) return false;
@@ -43,13 +46,13 @@ export class BodyBudget {
   }
 }
 
-/** What one body holds of the budget, until it is released. */
+/** The part of the budget that one body holds until it is released. */
 export class BodyHold implements Room {
   readonly #budget: BodyBudget;
   readonly #framed: boolean;
   #bytes = 0;
   #released = false;
-  /** Of the message that is not whole yet, among what was read. */
+  /** The bytes of the incomplete message among those that were read. */
   #unfinished = 0;
   #prefix = 0;
   #size = 0;
@@ -60,7 +63,7 @@ export class BodyHold implements Room {
     this.#framed = framed;
   }
 
-  /** To be called before they are kept. False: there is no room for so many more bytes. */
+  /** Call it before the bytes are kept. False when there is no room for them. */
   grow(bytes: number): boolean {
     if (this.#released) return true;
     const room = this.#budget.resize(this.#bytes, this.#bytes + bytes);
@@ -75,7 +78,7 @@ export class BodyHold implements Room {
     this.#bytes -= bytes;
   }
 
-  /** To be called with what is handed on to its reader, which keeps it until it has a whole message. */
+  /** Call it when a chunk is handed to the reader. The reader keeps the chunk until it has a complete message. */
   read(chunk: Uint8Array): void {
     if (!this.#framed || this.#released) return;
     const before = this.#unfinished;
@@ -85,7 +88,7 @@ export class BodyHold implements Room {
     this.#bytes = bytes;
   }
 
-  /** Idempotent. Nothing that comes later counts. */
+  /** Gives everything back. Bytes that arrive later do not count. It may be called again. */
   release(): void {
     if (this.#released) return;
     this.#released = true;

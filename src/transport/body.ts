@@ -6,7 +6,7 @@ import type { BodyHold } from "./body-budget.js";
 import { turnBytesMax } from "./byte-queue.js";
 import type { Exchange, Waited } from "./exchange.js";
 
-/** In place of a body over the limit. */
+/** The whole body, or the mark for a body over the limit. */
 export type Whole = Buffer | "too large";
 
 export class Body {
@@ -14,13 +14,13 @@ export class Body {
   readonly #limit: number;
   readonly #hold: BodyHold;
   #gather: Gather;
-  /** What came in this turn. */
+  /** The bytes that arrived in this turn. */
   #turnBytes = 0;
   #paused = false;
   #whole: Whole | undefined;
   #wanted: ((whole: Whole) => Waited) | undefined;
 
-  /** To be made in the very turn of the request: uWebSockets pushes, and keeps nothing. */
+  /** Create it in the same turn as the request: uWebSockets pushes the body and keeps nothing. */
   constructor(exchange: Exchange, limit: number) {
     this.#exchange = exchange;
     this.#limit = limit;
@@ -32,9 +32,10 @@ export class Body {
   }
 
   /**
-   * Calls back with the whole body, at once or in the turn of its last chunk (what that throws then is answered), unless
-   * the client goes away before. One over the limit is known as soon as it is announced or has come that far; the rest of it
-   * is read and thrown away behind the answer, since cutting the connection would take the answer from the client.
+   * Calls back with the whole body: at once, or in the turn of its last chunk, and never when the client goes away
+   * before. An error that the callback throws is answered. A body over the limit is reported as soon as its size is
+   * announced or has arrived. The rest of such a body is read and thrown away after the answer; to cut the connection
+   * would take the answer from the client.
    */
   whenWhole(callback: (whole: Whole) => Waited): Waited {
     if (this.#whole !== undefined) return callback(this.#whole);
@@ -45,7 +46,7 @@ export class Body {
     if (isLast) this.#exchange.bodyCame = true;
     if (this.#whole !== undefined) return;
     if (!this.#exchange.open) {
-      // It was answered unread.
+      // The request was answered before its body was read.
       this.#gather = nothing;
       return;
     }
@@ -61,13 +62,16 @@ export class Body {
       });
       return;
     }
-    // The chunk is taken back when this returns.
+    // uWebSockets takes the chunk back when this function returns.
     if (chunk.byteLength > 0) this.#gather.add(new Uint8Array(chunk));
     if (isLast) this.#settle(this.#gather.whole());
     else this.#pace(chunk.byteLength);
   }
 
-  /** Only while nobody else can answer: a paused request could not be resumed after its answer. */
+  /**
+   * Pauses the request when a turn has brought enough. It does so only when nobody else can answer: a request that is
+   * paused cannot be resumed after its answer.
+   */
   #pace(bytes: number): void {
     if (this.#turnBytes === 0) setImmediate(this.#renew);
     this.#turnBytes += bytes;

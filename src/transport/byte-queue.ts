@@ -1,11 +1,11 @@
-/** The pieces of a body between a source that pushes them and a reader that pulls: an async iterator with a bound. */
+/** A queue with a bound between a source that pushes the pieces of a body and a reader that pulls them. */
 
 import { AppError } from "../domain/errors.js";
 import type { BodyHold } from "./body-budget.js";
 
-/** Pieces that may wait unread; a source hands over at most some hundred KiB at once. */
+/** Most pieces that wait unread. A source hands over at most some hundred KiB at once. */
 const waitingMax = 16;
-/** What a reader gets in one turn of the event loop: to copy 16 MiB takes 10 ms. */
+/** Most bytes that a reader gets in one turn of the event loop. To copy 16 MiB takes 10 ms. */
 export const turnBytesMax = 1024 * 1024;
 
 export interface PausableSource {
@@ -18,27 +18,27 @@ interface Wanted {
   reject(error: Error): void;
 }
 
-/** Pauses its source when nobody reads, or when a turn has brought enough. */
+/** Pauses its source when nobody reads, or when one turn has brought enough. */
 export class ByteQueue implements AsyncIterableIterator<Uint8Array> {
   readonly #source: PausableSource;
   readonly #hold: BodyHold | undefined;
   #chunks: Uint8Array[] = [];
   #ended = false;
   #error: Error | undefined;
-  /** Its source may not be touched. */
+  /** True when the source may not be touched any more. */
   #gone = false;
   #paused = false;
   #wanted: Wanted | undefined;
-  /** What the reader got in this turn. */
+  /** The bytes that the reader got in this turn. */
   #given = 0;
 
-  /** `hold` counts what was pushed, and is released by whoever opened it. */
+  /** `hold` counts the pushed bytes. The caller that opened it must release it. */
   constructor(source: PausableSource, hold?: BodyHold) {
     this.#source = source;
     this.#hold = hold;
   }
 
-  /** Nothing is taken any more. */
+  /** Whether the queue accepts no more pieces. */
   get ended(): boolean {
     return this.#ended;
   }
@@ -47,7 +47,7 @@ export class ByteQueue implements AsyncIterableIterator<Uint8Array> {
     return this;
   }
 
-  /** One at a time. Rejects when the body breaks off. */
+  /** The next piece. Call it again only after it has settled. Rejects when the body breaks off. */
   next(): Promise<IteratorResult<Uint8Array>> {
     return new Promise((resolve, reject) => {
       this.#wanted = { resolve, reject };
@@ -60,14 +60,17 @@ export class ByteQueue implements AsyncIterableIterator<Uint8Array> {
     return { done: true, value: undefined };
   }
 
-  /** What still comes is thrown away, so that the connection can carry the next request. */
+  /** Throws away the rest of the body, so that the connection can carry the next request. */
   discard(): void {
     this.#chunks = [];
     this.end();
     this.#resume();
   }
 
-  /** What comes after the end is thrown away. Where there is no room for a chunk, the body ends with OVERLOADED. */
+  /**
+   * Adds a piece. Pieces after the end are thrown away. When there is no room for a piece, the body ends with
+   * OVERLOADED.
+   */
   push(chunk: Uint8Array, last = false): void {
     if (!this.#ended && chunk.length > 0) {
       if (this.#hold?.grow(chunk.length) === false) {
@@ -79,7 +82,7 @@ export class ByteQueue implements AsyncIterableIterator<Uint8Array> {
     }
     if (last) {
       this.#ended = true;
-      // The next request comes on the same connection.
+      // Resume now, because the next request comes on the same connection.
       this.#resume();
     } else if ((this.#chunks.length > waitingMax || this.#given >= turnBytesMax) && !this.#paused) {
       this.#paused = true;
@@ -93,7 +96,7 @@ export class ByteQueue implements AsyncIterableIterator<Uint8Array> {
     this.#give();
   }
 
-  /** Nothing comes any more, and the source may not be touched. */
+  /** Ends the body with an error. No more pieces come, and the source may not be touched any more. */
   fail(error: Error): void {
     this.#gone = true;
     this.#error ??= error;

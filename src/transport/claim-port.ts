@@ -1,15 +1,21 @@
-/** Makes sure that a port is ours before several processes share it: sharing takes no notice of who else has it. */
+/**
+ * Makes sure that no other program has a port before several of our processes share it. Sharing itself does not notice
+ * another program.
+ */
 
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 
 export interface ClaimedPort {
   readonly port: number;
-  /** Until then nobody else can have it; from then on it can be listened on. */
+  /** Gives the claim up. Until then no other program can have the port, and we cannot listen on it either. */
   release(): Promise<void>;
 }
 
-/** 0 claims a free one. Rejects with a sentence that names the setting when it cannot be listened on. */
+/**
+ * Claims a port; 0 claims a free one. Rejects with a sentence that names the setting when the port cannot be listened
+ * on.
+ */
 export async function claimPort(setting: string, host: string, port: number): Promise<ClaimedPort> {
   const server = createServer();
   try {

@@ -1,4 +1,7 @@
-/** Connect and gRPC-Web over HTTP/1.1: hands requests of the public port to the RPC handlers, with backpressure both ways. */
+/**
+ * Connect and gRPC-Web over HTTP/1.1: hands requests of the public port to the RPC handlers. A slow reader on either
+ * side makes the other side wait.
+ */
 
 import type { UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { AppError } from "../domain/errors.js";
@@ -9,7 +12,7 @@ import { type Exchange, statusLine } from "./exchange.js";
 import { ambiguity } from "./request.js";
 import type { HttpRequest } from "./uws.js";
 
-/** Answers, whatever happens. */
+/** Serves a request and always answers it. */
 export async function serveRpc(handler: Handler, exchange: Exchange, req: HttpRequest): Promise<void> {
   const { head, remoteAddress } = exchange;
   const abort = lazyAbort();
@@ -28,7 +31,7 @@ export async function serveRpc(handler: Handler, exchange: Exchange, req: HttpRe
   const query = head.query === "" ? "" : `?${head.query}`;
   const request: UniversalServerRequest = {
     httpVersion: "1.1",
-    // Only the path and the query are looked at, and the client's idea of our name may be no name at all.
+    // Only the path and the query matter here. The client's `Host` may not even be a valid name.
     url: `http://localhost${head.path}${query}`,
     method: head.method,
     header,
@@ -50,7 +53,7 @@ export async function serveRpc(handler: Handler, exchange: Exchange, req: HttpRe
   }
 }
 
-/** A controller that is made when somebody asks for its signal: who refuses a call does not, and one takes 6 µs. */
+/** A controller that is made only when its signal is asked for. A refusal does not ask, and a controller takes 6 µs. */
 function lazyAbort(): Pick<AbortController, "signal" | "abort"> {
   let controller: AbortController | undefined;
   let aborted = false;
@@ -67,7 +70,10 @@ function lazyAbort(): Pick<AbortController, "signal" | "abort"> {
   };
 }
 
-/** Of two tokens the first counts, as over REST. Headers take no character beyond Latin-1, and no such one is of use to us. */
+/**
+ * Of two tokens the first counts, as over REST. `Headers` takes no character beyond Latin-1, and no header that we read
+ * may have one.
+ */
 function copyHeaders(req: HttpRequest): Headers {
   const header = new Headers();
   req.forEach((name, value) => {
@@ -85,7 +91,7 @@ async function respond(
   const chunks = body?.[Symbol.asyncIterator]();
   try {
     const first = await chunks?.next();
-    // A unary answer is one chunk: one look ahead saves it the chunked encoding.
+    // A unary answer is one chunk. Looking for a second chunk before writing saves a unary answer the chunked encoding.
     const second = first?.done === false ? await chunks?.next() : undefined;
     if (!exchange.open) return;
     const { res } = exchange;

@@ -1,15 +1,15 @@
-/** Which browser origins may read answers and open sockets, and what a preflight tells them. */
+/** Decides which origins of web pages may read answers and open sockets, and answers their preflight requests. */
 
 import { cors as connectCors } from "@connectrpc/connect";
 
 export type Header = readonly [name: string, value: string];
 
 export interface Cors {
-  /** What every answer to this `Origin` (empty: none) carries. Nothing for an origin that is not allowed. */
+  /** Headers for every answer to this `Origin` (empty when there is none). An origin that is not allowed gets none. */
   headers(origin: string): readonly Header[];
-  /** What a preflight answers beyond that. */
+  /** Further headers for the answer to a preflight. */
   preflight(origin: string): readonly Header[];
-  /** Whether a page of this `Origin` may open a socket; without one it is no browser, and may. */
+  /** Whether a page of this `Origin` may open a socket. A client without the header is no browser, and may. */
   mayConnect(origin: string, host: string): boolean;
 }
 
@@ -24,7 +24,7 @@ const preflightHeaders: readonly Header[] = [
     "Access-Control-Allow-Headers",
     ["Content-Type", "Authorization", "token", "Idempotency-Key", ...connectCors.allowedHeaders.slice(1)].join(", "),
   ],
-  // Two hours, the most that Chromium keeps.
+  // Two hours, the longest time that Chromium keeps the answer.
   ["Access-Control-Max-Age", "7200"],
 ];
 

@@ -8,12 +8,12 @@ import { isStringList, queryFields, type Route } from "./http-rule.js";
 import type { RequestHead } from "./request.js";
 
 /**
- * Throws or rejects on a body that is not what the route takes; a field of a wrong type is such a body too. At once for a
- * body of usual size.
+ * Throws or rejects when the body is not what the route takes, for example when a field has a wrong type. Returns a
+ * message without a promise when the body has usual size.
  */
 export type Decode = (head: RequestHead, instance: string | undefined, body: Buffer) => Message | Promise<Message>;
 
-/** Unknown members are ignored, and so is a member that the path has filled already. */
+/** Ignores unknown members, and also a member that the path has filled already. */
 export function compileDecode(route: Route): Decode {
   const { method, variable } = route;
   if (route.hasBody && hasRawField(method.input)) {
@@ -53,7 +53,7 @@ function parseBody(head: RequestHead, body: Buffer): JsonObject {
 }
 
 function fill(json: JsonObject, variable: DescField, instance: string | undefined): void {
-  // Both spellings of a field are taken from JSON; only the path's value may be left.
+  // JSON may have a field in either spelling. Both are removed, so only the value of the path is left.
   if (variable.jsonName !== variable.name) delete json[variable.name];
   json[variable.jsonName] = instance ?? "";
 }

@@ -1,4 +1,4 @@
-/** One request on the public port and the one answer that it gets. */
+/** One request on the public port together with its one answer. */
 
 import { STATUS_CODES } from "node:http";
 import type { Logger } from "pino";
@@ -12,12 +12,12 @@ import { RequestHead } from "./request.js";
 import type { Traffic } from "./traffic.js";
 import type { HttpRequest, HttpResponse, us_socket_context_t } from "./uws.js";
 
-/** What the exchanges of a port share. */
+/** The parts that all exchanges of a port share. */
 export interface ExchangeContext {
   readonly cors: Cors;
   readonly traffic: Traffic;
   readonly bodies: BodyBudget;
-  /** Aborted when the node begins to shut down: from then on answers end their connection. */
+  /** Aborted when the node begins to shut down. From then on an answer ends its connection. */
   readonly draining: AbortSignal;
   readonly logger: Logger;
 }
@@ -31,13 +31,16 @@ export function statusLine(status: number): string {
   return `${status} ${STATUS_CODES[status] ?? "Unknown"}`;
 }
 
-/** Work that may have to wait for something. */
+/** Work that returns a promise only when it has to wait. */
 export type Waited = Promise<void> | void;
 
-/** Reads from `req` in its synchronous part only; what it throws is answered. */
+/** Serves a request. It may read `req` only in its synchronous part. An error that it throws is answered. */
 export type Serve = (exchange: Exchange, req: HttpRequest, socketContext: us_socket_context_t | undefined) => Waited;
 
-/** A handler for uWebSockets, which survives no exception of its handlers. */
+/**
+ * Makes a handler for uWebSockets. An exception in such a handler would end the process, so every exception is
+ * answered.
+ */
 export function exchanging(context: ExchangeContext, serve: Serve) {
   return (res: HttpResponse, req: HttpRequest, socketContext?: us_socket_context_t): void => {
     const exchange = new Exchange(context, res, req);
@@ -48,12 +51,12 @@ export function exchanging(context: ExchangeContext, serve: Serve) {
 export class Exchange implements Credentials {
   readonly head: RequestHead;
   readonly res: HttpResponse;
-  /** The token in the query, where there may be one. */
+  /** The token in the query. Set only for requests that may have one there. */
   queryToken: string | undefined;
-  /** Goes out with whatever is answered. */
+  /** The rate headers to send with the answer. */
   rate: RateStatus | undefined;
   readonly #context: ExchangeContext;
-  /** Where nobody logs it, absent. */
+  /** Undefined when requests are not logged. */
   readonly #startedAt: number | undefined;
   #onAborted: (() => void) | undefined;
   /** The last byte of the body has come. To be set by its reader. */
@@ -61,12 +64,12 @@ export class Exchange implements Credentials {
   /** Somebody sets `bodyCame`. */
   #bodyWatched = false;
   #hold: BodyHold | undefined;
-  /** Only while a handler of uWebSockets runs. */
+  /** True while a handler of uWebSockets runs. */
   #corked = false;
   #state: "open" | "answered" | "aborted" = "open";
 
   constructor(context: ExchangeContext, res: HttpResponse, req: HttpRequest) {
-    // First of all: uWebSockets aborts the process when a handler throws before it is attached.
+    // Do this first: uWebSockets ends the process when a handler throws before this is attached.
     res.onAborted(() => this.#abort());
     this.res = res;
     this.#context = context;
@@ -76,7 +79,7 @@ export class Exchange implements Credentials {
     if (this.head.hasBody && this.head.closes) this.#watchBody(() => {});
   }
 
-  /** Whether it still waits for its answer: it has none, and the client is there. `res` must not be touched otherwise. */
+  /** Whether the request still waits for its answer and its client is there. Otherwise `res` must not be touched. */
   get open(): boolean {
     return this.#state === "open";
   }
@@ -90,12 +93,15 @@ export class Exchange implements Credentials {
     return this.head.token(this.queryToken);
   }
 
-  /** Costs 7 µs. */
+  /** To ask for it costs 7 µs. */
   get remoteAddress(): string {
     return this.open ? Buffer.from(this.res.getRemoteAddressAsText()).toString("latin1") : "";
   }
 
-  /** For what of its body is kept, until it is answered or its client gone. `stream`: a stream of messages. */
+  /**
+   * Counts the bytes of the body that are kept, until the request is answered or its client has gone. `stream` is true
+   * for a stream of messages.
+   */
   holdBody(stream: boolean): BodyHold {
     this.#bodyWatched = this.head.hasBody;
     const { bodies } = this.#context;
@@ -121,15 +127,15 @@ export class Exchange implements Credentials {
     });
   }
 
-  /** Calls back once, when the client goes away before it is answered; at once when it has gone already. */
+  /** Calls back once when the client goes away before the answer. Calls back at once when it has gone already. */
   onAborted(callback: () => void): void {
     if (this.#state === "aborted") callback();
     else this.#onAborted = callback;
   }
 
   /**
-   * To be called inside a handler of uWebSockets, which has corked `res`, for all that is done there. What `work` throws, or
-   * rejects with, is answered.
+   * Call it inside a handler of uWebSockets, which has corked `res`, for all work that the handler does. An error that
+   * `work` throws or rejects with is answered.
    */
   attempt(work: () => Waited): void {
     this.#corked = true;
@@ -150,9 +156,9 @@ export class Exchange implements Credentials {
     });
   }
 
-  /** For those who write a body of JSON to `res` themselves. */
+  /** Writes status and headers. Call it when you write a JSON body to `res` yourself. */
   writeHead(status: number, headers: readonly Header[] = [], contentType = json): void {
-    // uWebSockets writes "200 OK" by itself.
+    // uWebSockets itself writes "200 OK".
     if (status !== 200) this.res.writeStatus(statusLine(status));
     this.res.writeHeader("Content-Type", contentType);
     this.#writeHeaders(headers);
@@ -167,10 +173,10 @@ export class Exchange implements Credentials {
     });
   }
 
-  /** In the envelope, or in the problem document that the client prefers. */
+  /** Answers an error in the envelope, or in a problem document when the client prefers that. */
   refuse(error: unknown, headers: readonly Header[] = []): void {
     const failure = AppError.from(error);
-    // An AppError has been reported where it was made.
+    // An AppError has been logged where it was made.
     if (!(error instanceof AppError)) {
       this.#context.logger.error({ err: describeCause(error), path: this.head.path }, "answer failed");
     }
@@ -178,7 +184,7 @@ export class Exchange implements Credentials {
     this.answer(failure.status, body, [...headers, ...Object.entries(beside)], contentType);
   }
 
-  /** For those who write to `res` themselves: the headers that every answer carries. */
+  /** Writes the headers that every answer has. Call it when you write to `res` yourself. */
   writeSharedHeaders(): void {
     for (const [name, value] of this.#context.cors.headers(this.head.origin)) this.res.writeHeader(name, value);
     if (this.rate === undefined) return;
@@ -187,7 +193,7 @@ export class Exchange implements Credentials {
     this.res.writeHeader("X-RateLimit-Reset", `${this.rate.reset}`);
   }
 
-  /** The answer is complete. To be called by those who wrote it to `res` themselves. */
+  /** Marks the answer as complete. Call it when you wrote the answer to `res` yourself. */
   finish(status: number): void {
     if (!this.open) return;
     this.#state = "answered";
@@ -206,7 +212,9 @@ export class Exchange implements Credentials {
   }
 
   #send(status: number, write: () => void): void {
-    // uWebSockets goes on with what else the segment brought when a request is answered within its turn, even after an
+    // The answer to an ambiguous request must wait for the next turn. When a request is answered within its own turn,
+    // uWebSockets goes on with the rest of the segment, even if the answer ends the connection. When the request still
+    // waits for its answer, uWebSockets cuts the connection instead.
     // answer that ends the connection. While one waits for its answer it cuts the connection instead.
     if (this.head.ambiguous) setImmediate(() => this.#write(status, write));
     else {
@@ -228,7 +236,10 @@ export class Exchange implements Credentials {
     for (const [name, value] of headers) this.res.writeHeader(name, value);
   }
 
-  /** uWebSockets ends neither an answer that announces more than nothing nor, without a length, the connection. */
+  /**
+   * Ends an answer without a body. uWebSockets cannot end an answer that announces a length above 0, and without a
+   * length it cannot end the connection.
+   */
   #endEmpty(): void {
     if (this.last) this.res.endWithoutBody(0, true);
     else this.res.endWithoutBody();
@@ -247,7 +258,7 @@ export class Exchange implements Credentials {
     this.#context.traffic.end();
   }
 
-  /** Never the query: it may hold a token. */
+  /** Never log the query: it may hold a token. */
   #log(status: number | "aborted"): void {
     if (this.#startedAt === undefined) return;
     const { method, path } = this.head;

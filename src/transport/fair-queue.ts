@@ -1,15 +1,15 @@
-/** Work that must not hold up other work: a little of it per turn of the event loop, and the owners of it in turns. */
+/** Does work that must not hold up other work: a little per turn of the event loop, and the owners take turns. */
 
-/** Says whether there was anything to do. */
+/** Does one piece of work. The result says whether there was anything to do. */
 export type Task = () => boolean;
 
 export class FairQueue<Owner> {
   readonly #perTurn: number;
-  /** Whose turn it is comes first. */
+  /** The tasks by owner. The owner whose turn it is comes first. */
   readonly #tasks = new Map<Owner, Task[]>();
   #scheduled = false;
 
-  /** `perTurn` tasks are done in one turn; those that had nothing to do are not counted. */
+  /** In one turn `perTurn` tasks are done. A task that had nothing to do is not counted. */
   constructor(perTurn: number) {
     this.#perTurn = perTurn;
   }
@@ -21,7 +21,7 @@ export class FairQueue<Owner> {
     this.#schedule();
   }
 
-  /** Resolves when it is the owner's turn. */
+  /** Resolves when it is this owner's turn. */
   turn(owner: Owner): Promise<void> {
     return new Promise((resolve) => {
       this.add(owner, () => {

@@ -1,6 +1,6 @@
 /**
- * Looks at the first bytes of an HTTP/2 connection before anything is made of them: Node.js makes a stream of every
- * request in them, 30 µs each, before anybody hears of the first.
+ * Looks at the first bytes of an HTTP/2 connection before Node.js does. Node.js makes a stream for every request in
+ * them, 30 µs each, before our code hears of the first one.
  */
 
 /** `PRI * HTTP/2.0`, two line ends, `SM`, two line ends (RFC 9113, section 3.4). */
@@ -8,7 +8,7 @@ const prefaceBytes = 24;
 const frameHeadBytes = 9;
 const headersType = 1;
 
-/** Frames of type HEADERS, that is calls, in what a connection begins with. */
+/** Counts the calls, which are frames of type HEADERS, in the first bytes of a connection. */
 export function countCalls(bytes: Buffer): number {
   let calls = 0;
   for (let at = prefaceBytes; at + frameHeadBytes <= bytes.length; at += frameHeadBytes + bytes.readUIntBE(at, 3))
@@ -16,5 +16,5 @@ export function countCalls(bytes: Buffer): number {
   return calls;
 }
 
-/** An empty SETTINGS frame, with which every connection begins, and GOAWAY with ENHANCE_YOUR_CALM. */
+/** An empty SETTINGS frame, with which every connection must begin, and then GOAWAY with ENHANCE_YOUR_CALM. */
 export const goAwayCalm = Buffer.from("000000040000000000" + "000008070000000000" + "000000000000000b", "hex");

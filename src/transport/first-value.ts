@@ -1,14 +1,17 @@
-/** Of a header that stands more than once Node.js gives all values, or the first one though it is empty. */
+/**
+ * Reads a header that may stand more than once. Node.js gives all of its values, or the first one even if that is
+ * empty.
+ */
 
 import type { IncomingHttpHeaders } from "node:http";
 
 export interface ReceivedHeaders {
   readonly headers: IncomingHttpHeaders;
-  /** Names and values in turns, as sent. */
+  /** Names and values in turn, as they were sent. */
   readonly rawHeaders: readonly string[];
 }
 
-/** The first value that is not empty, as the public port takes it. */
+/** The first value that is not empty. The public port takes the same one. */
 export function firstValue(
   { headers, rawHeaders }: ReceivedHeaders,
   name: "token" | "authorization",

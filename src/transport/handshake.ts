@@ -1,9 +1,15 @@
 /** Whether a request is the WebSocket handshake of RFC 6455, section 4.2.1. */
 
-/** 16 bytes in base64: the last digit stands for four bits of the last byte, so its other two are zero. */
+/**
+ * 16 bytes in base64. The last character stands for only four bits of the last byte, so its other two bits must be
+ * zero.
+ */
 const keyFormat = /^[A-Za-z0-9+/]{21}[AQgw]==$/;
 
-/** Its headers; of one that stands twice the values, joined by a comma as RFC 9110, section 5.3, reads them. */
+/**
+ * The headers of the handshake. When a header stands twice, its values are joined by a comma, as RFC 9110, section 5.3,
+ * says.
+ */
 export interface HandshakeHeaders {
   upgrade: string | undefined;
   connection: string | undefined;
@@ -11,7 +17,7 @@ export interface HandshakeHeaders {
   key: string | undefined;
 }
 
-/** The `Sec-WebSocket-Key` of a proper handshake, else undefined. */
+/** The `Sec-WebSocket-Key` of a correct handshake, else undefined. */
 export function handshakeKey({ upgrade, connection, version, key }: HandshakeHeaders): string | undefined {
   const trimmed = key?.trim();
   const proper =
@@ -23,7 +29,7 @@ export function handshakeKey({ upgrade, connection, version, key }: HandshakeHea
   return proper ? trimmed : undefined;
 }
 
-/** Whether a list of tokens has this one. */
+/** Whether a list of tokens contains this token. */
 function names(list: string | undefined, token: string): boolean {
   if (list === undefined) return false;
   const text = list.toLowerCase();

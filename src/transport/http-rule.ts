@@ -1,4 +1,4 @@
-/** REST routes as the contract's `google.api.http` options describe them. */
+/** The REST routes that the contract's `google.api.http` options describe. */
 
 import {
   type DescField,
@@ -16,17 +16,17 @@ export interface Route {
   readonly method: DescMethodUnary;
   readonly policy: Policy;
   readonly verb: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
-  /** As uWebSockets writes it: `/ws/:instance`. */
+  /** The path in the form of uWebSockets: `/ws/:instance`. */
   readonly pattern: string;
-  /** The field that the variable of the path fills: the name of the addressed instance. */
+  /** The field that the variable of the path fills. It is the name of the addressed instance. */
   readonly variable: DescField | undefined;
-  /** `body: "*"`: the other fields come from the body, else from the query. */
+  /** True for `body: "*"`: the other fields come from the body. Otherwise they come from the query. */
   readonly hasBody: boolean;
 }
 
 const verbs = { get: "GET", post: "POST", put: "PUT", patch: "PATCH", delete: "DELETE" } as const;
 
-/** Of these methods, those that have a rule. Throws on a rule that asks for more than is transcoded here. */
+/** The routes of those methods that have a rule. Throws for a rule that asks for more than this code can do. */
 export function compileRoutes(methods: Iterable<DescMethod>): Route[] {
   const routes: Route[] = [];
   for (const method of methods) {
@@ -45,7 +45,7 @@ function compileRoute(method: DescMethodUnary, rule: HttpRule): Route {
   if (body !== "" && body !== "*") throw unsupported(method, "a body that is one field");
   if (!/^(\/([\w.-]+|\{\w+\}))+$/.test(pattern.value)) throw unsupported(method, `the path ${pattern.value}`);
   const names = [...pattern.value.matchAll(/\{(\w+)\}/g)].map((match) => match[1]);
-  // The one variable is the instance that the call addresses: that is how `Api.call` finds it before the body is read.
+  // The one variable must be the addressed instance, because `Api.call` looks for it before the body is read.
   if (names.length > 1 || (names[0] ?? "instance") !== "instance") {
     throw unsupported(method, "a path variable other than {instance}");
   }
@@ -68,7 +68,7 @@ function compileRoute(method: DescMethodUnary, rule: HttpRule): Route {
   return route;
 }
 
-/** The fields that query parameters fill. */
+/** The fields that query parameters may fill. */
 export function queryFields({ method, variable, hasBody }: Route): DescField[] {
   return hasBody ? [] : method.input.fields.filter((field) => field !== variable);
 }
@@ -81,7 +81,7 @@ export function isString(field: DescField | undefined): boolean {
   return field?.fieldKind === "scalar" && field.scalar === ScalarType.STRING;
 }
 
-/** Its JSON form can be made of text, by itself or as often as it is given. */
+/** Whether the JSON form of the field can be made from the text of one parameter, or of a repeated parameter. */
 function isQueryField(field: DescField): boolean {
   return isString(field) || isStringList(field) || (field.fieldKind === "scalar" && integers.has(field.scalar));
 }

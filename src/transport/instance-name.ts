@@ -1,9 +1,9 @@
 /** The name of the instance that a path addresses. */
 
-/** No instance can have it, so that what addresses nobody is looked up like any other name. */
+/** A name that no instance can have. It is looked up like any other name and found nowhere. */
 const nobody = "/";
 
-/** Undecodable text, and a NUL, which the database does not take, are names that nobody has. */
+/** Text that cannot be decoded, and text with a NUL, which the database does not take, become that name. */
 export function instanceName(encoded: string | undefined): string {
   if (encoded === undefined) return nobody;
   if (!encoded.includes("%")) return encoded;

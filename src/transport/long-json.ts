@@ -1,9 +1,12 @@
-/** The JSON of an answer that is too long for one piece: the same text as one `JSON.stringify` of all of it. */
+/**
+ * The JSON of an answer that is too long for one piece. The text is the same as that of one `JSON.stringify` of the
+ * whole answer.
+ */
 
 import { type DescMessage, type Message, toJson } from "@bufbuild/protobuf";
 import type { LongAnswer } from "../rpc/long-answer.js";
 
-/** The list must be the last member that is there. */
+/** The list must be the last member of the answer. */
 export async function* longJson(output: DescMessage, { begin, list, rest }: LongAnswer): AsyncGenerator<string> {
   const field = output.field[list];
   if (field?.message === undefined) throw new Error(`${output.typeName}.${list} is no list of messages`);
@@ -12,7 +15,7 @@ export async function* longJson(output: DescMessage, { begin, list, rest }: Long
   const end = "]}";
   if (!text.endsWith(end)) throw new Error(`${output.typeName}.${list} is not the last member`);
   yield text.slice(0, -end.length);
-  // The list has items already: there is more than one piece.
+  // The list has items already, because there is more than one piece.
   for await (const items of rest) yield items.map((message) => `,${jsonText(item, message)}`).join("");
   yield end;
 }

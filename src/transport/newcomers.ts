@@ -1,13 +1,14 @@
 /**
- * When a new connection of the service port is handled: one in each turn of the event loop, the addresses in turns. An
- * address that made calls only to reset them is handled slowly for a while: Node.js makes a stream of every call in a read
- * before anybody hears of the first, and thousands of new connections make it collect a million of them at once.
+ * Decides when a new connection of the service port is handled: one in each turn of the event loop, and the addresses
+ * take turns. An address that made calls only to reset them is handled slowly for a while. Node.js makes a stream of
+ * every call in a read before our code hears of the first one, and thousands of new connections would make it collect a
+ * million streams as garbage at once.
  */
 
 import { FairQueue, type Task } from "./fair-queue.js";
 import type { ServiceLimits } from "./service-limits.js";
 
-/** Addresses that are remembered; the one that misbehaved longest ago is forgotten for another. */
+/** Most addresses that are remembered. With more, the address that misbehaved longest ago is forgotten. */
 const addressesMax = 1_024;
 
 interface Slow {
@@ -37,7 +38,7 @@ export class Newcomers {
     setTimeout(() => this.#queue.add(address, task), at - now);
   }
 
-  /** A connection of this address was ended for its resets. */
+  /** Call it when a connection of this address was ended for its resets. */
   slowDown(address: string): void {
     const now = performance.now();
     const next = this.#slow.get(address)?.next ?? now;

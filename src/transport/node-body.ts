@@ -1,6 +1,6 @@
 /**
- * The body of a request to a Node.js server as an async iterator. Node's own reads through an async generator and, over
- * HTTP/2, a second stream, which costs a stream of event batches more than publishing them.
+ * The body of a request to a Node.js server as an async iterator. Node's own iterator reads through an async generator
+ * and, over HTTP/2, through a second stream. For a stream of event batches that costs more than publishing the events.
  */
 
 import type { IncomingMessage } from "node:http";
@@ -8,7 +8,7 @@ import type { Http2Stream } from "node:http2";
 import type { BodyHold } from "./body-budget.js";
 import { ByteQueue } from "./byte-queue.js";
 
-/** Listens from the first `next` on: until then the request can be refused unread. */
+/** It listens only from the first `next` on. Until then the request can be refused with its body unread. */
 export class NodeBody extends ByteQueue {
   readonly #source: IncomingMessage | Http2Stream;
   #listening = false;
@@ -29,7 +29,7 @@ export class NodeBody extends ByteQueue {
     const brokeOff = (): void => {
       if (!source.readableEnded) this.fail(new Error("the body broke off"));
     };
-    // An empty body ends without anybody who listens.
+    // An empty body ends although nobody listens.
     if (source.readableEnded) this.end();
     if (source.destroyed) brokeOff();
     source.on("data", (chunk: Buffer) => this.push(chunk));

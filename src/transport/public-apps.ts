@@ -1,7 +1,7 @@
 /**
- * The uWebSockets apps of the public port. An app keeps the certificate that it was made with, so with TLS there is a further
- * one for each further certificate: one app listens and hands every new connection to the newest, and those that are open
- * stay where they are.
+ * The uWebSockets apps of the public port. An app keeps the certificate with which it was made. So with TLS each
+ * further certificate needs a further app. One app listens and hands every new connection to the newest app. Open
+ * connections stay with their app.
  */
 
 import { createApp, type ListenSocket, listen, type TemplatedApp, type TlsFiles } from "./uws.js";
@@ -17,9 +17,9 @@ export type Mount = (app: TemplatedApp, tally: Tally) => void;
 export class PublicApps {
   readonly #tls: TlsFiles | undefined;
   readonly #listening: TemplatedApp;
-  /** The newest one is last. None is given up: what its connections run is in it (80 kB each). */
+  /** The apps, the newest one last. None is removed, because its connections run in it (80 kB each). */
   readonly #apps: TemplatedApp[];
-  /** The newest one, and those with WebSockets. */
+  /** The newest app, and all apps with open WebSockets. */
   readonly #serving = new Set<TemplatedApp>();
   readonly #sockets = new Map<TemplatedApp, number>();
   #mount: Mount = () => {};
@@ -31,21 +31,24 @@ export class PublicApps {
     this.#serving.add(this.#newest);
   }
 
-  /** To be called once, before `listen`. `mount` is called again for every further app. */
+  /** Call it once, before `listen`. `mount` is called again for every further app. */
   mount(mount: Mount): void {
     this.#mount = mount;
     this.#mountOn(this.#newest);
     if (this.#tls !== undefined) this.#listening.addChildAppDescriptor(this.#newest.getDescriptor());
   }
 
-  /** From now on new connections see what the files hold now. Throws, and changes nothing, where they cannot be used. */
+  /**
+   * From now on new connections see the certificate that the files hold now. Throws and changes nothing when it cannot
+   * be used.
+   */
   renew(): void {
     const before = this.#newest;
     const app = createApp(this.#tls);
     this.#mountOn(app);
     this.#apps.push(app);
     this.#serving.add(app);
-    // In one turn: no connection finds both, or none.
+    // Both steps are in one turn, so no connection finds both apps or none.
     this.#listening.addChildAppDescriptor(app.getDescriptor());
     this.#listening.removeChildAppDescriptor(before.getDescriptor());
     if (this.#sockets.get(before) === 0) this.#serving.delete(before);

@@ -1,6 +1,9 @@
-/** The token in the query of an upgrade: browsers can not set headers on a WebSocket. */
+/** The token in the query of an upgrade: browsers cannot set headers on a WebSocket. */
 
-/** The first one that is not empty. A plus sign is itself: this is percent-encoding, not a form. */
+/**
+ * The first value that is not empty. A plus sign stands for itself, because this is percent-encoding and not the
+ * encoding of forms.
+ */
 export function queryToken(query: string): string | undefined {
   for (const pair of query.split("&")) {
     if (pair.startsWith("token=") && pair.length > "token=".length) return decoded(pair.slice("token=".length));

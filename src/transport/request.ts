@@ -1,22 +1,22 @@
-/** What an answer depends on in the head of a request, copied while uWebSockets still owns it. */
+/** The parts of a request's head that an answer depends on. They are copied while uWebSockets still owns the head. */
 
 import { tokenFrom } from "../rpc/credentials.js";
 import { type HandshakeHeaders, handshakeKey } from "./handshake.js";
 import type { HttpRequest } from "./uws.js";
 
-/** What is wrong with a request that is `ambiguous`. */
+/** The rule for a request that is `ambiguous`. */
 export const ambiguity = {
   rule: "Host, Content-Length and Transfer-Encoding must each stand once and be readable in one way",
 };
 
 export class RequestHead {
-  /** As sent, case kept. */
+  /** As it was sent, with its case. */
   readonly method: string;
   /** Percent-encoded, without the query. */
   readonly path: string;
   /** Without the question mark; empty when there is none. */
   readonly query: string;
-  /** The one variable of the path, percent-encoded. */
+  /** The variable of the path, percent-encoded. */
   readonly variable: string | undefined;
   host = "";
   origin = "";
@@ -24,14 +24,15 @@ export class RequestHead {
   contentType = "";
   contentLength = "";
   /**
-   * Two parsers could read this request in two ways: `Host`, `Content-Length` or `Transfer-Encoding` stands twice, or
-   * the coding is not the only one that uWebSockets knows. It takes the first and goes on; we refuse.
+   * Whether two parsers could read this request in two ways: `Host`, `Content-Length` or `Transfer-Encoding` stands
+   * twice, or the coding is not `chunked`, the only one that uWebSockets knows. uWebSockets takes the first value and
+   * goes on. We refuse the request.
    */
   ambiguous = false;
   #chunked = false;
   #token = "";
   #authorization = "";
-  /** Absent where nothing of a handshake was sent. */
+  /** Absent when the request has no header of a handshake. */
   #handshake: HandshakeHeaders | undefined;
 
   constructor(req: HttpRequest) {
@@ -96,12 +97,12 @@ export class RequestHead {
     return /\bclose\b/i.test(this.#handshake?.connection ?? "");
   }
 
-  /** The `Sec-WebSocket-Key` of a proper handshake, else undefined. */
+  /** The `Sec-WebSocket-Key` of a correct handshake, else undefined. */
   get handshakeKey(): string | undefined {
     return this.#handshake && handshakeKey(this.#handshake);
   }
 
-  /** `query`: where the query may carry one too. */
+  /** `query` is the token of the query, for requests that may have one there. */
   token(query?: string | undefined): string | undefined {
     return tokenFrom(this.#token, this.#authorization, query);
   }

@@ -1,6 +1,7 @@
 /**
- * When a call of the service port is served: not in the turn that reads it, so that a reset in the same read is seen
- * first, and without a valid token only a few in each turn of the event loop, the connections in turns.
+ * Decides when a call of the service port is served. It is not served in the turn that reads it, so that a reset in the
+ * same read is seen first. Of calls without a valid token only a few are served in each turn of the event loop, and the
+ * connections take turns.
  */
 
 import { tokenFrom } from "../rpc/credentials.js";
@@ -9,24 +10,24 @@ import { firstValue, type ReceivedHeaders } from "./first-value.js";
 import type { Connection } from "./service-connections.js";
 
 export interface ArrivingCall extends ReceivedHeaders {
-  /** Nobody waits for an answer any more. */
+  /** Whether nobody waits for an answer any more. */
   gone(): boolean;
   serve(authenticated: boolean): void;
-  /** Ends it unserved, as a call that may be sent again. */
+  /** Ends the call unserved, in a way that tells the client to send it again. */
   refuse(): void;
   whenClosed(callback: () => void): void;
 }
 
 export interface ArrivalsOptions {
-  /** Whether it is a valid token. */
+  /** Whether this is a valid token. */
   readonly knows: (token: string) => boolean;
-  /** Hears of the first call of a connection with a valid token. */
+  /** Told of the first call of a connection with a valid token. */
   readonly onAuthenticated: (connection: Connection) => void;
-  /** Open calls without a valid token, in all. Above it a connection may have one. */
+  /** Most open calls without a valid token, on all connections. Above it each connection may have one. */
   readonly anonymousCalls: number;
 }
 
-/** A refusal takes a millisecond at worst. */
+/** Calls without a valid token that are served in one turn. A refusal takes at most a millisecond. */
 const anonymousPerTurn = 4;
 
 export class Arrivals {

@@ -1,20 +1,20 @@
-/** The connections of the service port. The number of those that have not shown a valid token is bounded. */
+/** The connections of the service port. It limits the number of connections without a valid token. */
 
 import type { Socket } from "node:net";
 import { remoteKey } from "../rpc/remote-key.js";
 import type { ServiceLimits } from "./service-limits.js";
 
 export class Connection {
-  /** IPv4 address, or the network of an IPv6 address. */
+  /** The IPv4 address, or the network of the IPv6 address. */
   readonly address: string;
-  /** It has not said yet which protocol it speaks. */
+  /** True until the connection has shown which protocol it speaks. */
   undecided = true;
-  /** It has shown a valid token. */
+  /** True once the connection has shown a valid token. */
   authenticated = false;
-  /** Calls that are open. */
+  /** Number of open calls. */
   calls = 0;
 
-  /** `socket` is the one of TCP, whatever runs over it. */
+  /** `socket` is the TCP socket, whatever runs over it. */
   constructor(readonly socket: Socket) {
     this.address = remoteKey(socket.remoteAddress ?? "unknown");
   }
@@ -23,13 +23,13 @@ export class Connection {
 export class Connections {
   readonly #limits: ServiceLimits;
   readonly #onEvicted: (address: string) => void;
-  /** By the peer's address and port: TLS wraps a socket in another. */
+  /** By the peer's address and port. The socket itself would not do as a key, because TLS wraps it in another one. */
   readonly #byPeer = new Map<string, Connection>();
-  /** The oldest first. */
+  /** The connections without a valid token, the oldest first. */
   readonly #anonymous = new Set<Connection>();
   readonly #anonymousPerAddress = new Map<string, number>();
 
-  /** `onEvicted` hears of each that has to go for another. */
+  /** `onEvicted` is told of each connection that is closed to make room for another. */
   constructor(limits: ServiceLimits, onEvicted: (address: string) => void) {
     this.#limits = limits;
     this.#onEvicted = onEvicted;
@@ -48,7 +48,7 @@ export class Connections {
     this.#makeRoom(connection.address);
   }
 
-  /** Undefined when it is gone already. */
+  /** Undefined when the connection has gone already. */
   of(socket: Socket): Connection | undefined {
     return this.#byPeer.get(peerOf(socket));
   }
@@ -58,7 +58,7 @@ export class Connections {
     this.#forget(connection);
   }
 
-  /** Cuts those that have not said what they speak. */
+  /** Cuts the connections that have not shown which protocol they speak. */
   cutUndecided(): void {
     for (const { undecided, socket } of this.#byPeer.values()) if (undecided) socket.destroy();
   }
@@ -77,7 +77,10 @@ export class Connections {
     else this.#anonymousPerAddress.set(address, count);
   }
 
-  /** The oldest goes, not the newest: whoever has a token shows it at once and is no longer counted. */
+  /**
+   * The oldest connection is closed and not the newest. A client with a token shows it at once and is then no longer
+   * counted.
+   */
   #makeRoom(address: string): void {
     const { anonymousConnections, anonymousConnectionsPerAddress } = this.#limits;
     if ((this.#anonymousPerAddress.get(address) ?? 0) > anonymousConnectionsPerAddress) this.#evict(address);

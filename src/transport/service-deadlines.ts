@@ -1,10 +1,10 @@
-/** Ends calls whose client does not do its part: it stops within its request, or takes nothing of the answer. */
+/** Ends calls whose client does not go on: it stops in the middle of its request, or takes nothing of its answer. */
 
 import { Http2ServerResponse } from "node:http2";
 import { cut, type Exchange, sinkOf, sourceOf } from "./service-exchange.js";
 import type { ServiceLimits } from "./service-limits.js";
 
-/** `ofRequests`: a stream of them, which nobody ends who is authenticated. */
+/** `ofRequests` is true for a stream of requests. With a valid token such a stream has no deadline. */
 export function boundRequest(
   exchange: Exchange,
   { limits, authenticated, ofRequests }: { limits: ServiceLimits; authenticated: boolean; ofRequests: boolean },
@@ -20,7 +20,7 @@ export function boundRequest(
   sinkOf(response).once("close", clear);
 }
 
-/** To be called when the answer is handed over. `answerMs` is without any progress. */
+/** Call it when the answer is handed over. `answerMs` is the longest time without any progress. */
 export function boundAnswer(exchange: Exchange, answerMs: number): void {
   const sink = sinkOf(exchange.response);
   if (sink.writableFinished || sink.destroyed) return;

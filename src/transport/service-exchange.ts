@@ -1,4 +1,4 @@
-/** One HTTP exchange of the service port ⇄ the universal request and response of the RPC handlers. */
+/** Translates one HTTP exchange of the service port to the universal request and response of the RPC handlers. */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import {
@@ -17,9 +17,12 @@ import { NodeBody } from "./node-body.js";
 export interface Exchange {
   readonly request: IncomingMessage | Http2ServerRequest;
   readonly response: ServerResponse | Http2ServerResponse;
-  /** Aborted when the client goes before the answer is complete. */
+  /** Aborted when the client goes before its answer is complete. */
   readonly signal: AbortSignal;
-  /** For how long the client may take nothing of a stream of answers, in milliseconds. Undefined: for ever. */
+  /**
+   * The longest time for which the client may take nothing of a stream of answers, in milliseconds. Undefined means for
+   * ever.
+   */
   readonly stallMs: number | undefined;
 }
 
@@ -33,13 +36,13 @@ export function openExchange(
   sink.once("close", () => {
     if (!sink.writableFinished) controller.abort(new ConnectError("the client is gone", Code.Canceled));
   });
-  // A cut connection is an end like any other. Without a listener it would end the process.
+  // A cut connection is a normal end. Without a listener its error would end the process.
   request.on("error", () => {});
   response.on("error", () => {});
   return { request, response, signal: controller.signal, stallMs };
 }
 
-/** `path` stands for the whole target: nothing may depend on what a client says the host is. */
+/** Only the path of the target is used. Nothing may depend on the host that the client names. */
 export function toUniversalRequest(
   { request, signal }: Exchange,
   path: string,
@@ -64,25 +67,28 @@ export function toUniversalRequest(
   };
 }
 
-/** Ends it at once. */
+/** Ends the exchange at once. */
 export function cut({ request, response }: Exchange): void {
   if (response instanceof Http2ServerResponse) response.stream.close(constants.NGHTTP2_CANCEL);
   else request.socket.destroy();
 }
 
-/** What carries the answer: over HTTP/2 the response says "finish" for a stream that was reset, too. */
+/**
+ * The stream that carries the answer. Over HTTP/2 this is not the response, which says "finish" also for a stream that
+ * was reset.
+ */
 export function sinkOf(response: Exchange["response"]): ServerResponse | ServerHttp2Stream {
   return response instanceof Http2ServerResponse ? response.stream : response;
 }
 
-/** What carries the body. */
+/** The stream that carries the body. */
 export function sourceOf(request: Exchange["request"]): IncomingMessage | Http2Stream {
   return request instanceof Http2ServerRequest ? request.stream : request;
 }
 
 /**
- * Resolves when the answer is handed over or the client is gone. `whole` sends the body in one write; else each piece
- * goes out when it is there. `last` asks an HTTP/1.1 client to leave.
+ * Resolves when the answer is handed over or the client has gone. `whole` sends the body in one write. Otherwise each
+ * piece is sent when it is ready. `last` asks an HTTP/1.1 client to leave.
  */
 export async function answer(
   exchange: Exchange,
@@ -104,7 +110,7 @@ export async function answer(
       discardRest(request, response);
       response.end(bytes);
     } else {
-      // Headers go out behind the first piece: until then the method may set some.
+      // The headers are sent with the first piece, because the method may set some until then.
       for (let piece = await pieces?.next(); ; piece = await pieces?.next()) {
         if (signal.aborted) return;
         if (!response.headersSent) response.writeHead(status, headers);
@@ -168,7 +174,10 @@ function drained(exchange: Exchange): Promise<void> {
   });
 }
 
-/** What of the request was not read: over HTTP/1.1 it is read past, over HTTP/2 the client is told to stop sending. */
+/**
+ * Discards the unread rest of the request. Over HTTP/1.1 it is read and ignored; over HTTP/2 the client is told to stop
+ * sending.
+ */
 function discardRest(request: Exchange["request"], response: Exchange["response"]): void {
   if (sourceOf(request).readableEnded) return;
   if (!(response instanceof Http2ServerResponse)) {
@@ -176,6 +185,7 @@ function discardRest(request: Exchange["request"], response: Exchange["response"
     return;
   }
   const { stream } = response;
-  // In this turn the reset would overtake the trailers, which the response hands over when it hears the same event.
+  // In this turn the reset would overtake the trailers, which the response sends on the same event. So it waits for the
+  // next turn.
   stream.once("wantTrailers", () => setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR)));
 }

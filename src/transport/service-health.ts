@@ -1,4 +1,4 @@
-/** The standard `grpc.health.v1.Health`: what this node says of itself, for every service alike. */
+/** The standard service `grpc.health.v1.Health`. This node gives the same answer for every service. */
 
 import type { DescService } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect";
@@ -8,13 +8,15 @@ import { toConnectError } from "../rpc/rpc-error.js";
 
 export interface ServiceHealthOptions {
   readonly services: readonly DescService[];
-  /** Why this node cannot serve; undefined when it can. */
+  /** The reason why this node cannot serve; undefined when it can. */
   readonly trouble: () => Promise<string | undefined>;
-  /** Aborted when the node begins to shut down: NOT_SERVING from then on, and watches hear of it at once. */
+  /**
+   * Aborted when the node begins to shut down. The answer is NOT_SERVING from then on, and watches are told at once.
+   */
   readonly draining: AbortSignal;
   /** Ends watches, after a last NOT_SERVING. */
   readonly shutdown: AbortSignal;
-  /** Between two looks of a watch, in milliseconds. */
+  /** Time between two looks of a watch, in milliseconds. */
   readonly watchIntervalMs: number;
 }
 
@@ -51,7 +53,7 @@ export function addHealth(router: ConnectRouter, options: ServiceHealthOptions):
         if (now !== told) yield { status: now };
         told = now;
         if (ends.some((signal) => signal.aborted)) return;
-        // A signal wakes only those that wait already.
+        // A signal wakes only watches that wait already.
         if (now !== Status.SERVING || !leaving()) await pause(watchIntervalMs, [...ends, draining]);
       }
     },
@@ -63,7 +65,7 @@ function admit(context: HandlerContext): void {
   if (refusal !== undefined) throw toConnectError(refusal);
 }
 
-/** Ends early when one of the signals is aborted. */
+/** Waits. Ends early when one of the signals is aborted. */
 function pause(ms: number, signals: readonly AbortSignal[]): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {

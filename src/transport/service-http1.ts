@@ -1,4 +1,6 @@
-/** The HTTP/1.1 connections of the service port: their calls, and what a client may ask before it has an answer. */
+/**
+ * The HTTP/1.1 connections of the service port: their calls, and the limit on requests without waiting for an answer.
+ */
 
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -7,11 +9,11 @@ import type { Connection } from "./service-connections.js";
 import { headerBytesMax, type ServiceLimits } from "./service-limits.js";
 import type { Serve } from "./service-routes.js";
 
-/** Requests in a row without waiting for an answer. Hardly any client sends two. */
+/** Most requests in a row without waiting for an answer. Hardly any client sends two. */
 const pipelinedMax = 16;
 
 export interface Http1 {
-  /** Takes a connection that speaks HTTP/1.1. */
+  /** Takes over a connection that speaks HTTP/1.1. */
   add(socket: Socket, connection: Connection): void;
   close(): void;
 }
@@ -53,7 +55,7 @@ export function createHttp1(options: { limits: ServiceLimits; arrivals: Arrivals
     take,
   );
   server.on("clientError", (_, socket) => socket.destroy());
-  // It gets its connections from outside and never listens; this is what starts its header and request timers.
+  // The server gets its connections from outside and never listens. This starts its timers for headers and requests.
   server.emit("listening");
 
   return {

@@ -1,6 +1,6 @@
 /**
- * The HTTP/2 connections of the service port: their calls, and their end. They are kept alive, cut when the peer is dead
- * or makes calls only to reset them, and asked to leave on shutdown.
+ * The HTTP/2 connections of the service port: their calls and their end. A connection is kept alive, cut when its peer
+ * is dead or makes calls only to reset them, and asked to leave on shutdown.
  */
 
 import {
@@ -20,23 +20,25 @@ import type { Connection } from "./service-connections.js";
 import { callsMax, headerBytesMax, type ServiceLimits } from "./service-limits.js";
 import type { Serve } from "./service-routes.js";
 
-/** What an unknown client may send of a body before anybody reads it. */
+/** How much of a body a client without a valid token may send before it is read. */
 const anonymousWindowBytes = 64 * 1024;
-/** One batch of events in flight needs no round trip for its window. */
+/** One batch of events in flight fits in, so its window needs no round trip. */
 const streamWindowBytes = 2 ** 20;
 const sessionWindowBytes = 4 * 2 ** 20;
-/** Node refuses new streams beyond it. An event may have 16 MiB, several may be on their way. */
+/**
+ * Node refuses new streams when a session takes more memory. An event may have 16 MiB, and several may be on their way.
+ */
 const sessionMegabytesMax = 128;
 
-/** Pings in a row that a peer may leave unanswered: one may fall into a pause of its own. */
+/** Most pings in a row that a peer may leave unanswered. One ping may fall into a pause of the peer. */
 const unansweredMax = 2;
 
 export interface Http2 {
-  /** Takes a connection that speaks HTTP/2. */
+  /** Takes over a connection that speaks HTTP/2. */
   add(socket: Socket, connection: Connection): void;
   /** Widens the windows of a connection that has shown a valid token. */
   authenticated(connection: Connection): void;
-  /** GOAWAY: streams in flight finish, new ones are refused. */
+  /** Sends GOAWAY: streams in flight finish, and new ones are refused. */
   close(): void;
 }
 
@@ -44,14 +46,14 @@ export interface Http2Options {
   readonly limits: ServiceLimits;
   readonly arrivals: Arrivals;
   readonly serve: Serve;
-  /** Hears of each connection that was ended for its resets. */
+  /** Told of each connection that was ended for its resets. */
   readonly onResets: (address: string) => void;
 }
 
 interface Session {
   readonly http2: ServerHttp2Session;
   unanswered: number;
-  /** When its last call ended, in milliseconds of `performance.now()`. */
+  /** When the last call ended, in milliseconds of `performance.now()`. */
   idleSince: number;
 }
 
@@ -80,7 +82,7 @@ export function createHttp2({ limits, arrivals, serve, onResets }: Http2Options)
   }
 
   const timer = setInterval(() => {
-    // After the reading of sockets: a pause of this process is not the fault of its peers.
+    // This runs after the sockets were read, so a pause of this process does not look like a dead peer.
     setImmediate(() => {
       for (const [connection, session] of sessions) look(connection, session);
     });
@@ -103,7 +105,7 @@ export function createHttp2({ limits, arrivals, serve, onResets }: Http2Options)
       sessions.set(connection, session);
       http2.on("error", () => http2.destroy());
       http2.once("close", () => sessions.delete(connection));
-      // The last one is there, only not typed.
+      // The last argument exists; only its type is missing.
       type Arrived = [stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: number, rawHeaders?: string[]];
       http2.on("stream", (...[stream, headers, , rawHeaders = []]: Arrived) => {
         connection.calls++;

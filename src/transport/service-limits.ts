@@ -1,31 +1,45 @@
-/** What the clients of the service port may do: times, and bounds for those who have not shown a valid token. */
+/** What the clients of the service port may do: times, and bounds for clients without a valid token. */
 
 export interface ServiceLimits {
-  /** For the TLS handshake, for the first bytes, and for the headers of an HTTP/1.1 request, in milliseconds. */
+  /**
+   * Longest time for the TLS handshake, for the first bytes, and for the headers of an HTTP/1.1 request, in
+   * milliseconds.
+   */
   readonly headersMs: number;
-  /** For a whole request with a valid token, except a stream of requests: that may stay open for ever. In milliseconds. */
+  /**
+   * Longest time for a whole request with a valid token, in milliseconds. A stream of requests may stay open for ever.
+   */
   readonly requestMs: number;
-  /** The same for a request without one. */
+  /** The same for a request without a valid token. */
   readonly anonymousRequestMs: number;
-  /** Without a byte on a stream of requests, or without a request on an HTTP/2 connection, where no token is. In milliseconds. */
+  /**
+   * Without a valid token: longest time without a byte on a stream of requests, or without a request on an HTTP/2
+   * connection, in milliseconds.
+   */
   readonly anonymousIdleMs: number;
-  /** For a client that takes nothing of an answer, in milliseconds. */
+  /** Longest time for which a client may take nothing of its answer, in milliseconds. */
   readonly answerMs: number;
-  /** Between two HTTP/2 pings, in milliseconds. */
+  /** Time between two HTTP/2 pings, in milliseconds. */
   readonly pingIntervalMs: number;
-  /** Between two looks of a watch of `grpc.health.v1.Health`, in milliseconds. */
+  /** Time between two looks of a watch of `grpc.health.v1.Health`, in milliseconds. */
   readonly healthWatchIntervalMs: number;
-  /** Connections that have not shown a valid token, in all and per address. Above it the oldest one is closed. */
+  /** Most connections without a valid token, in all and per address. Above it the oldest one is closed. */
   readonly anonymousConnections: number;
   readonly anonymousConnectionsPerAddress: number;
-  /** Open calls without a valid token, in all. Above it a connection may have one. */
+  /** Most open calls without a valid token, in all. Above it each connection may have one. */
   readonly anonymousCalls: number;
-  /** Calls without a valid token that a connection may reset unanswered at once, and per second from then on. */
+  /**
+   * Calls without a valid token that a connection may reset unanswered: so many at once, and so many per second from
+   * then on.
+   */
   readonly resets: number;
   readonly resetsPerSecond: number;
-  /** For so long after its last connection with more resets an address gets its new connections handled slowly. In milliseconds. */
+  /**
+   * How long an address gets its new connections handled slowly after one of its connections had more resets, in
+   * milliseconds.
+   */
   readonly slowMs: number;
-  /** Between two new connections of such an address, in milliseconds. */
+  /** Time between two new connections of such an address, in milliseconds. */
   readonly slowConnectionMs: number;
 }
 
@@ -46,8 +60,8 @@ export const defaultLimits: ServiceLimits = {
   slowConnectionMs: 100,
 };
 
-/** Of a request, and of the list of headers that HTTP/2 makes of it. */
+/** Largest head of a request, and largest list of headers that HTTP/2 makes of it. */
 export const headerBytesMax = 16 * 1024;
 
-/** Calls that a connection may have open at once. */
+/** Most calls that a connection may have open at once. */
 export const callsMax = 128;

@@ -25,30 +25,30 @@ import { createServiceRoutes, type ServiceRoutesOptions } from "./service-routes
 import { sniff } from "./service-sniff.js";
 
 export interface ServicePortOptions {
-  /** Whether it is a valid token: who has none is bounded in what it may hold and cost. */
+  /** Whether this is a valid token. A client without one is limited in the memory and time that it may take. */
   readonly knows: (token: string) => boolean;
-  /** Made with `grpc: true` and the signal of `shutdown`. */
+  /** The handlers, made with `grpc: true` and the signal of `shutdown`. */
   readonly handlers: readonly Handler[];
   /** Shared with the public port. */
   readonly bodies: BodyBudget;
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
-  /** PEM texts. Without: cleartext, HTTP/2 with prior knowledge. */
+  /** The PEM texts. Without them the port is cleartext, and HTTP/2 needs prior knowledge. */
   readonly tls?: { readonly cert: string; readonly key: string } | undefined;
-  /** Why this node cannot serve; undefined when it can. What `grpc.health.v1.Health` says. */
+  /** The reason why this node cannot serve; undefined when it can. `grpc.health.v1.Health` reports it. */
   readonly trouble: () => Promise<string | undefined>;
   readonly metrics: ServiceRoutesOptions["metrics"];
   /** Whether gRPC reflection is served. */
   readonly reflection: boolean;
   /**
    * Aborted when the node begins to shut down. The port goes on listening and serving, streams too, so that producers
-   * reach the sockets that are still open; but health says NOT_SERVING, and HTTP/1.1 clients are asked to leave.
+   * reach the sockets that are still open. But health says NOT_SERVING, and HTTP/1.1 clients are asked to leave.
    */
   readonly draining: AbortSignal;
-  /** Aborted by `close`: open streams end. */
+  /** Aborted by `close`. Open streams then end. */
   readonly shutdown: AbortController;
-  /** Hears of each connection that was ended for what it did, or had to go for another. */
+  /** Told of each connection that was ended for its behaviour, or closed to make room for another. */
   readonly onConnectionEnded: (ended: EndedConnection) => void;
   readonly logger: Logger;
   readonly limits?: Partial<ServiceLimits>;
@@ -61,9 +61,12 @@ export interface EndedConnection {
 
 export interface ServicePort {
   readonly port: number;
-  /** With TLS: new connections see this certificate from now on. Throws where it cannot be used. */
+  /** With TLS: new connections see this certificate from now on. Throws when it cannot be used. */
   renew(tls: { readonly cert: string; readonly key: string }): void;
-  /** Stops accepting, ends streams, lets calls in flight finish, cuts what is left after the deadline. Idempotent. */
+  /**
+   * Stops accepting, ends streams, lets calls in flight finish, and cuts the rest after the deadline. It may be called
+   * again.
+   */
   close(deadlineMs: number): Promise<void>;
 }
 
@@ -163,10 +166,10 @@ export async function startServicePort(options: ServicePortOptions): Promise<Ser
   };
 }
 
-/** Names of services and files are short. */
+/** Largest message to reflection and health. Names of services and files are short. */
 const standardMessageBytesMax = 4 * 1024;
 
-/** Reflection and health, open to anyone. */
+/** Reflection and health. Anybody may call them. */
 function standardHandlers(
   { reflection, trouble, draining, shutdown: { signal: shutdown }, logger }: ServicePortOptions,
   { healthWatchIntervalMs }: ServiceLimits,

@@ -1,4 +1,4 @@
-/** gRPC server reflection, so that grpcurl and `buf curl` need no schema: v1, and v1alpha for older tools. */
+/** gRPC server reflection, so that grpcurl and `buf curl` need no schema. It has v1, and v1alpha for older tools. */
 
 import {
   createFileRegistry,
@@ -27,7 +27,7 @@ import { toConnectError } from "../rpc/rpc-error.js";
 
 type Answer = NonNullable<MessageInitShape<typeof ServerReflectionResponseSchema>["messageResponse"]>;
 
-/** On one stream. A tool takes some dozen of them to know the whole schema. */
+/** Most requests on one stream. A tool takes some dozen to learn the whole schema. */
 const requestsMax = 256;
 
 export interface ReflectionOptions {
@@ -107,7 +107,7 @@ function fileAnswer(answers: ReadonlyMap<DescFile, Answer>, file: DescFile | und
   return (file && answers.get(file)) ?? notFound(name);
 }
 
-/** The file and what it imports, made once: encoding them takes 5 ms. */
+/** The encoded file with all files that it imports. It is made once, because encoding takes 5 ms. */
 function encode(file: DescFile): Answer {
   const fileDescriptorProto = [...closure(file).values()].map(({ proto }) =>
     toBinary(FileDescriptorProtoSchema, proto),
@@ -119,7 +119,7 @@ function notFound(name: string): Answer {
   return { case: "errorResponse", value: { errorCode: Code.NotFound, errorMessage: `Not found: ${name}` } };
 }
 
-/** A file and what it imports, by name. */
+/** The file and all files that it imports, by name. */
 function closure(file: DescFile, found = new Map<string, DescFile>()): Map<string, DescFile> {
   if (found.has(file.proto.name)) return found;
   found.set(file.proto.name, file);

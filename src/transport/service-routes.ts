@@ -1,4 +1,4 @@
-/** What the service port answers on which path. */
+/** The routes of the service port: which part answers which path. */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
@@ -22,12 +22,12 @@ export interface ServiceRoutesOptions {
   readonly limits: ServiceLimits;
   /** The body of `GET /metrics`. */
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
-  /** Whether clients shall leave. */
+  /** Whether clients are asked to leave. */
   readonly closing: () => boolean;
   readonly logger: Logger;
 }
 
-/** `authenticated`: it came with a valid token. */
+/** `authenticated` is true when the call came with a valid token. */
 export type Serve = (
   request: IncomingMessage | Http2ServerRequest,
   response: ServerResponse | Http2ServerResponse,
@@ -89,7 +89,7 @@ export function createServiceRoutes(options: ServiceRoutesOptions): Serve {
   };
 }
 
-/** gRPC clients read a status, not a page. */
+/** gRPC clients read a gRPC status and no page of HTTP. */
 function unknownPath({ headers }: Exchange["request"]): UniversalServerResponse {
   const refusal = new AppError("NOT_FOUND");
   const contentType = headers["content-type"] ?? "";

@@ -2,13 +2,13 @@
 
 import type { Socket } from "node:net";
 
-/** How every HTTP/2 connection begins (RFC 9113, section 3.4). No HTTP/1.1 method does. */
+/** The first bytes of every HTTP/2 connection (RFC 9113, section 3.4). No method of HTTP/1.1 begins like this. */
 const preface = Buffer.from("PRI * HTTP/2.0");
 
 export interface SniffOptions {
-  /** Called once, with everything that was read put back. `seen` is what was read. */
+  /** Called once, with all bytes that were read put back. `seen` are these bytes. */
   readonly decided: (protocol: "http1" | "http2", seen: Buffer) => void;
-  /** A connection that has not said what it speaks by then is cut. */
+  /** A connection that has not shown its protocol after this time is cut. */
   readonly timeoutMs: number;
 }
 
@@ -35,7 +35,7 @@ export function sniff(socket: Socket, { decided, timeoutMs }: SniffOptions): voi
     socket.off("close", stop);
   }
 
-  /** It said goodbye before it said what it speaks. */
+  /** The peer closed the connection before it had shown its protocol. */
   function cut(): void {
     socket.destroy();
   }

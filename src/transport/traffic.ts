@@ -1,4 +1,4 @@
-/** Counts the calls in flight of a port, so that a closing port can wait for them. */
+/** Counts the calls in flight on a port, so that a port that closes can wait for them. */
 
 export class Traffic {
   #inFlight = 0;
@@ -12,7 +12,7 @@ export class Traffic {
     if (--this.#inFlight === 0) this.#onIdle?.();
   }
 
-  /** Resolves when nothing is in flight any more, after `deadlineMs` at the latest. */
+  /** Resolves when no call is in flight any more, and after `deadlineMs` at the latest. */
   async idle(deadlineMs: number): Promise<void> {
     if (this.#inFlight === 0) return;
     await new Promise<void>((resolve) => {

@@ -1,9 +1,9 @@
-/** Decodes the base64 of a JSON string, with its escapes, a slice at a time. */
+/** Decodes the base64 text of a JSON string, escapes included, slice by slice. */
 
 const backslash = 0x5c;
 const padding = 0x3d;
 
-/** By byte: 1 what stands for six bits in either alphabet, 2 white space, which does not count. */
+/** By byte: 1 for a character of either base64 alphabet, 2 for white space, which is skipped. */
 const kinds = Uint8Array.from({ length: 256 }, (_, byte) => {
   const character = String.fromCharCode(byte);
   if (/[A-Za-z0-9+/_-]/.test(character)) return 1;
@@ -18,11 +18,11 @@ export class Base64 {
   readonly #bytes: Buffer;
   #at: number;
   #size = 0;
-  /** Characters that do not make whole bytes yet: up to three. */
+  /** Up to three characters that do not make whole bytes yet. */
   #rest = "";
   #padded = 0;
 
-  /** The text stands between `start` and `end`, without its quotes; it was checked to be a JSON string. */
+  /** The text stands between `start` and `end`, without its quotes. It must be a checked JSON string. */
   constructor(text: Uint8Array, start: number, end: number) {
     this.#text = text;
     this.#at = start;
@@ -30,7 +30,7 @@ export class Base64 {
     this.#bytes = Buffer.allocUnsafeSlow(Math.ceil(((end - start) * 3) / 4));
   }
 
-  /** Goes on for about so many characters; true at the end. Throws for what is no base64. */
+  /** Goes on for about `bytesMax` characters. True at the end. Throws for text that is not base64. */
   run(charactersMax: number): boolean {
     const stop = Math.min(this.#end, this.#at + charactersMax);
     const characters = Buffer.allocUnsafe(stop - this.#at);
@@ -65,14 +65,17 @@ export class Base64 {
     return code < 256 ? code : 0;
   }
 
-  /** One character is no byte, and padding fills up four if it is there. */
+  /** A single character makes no byte. Padding may be absent; if it is there, it must fill up to four characters. */
   #checkEnd(left: number): void {
     if (left === 1 || this.#padded > 2 || (this.#padded > 0 && (left + this.#padded) % 4 !== 0))
       throw new Error("no base64");
   }
 }
 
-/** `\n`, `\r` and `\t`; 0, which is no base64, for every other escape. */
+/**
+ * The byte for `
+ * `, `\r` and `\t`. For every other escape 0, which is not base64.
+ */
 function spaceOf(escaped: number): number {
   if (escaped === 0x6e) return 0x0a;
   if (escaped === 0x72) return 0x0d;

@@ -1,6 +1,6 @@
 /** Walks the fields of a Protobuf message without building anything. */
 
-/** The bytes are no message, or one that nobody writes. */
+/** The bytes are no Protobuf message, or one that no encoder writes. */
 export class WireError extends Error {}
 
 export const varint = 0;
@@ -8,7 +8,7 @@ export const bit64 = 1;
 export const lengthDelimited = 2;
 const bit32 = 5;
 
-/** No field is longer: a message holds at most 2 GiB. */
+/** No field is longer than this, because a message holds at most 2 GiB. */
 const lengthBytesMax = 5;
 const varintBytesMax = 10;
 
@@ -17,16 +17,16 @@ export class Fields {
   readonly #end: number;
   #left: number;
   #at: number;
-  /** Where the tag of the field stands. */
+  /** Offset of the field's tag. */
   from = 0;
   /** Number and wire type of the field, as its tag has them. */
   number = 0;
   type = 0;
-  /** Where its value stands, without its length. */
+  /** Offset of the field's value, after its length. */
   start = 0;
   end = 0;
 
-  /** `max`: a message with more fields is refused. */
+  /** A message with more than `max` fields is refused. */
   constructor(bytes: Uint8Array, start: number, end: number, max: number) {
     this.#bytes = bytes;
     this.#at = start;
@@ -34,7 +34,7 @@ export class Fields {
     this.#left = max;
   }
 
-  /** Goes to the next field; false after the last. Throws WireError. */
+  /** Goes to the next field. False after the last one. Throws WireError. */
   next(): boolean {
     if (this.#at >= this.#end) return false;
     if (this.#left-- === 0) throw new WireError("too many fields");

@@ -1,6 +1,12 @@
-/** Joins the pieces of a body as they come: joining 16 MiB at its end takes 15 ms, most of it for memory seen first. */
+/**
+ * Joins the pieces of a body as they arrive. To join 16 MiB at the end would take 15 ms, most of it for memory that is
+ * touched first.
+ */
 
-/** From here on memory for the largest body is reserved, so that nothing larger is ever copied. Untouched, it costs nothing. */
+/**
+ * A body of half this size or more gets memory for the largest allowed body, so it is never copied again. Memory that
+ * is not touched costs nothing.
+ */
 const growBytesMax = 4 * 1024 * 1024;
 
 export class Gather {
@@ -9,7 +15,10 @@ export class Gather {
   #bytes: Buffer | undefined;
   #size = 0;
 
-  /** `announced`: what the body is said to be, 0 when nothing was said. `max`: no body is larger, as its reader sees to. */
+  /**
+   * `announced` is the announced size of the body, or 0 when none was announced. `max` is the size of the largest body,
+   * which the caller must enforce.
+   */
   constructor(announced: number, max: number) {
     this.#announced = Math.min(announced, max);
     this.#max = max;
@@ -19,7 +28,7 @@ export class Gather {
     return this.#size;
   }
 
-  /** Copies the piece. */
+  /** Appends a copy of the piece. */
   add(piece: Uint8Array): void {
     const size = this.#size + piece.length;
     let bytes = this.#bytes;
@@ -30,7 +39,7 @@ export class Gather {
     this.#size = size;
   }
 
-  /** A view of what came. */
+  /** A view of everything that was added. */
   whole(): Buffer {
     return this.#bytes?.subarray(0, this.#size) ?? Buffer.alloc(0);
   }

@@ -1,7 +1,7 @@
-/** Strings that come again and again in messages, made once: a look at the bytes costs a tenth of decoding them. */
+/** Keeps strings that repeat in messages. To compare the bytes with a known string costs a tenth of decoding them. */
 
 export interface NameCache {
-  /** Undefined for bytes that are no UTF-8. */
+  /** Undefined when the bytes are not UTF-8. */
   read(bytes: Buffer, start: number, end: number): string | undefined;
 }
 
@@ -10,10 +10,10 @@ interface Name {
   readonly text: string;
 }
 
-/** Longer strings are no names; they are decoded each time. */
+/** A longer string is not kept; it is decoded each time. */
 const nameBytesMax = 64;
 
-/** Keeps at most `slots` names (a power of two), each in the one slot that its bytes point to. */
+/** Keeps at most `slots` names, a power of two. The hash of a name's bytes chooses its one slot. */
 export function createNameCache(slots: number): NameCache {
   const names: (Name | undefined)[] = Array(slots).fill(undefined);
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

@@ -1,6 +1,6 @@
-/** Numbers as Protobuf writes them, where reflection costs more than the rest. */
+/** Writes Protobuf's numbers by hand, for places where reflection would cost more than everything else. */
 
-/** Whole numbers up to 2^53. Returns where the next byte goes. */
+/** Writes a whole number up to 2^53. Returns the offset after it. */
 export function writeVarint(bytes: Buffer, at: number, value: number): number {
   let rest = value;
   let next = at;

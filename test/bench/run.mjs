@@ -8,7 +8,7 @@ import { cache } from "./driver/generator.mjs";
 import { describeMachine, missing } from "./driver/machine.mjs";
 import { canNarrow, runNarrow } from "./driver/narrow.mjs";
 import { notInstallable, peers } from "./peers/catalogue.mjs";
-import { renderReport, writePage } from "./report/page.mjs";
+import { renderReport, writePages } from "./report/page.mjs";
 import { workloads } from "./workloads/catalogue.mjs";
 
 const { values: options } = parseArgs({
@@ -119,7 +119,6 @@ for (const workload of chosen) {
 
 if (options.inner !== undefined) process.exit(0);
 const about = { machine: describeMachine(), mode: options.quick ? "quick run" : "full run", leftOut };
-const report = renderReport(results, about);
-process.stdout.write(`${report}\n`);
-if (options.write || (!options.quick && options.only === undefined)) writePage(report);
+process.stdout.write(`${renderReport(results, about)}\n`);
+if (options.write || (!options.quick && options.only === undefined)) writePages(results, about);
 process.exit(Object.values(results).some(({ error }) => error !== undefined) ? 1 : 0);

@@ -1,4 +1,4 @@
-/** A real browser: a page of an allowed origin calls, connects and shows a frame; the same page from elsewhere can not. */
+/** A real browser: a page of an allowed origin calls, connects and shows a frame; the same page from elsewhere cannot. */
 
 import { spawn } from "node:child_process";
 import { EventEmitter, once } from "node:events";

@@ -65,5 +65,5 @@ it("at the limit further connections are refused without work, and taken again w
   await program.printed("the public port takes connections again");
   expect((await fetch(`${base}/health`)).status).toBe(200);
   expect(program.stderr.split(full).length - 1).toBe(1);
-  expect(program.stderr).toContain("most of the files that may be open are");
+  expect(program.stderr).toContain("most of the allowed open files are in use");
 });

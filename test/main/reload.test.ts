@@ -137,7 +137,7 @@ describe("a renewed certificate", () => {
     const before = await shown(node.server.url);
     node.write({ cert: makeCertificate().cert, key: makeCertificate().key });
     node.server.kill("SIGHUP");
-    await node.server.printed("the ones before stay in force");
+    await node.server.printed("the previous certificate and key stay in force");
     expect(await shown(node.server.url)).toBe(before);
     expect(await shown(node.server.grpcUrl)).toBe(before);
   });

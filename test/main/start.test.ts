@@ -129,7 +129,7 @@ describe("a start", () => {
 
   it("warns of a variable that is one slip away from a setting, and says nothing of its value", async () => {
     const server = await startServerProgram({ ...(await database()), PROT: "of-no-effect" });
-    expect(server.stderr).toContain("PROT is no setting and has no effect: is PORT meant?");
+    expect(server.stderr).toContain("PROT is no setting and has no effect: did you mean PORT?");
     expect(server.stderr).not.toContain("of-no-effect");
   });
 

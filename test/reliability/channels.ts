@@ -1,4 +1,7 @@
-/** The instances that the driver publishes to: some with a filter, one with frames so large that a frozen reader is soon too slow. */
+/**
+ * The instances that the driver publishes to. Some have a filter. One has frames so large that a frozen reader soon
+ * becomes a slow consumer.
+ */
 
 import { type EventType, eventTypes } from "../../src/domain/event-type.js";
 import { until } from "../support/until.js";
@@ -7,14 +10,14 @@ import type { Cluster, NodeProcess } from "./cluster.js";
 export interface Channel {
   readonly index: number;
   readonly name: string;
-  /** Its filter; empty for all. */
+  /** The filter of the instance; empty means all types. */
   readonly events: readonly EventType[];
   readonly paddingBytesMax: number;
 }
 
 const filters: readonly (readonly EventType[])[] = [[], ["label.update", "call.update"], [], eventTypes.slice(0, 3)];
 
-/** Made at the first node, and known to all. The last one is the heavy one. */
+/** Creates the instances at the first node. All nodes know them afterwards. The last one has the large frames. */
 export async function makeChannels(cluster: Cluster, count: number): Promise<Channel[]> {
   const channels = Array.from({ length: count }, (_, index) => ({
     index,

@@ -1,4 +1,7 @@
-/** Clients that come and go for as long as they are let: they connect, read or do not read, edit, publish, make and delete instances. */
+/**
+ * Clients that come and go until they are told to stop. They connect, read or stop reading, change configurations,
+ * publish, create instances and delete them.
+ */
 
 import { setTimeout as delay } from "node:timers/promises";
 import { WebSocket } from "ws";
@@ -14,7 +17,7 @@ export interface ChurnOptions {
   readonly over: () => boolean;
 }
 
-/** What was done, by name. */
+/** The number of actions, by name. */
 export type Deeds = Map<string, number>;
 
 const lifeMsMax = 20_000;
@@ -43,7 +46,7 @@ function anyNode({ cluster, random }: ChurnOptions): NodeProcess {
   return random.pick(cluster.nodes).running as NodeProcess;
 }
 
-/** A socket: one in five does not read for a while, half of them leave without a word. */
+/** A client: one in five stops reading for a while, and half of them leave without a close frame. */
 async function visit(options: ChurnOptions, did: (what: string) => void): Promise<void> {
   const { random, channels, cluster } = options;
   const { url } = anyNode(options);
@@ -93,7 +96,7 @@ async function edit(options: ChurnOptions, did: (what: string) => void): Promise
   await delay(250);
 }
 
-/** With a socket on it, which sees its end. */
+/** Creates an instance, opens a socket on it, and deletes it. The socket must see its end. */
 async function makeAndDelete(options: ChurnOptions, did: (what: string) => void): Promise<void> {
   const { cluster } = options;
   const process = anyNode(options);
@@ -109,7 +112,7 @@ async function makeAndDelete(options: ChurnOptions, did: (what: string) => void)
   await delay(500);
 }
 
-/** With a token that nobody has. */
+/** A call with an unknown token. */
 async function knock(options: ChurnOptions, did: (what: string) => void): Promise<void> {
   const { url } = anyNode(options);
   const token = `nobody's-${options.random.below(1_000_000)}`;

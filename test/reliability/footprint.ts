@@ -1,17 +1,19 @@
-/** What a node process takes, as its own metrics tell: sampled, and compared between two windows of time. */
+/**
+ * The memory and handles of a node process, from its own metrics: sampled, and compared between two windows of time.
+ */
 
 import { scrape } from "../support/scrape.js";
 import type { NodeProcess } from "./cluster.js";
 
 const MiB = 1024 * 1024;
 
-/** What is compared of a window: of memory that waits for a collection the least, which is what a collection leaves. */
+/** The figure of a window. For memory that holds garbage it is the minimum, which is what a collection leaves. */
 const median = (sorted: readonly number[]): number => sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 const least = (sorted: readonly number[]): number => sorted[0] ?? Number.NaN;
 
 /**
- * `slack`: how far above the earlier figure the later one may be, beside a tenth of it, and still count as noise. The
- * allocator keeps pages; frames wait for slow sockets; descriptors follow the number of open sockets and calls.
+ * `slack` is how far the later figure may exceed the earlier one, beside a tenth of it, and still count as noise. The
+ * allocator keeps pages, frames wait for slow sockets, and descriptors follow the number of open sockets and calls.
  */
 const gauges = {
   "resident memory (MiB)": { metric: "process_resident_memory_bytes", unit: MiB, of: median, slack: 16 },

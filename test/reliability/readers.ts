@@ -1,4 +1,7 @@
-/** Hundreds of sockets, spread over the nodes. Each comes back when it was closed; every life of each is written down. */
+/**
+ * Hundreds of sockets, spread over the nodes. Each reader comes back after a close. Every socket is written down with
+ * its frames and its end.
+ */
 
 import { setTimeout as delay } from "node:timers/promises";
 import { WebSocket } from "ws";
@@ -10,13 +13,13 @@ import type { Cluster, NodeProcess } from "./cluster.js";
 
 export interface Readers {
   readonly lives: readonly Life[];
-  /** Breaks so many connections without a word. */
+  /** Breaks this many connections without a close frame. */
   cut(count: number): void;
-  /** Stops so many from reading, on one channel where it is given. */
+  /** Stops this many readers from reading, on one channel if it is given. */
   freeze(count: number, ms: number, channel?: Channel): Promise<void>;
   /** Resolves once every reader has an open socket. */
   allOpen(): Promise<void>;
-  /** Resolves once every socket that is open has got the markers of its channel. */
+  /** Resolves once every open socket has got the markers of its channel. */
   caughtUp(markers: readonly Publication[]): Promise<void>;
   close(): Promise<void>;
 }
@@ -24,14 +27,14 @@ export interface Readers {
 interface Reader {
   readonly channel: Channel;
   socket: WebSocket | undefined;
-  /** Of the socket, while it is open. */
+  /** The record of the socket, while it is open. */
   life: Life | undefined;
 }
 
 const handshakeMsMax = 5_000;
 const returnMsMax = 400;
 
-/** `choose`: where a reader that has no socket goes; undefined when it is to wait. */
+/** `choose` says where a reader without a socket goes. Undefined means that it has to wait. */
 export function startReaders(options: {
   cluster: Cluster;
   channels: readonly Channel[];
@@ -57,7 +60,7 @@ export function startReaders(options: {
     }
   }
 
-  /** Resolves when the socket is gone, or did not come about. */
+  /** Resolves when the socket is gone or could not be opened. */
   function live(reader: Reader, process: NodeProcess): Promise<void> {
     const { index, name } = reader.channel;
     const url = `${process.url.replace("http", "ws")}/ws/${name}?token=${cluster.token}`;
@@ -116,7 +119,7 @@ export function startReaders(options: {
     async close() {
       closing = true;
       for (const reader of readers) {
-        // What it gets from now on is nobody's concern.
+        // Frames from now on do not count.
         reader.life = undefined;
         reader.socket?.terminate();
       }
@@ -125,7 +128,7 @@ export function startReaders(options: {
   };
 }
 
-/** A frame of another instance counts as one that nobody published. */
+/** A frame of another instance counts as a frame that nobody published. */
 function receiptOf(frame: Buffer, instance: number): { publisher: number; n: number } {
   const [, i, p, n] = /"data":\{"i":(\d+),"p":(\d+),"n":(\d+),/.exec(frame.toString("latin1", 0, 120)) ?? [];
   return Number(i) === instance ? { publisher: Number(p), n: Number(n) } : { publisher: -1, n: 0 };

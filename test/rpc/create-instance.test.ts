@@ -75,7 +75,7 @@ describe("an instance", () => {
     expect(node.log.slice(before).filter((line) => line.instanceId === id)).toMatchObject([{ level: 40 }]);
   });
 
-  it("exists with a disabled channel when the configuration can not be saved", async () => {
+  it("exists with a disabled channel when the configuration cannot be saved", async () => {
     await query(node.database.url, refuseRows);
     try {
       const created = await createWith({ websocketEnabled: true });

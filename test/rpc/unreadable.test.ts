@@ -1,4 +1,4 @@
-/** What a protocol library can not read is refused in the contract's words, whatever is wrong with it. */
+/** What a protocol library cannot read is refused in the contract's words, whatever is wrong with it. */
 
 import { gzipSync } from "node:zlib";
 import { create, toBinary } from "@bufbuild/protobuf";

@@ -20,7 +20,7 @@ describe("a URL that would not be followed to the letter is refused", () => {
     ["postgres://a/db?target_session_attrs=standby", "target_session_attrs of DATABASE_URL must be any, read-write or"],
     ["postgres://a/db?sslmode=prefer", "allow and prefer are not supported"],
     ["postgres://a/db?sslmode=verify-ca", "needs sslrootcert"],
-    ["postgres://a/db?sslmode=verify-full&sslrootcert=/nowhere", "file of sslrootcert in DATABASE_URL can not be read"],
+    ["postgres://a/db?sslmode=verify-full&sslrootcert=/nowhere", "file of sslrootcert in DATABASE_URL cannot be read"],
     ["postgres://a/db?sslrootcert=/dev/null&sslcert=/etc/hostname", "sslmode of DATABASE_URL is missing"],
     ["postgres://a/db?sslcrl=/etc/crl", "sslcrl of DATABASE_URL is not known"],
     ["postgres://a/db?search_path=two", "set a schema with options=-csearch_path%3D<schema>"],

@@ -135,11 +135,11 @@ it("leaves a node that could not reach the database with what it has, and lets i
   expect(node.news.all).not.toContainEqual(expect.stringMatching(/^deleted/));
 });
 
-it("changes nothing when one token can not be decrypted, and names its instance", async () => {
+it("changes nothing when one token cannot be decrypted, and names its instance", async () => {
   const { rows } = await query(database.url, "select id from instance order by id desc limit 1");
   await query(database.url, "update instance set token_sealed = $2 where id = $1", [rows[0].id, randomBytes(60)]);
   const before = await sealed();
-  await expect(rotate()).rejects.toThrow(`The token of the instance ${rows[0].id} can not be decrypted`);
+  await expect(rotate()).rejects.toThrow(`The token of the instance ${rows[0].id} cannot be decrypted`);
   expect(await sealed()).toEqual(before);
 });
 

@@ -98,7 +98,7 @@ describe("tokens", () => {
     ["account", "instance"],
     ["instance", "account"],
     ["instance", "instance"],
-  ])("of an %s can not be the token of another %s", async (first, second) => {
+  ])("of an %s cannot be the token of another %s", async (first, second) => {
     const accountId = await newAccount();
     const token = `${first} before ${second}`;
     const create = (kind: string, name: string): Promise<unknown> =>
@@ -279,7 +279,7 @@ describe("websockets", () => {
     expect(node.news.all.filter((news) => news === "changed channel")).toHaveLength(2);
   });
 
-  it.each([unknownId, "nonsense"])("can not be set for an instance that is gone: %s", async (id) => {
+  it.each([unknownId, "nonsense"])("cannot be set for an instance that is gone: %s", async (id) => {
     const websocket = { enabled: true, events: [], mediaBase64: false };
     await expect(node.store.setWebsocket(id, websocket)).rejects.toEqual(refusal("INSTANCE_NOT_FOUND"));
     expect(await node.store.getWebsocket(id)).toBeUndefined();

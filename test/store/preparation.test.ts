@@ -99,7 +99,7 @@ describe("ACCOUNT_TOKEN", () => {
     expect(third.directory.principal("a-new-token")).toBeDefined();
   });
 
-  it("can not be the token of an instance", async () => {
+  it("cannot be the token of an instance", async () => {
     const first = await start();
     const [account] = await first.store.listAccounts();
     await first.store.createInstance({ accountId: account?.id ?? "", name: "a", token: "token-of-instance" });

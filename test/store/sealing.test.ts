@@ -94,7 +94,7 @@ describe("the key file", () => {
     await expect(keyFromFile(directory, true)).rejects.toThrow(file);
   });
 
-  it("that can not be made stops the start with the directory's name", async () => {
+  it("that cannot be made stops the start with the directory's name", async () => {
     await expect(make("/dev/null/data")).rejects.toThrow("/dev/null/data");
   });
 });

@@ -1,4 +1,4 @@
-/** A WebSocket consumer: its frames as text, one after the other, and how its socket ended. */
+/** A WebSocket consumer. It gives its frames as text, one after the other, and says how its socket ended. */
 
 import { once } from "node:events";
 import { onTestFinished } from "vitest";
@@ -6,15 +6,15 @@ import { type ClientOptions, WebSocket } from "ws";
 
 export interface Consumer {
   readonly socket: WebSocket;
-  /** The next frame that was not taken yet; rejects when the socket closes instead. */
+  /** The next frame that was not taken yet. Rejects when the socket closes first. */
   next(): Promise<string>;
-  /** So many of them. */
+  /** This many frames. */
   take(count: number): Promise<string[]>;
-  /** How the server ended it: code and reason. */
+  /** The close code and reason that the server sent. */
   readonly closed: Promise<readonly [code: number, reason: string]>;
 }
 
-/** `path` as in `/ws/desk-1?token=…`. Ends with its test. */
+/** `path` is like `/ws/desk-1?token=…`. The consumer is closed with its test. */
 export async function openConsumer(url: string, path: string, options: ClientOptions = {}): Promise<Consumer> {
   const socket = new WebSocket(`${url.replace(/^http/, "ws")}${path}`, options);
   const frames: string[] = [];
@@ -33,7 +33,7 @@ export async function openConsumer(url: string, path: string, options: ClientOpt
   });
   onTestFinished(() => socket.terminate());
   await once(socket, "open");
-  // A broken connection is told by `closed`.
+  // `closed` reports a broken connection.
   socket.on("error", () => {});
 
   async function next(): Promise<string> {
@@ -59,7 +59,7 @@ export async function openConsumer(url: string, path: string, options: ClientOpt
   };
 }
 
-/** `data` of a frame, parsed. */
+/** The parsed `data` of a frame. */
 export function dataOf(frame: string): Record<string, unknown> {
   return JSON.parse(frame).data;
 }

@@ -1,4 +1,4 @@
-/** Two nodes that only count what arrives at them, for tests of what a balancer sends a second time. */
+/** Two nodes that only count the requests that reach them, for tests of what a balancer sends a second time. */
 
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
@@ -12,7 +12,7 @@ export interface CountingNodes {
   readonly calls: string[];
 }
 
-/** Each request is read whole, then treated by `answer`. They end with the test. */
+/** Reads each request whole, then lets `answer` treat it. The nodes end with the test. */
 export async function startCountingNodes(
   answer: (res: ServerResponse, req: IncomingMessage) => void,
 ): Promise<CountingNodes> {

@@ -1,4 +1,6 @@
-/** A network in front of a database, or of NATS, that can be cut, fall silent, or swallow the notifications of PostgreSQL. */
+/**
+ * A network in front of a database or of NATS. It can be cut, fall silent, or swallow the notifications of PostgreSQL.
+ */
 
 import { connect, createServer, type Server, type Socket } from "node:net";
 
@@ -6,11 +8,11 @@ export interface DatabaseProxy {
   readonly url: string;
   /** Ends every connection and refuses new ones. */
   cut(): Promise<void>;
-  /** Connections stay open, new ones are taken, and nothing passes any more. */
+  /** Keeps connections open and accepts new ones, but lets nothing pass any more. */
   silence(): void;
-  /** From now on NotificationResponse messages do not pass, on no connection; everything else does. */
+  /** From now on swallows NotificationResponse messages on every connection. Everything else passes. */
   deafen(deaf?: boolean): void;
-  /** New connections pass. Those that fell silent stay so, as behind a router that has forgotten them. */
+  /** Lets new connections pass. Silent connections stay silent, as with a router that has forgotten them. */
   heal(): Promise<void>;
   close(): Promise<void>;
 }
@@ -80,7 +82,7 @@ export async function startDatabaseProxy(databaseUrl: string): Promise<DatabaseP
   };
 }
 
-/** Takes what the server sends and gives back whole messages: a letter, four bytes of length, a body. */
+/** Takes the server's bytes and returns whole messages: a letter, four bytes of length, a body. */
 function createMessages(): (chunk: Buffer, deaf: boolean) => Buffer {
   let rest = Buffer.alloc(0);
   return (chunk, deaf) => {

@@ -11,15 +11,15 @@ type Batch = MessageInitShape<typeof PublishEventsRequestSchema>;
 export interface Acknowledgement {
   readonly sequence: number;
   readonly published: number;
-  /** Only where it is false. */
+  /** Present only when it is false. */
   readonly otherNodesReached?: boolean | undefined;
   readonly refusals: readonly { readonly index: number; readonly reason: string; readonly message: string }[];
 }
 
 export interface EventStream {
-  /** Does not wait for its acknowledgement. */
+  /** Does not wait for the acknowledgement. */
   send(batch: Batch): void;
-  /** Rejects with the error that ended the stream; undefined when it ended well. */
+  /** Rejects with the error that ended the stream. Undefined when it ended without one. */
   acknowledgement(): Promise<Acknowledgement | undefined>;
   end(): void;
 }

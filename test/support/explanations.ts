@@ -1,4 +1,6 @@
-/** The same call over REST, Connect, gRPC-Web and gRPC, by hand, and what the answer says beside its text. */
+/**
+ * Makes the same call by hand over REST, Connect, gRPC-Web and gRPC, and reads what the answer says beside its text.
+ */
 
 import { ConnectError } from "@connectrpc/connect";
 import { errorFromJson } from "@connectrpc/connect/protocol-connect";
@@ -7,7 +9,7 @@ import { trailerParse } from "@connectrpc/connect/protocol-grpc-web";
 import { BadRequestSchema, RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.js";
 import { openH2 } from "./h2-client.js";
 
-/** What a refusal says beside its text. */
+/** The reason, field and rule beside the text of a refusal. */
 export interface Explanation {
   readonly header: string | null;
   readonly retryAfter: string | null;
@@ -20,7 +22,7 @@ export async function connectExplanation(response: Response): Promise<Explanatio
   return { ...headersOf(response.headers), ...detailsOf(error) };
 }
 
-/** `body`: a message in its envelope. */
+/** `body` is a message in its envelope. */
 export async function grpcWebExplanation(response: Response): Promise<Explanation> {
   const bytes = Buffer.from(await response.arrayBuffer());
   return trailerExplanation(trailerParse(bytes.subarray(5)));

@@ -7,7 +7,7 @@ export interface H2Answer {
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
   readonly trailers: IncomingHttpHeaders;
-  /** HTTP/2 error code that the stream was closed with; 0 is none. */
+  /** The HTTP/2 error code with which the stream was closed; 0 means none. */
   readonly resetCode: number;
 }
 
@@ -16,7 +16,7 @@ export interface H2Stream {
   end(bytes?: Uint8Array): void;
   reset(code: number): void;
   headers(): Promise<IncomingHttpHeaders>;
-  /** When the server has closed it. */
+  /** Resolves when the server has closed the connection. */
   done(): Promise<H2Answer>;
 }
 

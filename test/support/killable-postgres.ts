@@ -1,4 +1,4 @@
-/** A PostgreSQL elsewhere, as DATABASE_URL names one, that can be killed and started again at the same address. */
+/** A PostgreSQL elsewhere, as DATABASE_URL names one. It can be killed and started again at the same address. */
 
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,16 +14,16 @@ export interface KillablePostgres {
   /** The user and the group that it runs as. */
   readonly owner: { readonly uid: number; readonly gid: number };
   kill(): void;
-  /** Resolves when it takes connections. */
+  /** Resolves when it accepts connections. */
   start(): Promise<void>;
   close(): Promise<void>;
 }
 
-// Writes reach the kernel, which does not die here.
+// Writes need not reach the disk: only the process dies here, and not the kernel.
 const settings = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "shared_buffers=32MB", "fsync=off"];
 
 export async function startKillablePostgres(more: readonly string[] = []): Promise<KillablePostgres> {
-  // The name tells `global-setup.ts` whose it was, should this process be killed.
+  // The name says whose server this is, so that `global-setup.ts` can remove it if this process is killed.
   const directory = mkdtempSync(join(tmpdir(), `eventwire-run-${process.pid}-`));
   const cluster = await openCluster(directory);
   const port = await freePort();

@@ -1,8 +1,8 @@
-/** Brings the end of retiring tokens near, so that a test need not guess how long all that comes before takes. */
+/** Moves the end of retiring tokens near, so that a test need not guess how long its earlier steps take. */
 
 import { query } from "./postgres.js";
 
-/** Of all in the database; every node reads them anew. */
+/** Changes all retiring tokens in the database. Every node reads them anew. */
 export async function endGraces(databaseUrl: string): Promise<void> {
   await query(databaseUrl, "update retiring_token set ends_at = now() + interval '200 milliseconds'");
   await query(

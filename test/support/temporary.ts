@@ -1,4 +1,4 @@
-/** Directories that end with their test. */
+/** Temporary directories that are removed with their test. */
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,4 @@
-/** Waits for something that can only be seen by looking. The limit is the test's own. */
+/** Waits for a state that can only be seen by looking again and again. The time limit of the test ends the wait. */
 
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 20));

@@ -1,4 +1,4 @@
-/** Messages that are as dear to read as messages of their size can be. */
+/** Messages that take as long to read as messages of their size can. */
 
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 
@@ -56,7 +56,7 @@ function nested(levels: number): Buffer {
   return entry("a", value);
 }
 
-/** google.protobuf.Structs, with whether they are small enough to be taken. */
+/** google.protobuf.Structs, and for each whether it is small enough to be accepted. */
 export const worstStructs: Record<string, { bytes: () => Buffer; taken: boolean }> = {
   "a Struct of 14 MB": { bytes: () => struct(800_000, double), taken: false },
   "64 KiB of doubles": { bytes: () => struct(2_900, (n) => double(Math.PI / (n + 1))), taken: true },

@@ -42,7 +42,7 @@ it("does not know other services", async () => {
   }
 });
 
-it("refuses what it can not read in its own words", async () => {
+it("refuses what it cannot read in its own words", async () => {
   const response = await fetch(`${node.url}/grpc.health.v1.Health/Check`, {
     method: "POST",
     headers: { "content-type": "application/json" },

@@ -52,28 +52,28 @@ export type CheckHealthResponse = Message<"eventwire.v1.CheckHealthResponse"> & 
   service: string;
 
   /**
-   * Seconds since the process started, whole.
+   * Whole seconds since the process started.
    *
    * @generated from field: uint32 uptime = 3;
    */
   uptime: number;
 
   /**
-   * Now.
+   * The time of the answer.
    *
    * @generated from field: google.protobuf.Timestamp timestamp = 4;
    */
   timestamp?: Timestamp | undefined;
 
   /**
-   * The checks, each `ok` or the reason why not.
+   * The result of each check.
    *
    * @generated from field: eventwire.v1.CheckHealthResponse.Checks checks = 5;
    */
   checks?: CheckHealthResponse_Checks | undefined;
 
   /**
-   * What is wrong and what helps, in one sentence. Absent while the status is `ok`.
+   * One sentence that says what is wrong and what helps. Absent while the status is `ok`.
    *
    * @generated from field: optional string reason = 6;
    */
@@ -94,16 +94,16 @@ export const CheckHealthResponseSchema: GenMessage<CheckHealthResponse> = /*@__P
  */
 export type CheckHealthResponse_Checks = Message<"eventwire.v1.CheckHealthResponse.Checks"> & {
   /**
-   * `ok`, or why the database is not usable as it should be: `unreachable`; `starting`; `unheard`, it answers, but its
-   * changes do not reach this node, which refuses calls and upgrades then; and for writes that fail `read_only`, `full`,
-   * `no_connections` or `unwritable`.
+   * `ok`, or what is wrong with the database: `unreachable`, it does not answer; `starting`, the node has not read it yet;
+   * `unheard`, it answers but its changes do not reach this node, so the node refuses calls and upgrades; or, because
+   * writes fail, `read_only`, `full`, `no_connections` or `unwritable`.
    *
    * @generated from field: string db = 1;
    */
   db: string;
 
   /**
-   * `draining` while the node shuts down: it takes no further sockets, and closes those that it has over DRAIN_SECONDS.
+   * `draining` while the node shuts down: it accepts no new sockets, and closes its open sockets over DRAIN_SECONDS.
    * Absent otherwise.
    *
    * @generated from field: optional string node = 2;
@@ -111,7 +111,8 @@ export type CheckHealthResponse_Checks = Message<"eventwire.v1.CheckHealthRespon
   node?: string | undefined;
 
   /**
-   * `ok`, or `unreachable` when the bus between the nodes is away: this node goes on alone. Absent without a bus.
+   * `ok`, or `unreachable` while the bus between the nodes is away; the node then goes on alone. Absent when there is only
+   * one node.
    *
    * @generated from field: optional string bus = 3;
    */
@@ -132,9 +133,10 @@ export const CheckHealthResponse_ChecksSchema: GenMessage<CheckHealthResponse_Ch
  */
 export const HealthService: GenService<{
   /**
-   * Tells how this node is. Tokens are ignored and nothing is charged.
+   * Reports the health of this node. It ignores tokens, and no rate limit counts it.
    *
-   * Over REST a degraded node answers 503 with the same body, and `HEAD` is answered like `GET`, without the body; Connect and gRPC answer it as a normal response.
+   * A degraded node answers 503 over REST, with the same body as otherwise. Over Connect and gRPC its answer is a normal
+   * response. `HEAD` is answered like `GET`, without the body.
    *
    * @generated from rpc eventwire.v1.HealthService.CheckHealth
    */

@@ -7,20 +7,34 @@ import { compare, frozenRatio, middle } from "./measures.mjs";
 const titleOf = (system) => peers[system]?.title ?? system;
 const unique = (values) => [...new Set(values)];
 
+/** What a frame costs in each system, as a multiple of the first one. */
+export function costTable({ samples }) {
+  const systems = unique(samples.map(({ system }) => system));
+  const bursts = unique(samples.map(({ burst }) => burst));
+  const [base] = systems;
+  const cost = (system) =>
+    bursts.map((burst) => {
+      const found = compare(samples, system, base, "usPerFrame", (sample) => sample.burst === burst);
+      const us = middle(samples, "usPerFrame", (s) => s.system === system && s.burst === burst);
+      return system === base
+        ? `1 (${number(us)} µs)`
+        : `${ratio(found?.median)} ± ${percent(found?.spread)} (${number(us)} µs)`;
+    });
+  return [
+    `CPU of the server per delivered frame, ${titleOf(base)} = 1. K events at once; median over rounds ± half the distance between the quartiles.`,
+    table(
+      ["system", ...bursts.map((burst) => `K = ${burst}`)],
+      systems.map((system) => [titleOf(system), ...cost(system)]),
+    ),
+  ].join("\n\n");
+}
+
 /** @type {Record<string, (result: any) => string>} */
 export const tables = {
   throughput({ samples, others }) {
     const systems = unique(samples.map(({ system }) => system));
     const bursts = unique(samples.map(({ burst }) => burst));
     const [base] = systems;
-    const cost = (system) =>
-      bursts.map((burst) => {
-        const found = compare(samples, system, base, "usPerFrame", (sample) => sample.burst === burst);
-        const us = middle(samples, "usPerFrame", (s) => s.system === system && s.burst === burst);
-        return system === base
-          ? `1 (${number(us)} µs)`
-          : `${ratio(found?.median)} ± ${percent(found?.spread)} (${number(us)} µs)`;
-      });
     const speed = (system) =>
       bursts.map((burst) =>
         number(middle(samples, "framesPerCpuSecond", (s) => s.system === system && s.burst === burst)),
@@ -31,11 +45,7 @@ export const tables = {
     });
     const columns = bursts.map((burst) => `K = ${burst}`);
     return [
-      `CPU of the server per delivered frame, ${titleOf(base)} = 1. K events at once; median over rounds ± half the distance between the quartiles.`,
-      table(
-        ["system", ...columns],
-        systems.map((system) => [titleOf(system), ...cost(system)]),
-      ),
+      costTable({ samples }),
       "Frames per second of CPU:",
       table(
         ["system", ...columns],
