@@ -1,4 +1,4 @@
-/** The settings of the way to other nodes, rows of `setting-table.ts`. */
+/** The settings of the connection to NATS, by which nodes reach each other. They are rows of `setting-table.ts`. */
 
 import { natsServers, natsSubject, oneOf, readableFile, text } from "./setting-kinds.js";
 
@@ -10,21 +10,21 @@ export const natsSettingTable = {
     shown: "one node, alone",
     secret: true,
     meaning:
-      "NATS servers that carry events between nodes on the same database, comma-separated, such as nats://a:4222 or tls://b:4222. The same NATS for all nodes: one that does not share it is refused at its start. What they need to know stands in the NATS_ settings, not in the URL. With TLS, name servers as their certificates do, not by address.",
+      "NATS servers that carry events between nodes on the same database, separated by commas, such as nats://a:4222 or tls://b:4222. Give all nodes the same NATS: a node without it does not start beside the others. Put user, password and token into the NATS_ settings and not into the URL. With TLS, write the host names of the certificates and not IP addresses.",
   },
   natsSubjectPrefix: {
     env: "NATS_SUBJECT_PREFIX",
     kind: natsSubject(),
     fallback: "eventwire",
     meaning:
-      "First part of every subject. The same for all nodes on one database; installs that share a NATS need different ones.",
+      "First part of every NATS subject. Give all nodes on one database the same prefix, and installations that share a NATS different ones.",
   },
   natsUser: {
     env: "NATS_USER",
     kind: text(),
     fallback: undefined,
     shown: "none",
-    meaning: "User at NATS, together with NATS_PASSWORD.",
+    meaning: "User name at NATS. Set it together with NATS_PASSWORD.",
   },
   natsPassword: {
     env: "NATS_PASSWORD",
@@ -47,41 +47,42 @@ export const natsSettingTable = {
     kind: readableFile(),
     fallback: undefined,
     shown: "none",
-    meaning: "File with the seed of an NKey, read again for each connection.",
+    meaning: "File with the seed of an NKey. It is read again for each connection.",
   },
   natsCredsFile: {
     env: "NATS_CREDS_FILE",
     kind: readableFile(),
     fallback: undefined,
     shown: "none",
-    meaning: "Credentials file (JWT and seed) for NATS, read again for each connection.",
+    meaning: "Credentials file (JWT and seed) for NATS. It is read again for each connection.",
   },
   natsTlsCa: {
     env: "NATS_TLS_CA",
     kind: readableFile(),
     fallback: undefined,
     shown: "those of Node.js",
-    meaning: "Certificate authorities in PEM that the certificate of NATS is checked against. Switches TLS on.",
+    meaning:
+      "File with certificate authorities in PEM, against which the certificate of NATS is checked. Setting it switches TLS on.",
   },
   natsTlsCert: {
     env: "NATS_TLS_CERT",
     kind: readableFile(),
     fallback: undefined,
     shown: "none",
-    meaning: "Certificate in PEM that this node shows to NATS. Only together with NATS_TLS_KEY.",
+    meaning: "File with the certificate in PEM that this node shows to NATS. Set it together with NATS_TLS_KEY.",
   },
   natsTlsKey: {
     env: "NATS_TLS_KEY",
     kind: readableFile(),
     fallback: undefined,
     shown: "none",
-    meaning: "Its private key in PEM.",
+    meaning: "File with the private key of NATS_TLS_CERT in PEM.",
   },
   busOutage: {
     env: "BUS_OUTAGE",
     kind: oneOf(["accept", "refuse"]),
     fallback: "accept",
     meaning:
-      "What publishing does while NATS is away: `accept` delivers to the sockets of this node (of the worker that is asked) and says `otherNodesReached: false` in the answer; `refuse` answers 503 and delivers nothing, except an event that was under way when it went: those sockets have it.",
+      "What publishing does while NATS is away. `accept`: the event goes to the sockets of this node (of the called worker), and the answer says `otherNodesReached: false`. `refuse`: the answer is 503 and the event is not delivered. Only an event that was under way when NATS went away may have reached these sockets.",
   },
 } as const;

@@ -11,16 +11,25 @@ import { readSettings, type Settings } from "./settings.js";
 import { startWorkers } from "./start-workers.js";
 import { findParent, type Parent } from "./workers/parent.js";
 
-/** For what follows the drain: blocked sockets and calls in flight, which have five each, then the embedded database. */
+/**
+ * Time for everything after the drain: five seconds for blocked sockets, five for calls in flight, then the embedded
+ * database.
+ */
 const closeSeconds = 25;
 
-/** A terminal's Ctrl-C reaches the process twice under `npm start`: npm passes on what the terminal sent already. */
+/**
+ * Under `npm start` a Ctrl-C reaches the process twice: from the terminal and from npm. A second signal within this
+ * time is ignored.
+ */
 const echoMs = 500;
 
 /** This process, whose environment is given apart from it. */
 type Self = Omit<NodeJS.Process, "env">;
 
-/** Resolves when the server listens; it then lives until a signal. Rejects with one sentence when it cannot start. */
+/**
+ * Resolves when the server listens. The server then runs until a signal. Rejects with one sentence when it cannot
+ * start.
+ */
 export async function serve(self: Self, env: NodeJS.ProcessEnv): Promise<void> {
   const settings = readSettings(env);
   const parent = findParent(self, env);
@@ -28,7 +37,7 @@ export async function serve(self: Self, env: NodeJS.ProcessEnv): Promise<void> {
   const logger = createLogger({ level: settings.logLevel, readable: self.stderr.isTTY === true }).child(named ?? {});
   const reloader = createReloader(self, logger, settings);
   const stopper = createStopper(self, logger, settings.drainSeconds, parent);
-  // Whoever was to read it may have gone: no reason to end.
+  // The reader of the output may have gone. That is no reason to end.
   self.stdout.on("error", () => {});
 
   const listener: ServerListener = {
@@ -60,7 +69,7 @@ export async function serve(self: Self, env: NodeJS.ProcessEnv): Promise<void> {
   stopper.hold(server);
 }
 
-/** On SIGHUP, which must not end the process, what can change while it runs is read anew: certificate and log level. */
+/** On SIGHUP reads everything anew that can change while the server runs: certificate and log level. */
 function createReloader(self: Self, logger: Logger, settings: Settings): { hold(server: Server): void } {
   let server: Server | undefined;
   self.on("SIGHUP", () => {
@@ -75,7 +84,7 @@ function createReloader(self: Self, logger: Logger, settings: Settings): { hold(
   };
 }
 
-/** That of the file `log-level` in DATA_DIR, else LOG_LEVEL. */
+/** The level in the file `log-level` in DATA_DIR, else LOG_LEVEL. */
 function readLogLevel({ dataDir, logLevel }: Settings): string {
   try {
     return settingTable.logLevel.kind.parse(readFileSync(join(dataDir, "log-level"), "utf8").trim()) ?? logLevel;
@@ -85,7 +94,7 @@ function readLogLevel({ dataDir, logLevel }: Settings): string {
 }
 
 interface Stopper {
-  /** What is to be closed. */
+  /** Names the server that has to be closed. */
   hold(server: Server): void;
   fail(error: Error): void;
 }
@@ -94,7 +103,9 @@ function createStopper(self: Self, logger: Logger, drainSeconds: number, parent?
   let server: Server | undefined;
   let stopping: { readonly code: number; readonly since: number } | undefined;
 
-  /** A stop that comes while the server starts waits for it: half a start cannot be closed cleanly. */
+  /**
+   * When a stop comes while the server starts, it waits for the start, because half a start cannot be closed cleanly.
+   */
   function stop(code: number): void {
     stopping = { code, since: performance.now() };
     const limit = setTimeout(
@@ -135,7 +146,7 @@ function createStopper(self: Self, logger: Logger, drainSeconds: number, parent?
   }
 
   parent?.onStop(() => stop(0));
-  // A signal to all processes of a service reaches workers too, but it is their primary that says when they stop.
+  // A signal to all processes of a service reaches the workers too. But only the primary decides when they stop.
   self.on("SIGTERM", parent ? () => {} : onSignal);
   self.on("SIGINT", parent ? () => {} : onSignal);
   self.on("uncaughtException", onDefect);

@@ -65,7 +65,7 @@ export const settingTable = {
     fallback: 1,
     unit: "processes",
     meaning:
-      "Processes that share both ports and behave like one: one per core, or `auto`. Each takes up to 13 connections of the database. More than one need NATS_URL, or the program `nats-server` on the PATH, which is then started.",
+      "Number of processes that share both ports and behave like one. `auto` starts one per core. Each takes up to 13 connections to the database. More than one process needs NATS_URL, or the program `nats-server` on the PATH, which is then started.",
   },
   publicUrl: {
     env: "PUBLIC_URL",
@@ -79,7 +79,7 @@ export const settingTable = {
     kind: path(),
     fallback: "./data",
     meaning:
-      "Directory of the embedded database, of the generated key file, and of the files of a `nats-server` that WORKERS starts. Made when it is missing.",
+      "Directory of the embedded database, of the generated key file, and of the files of a `nats-server` that WORKERS starts. It is created when it is missing.",
   },
   databaseUrl: {
     env: "DATABASE_URL",

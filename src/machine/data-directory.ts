@@ -1,9 +1,12 @@
-/** The directory that everything of ours on disk stands in. */
+/** The directory that holds all our files on disk. */
 
 import { mkdirSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 
-/** Runs `work` in the directory, made when it is missing. What the file system refuses becomes a sentence that names it. */
+/**
+ * Runs `work` in the directory, which is created when it is missing. An error of the file system becomes a sentence
+ * that names the directory.
+ */
 export async function useDataDirectory<T>(path: string, work: (root: string) => T | Promise<T>): Promise<T> {
   const root = resolve(path);
   try {
@@ -16,7 +19,7 @@ export async function useDataDirectory<T>(path: string, work: (root: string) => 
   }
 }
 
-/** Whoever can write into it can put a key or a database of their own there. */
+/** Refuses a directory that other users can write to: they could put a key or a database of their own into it. */
 function requireOwned(root: string): void {
   if ((statSync(root).mode & 0o002) === 0) return;
   throw new Error(
@@ -24,10 +27,13 @@ function requireOwned(root: string): void {
   );
 }
 
-/** Not `recursive`: where a file system answers ENOENT for a new directory, as /proc does, Node then never returns. */
+/**
+ * Creates the directory and its parents one by one. Node's `recursive` never returns on a file system that answers
+ * ENOENT for a new directory, as /proc does.
+ */
 function makeDirectory(path: string): void {
   try {
-    // Others may pass, as the user that PostgreSQL runs as must, and see nothing.
+    // Other users may pass through the directory, as PostgreSQL's user must, but not list it.
     mkdirSync(path, { mode: 0o711 });
   } catch (error) {
     if (!isSystemError(error)) throw error;

@@ -1,8 +1,8 @@
-/** Looks at processes by their id, which the system may meanwhile have given to another one. */
+/** Looks at processes by their id. The system may have given the id to another process in the meantime. */
 
 import { readdirSync, readFileSync } from "node:fs";
 
-/** Also true for a zombie. */
+/** Whether a process has the id. Also true for a zombie. */
 export function isTaken(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -12,7 +12,7 @@ export function isTaken(pid: number): boolean {
   }
 }
 
-/** A zombie has ended: in a container, nobody may ever collect it. */
+/** Whether the process runs. A zombie does not: in a container it may stay for ever, because nobody collects it. */
 export function isRunning(pid: number): boolean {
   if (!isTaken(pid)) return false;
   const status = readProc(pid, "stat");

@@ -2,7 +2,10 @@
 
 import { linkSync, rmSync, writeFileSync } from "node:fs";
 
-/** Linked into place when it is complete and on disk: of several processes at once, all find the secret of the first. */
+/**
+ * Writes the complete file first and then links it into place. Of several processes at once, all get the secret of the
+ * first one.
+ */
 export function keepSecret(file: string, secret: string): void {
   const made = `${file}.${process.pid}`;
   try {

@@ -17,11 +17,11 @@ export interface ServerProgram {
 }
 
 export interface Unprivileged {
-  /** Gives a file, or a directory with all that is in it, to the user that the programs run as. */
+  /** Gives a file, or a directory with everything in it, to the user that the programs run as. */
   own(path: string): void;
-  /** Starts a program in a directory, which it need not be able to reach from outside. */
+  /** Starts a program in a directory. The program's user need not be able to reach the directory by its path. */
   spawn(program: string, args: readonly string[], directory: string, stdio: StdioOptions): ChildProcess;
-  /** How a program has to name the directory that it was started in. */
+  /** The name by which a program reaches the directory that it was started in. */
   here(directory: string): string;
 }
 
@@ -63,12 +63,12 @@ export function createUnprivileged(directory: string, program: ServerProgram): U
   return {
     own: (path) => changeOwner(path, uid, gid),
     spawn: (path, args, cwd, stdio) => spawn(path, args, { ...options, uid, gid, cwd, stdio }),
-    // Entered while it still was root: the directories above may be closed, and no capability is needed to pass them.
+    // The directory is entered while the process is still root, so the directories above may be closed to the user.
     here: () => "/proc/self/cwd",
   };
 }
 
-/** The user that an existing directory belongs to, so that restarts stay with it. */
+/** The user that an existing directory belongs to. A restart goes on with that user. */
 function ownerOf(directory: string): User | undefined {
   const found = statSync(directory, { throwIfNoEntry: false });
   if (found === undefined || found.uid === 0 || found.uid === findUser("nobody")?.uid) return undefined;
@@ -103,7 +103,10 @@ function closedDirectory(path: string, user: Pick<User, "uid" | "gid">): string 
   return closedDirectory(directory, user) ?? ((mode & bit) === 0 ? directory : undefined);
 }
 
-/** With everything in it: a cluster may come from somewhere else, a backup unpacked by root, say. */
+/**
+ * Changes the owner of the directory and everything in it. The cluster may come from elsewhere, for example a backup
+ * that root unpacked.
+ */
 function changeOwner(path: string, uid: number, gid: number): void {
   lchownSync(path, uid, gid);
   if (!lstatSync(path).isDirectory()) return;

@@ -1,6 +1,6 @@
 /**
- * Hears what any node changes in the database, and reads everything anew whenever it may have missed something. Where the
- * database answers and its changes do not arrive, the directory is told that what it knows may be out of date.
+ * Follows the changes that any node makes in the database, and reads everything anew whenever it may have missed one.
+ * When the database answers but its changes do not arrive, it marks the directory as stale.
  */
 
 import { setTimeout as delay } from "node:timers/promises";
@@ -20,7 +20,7 @@ import { readChange } from "./writing.js";
 
 export interface ChangesOptions {
   readonly url: string;
-  /** On the connections that writes use. */
+  /** Runs a statement on the connections that writes use. */
   readonly tell: Tell;
   readonly staleness: Staleness;
   readonly sealer: Sealer;
@@ -36,31 +36,32 @@ export interface Changes {
    * that do not share the bus of this one keep it from starting.
    */
   readonly begun: Promise<void>;
-  /** Resolves when the directory knows a change that was committed. Rejects after 5 s without. */
+  /** Resolves when the directory knows a committed change. Rejects after 5 s. */
   follow(change: Change): Promise<void>;
   close(): Promise<void>;
 }
 
 /*
- * What was missed is in force within five seconds of the return of the database. Before the attempt that succeeds pass at
- * most, when connections
+ * A missed change is in force within five seconds of the return of the database. The attempt that succeeds is preceded
+ * by at most this time:
  *
- * - were cut or refused: one wait between attempts (0.5 s, see retrying.ts);
- * - hung while they were made: the rest of that attempt (2 s) and one wait (0.5 s);
- * - fell silent: the next question (0.5 s), its answer that does not come (1.5 s) and one wait (0.5 s);
- * - went deaf: the next proof (1.5 s), what it allows for (0.5 s, see hearing.ts) and one wait (0.1 s, the first).
+ * - when connections were cut or refused: one wait between attempts (0.5 s, see retrying.ts);
+ * - when they hung while they were made: the rest of that attempt (2 s) and one wait (0.5 s);
+ * - when they fell silent: the next question (0.5 s), its missing answer (1.5 s) and one wait (0.5 s);
+ * - when they no longer heard notifications: the next proof (1.5 s), its grace (0.5 s, see hearing.ts) and one wait
+ *   (0.1 s, the first).
  *
- * That leaves 2.5 s for the attempt itself, which reads every instance: 100,000 take less on two busy cores, a million
- * several times as long (see docs/PERFORMANCE.md). A connection that is deaf from its begin is known to be so after 0.5 s of
- * the attempt: 2.6 s after the one before went deaf.
+ * That leaves 2.5 s for the attempt itself, which reads every instance. On two busy cores 100,000 instances take less,
+ * and a million several times as long (see docs/performance/instances.md). A connection that never hears notifications
+ * is found out after 0.5 s of the attempt, which is 2.6 s after the previous connection stopped hearing.
  */
 const connectMsMax = 2_000;
 const askEveryMs = 500;
 const answerMsMax = 1_500;
-/** Of every node: one notification, which all nodes get, and one statement. */
+/** Each node proves its hearing this often. It costs one notification, which all nodes get, and one statement. */
 const proveEveryMs = 1_500;
 
-/** Of one statement of the reading of everything, while the listening connection answers. */
+/** Longest statement while everything is read. The listening connection must keep answering meanwhile. */
 const statementMsMax = 10_000;
 const followMsMax = 5_000;
 
@@ -74,7 +75,7 @@ export function startChanges(options: ChangesOptions): Changes {
     success: "changes in the database are followed again",
     signal,
   });
-  /** Undefined while something may have been missed. */
+  /** Reads one change. Undefined while a change may have been missed. */
   let read: ((change: Change) => Promise<void>) | undefined;
   let reason = "closing";
   let nextReading = createGate();
@@ -96,7 +97,7 @@ export function startChanges(options: ChangesOptions): Changes {
       } catch (error) {
         reason = reasonOf(error);
         if (error instanceof PreparationError) return refuse(error);
-        // A connection that was followed is replaced first: most often the next one hears.
+        // After a connection that worked, a new one is tried before the directory counts as stale: most often it works.
         if (before === nextReading) staleness.failed(error);
         if (!signal.aborted) await attempts.failed(error);
       }
@@ -104,7 +105,7 @@ export function startChanges(options: ChangesOptions): Changes {
     nextReading.open();
   }
 
-  /** Ends with the connection, or with the first change that could not be read: the next connection reads them all. */
+  /** Listens until the connection is lost or one change cannot be read. The next connection then reads everything. */
   async function listen(): Promise<never> {
     const lost = new AbortController();
     const close = () => lost.abort(new Error("closing"));
@@ -113,7 +114,8 @@ export function startChanges(options: ChangesOptions): Changes {
       const client = await connect(url, "eventwire changes", lost);
       const asking = ask(client, lost);
       asking.catch((error: unknown) => lost.abort(error));
-      // On the listening connection itself: when one of its reads hangs, so does the next question.
+      // The reader uses the listening connection itself. When one of its reads hangs, the next question hangs too and
+      // ends the connection.
       const reader = createDirectoryReader({ db: databaseOn(client), sealer, logger });
       const readOne = (change: Change) =>
         directory.refresh(reader, change).catch((error: unknown) => {
@@ -126,7 +128,7 @@ export function startChanges(options: ChangesOptions): Changes {
       });
       await unless(lost.signal, hearing.prove());
       if (sharedBus !== undefined) await unless(lost.signal, sharedBus.join(client, lost.signal));
-      // From here on nothing can be missed.
+      // From here on no change can be missed.
       await directory.reload({ ...reader, readAll: () => readAll(lost) });
       staleness.ended();
       attempts.succeeded();
@@ -137,7 +139,7 @@ export function startChanges(options: ChangesOptions): Changes {
       return await asking;
     } catch (error) {
       lost.abort(error);
-      // The first reason of several.
+      // When several things failed, this is the first reason.
       throw lost.signal.reason;
     } finally {
       read = undefined;
@@ -145,7 +147,10 @@ export function startChanges(options: ChangesOptions): Changes {
     }
   }
 
-  /** On a connection of its own: one out of the pool may be dead, and the listening one goes on being asked. */
+  /**
+   * Reads everything on a connection of its own. A connection of the pool may be dead, and the listening connection
+   * must go on answering.
+   */
   async function* readAll(lost: AbortController): AsyncGenerator<DirectoryPage> {
     const client = await connect(url, "eventwire reading", lost);
     try {
@@ -171,7 +176,7 @@ export function startChanges(options: ChangesOptions): Changes {
         try {
           if (read !== undefined) return await read(change);
         } catch {
-          // The connection was lost with it. Even the reading that follows may have begun before the change.
+          // The connection was lost. Wait for the reading after the next one too: it may have begun before the change.
         }
         await Promise.race([nextReading.opened, delay(end - Date.now(), undefined, { ref: false }).then(notFollowed)]);
       }
@@ -184,7 +189,7 @@ export function startChanges(options: ChangesOptions): Changes {
   };
 }
 
-/** Ends with `lost`, and ends it when the connection breaks. */
+/** Opens a connection. Aborts `lost` when the connection breaks, and closes the connection when `lost` is aborted. */
 async function connect(url: string, name: string, lost: AbortController): Promise<pg.Client> {
   const client = new pg.Client({
     ...connectionConfig(url, name),
@@ -198,7 +203,10 @@ async function connect(url: string, name: string, lost: AbortController): Promis
   return client;
 }
 
-/** Many ask on one connection. The queue that pg has for that is deprecated, and it says so on the standard error stream. */
+/**
+ * Lets the queries of one connection wait for each other. pg has a queue for that, but it is deprecated and prints a
+ * warning.
+ */
 function askInTurn(client: pg.Client): void {
   const query = client.query.bind(client) as (...args: unknown[]) => Promise<unknown>;
   let last: Promise<unknown> = Promise.resolve();
@@ -210,18 +218,20 @@ function askInTurn(client: pg.Client): void {
   client.query = ask as typeof client.query;
 }
 
-/** Finds a connection that died without a word. */
+/** Finds a connection that died silently, by a question at regular times. */
 async function ask(client: pg.Client, lost: AbortController): Promise<never> {
   for (;;) {
     await delay(askEveryMs, undefined, { signal: lost.signal, ref: false });
-    // A process that was busy for as long looks into its sockets first.
+    // A process that was busy for all that time first reads its sockets: the answer may be there.
     const late = () => setImmediate(() => lost.abort(new Error("the database does not answer")));
     const timer = setTimeout(late, answerMsMax);
     await client.query("select 1").finally(() => clearTimeout(timer));
   }
 }
 
-/** Finds a connection that answers and no longer hears. What cannot be told says nothing of it. */
+/**
+ * Finds a connection that answers but no longer hears notifications. A failure to notify proves nothing and is ignored.
+ */
 async function keepProving(hearing: Hearing, lost: AbortController): Promise<never> {
   for (;;) {
     await delay(proveEveryMs, undefined, { signal: lost.signal, ref: false });
@@ -231,7 +241,7 @@ async function keepProving(hearing: Hearing, lost: AbortController): Promise<nev
   }
 }
 
-/** Rejects as soon as the signal is aborted, whatever becomes of the work. */
+/** Rejects as soon as the signal is aborted, and does not wait for the work. */
 function unless<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal.reason);

@@ -1,15 +1,23 @@
-/** Names that the nodes of one install share in a database, and that differ between installs in its schemas. */
+/**
+ * Names that all nodes of one installation share in a database. They differ between installations that use different
+ * schemas.
+ */
 
-/** Added to a name, in SQL. An install in `public` has the names that it had before there could be others. */
+/**
+ * The SQL of the suffix of these names. It is empty in the schema `public`, so that an older installation keeps its
+ * names.
+ */
 const suffix = `(
   select case nspname when 'public' then '' else '_' || oid::text end
   from pg_namespace where nspname = current_schema())`;
 
-/** The channel of NOTIFY, in SQL. A payload is `account <id>`, `instance <id>` or `nonce <id>`. */
+/** The SQL of the channel of NOTIFY. A payload is `account <id>`, `instance <id>` or `nonce <id>`. */
 export const channelSql = `('eventwire' || ${suffix})`;
 
 /** Locked by every node while it follows the changes, in SQL: see `shared-bus.ts`. */
 export const busLockSql = `hashtext('eventwire bus' || ${suffix})`;
 
-/** What PostgreSQL calls the connection that listens, in SQL: every running node has one. */
+/**
+ * The SQL of the name that PostgreSQL shows for the listening connection. Every running node has one such connection.
+ */
 export const followerSql = `('eventwire changes' || ${suffix})`;

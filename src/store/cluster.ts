@@ -1,4 +1,4 @@
-/** The files of the embedded PostgreSQL in the data directory, made at the first start. */
+/** The files of the embedded PostgreSQL in the data directory. The first start creates them. */
 
 import { randomBytes } from "node:crypto";
 import {
@@ -24,20 +24,20 @@ export interface Cluster {
   /** PostgreSQL's own data directory. */
   readonly data: string;
   readonly log: string;
-  /** Of the superuser. */
+  /** Password of the superuser. */
   readonly password: string;
-  /** Of the service, whose role is no superuser. */
+  /** Password of the service's role, which is no superuser. */
   readonly servicePassword: string;
   readonly postgres: string;
   readonly unprivileged: Unprivileged;
 }
 
-/** The superuser that initdb makes. It makes the role of the service, and does nothing else. */
+/** The superuser that initdb creates. It creates the role of the service, and does nothing else. */
 export const clusterUser = "eventwire";
 
 const server = { refusal: "PostgreSQL does not run as root", product: "Eventwire", setting: "DATABASE_URL" };
 
-/** Whether a start was here: a directory without a cluster may still be filled. */
+/** Whether a start was here before. A directory without a cluster may already hold other files. */
 export function hasCluster(dataDirectory: string): boolean {
   return existsSync(join(resolve(dataDirectory), "postgres"));
 }
@@ -65,7 +65,7 @@ export function openCluster(dataDirectory: string): Promise<Cluster> {
   });
 }
 
-/** Nobody else may enter the directory, in which its socket stands too. Not while a server runs in it. */
+/** Lets nobody else enter the directory, which also holds the socket. Do not call it while a server runs in it. */
 export function closeCluster({ data, unprivileged }: Pick<Cluster, "data" | "unprivileged">): void {
   const directory = join(data, "..");
   if (process.getuid?.() === 0) unprivileged.own(directory);
@@ -81,7 +81,10 @@ function newPassword(): string {
   return randomBytes(32).toString("hex");
 }
 
-/** Made aside and moved into place, so that a start that is killed, or two at once, leave nothing half made. */
+/**
+ * Creates the cluster in another directory and moves it into place, so that no half-made cluster is left when a start
+ * is killed or when two start at once.
+ */
 async function initialise(root: string, directory: string, initdb: string, unprivileged: Unprivileged): Promise<void> {
   for (const name of readdirSync(root)) {
     const pid = /^postgres\.new-(\d+)$/.exec(name)?.[1];

@@ -1,4 +1,4 @@
-/** The key that tokens are sealed with: the setting, or a file in the data directory that is made at the first start. */
+/** The key that encrypts tokens: the setting, or a file in the data directory that the first start creates. */
 
 import { randomBytes } from "node:crypto";
 import { accessSync, constants, existsSync, linkSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
@@ -9,9 +9,12 @@ import { keepSecret } from "../machine/secret-file.js";
 const keyBytes = 32;
 
 export interface EncryptionKey {
-  /** Throws while there is none. */
+  /** The key. Throws while there is none. */
   read(): Buffer;
-  /** Settles which key it is. A key is made for a database that was `neverUsed` with one; else false: there is none. */
+  /**
+   * Decides which key is used. When there is none, creates one for a database that was `neverUsed`. False when there is
+   * still none.
+   */
   settle(neverUsed: boolean): Promise<boolean>;
 }
 
@@ -19,7 +22,10 @@ export function givenKey(key: Buffer): EncryptionKey {
   return { read: () => key, settle: async () => true };
 }
 
-/** Rejects when the key file is there and may not be used, and when `mayMake` says that it may be made and cannot be. */
+/**
+ * Rejects when the key file exists and may not be used. With `mayMake` also rejects when the file is missing and cannot
+ * be created.
+ */
 export async function keyFromFile(dataDirectory: string, mayMake: boolean): Promise<EncryptionKey> {
   const file = keyFile(resolve(dataDirectory));
   let key = readKey(file);
@@ -40,11 +46,11 @@ export async function keyFromFile(dataDirectory: string, mayMake: boolean): Prom
 
 export interface NextKey {
   readonly key: Buffer;
-  /** For a rotation that was refused: a key that this call made is removed. */
+  /** Call it when the rotation was refused: it removes the key if this call created it. */
   discard(): void;
 }
 
-/** A key beside the one in force: that of a rotation which was cut short, or a fresh one. */
+/** A second key beside the current one: the key of a rotation that was interrupted, or a new one. */
 export function prepareNextKey(dataDirectory: string): Promise<NextKey> {
   return useDataDirectory(dataDirectory, (root) => {
     const file = `${keyFile(root)}.new`;
@@ -54,7 +60,7 @@ export function prepareNextKey(dataDirectory: string): Promise<NextKey> {
   });
 }
 
-/** Puts the next key in force, and keeps the one before beside it. Resolves to the key file. */
+/** Puts the next key in force, and keeps the previous one beside it. Resolves to the name of the key file. */
 export function adoptNextKey(dataDirectory: string): Promise<string> {
   return useDataDirectory(dataDirectory, (root) => {
     const file = keyFile(root);
@@ -84,7 +90,10 @@ function readKey(file: string): Buffer | undefined {
   return Buffer.from(text, "hex");
 }
 
-/** As PostgreSQL demands it of the key of its certificate: a file of root may be read by the group of the service. */
+/**
+ * Refuses a file that others may read. A file of root may be readable by the service's group. PostgreSQL has the same
+ * rule for its certificate's key.
+ */
 function requirePrivate(file: string): void {
   const { uid, mode } = statSync(file);
   const others = uid === 0 && process.getuid?.() !== 0 ? 0o037 : 0o077;

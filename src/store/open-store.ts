@@ -1,4 +1,4 @@
-/** Opens the store: finds or starts its database, prepares it, and keeps the directory equal to it. */
+/** Opens the store: finds or starts its database, prepares it, and makes the directory follow it. */
 
 import type { Logger } from "pino";
 import type { Change, Replica } from "../directory/replica.js";
@@ -19,53 +19,53 @@ import type { RateCounters, Store } from "./store.js";
 import { createWritability } from "./writability.js";
 
 export interface DatabaseChoice {
-  /** Absent: a PostgreSQL of our own in `dataDir`. */
+  /** When it is absent, a PostgreSQL of our own in `dataDir` is used. */
   readonly databaseUrl: string | undefined;
   readonly dataDir: string;
-  /** 32 bytes; absent: a key file in `dataDir`. */
+  /** 32 bytes. When it is absent, a key file in `dataDir` is used. */
   readonly encryptionKey: Buffer | undefined;
   readonly accountInstanceQuota: number;
   readonly logger: Logger;
 }
 
 export interface StoreOptions extends DatabaseChoice {
-  /** Told about everything that changes in the database, on whatever node. */
+  /** Gets every change in the database, from whatever node. */
   readonly directory: Replica;
   readonly accountToken: string | undefined;
-  /** Asked before the first account is made: a start that fails must not have shown a token. */
+  /** Awaited before the first account is created, because a start that fails must not have shown a token. */
   readonly beforeFirstAccount?: () => Promise<void>;
-  /** Hears the token of the account that the first start makes: the only time that it can be seen. */
+  /** Gets the token of the account that the first start creates. The token cannot be seen again. */
   readonly onFirstAccount: (token: string) => void;
-  /** Further processes that must look like one with this: what a write changed is in force there too when it resolves. */
+  /** Other processes of this node. A write resolves only when its change is in force there too. */
   readonly others?: OtherProcesses | undefined;
   /** The bus that all nodes on this database have to share. Absent: nobody looks at that. */
   readonly bus?: BusChoice | undefined;
 }
 
 export interface OtherProcesses {
-  /** Resolves when all of them have followed the change, or have had their time. */
+  /** Resolves when all of them have followed the change, or when their time is over. */
   follow(change: Change): Promise<void>;
   answerChanges(follow: (change: Change) => Promise<void>): void;
 }
 
 export interface OpenStore {
   readonly store: Store;
-  /** Costs nothing until it is asked. */
+  /** Uses no connection until the first call. */
   readonly rateCounters: RateCounters;
   /**
-   * Resolves when the directory has been read. Until then the database is tried again and again; it rejects only with
-   * what an operator has to change, in a sentence that says so.
+   * Resolves when the directory has been read. Until then the database is tried again and again. Rejects only when an
+   * operator has to change something, with a sentence that says what.
    */
   readonly ready: Promise<void>;
-  /** Also closes the store and, when it is our own, the database. */
+  /** Also closes the store, and stops the database when it is our own. */
   close(): Promise<void>;
 }
 
 const closeMsMax = 2_000;
-/** For a connection, and again for the notification. */
+/** Bound of the wait for a connection, and again of the notification. */
 const nonceMsMax = 2_000;
 
-/** Resolves before a database elsewhere has answered. Rejects when the data directory can not be used. */
+/** Resolves before a database elsewhere has answered. Rejects when the data directory cannot be used. */
 export async function openStore(options: StoreOptions): Promise<OpenStore> {
   const { directory, logger, accountToken, onFirstAccount, others } = options;
   const { url, key, closeServer } = await openParts(options, "service");
@@ -81,7 +81,7 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
   let changes: Changes | undefined;
 
   const opening = open();
-  // Whoever does not wait for it must not fall over it.
+  // A caller that does not await `ready` must not be ended by its rejection.
   opening.catch(() => {});
 
   async function open(): Promise<void> {
@@ -125,7 +125,7 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
   }
 
   async function follow(change: Change): Promise<void> {
-    // Until then nothing is known that could be out of date.
+    // Before that the directory is empty, so nothing in it can be out of date.
     await changes?.follow(change);
   }
   others?.answerChanges(follow);
@@ -157,7 +157,7 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
   return { store, rateCounters, ready: opening, close: store.close };
 }
 
-/** For one command: without a directory, on the database of a running service if there is one. */
+/** Opens the store for one command: without a directory, on the database of a running service if there is one. */
 export async function openCommandStore(options: DatabaseChoice): Promise<Store> {
   const { logger, accountInstanceQuota } = options;
   const { url, key, closeServer } = await openParts(options, "command");
@@ -183,8 +183,8 @@ export async function openCommandStore(options: DatabaseChoice): Promise<Store> 
 }
 
 /**
- * Where the database is, started when it is our own, and the key of its tokens. Only the service makes what is missing: a
- * command in the wrong directory would show an empty database.
+ * Finds the database, or starts our own, and finds the key of its tokens. Only the service creates what is missing. A
+ * command that did so in the wrong directory would show an empty database.
  */
 export async function openParts(
   { databaseUrl, dataDir, encryptionKey, logger }: DatabaseChoice,
@@ -202,7 +202,7 @@ export async function openParts(
   return { url: server.url, key, closeServer: () => server.close() };
 }
 
-/** Statements may take longer here: a migration, or waiting for another node that is at it. */
+/** Runs `work` with a longer limit per statement, for a migration, or for waiting while another node migrates. */
 export async function onPatientDatabase<T>(
   url: string,
   { logger }: DatabaseChoice,
@@ -217,7 +217,7 @@ export async function onPatientDatabase<T>(
   }
 }
 
-/** A connection that does not end is left behind. */
+/** Waits for an end, but not for ever: a connection that does not end is abandoned. */
 async function bounded(ending: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((done) => {

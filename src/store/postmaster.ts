@@ -1,4 +1,4 @@
-/** The server process of the embedded PostgreSQL: found running, started, stopped. */
+/** The server process of the embedded PostgreSQL: finds it, starts it and stops it. */
 
 import { closeSync, openSync, readdirSync, readFileSync, rmSync, statSync, truncateSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -10,11 +10,11 @@ export interface Postmaster {
   readonly pid: number;
   readonly port: number;
   readonly ready: boolean;
-  /** Whether it listens on a network, as a release before did. */
+  /** Whether the server listens on a network, as that of release 0.1.0 did. */
   readonly onNetwork: boolean;
 }
 
-/** Somebody else's server holds the directory or the port: look again. */
+/** Another process's server has the directory or the port. Look for it again. */
 export class PostmasterBusy extends Error {}
 
 const pollMs = 20;
@@ -22,10 +22,10 @@ const startMsMax = 60_000;
 const fastStopMsMax = 10_000;
 const immediateStopMsMax = 5_000;
 const logBytesMax = 1024 * 1024;
-/** PostgreSQL makes its lock file and fills it at once. */
+/** How long PostgreSQL may take between creating its lock file and filling it. */
 const fillMsMax = 2_000;
 
-/** One that a predecessor left behind, or that another process runs. */
+/** Finds a running server: one that a predecessor left running, or that another process runs. */
 export function findPostmaster({ data }: Pick<Cluster, "data">): Postmaster | undefined {
   const file = join(data, "postmaster.pid");
   let lines: string[];
@@ -34,7 +34,7 @@ export function findPostmaster({ data }: Pick<Cluster, "data">): Postmaster | un
   } catch {
     return undefined;
   }
-  // Negative: somebody repairs the database in single-user mode.
+  // The number is negative when somebody repairs the database in single-user mode.
   const pid = /^-?[1-9]\d{0,9}$/.test(lines[0] ?? "") ? Math.abs(Number(lines[0])) : undefined;
   if (pid === undefined) {
     removeOld(file);
@@ -45,13 +45,17 @@ export function findPostmaster({ data }: Pick<Cluster, "data">): Postmaster | un
     const ready = lines[7]?.trim() === "ready";
     return { pid, port: Number(lines[3]), ready, onNetwork: ready && lines[5] !== "" };
   }
-  // PostgreSQL replaces the file of a process that has gone, perhaps just now: it would end without its own. But whoever
-  // has the id today it would take for itself, and refuse to start.
+  // The process of the lock file has ended. If its id is free, leave the file: PostgreSQL replaces it, perhaps at this
+  // moment, and the new server would end without it. If another process has the id by now, remove the file: PostgreSQL
+  // would take that process for a server and refuse to start.
   if (isTaken(pid)) rmSync(file, { force: true });
   return undefined;
 }
 
-/** Whether it is a PostgreSQL server that works in this directory. Without a /proc any running process counts. */
+/**
+ * Whether the process is a PostgreSQL server that works in this directory. Without /proc any running process counts as
+ * one.
+ */
 function isPostmaster(pid: number, data: string): boolean {
   if (!isRunning(pid)) return false;
   const command = commandOf(pid);
@@ -59,7 +63,7 @@ function isPostmaster(pid: number, data: string): boolean {
   return basename(command[0] ?? "") === "postgres" && worksIn(pid, data);
 }
 
-/** One that we may not look at belongs to another user, as no server of ours does. */
+/** A process that we may not look at belongs to another user, so it is not our server. */
 function worksIn(pid: number, directory: string): boolean {
   try {
     const [there, here] = [statSync(`/proc/${pid}/cwd`), statSync(directory)];
@@ -69,20 +73,28 @@ function worksIn(pid: number, directory: string): boolean {
   }
 }
 
-/** A lock file that says nothing was left by a crash, unless a start is just about to fill it. */
+/**
+ * Removes a lock file without content. A crash left it, unless a start is about to fill it, so it must have a certain
+ * age.
+ */
 function removeOld(file: string): void {
   const changed = statSync(file, { throwIfNoEntry: false })?.mtimeMs;
   if (changed !== undefined && Math.abs(Date.now() - changed) > fillMsMax) rmSync(file, { force: true });
 }
 
-/** PostgreSQL takes them for its own where another process has the id today. `postmaster.pid` is the lock that counts. */
+/**
+ * Removes the locks of sockets. If another process has the id in such a lock by now, PostgreSQL would not start.
+ * `postmaster.pid` is the lock that counts.
+ */
 function removeSocketLocks(data: string): void {
   for (const name of readdirSync(data)) {
     if (/^\.s\.PGSQL\.\d+\.lock$/.test(name)) rmSync(join(data, name), { force: true });
   }
 }
 
-/** Resolves once it takes connections. Rejects with PostmasterBusy when another start was faster. */
+/**
+ * Starts the server. Resolves when it accepts connections. Rejects with PostmasterBusy when another start was faster.
+ */
 export async function startPostmaster(
   cluster: Cluster,
   port: number,
@@ -121,7 +133,7 @@ export async function startPostmaster(
     if (failure !== undefined) throw failure;
     const found = findPostmaster(cluster);
     if (found?.ready && found.pid === child.pid) {
-      // Its end is no failed start any more, and the log may be gone by then.
+      // From here on an exit is not a failed start, and the log file may be gone by then.
       child.off("exit", onExit);
       return found;
     }
@@ -129,7 +141,7 @@ export async function startPostmaster(
   throw new Error(`PostgreSQL in ${cluster.data} did not start within ${startMsMax / 1000} s.`);
 }
 
-/** Cuts its sessions and leaves its files clean; one that does not obey is stopped the way a crash would. */
+/** Stops the server, cutting its sessions. If it does not stop in time, it is stopped as by a crash. */
 export async function stopPostmaster(pid: number): Promise<void> {
   if (await ends(pid, "SIGINT", fastStopMsMax)) return;
   await ends(pid, "SIGQUIT", immediateStopMsMax);
