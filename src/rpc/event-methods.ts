@@ -1,4 +1,4 @@
-/** EventService: one event per call; the stream of batches is `event-stream.ts`. */
+/** The methods of EventService. This file has the call with one event; `event-stream.ts` has the stream of batches. */
 
 import {
   EventService,
@@ -14,14 +14,15 @@ import { structToJson } from "./struct-json.js";
 
 export function createEventMethods({ publishing }: { publishing: Publishing }): Method[] {
   const publishEvent = entryMethod(EventService.method.publishEvent, (request, entry) => {
-    // Before: a socket that this event ends has had it in its filter.
+    // Count before publishing: a socket that this event closes still took it.
     const sockets = request.receipt ? publishing.takers(entry, request.event) : undefined;
     const published = publishing.publishTo(entry, toEventInput(request));
     const answer = (id: EventId) =>
       publishing.reached()?.then((reached) => answerOf(id, reached, sockets)) ?? answerOf(id, true, sockets);
     return published instanceof Promise ? published.then(answer) : answer(published);
   });
-  // Publishing checks an event's rules by hand, for the stream's sake; twice would be 5 % of a REST publish.
+  // Publishing checks the rules of an event by hand, for the stream's sake. To check them here too would cost 5 %
+  // of a REST publish.
   return [checkingRequest(publishEvent)];
 }
 
@@ -36,7 +37,7 @@ function answerOf(id: EventId, reached: boolean, sockets: number | undefined): P
   };
 }
 
-/** Publishing checks the rest. Throws AppError INVALID_REQUEST_BODY. */
+/** Checks only the payload; publishing checks the rest. Throws AppError INVALID_REQUEST_BODY. */
 export function toEventInput({ event, payload, media }: PublishEventRequest): EventInput {
   return { event, data: jsonBytes(payload), media: media.length > 0 ? media : undefined };
 }

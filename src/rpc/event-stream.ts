@@ -1,4 +1,4 @@
-/** The stream of event batches: the one method where the cost of an event counts (300,000 a second on one core). */
+/** The stream of event batches. Only here the cost of an event counts: one core takes 300,000 events a second. */
 
 import {
   EventService,
@@ -24,10 +24,10 @@ import type { RateLimiter } from "./rate-limiter.js";
 
 const answerType = "eventwire.v1.PublishEventsResponse";
 
-/** So much work is done before the clock is asked, in bytes of data; an event and a batch count as some. */
+/** Work between two looks at the clock, in bytes of data. An event and a batch count as some bytes. */
 const uncheckedBytes = 32 * 1024;
 const overheadBytes = 256;
-/** A byte of a Struct takes so much longer than one of JSON text. */
+/** How much longer a byte of a Struct takes than a byte of JSON text. */
 const structWork = 8;
 /** The dearest text takes 12 ms a megabyte. */
 const bytesPerMs = 80 * 1024;
@@ -35,7 +35,7 @@ const bytesPerMs = 80 * 1024;
 type Answered = PublishEventsResponse | Promise<PublishEventsResponse>;
 type Refusals = PublishEventsResponse_Refusal[];
 
-/** A batch on its way: its events from `granted` on are over the limit. */
+/** A batch that is being published. Its events from `granted` on are over the rate limit. */
 interface Publication {
   readonly events: readonly PublishEventRequest[];
   readonly granted: number;
@@ -44,9 +44,9 @@ interface Publication {
 
 export interface EventStream {
   /**
-   * Opens a stream. What it gives answers one batch, at once where nothing is waited for: a batch is published when those
-   * before it are, and long work goes on in further turns of the event loop. Throws or rejects, which ends the stream, when
-   * the token is no longer valid or it is no batch.
+   * Opens a stream. The returned function answers one batch, without a promise when there is nothing to wait for. A
+   * batch is published after all batches before it, and long work goes on in further turns of the event loop. When the
+   * function throws or rejects, the stream ends: the token is no longer valid, or the message is no batch.
    */
   open(principal: Principal): (batch: PublishEventsRequest) => Answered;
 }
@@ -74,7 +74,7 @@ export function createEventStream(options: {
     open(principal) {
       const clock = new TurnClock();
       let unchecked = 0;
-      /** Settles when all batches that were taken are published; undefined when they are. */
+      /** Settles when all batches so far are published. Undefined when they are. */
       let busy: Promise<void> | undefined;
 
       function mustPause(bytes: number): boolean {
@@ -84,7 +84,7 @@ export function createEventStream(options: {
         return clock.isOver(bytes / bytesPerMs);
       }
 
-      /** No function is made in here: one an event is a tenth of what an event costs. */
+      /** Do not create a function per event here: that would be a tenth of the cost of an event. */
       function publishFrom(first: number, batch: Publication): Refusals | Promise<Refusals> {
         const { events, granted, refusals } = batch;
         for (let index = first; index < events.length; index++) {
@@ -142,7 +142,7 @@ export function createEventStream(options: {
 
 function noWord(): void {}
 
-/** In bytes of JSON text. */
+/** The work of an event, in bytes of JSON text. */
 function workOf({ payload }: PublishEventRequest): number {
   const struct = structOf(payload);
   if (struct !== undefined) return overheadBytes + structWork * struct.length;
@@ -161,7 +161,7 @@ function refusable(
   return published.then(noWord, (error: unknown) => void refusals.push(refusal(index, event, error)));
 }
 
-/** Throws what is no refusal. */
+/** Turns an error into a refusal. Throws it when it is no AppError. */
 function refusal(index: number, event: PublishEventRequest, error: unknown): PublishEventsResponse_Refusal {
   if (!(error instanceof AppError)) throw error;
   const { reason, message, field, rule = "" } = error;

@@ -1,4 +1,4 @@
-/** The answer of a unary RPC call, in the caller's protocol. */
+/** Writes the answer of a unary RPC call in the caller's protocol. */
 
 import { type DescMessage, type Message, toBinary } from "@bufbuild/protobuf";
 import {
@@ -15,7 +15,7 @@ import { onePiece } from "./one-piece.js";
 import { rateMetadata } from "./rate-metadata.js";
 import type { Wire } from "./wire.js";
 
-/** Less is not worth its compression. */
+/** A smaller answer is not worth compressing. */
 const compressBytesMin = 1024;
 
 type Encode = (message: Message, json: boolean) => Uint8Array;

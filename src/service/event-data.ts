@@ -1,4 +1,4 @@
-/** Checks the data of an event, unless that was done where it came in, and finds in it what publishing needs. */
+/** Checks the data of an event, unless it was checked where it came in, and finds the parts that publishing needs. */
 
 import type { ByteRange, MediaSlot } from "../bus/bus.js";
 import type { EventType } from "../domain/event-type.js";
@@ -8,21 +8,21 @@ import { JsonError } from "../json/json-error.js";
 import { Members, type Ranges, scan } from "../json/scan.js";
 import { afterwards } from "../json/slices.js";
 
-/** An event has one `base64`, or two when both layouts are filled. Each costs an object, here and in the frame. */
+/** An event has one `base64`, or two when it fills both layouts. Each of them costs an object here and in the frame. */
 const cutsMax = 64;
 
-/** What publishing needs to know of an event's data. */
+/** The facts about an event's data that publishing needs. */
 export interface EventFacts {
-  /** Of a `message.exchange` that has a media object. */
+  /** Present for a `message.exchange` that has a media object. */
   readonly slot?: MediaSlot | undefined;
-  /** Of an `instance.state`: where its members stand in the data. */
+  /** Present for an `instance.state`: where its members stand in the data. */
   readonly reported?: Ranges<(typeof reportedMembers)[number]> | undefined;
 }
 
 const reportedMembers = ["state", "jid"] as const;
 const noFacts: EventFacts = {};
 
-/** At once for data of usual size, else in slices. Throws or rejects with JsonError. */
+/** Answers at once for data of usual size, and works in slices for longer data. Throws or rejects with JsonError. */
 export function checkEventData(type: EventType, data: Uint8Array): EventFacts | Promise<EventFacts> {
   if (type === "message.exchange") {
     const exchange = new Exchange(data);
@@ -35,7 +35,10 @@ export function checkEventData(type: EventType, data: Uint8Array): EventFacts | 
   return data instanceof CheckedObject ? noFacts : afterwards(scan(data), () => noFacts);
 }
 
-/** `data.message.media`, or `data.media` in the flat layout. With both, the first is the place for raw media. */
+/**
+ * Finds the media object: `data.message.media`, or `data.media` in the flat layout. When both exist, raw media goes
+ * into the first.
+ */
 class Exchange implements Watcher {
   readonly #data: Uint8Array;
   readonly #cuts: ByteRange[] = [];
@@ -79,14 +82,17 @@ class Exchange implements Watcher {
   }
 }
 
-/** Reads a media object and adds to `cuts` what has to go with its `base64` members. */
+/** Reads a media object and adds to `cuts` the ranges that have to go together with its `base64` members. */
 class Media {
   readonly #insertAt: number;
   readonly #cuts: ByteRange[];
   #inlineBytes = 0;
   #kept = false;
   #previousEnd: number;
-  /** A cut with no kept member before it: it reaches to the next member, comma included. */
+  /**
+   * Begin of a cut that has no kept member before it. Such a cut reaches to the next member and takes the comma with
+   * it.
+   */
   #leading: number | undefined;
   #isBase64 = false;
   #keyStart = 0;
@@ -133,7 +139,7 @@ class Media {
   }
 }
 
-/** Size of what a base64 string between quotes stands for. Anything but a string stands for nothing. */
+/** Decoded size of the base64 string between the quotes. A value that is no string has size 0. */
 function decodedBytes(data: Uint8Array, start: number, end: number): number {
   if (data[start] !== 0x22) return 0;
   let length = end - start - 2;

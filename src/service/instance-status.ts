@@ -1,32 +1,35 @@
-/** Keeps what `instance.state` events tell of instances, written later: publishing never waits for it. */
+/**
+ * Keeps what `instance.state` events report about instances. It is written to the database later, so publishing never
+ * waits for it.
+ */
 
 import type { Logger } from "pino";
 import type { Range } from "../json/scan.js";
 import type { ReportedState, Store } from "../store/store.js";
 import type { AcceptedEvent, Sink } from "./publishing.js";
 
-/** Longer texts are left unrecorded. Characters. */
+/** Longer texts are not recorded. The unit is characters. */
 const stateMax = 64;
 const jidMax = 128;
-/** One character in JSON takes at most as many bytes as `\\u0041` does. */
+/** The most bytes that one character can take in JSON, as `\\u0041` does. */
 const escapedBytesMax = 6;
-/** Between a failed write and the next try, in milliseconds. */
+/** Time between a failed write and the next attempt, in milliseconds. */
 const retryMs = 1_000;
 
 export interface InstanceStatus extends Sink {
   /** Notes what an `instance.state` event reports; any other event reports nothing. */
   take(event: Pick<AcceptedEvent, "instanceId" | "data" | "reported">): void;
   /**
-   * To be called before the store is read: what is newer than the read rows, by instance. A state that is written during
-   * the read may be missing in the rows, so the states of both moments count.
+   * Returns a look-up of the states that are newer than the rows in the store. Call it before you read the store: a
+   * state that is written while you read may be missing in the rows, so the states before and after the call count.
    */
   pending(): (instanceId: string) => ReportedState;
-  /** Writes what is left, once, and stops. */
+  /** Tries once to write the states that are left, and stops. */
   close(): Promise<void>;
 }
 
 export function createInstanceStatus({ store, logger }: { store: Store; logger: Logger }): InstanceStatus {
-  /** One per instance at most: of each member only the last one counts. */
+  /** At most one entry per instance. Of each member only the last value counts. */
   let waiting = new Map<string, ReportedState>();
   let writing = new Map<string, ReportedState>();
   let worker: Promise<void> | undefined;
@@ -85,12 +88,12 @@ export function createInstanceStatus({ store, logger }: { store: Store; logger: 
   };
 }
 
-/** No member where there is no text, so that what was told before stays. */
+/** A member that has no text is left out, so the value that was reported before stays. */
 function member(name: keyof ReportedState, text: string | undefined): ReportedState {
   return text === undefined ? {} : { [name]: text };
 }
 
-/** Of a JSON string with 1 to `max` characters. Its bytes are read only when it can be one. */
+/** The text of a JSON string with 1 to `max` characters, else undefined. Longer strings are not decoded. */
 function textOf(data: Uint8Array, range: Range | undefined, max: number): string | undefined {
   if (range === undefined || range.end - range.start > max * escapedBytesMax + 2) return undefined;
   const source = Buffer.from(data.buffer, data.byteOffset + range.start, range.end - range.start).toString();

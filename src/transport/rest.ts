@@ -1,4 +1,4 @@
-/** The contract as REST: routes from its descriptors, tokens and rates first, JSON in and out. */
+/** Serves the contract over REST: routes from its descriptors, token and rate limit first, JSON in and out. */
 
 import type { DescMethod, Message } from "@bufbuild/protobuf";
 import { AppError } from "../domain/errors.js";
@@ -54,7 +54,7 @@ function createServe(route: Route, api: Api, publishMaxBytes: number): RestRoute
   }
 
   return (exchange) => {
-    // uWebSockets pushes the body from now on, whether or not it will be wanted.
+    // uWebSockets pushes the body from now on, whether or not the call is refused.
     const body = hasBody ? new Body(exchange, limit.bytes) : undefined;
     const goOn = (admission: Admission): Waited => {
       exchange.rate = admission.rate;
@@ -63,7 +63,7 @@ function createServe(route: Route, api: Api, publishMaxBytes: number): RestRoute
       if (body === undefined) return call(exchange, admission, nothing);
       return body.whenWhole((bytes) => call(exchange, admission, bytes));
     };
-    // No promise where there is nothing to wait for: each turn through the microtasks costs 0.2 µs.
+    // There is no promise when there is nothing to wait for: each turn through the microtasks costs 0.2 µs.
     const admitted = api.admit(method, exchange);
     return admitted instanceof Promise ? admitted.then(goOn) : goOn(admitted);
   };
@@ -82,7 +82,7 @@ const comeBack: readonly Header[] = [["Retry-After", "1"]];
 
 type Encoded = readonly [status: number, body: string, headers: readonly Header[]];
 
-/** The status and the body of a success. A node that says it is degraded says so in the status too. */
+/** Sends the status and the body of a success. A degraded node also says so in the status. */
 function compileEncode({ method, policy }: Route): (message: Message) => Encoded {
   const success = policy.successStatus || 200;
   const jsonOf = compileAnswerJson(method.output);
