@@ -13,7 +13,7 @@ const longest = [
   "main/workers",
   "main/workers-lifecycle",
   "store/embedded-postgres",
-  "hub/backpressure",
+  "transport/uws-backpressure",
   "e2e/slow-readers",
   "reliability/ledger",
 ];

@@ -9,7 +9,7 @@ import type { Report } from "./workers/messages.js";
 /** Read at scrape time, so that the hot path counts in plain numbers. */
 export interface MetricSources {
   readonly hub: {
-    readonly sockets: number;
+    readonly consumers: number;
     readonly filtered: number;
     readonly framesBuilt: number;
     readonly framesDelivered: number;
@@ -93,7 +93,7 @@ export async function retireReports(reports: readonly Report[]): Promise<Report>
 function createWatchers({ hub, publishing, directory, bus, rateCounters }: MetricSources): Metric[] {
   const { stats } = bus;
   return [
-    watchGauge(metricTable.sockets, () => hub.sockets),
+    watchGauge(metricTable.sockets, () => hub.consumers),
     watchCounter(metricTable.published, () => publishing.published),
     watchCounter(metricTable.withoutClient, () => publishing.withoutClient),
     watchCounter(metricTable.filtered, () => hub.filtered),

@@ -5,10 +5,12 @@ import type { Logger } from "pino";
 import { BoundedLog } from "./bounded-log.js";
 import type { Bus } from "./bus/bus.js";
 import { type CertificateFiles, type Certificates, type CertificateTexts, watchCertificates } from "./certificates.js";
+import { createPlainFormat } from "./delivery/frames/plain.js";
+import { createHub } from "./delivery/hub.js";
+import { wholeView } from "./delivery/view.js";
 import { createMemoryDirectory } from "./directory/memory-directory.js";
+import { shuttingDown } from "./domain/closes.js";
 import { watchFiles } from "./files-watch.js";
-import { shuttingDown } from "./hub/close.js";
-import { createHub } from "./hub/hub.js";
 import { localUrl } from "./local-url.js";
 import { logCalls, logOwners } from "./log-changes.js";
 import { createMetrics, mergeReports } from "./metrics.js";
@@ -34,6 +36,7 @@ import { BodyBudget } from "./transport/body-budget.js";
 import { PublicApps } from "./transport/public-apps.js";
 import { startPublicPort } from "./transport/public-port.js";
 import { startServicePort } from "./transport/service-port.js";
+import { UwsFanOut } from "./transport/uws-fan-out.js";
 import type { Parent } from "./workers/parent.js";
 
 /** What the server tells whoever runs it. */
@@ -117,11 +120,10 @@ async function startPorts(
   const metrics = createMetrics();
   const clientLog = new BoundedLog(logger);
   const apps = new PublicApps(tlsFiles(settings));
+  const fanOut = new UwsFanOut((topic, frame) => apps.publish(topic, frame));
+  const view = wholeView(createPlainFormat({ baseUrl: publicUrl, mediaMaxBytes }), fanOut);
   const hub = createHub({
     bus,
-    broadcast: (topic, frame) => apps.publish(topic, frame),
-    baseUrl: publicUrl,
-    mediaMaxBytes,
     pendingBytesMax: settings.socketPendingBytesMax,
     waitingBytesMax: settings.waitingFramesMaxBytes / settings.workers,
     idleSeconds: settings.idleTimeoutSeconds,
@@ -167,6 +169,7 @@ async function startPorts(
     bodies,
     directory,
     hub,
+    view,
     onUpgrade: metrics.upgradeAnswered,
     onUpgradeRefused: (refusal) => clientLog.info("upgrade refused", { ...refusal }),
     draining: draining.signal,
@@ -208,7 +211,7 @@ async function startPorts(
     certificates?.close();
     files.close();
     const callsUntil = performance.now() + drainMs;
-    logger.info({ sockets: hub.stats.sockets }, "draining");
+    logger.info({ sockets: hub.stats.consumers }, "draining");
     draining.abort();
     await hub.close(shuttingDown, drainMs);
     const callsMs = Math.max(callsUntil - performance.now(), callGraceMs);

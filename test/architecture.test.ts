@@ -6,9 +6,9 @@ import { describe, expect, it } from "vitest";
 import { findEnvironmentUses } from "./support/environment-uses.js";
 
 interface SourceFile {
-  /** From the root of the repository, such as `src/hub/hub.ts`. */
+  /** From the root of the repository, such as `src/delivery/hub.ts`. */
   readonly path: string;
-  /** `hub`; empty for a file that stands in `src` itself. */
+  /** `delivery`; empty for a file that stands in `src` itself. */
   readonly folder: string;
   readonly text: string;
   readonly lines: number;
@@ -92,6 +92,13 @@ describe("the import rule", () => {
     for (const path of graph.keys()) visit(path, []);
   });
 
+  it("keeps every socket library out of delivery, by name too", () => {
+    const delivery = sources.filter(({ folder }) => folder === "delivery");
+    expect(delivery.length).toBeGreaterThan(10);
+    for (const { path, text } of delivery)
+      expect(text, path).not.toMatch(/uwebsockets|\buws\b|cork|http2|node:stream/i);
+  });
+
   it("leaves the environment to the command line, but for what a library reads when it is loaded", () => {
     const uses = sources.flatMap(({ path, text }) => findEnvironmentUses(text).map((use) => ({ path, ...use })));
     const readers = uses.filter(({ kind }) => kind === "read").map(({ path, text }) => `${path}: ${text}`);
@@ -165,7 +172,7 @@ function isOurs(target: string): boolean {
   return target.startsWith("src/") || target.startsWith("gen/");
 }
 
-/** `hub` of `src/hub/hub.ts`, `gen` of anything generated, empty for files of `src` itself. */
+/** `delivery` of `src/delivery/hub.ts`, `gen` of anything generated, empty for files of `src` itself. */
 function folderOf(path: string): string {
   const [root = "", folder = "", ...rest] = path.split("/");
   return root === "gen" ? "gen" : rest.length === 0 ? "" : folder;

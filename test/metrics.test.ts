@@ -7,7 +7,7 @@ import { createMetrics } from "../src/metrics.js";
 
 function sources() {
   return {
-    hub: { sockets: 0, filtered: 0, framesBuilt: 0, framesDelivered: 0, closes: new Map<number, number>() },
+    hub: { consumers: 0, filtered: 0, framesBuilt: 0, framesDelivered: 0, closes: new Map<number, number>() },
     publishing: { published: 0, withoutClient: 0 },
     directory: { ready: false },
     rateCounters: { rejected: 0 },
@@ -81,7 +81,7 @@ describe("metrics", () => {
     const read = sources();
     metrics.watch(read);
     await metrics.read();
-    read.hub.sockets = 3;
+    read.hub.consumers = 3;
     read.hub.framesDelivered = 12;
     read.hub.closes.set(4008, 2);
     read.publishing.published = 7;

@@ -9,7 +9,8 @@ export interface Filter {
   readonly mediaBase64: boolean;
 }
 
-const allTypes = (1 << eventTypeBit.size) - 1;
+/** The bits of all types. */
+export const allTypes = (1 << eventTypeBit.size) - 1;
 
 /**
  * Takes an enabled configuration: a disabled one has no filter, its `events` are cleared and would read as "all". A type that

@@ -2,9 +2,10 @@
 
 import type { Logger } from "pino";
 import { HealthService } from "../../gen/eventwire/v1/health_service_pb.js";
+import type { Hub } from "../delivery/hub.js";
+import type { View } from "../delivery/view.js";
 import type { Directory } from "../directory/directory.js";
 import { AppError } from "../domain/errors.js";
-import type { Hub } from "../hub/hub.js";
 import type { Api } from "../rpc/api.js";
 import type { Handler } from "../rpc/handlers.js";
 import type { BodyBudget } from "./body-budget.js";
@@ -16,6 +17,7 @@ import { createRestRoutes } from "./rest.js";
 import { Traffic } from "./traffic.js";
 import { mountUpgrade, type UpgradeRefusal } from "./upgrade.js";
 import type { TemplatedApp } from "./uws.js";
+import type { UwsSocket } from "./uws-socket.js";
 
 export interface PublicPortOptions {
   /** Made beforehand, since the hub broadcasts through them. */
@@ -27,6 +29,8 @@ export interface PublicPortOptions {
   readonly bodies: BodyBudget;
   readonly directory: Directory;
   readonly hub: Hub;
+  /** What a WebSocket sees of its instance. */
+  readonly view: View<UwsSocket>;
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;

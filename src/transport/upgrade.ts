@@ -1,39 +1,35 @@
 /** `GET /ws/:instance`: checks who asks before the socket exists, then makes it and gives it to the hub. */
 
+import type { Consumer } from "../delivery/consumer.js";
+import type { Hub } from "../delivery/hub.js";
+import type { View } from "../delivery/view.js";
 import type { Directory, Entry } from "../directory/directory.js";
+import { messageTooBig } from "../domain/closes.js";
 import { AppError, type Reason } from "../domain/errors.js";
 import type { Principal } from "../domain/instance.js";
-import { messageTooBig } from "../hub/close.js";
-import type { Hub } from "../hub/hub.js";
-import { answersPing, type Subscriber } from "../hub/subscriber.js";
 import type { Api } from "../rpc/api.js";
 import { compareUpgrade } from "../rpc/listed-errors.js";
 import { upgradePolicy } from "../rpc/policy.js";
-import { BorrowedCork } from "./borrowed-cork.js";
 import type { Header } from "./cors.js";
 import { type Exchange, type ExchangeContext, exchanging } from "./exchange.js";
 import { instanceName } from "./instance-name.js";
 import type { Tally } from "./public-apps.js";
 import { queryToken } from "./query-token.js";
+import { idleTimeoutMax, payloadMaxBytes, UpgradeCork } from "./quirks.js";
 import { ambiguity } from "./request.js";
 import type { HttpRequest, TemplatedApp, us_socket_context_t } from "./uws.js";
+import { answersPing } from "./uws-fan-out.js";
+import type { UwsSocket } from "./uws-socket.js";
 
 /** What clients send is thrown away; a larger message is a mistake that is told with 1009. */
 const messageMaxBytes = 4096;
-
-/**
- * uWebSockets cuts a socket whose message passes its own limit and says nothing, so that limit is higher: up to here the
- * client is told, beyond it is cut (it sees 1006). It keeps what has come of an unfinished message, so not much higher.
- */
-const payloadMaxBytes = 64 * 1024;
-
-/** In seconds, the most that it takes. Bytes of an unfinished message feed it, so the hub finds the dead by its own pings. */
-const idleTimeoutMax = 960;
 
 export interface UpgradeOptions {
   readonly api: Api;
   readonly directory: Directory;
   readonly hub: Hub;
+  /** What a WebSocket sees of its instance. */
+  readonly view: View<UwsSocket>;
   /** Hears what became of each request: `accepted`, `aborted`, or the reason of the refusal. */
   readonly onUpgrade: (outcome: string) => void;
   readonly onUpgradeRefused: (refusal: UpgradeRefusal) => void;
@@ -68,16 +64,16 @@ interface SocketData {
   /** Until the socket is open, that is within the upgrade. */
   opening: Opening | undefined;
   /** From then on. */
-  subscriber: Subscriber | undefined;
+  consumer: Consumer | undefined;
 }
 
 export function mountUpgrade(app: TemplatedApp, pattern: string, options: UpgradeOptions): void {
-  const { hub, tally, context, onUpgrade } = options;
-  const borrowedCork = new BorrowedCork<SocketData>();
+  const { hub, view, tally, context, onUpgrade } = options;
+  const upgradeCork = new UpgradeCork<SocketData>();
 
   async function observed(exchange: Exchange, _: HttpRequest, socketContext?: us_socket_context_t): Promise<void> {
     try {
-      onUpgrade(await serve(options, borrowedCork, exchange, socketContext));
+      onUpgrade(await serve(options, upgradeCork, exchange, socketContext));
     } catch (error) {
       const { reason } = AppError.from(error);
       onUpgrade(reason);
@@ -102,39 +98,39 @@ export function mountUpgrade(app: TemplatedApp, pattern: string, options: Upgrad
       const { opening } = data;
       data.opening = undefined;
       tally.opened();
-      borrowedCork.opened(ws);
-      if (opening !== undefined) data.subscriber = hub.add(ws, opening.entry, opening.principal);
+      upgradeCork.opened(ws);
+      if (opening !== undefined) data.consumer = hub.add(ws, opening.entry, opening.principal, view);
     },
 
     message(ws, message) {
-      const { subscriber } = ws.getUserData();
-      if (subscriber === undefined) return;
-      hub.heard(subscriber);
-      if (message.byteLength > messageMaxBytes) hub.end(subscriber, messageTooBig);
+      const { consumer } = ws.getUserData();
+      if (consumer === undefined) return;
+      hub.heard(consumer);
+      if (message.byteLength > messageMaxBytes) hub.end(consumer, messageTooBig);
     },
 
     ping(ws) {
-      const { subscriber } = ws.getUserData();
-      if (subscriber !== undefined) hub.pinged(subscriber);
+      const { consumer } = ws.getUserData();
+      if (consumer !== undefined) hub.pinged(consumer);
     },
 
     pong(ws, payload) {
-      const { subscriber } = ws.getUserData();
-      if (subscriber === undefined) return;
-      if (answersPing(payload)) hub.ponged(subscriber);
-      else hub.heard(subscriber);
+      const { consumer } = ws.getUserData();
+      if (consumer === undefined) return;
+      if (answersPing(payload)) hub.ponged(consumer);
+      else hub.heard(consumer);
     },
 
     drain(ws) {
-      const { subscriber } = ws.getUserData();
-      if (subscriber !== undefined) hub.drained(subscriber);
+      const { consumer } = ws.getUserData();
+      if (consumer !== undefined) hub.drained(consumer);
     },
 
     close(ws) {
       tally.closed();
-      borrowedCork.closed(ws);
-      const { subscriber } = ws.getUserData();
-      if (subscriber !== undefined) hub.remove(subscriber);
+      upgradeCork.closed(ws);
+      const { consumer } = ws.getUserData();
+      if (consumer !== undefined) hub.remove(consumer);
     },
   });
 
@@ -144,7 +140,7 @@ export function mountUpgrade(app: TemplatedApp, pattern: string, options: Upgrad
 
 async function serve(
   options: UpgradeOptions,
-  borrowedCork: BorrowedCork<SocketData>,
+  upgradeCork: UpgradeCork<SocketData>,
   exchange: Exchange,
   socketContext: us_socket_context_t | undefined,
 ): Promise<string> {
@@ -171,13 +167,13 @@ async function serve(
     }
     // From here to the open socket nothing is awaited: what was checked still holds when the hub gets it.
     if (!exchange.open) return "aborted";
-    const data: SocketData = { opening, subscriber: undefined };
+    const data: SocketData = { opening, consumer: undefined };
     exchange.res.cork(() => {
       exchange.res.writeStatus("101 Switching Protocols");
       exchange.writeSharedHeaders();
     });
     exchange.finish(101);
-    borrowedCork.run(exchange.res, () => exchange.res.upgrade(data, key, "", "", socketContext));
+    upgradeCork.run(exchange.res, () => exchange.res.upgrade(data, key, "", "", socketContext));
     return "accepted";
   } finally {
     reservation.release();

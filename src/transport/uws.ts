@@ -5,7 +5,7 @@ import * as uws from "uWebSockets.js";
 
 export type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t, WebSocket } from "uWebSockets.js";
 
-/** They are there, only not typed; see `Socket` of the hub. */
+/** They are there, only not typed; see `UwsSocket`. */
 declare module "uWebSockets.js" {
   interface TemplatedApp {
     /** The app itself, for the two below. */

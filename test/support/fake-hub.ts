@@ -1,15 +1,21 @@
-/** A hub whose sockets are fakes, and a publisher that numbers its events. */
+/** A hub whose connections take what the test says, and a publisher that numbers its events: sockets or streams. */
 
 import { setImmediate as turn } from "node:timers/promises";
 import { createMemoryBus } from "../../src/bus/memory-bus.js";
+import type { ClosedConsumer } from "../../src/delivery/closings.js";
+import { createPlainFormat } from "../../src/delivery/frames/plain.js";
+import { createHub, type HubOptions } from "../../src/delivery/hub.js";
+import { type View, wholeView } from "../../src/delivery/view.js";
 import type { Entry } from "../../src/directory/directory.js";
 import type { EventType } from "../../src/domain/event-type.js";
 import type { Principal } from "../../src/domain/instance.js";
 import type { Websocket } from "../../src/domain/websocket.js";
-import type { ClosedSocket } from "../../src/hub/closings.js";
-import { Copies } from "../../src/hub/copies.js";
-import { createHub, type HubOptions } from "../../src/hub/hub.js";
+import { type CopyLimit, UwsFanOut } from "../../src/transport/uws-fan-out.js";
+import type { UwsSocket } from "../../src/transport/uws-socket.js";
+import { addWritable, type WritableConnection, WritableFanOut } from "../../src/transport/writable-fan-out.js";
 import { FakeSocket, FakeTopics } from "./fake-socket.js";
+import { framedFormat } from "./framed-format.js";
+import { MeteredStream } from "./metered-stream.js";
 import { padding } from "./padding.js";
 import { stamp } from "./stamp.js";
 
@@ -20,29 +26,28 @@ export function entry(id: string, websocket: Websocket = all): Entry {
   return { instance: { id, accountId: "a", name: id, token: "ti_x" }, websocket };
 }
 
-export function fakeHub(options: Partial<HubOptions> = {}) {
-  const { copies = new Copies() } = options;
-  const closed: ClosedSocket[] = [];
+export const plainFormat = createPlainFormat({ baseUrl: "http://x", mediaMaxBytes: 1_000 });
+
+/** What both kinds of connection show of their peer. */
+export interface FakeConnection {
+  /** Whole frames that the peer has taken, in order. */
+  readonly received: readonly string[];
+  readonly ended: { readonly code: number } | undefined;
+  /** The peer takes so many bytes. */
+  drain(bytes: number): void;
+  /** The peer goes away. */
+  close(): void;
+}
+
+function createParts(options: Partial<HubOptions>) {
+  const closed: ClosedConsumer[] = [];
   const bus = createMemoryBus();
-  const topics = new FakeTopics();
   const hub = createHub({
     bus,
-    broadcast: topics.broadcast,
-    baseUrl: "http://x",
-    mediaMaxBytes: 1_000,
     pendingBytesMax: 64 * 1024 * 1024,
-    onClosed: (socket) => closed.push(socket),
+    onClosed: (consumer) => closed.push(consumer),
     ...options,
-    copies,
   });
-  const open = (room?: number, at = entry("1"), who = principal) => {
-    const socket = new FakeSocket(topics, room);
-    const subscriber = hub.add(socket, at, who);
-    socket.onDrain = () => hub.drained(subscriber);
-    socket.onPong = () => hub.ponged(subscriber);
-    socket.onClose = () => hub.remove(subscriber);
-    return socket;
-  };
   let published = 0;
   const publish = (type: EventType = "label.update", size = 0, instanceId = "1") => {
     const n = ++published;
@@ -50,18 +55,64 @@ export function fakeHub(options: Partial<HubOptions> = {}) {
     bus.publish({ ...stamp, instanceId, type, data });
   };
   /** Of the events that arrived, each of them intact. */
-  const numbers = (socket: FakeSocket): number[] =>
-    socket.received.map((text) => {
+  const numbers = ({ received }: FakeConnection): number[] =>
+    received.map((text) => {
       const { n, pad } = JSON.parse(text).data;
       if (pad !== padding(n, pad.length).toString()) throw new Error(`event ${n} did not arrive as it was`);
       return n;
     });
-  return { bus, hub, copies, closed, open, publish, numbers };
+  return { bus, hub, closed, publish, numbers };
 }
 
-/** Frames behind a broadcast wait for the turns after it: enough of them for whatever a test publishes at once. */
-export async function settle(): Promise<void> {
-  for (let turns = 0; turns < 40; turns++) await turn();
+export interface FakeHubOptions extends Partial<HubOptions> {
+  readonly copyLimit?: CopyLimit;
+}
+
+/** WebSockets, as uWebSockets has them. */
+export function fakeHub({ copyLimit, ...options }: FakeHubOptions = {}) {
+  const parts = createParts(options);
+  const topics = new FakeTopics();
+  const fanOut = new UwsFanOut(topics.publish, copyLimit);
+  const whole = wholeView(plainFormat, fanOut);
+  const open = (room?: number, at = entry("1"), who = principal, view: View<UwsSocket> = whole) => {
+    const socket = new FakeSocket(topics, room);
+    const consumer = parts.hub.add(socket, at, who, view);
+    socket.onDrain = () => parts.hub.drained(consumer);
+    socket.onPong = () => parts.hub.ponged(consumer);
+    socket.onClose = () => parts.hub.remove(consumer);
+    return socket;
+  };
+  return { ...parts, fanOut, buffered: fanOut.buffered, open };
+}
+
+/** Streams of Node, which hold nothing that is not counted as waiting. */
+export function fakeStreamHub(options: Partial<HubOptions> = {}) {
+  const parts = createParts(options);
+  const fanOut = new WritableFanOut({ heldBytesMax: 1 });
+  const whole = wholeView(framedFormat(plainFormat), fanOut);
+  const open = (room?: number, at = entry("1"), who = principal, view: View<WritableConnection> = whole) => {
+    const stream = new MeteredStream(room);
+    const consumer = addWritable(parts.hub, stream, at, who, view);
+    stream.onPong = () => parts.hub.ponged(consumer);
+    return stream;
+  };
+  return { ...parts, fanOut, buffered: fanOut.buffered, open };
+}
+
+/** For tests of what holds whatever the connections are. */
+export const hubs: readonly (readonly [
+  string,
+  (options?: Partial<HubOptions>) => Omit<ReturnType<typeof fakeStreamHub>, "fanOut" | "open"> & {
+    open(room?: number, at?: Entry, who?: Principal): FakeConnection;
+  },
+])[] = [
+  ["WebSockets of uWebSockets", fakeHub],
+  ["streams of Node", fakeStreamHub],
+];
+
+/** Frames after what a turn takes wait for the turns after it: enough of them for whatever a test publishes at once. */
+export async function settle(turns = 40): Promise<void> {
+  for (let i = 0; i < turns; i++) await turn();
 }
 
 export const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1);

@@ -1,8 +1,8 @@
 /** Sockets whose kernel takes as many bytes as the test says, and topics as uWebSockets keeps them. */
 
-import type { Socket } from "../../src/hub/socket.js";
+import type { UwsSocket } from "../../src/transport/uws-socket.js";
 
-/** A subscriber's queue is written when it holds 32 frames, before anything else is sent to it, or at the end of the turn. */
+/** A socket's queue is written when it holds 32 frames, before anything else is sent to it, or at the end of the turn. */
 const queueMax = 32;
 
 export class FakeTopics {
@@ -18,12 +18,12 @@ export class FakeTopics {
     for (const members of this.#members.values()) members.delete(socket);
   }
 
-  readonly broadcast = (topic: string, frame: Uint8Array): void => {
+  readonly publish = (topic: string, frame: Uint8Array): void => {
     for (const socket of this.of(topic)) socket.queue(frame);
   };
 }
 
-export class FakeSocket implements Socket {
+export class FakeSocket implements UwsSocket {
   /** Whole frames that the kernel has taken, in order. */
   readonly received: string[] = [];
   ended: { code: number; reason: string } | undefined;

@@ -11,16 +11,17 @@ import { once } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
 import { WebSocket as Client } from "ws";
 import { createMemoryBus } from "../../src/bus/memory-bus.js";
-import { Copies } from "../../src/hub/copies.js";
-import { createHub } from "../../src/hub/hub.js";
-import type { Subscriber } from "../../src/hub/subscriber.js";
-import { entry, principal } from "./fake-hub.js";
+import type { Consumer } from "../../src/delivery/consumer.js";
+import { createHub } from "../../src/delivery/hub.js";
+import { wholeView } from "../../src/delivery/view.js";
+import { type CopyLimit, UwsFanOut } from "../../src/transport/uws-fan-out.js";
+import { entry, plainFormat, principal } from "./fake-hub.js";
 import { padding } from "./padding.js";
 import { stamp } from "./stamp.js";
 
 export interface Reader {
   readonly client: Client;
-  readonly subscriber: Subscriber;
+  readonly consumer: Consumer;
   /** Numbers of the events received, in order, each of them intact. */
   readonly got: number[];
   /** Resolves when `n` events were received. */
@@ -29,15 +30,16 @@ export interface Reader {
 }
 
 interface SocketData {
-  subscriber?: Subscriber;
+  consumer?: Consumer;
 }
 
-export async function realHub(cleanups: (() => void)[], copies = new Copies()) {
+export async function realHub(cleanups: (() => void)[], copyLimit?: CopyLimit) {
   const bus = createMemoryBus();
   const app = App();
-  const broadcast = (topic: string, frame: Uint8Array) => void app.publish(topic, frame, false);
-  const hub = createHub({ bus, broadcast, baseUrl: "http://x", mediaMaxBytes: 1, pendingBytesMax: 2 ** 31, copies });
-  const opened: Subscriber[] = [];
+  const fanOut = new UwsFanOut((topic, frame) => void app.publish(topic, frame, false), copyLimit);
+  const view = wholeView(plainFormat, fanOut);
+  const hub = createHub({ bus, pendingBytesMax: 2 ** 31 });
+  const opened: Consumer[] = [];
   const sockets = new Set<WebSocket<SocketData>>();
   app.ws<SocketData>("/*", {
     maxBackpressure: 0,
@@ -54,16 +56,16 @@ export async function realHub(cleanups: (() => void)[], copies = new Copies()) {
       );
     },
     open: (ws) => {
-      const subscriber = hub.add(ws, entry("1"), principal);
-      ws.getUserData().subscriber = subscriber;
-      opened.push(subscriber);
+      const consumer = hub.add(ws, entry("1"), principal, view);
+      ws.getUserData().consumer = consumer;
+      opened.push(consumer);
       sockets.add(ws);
     },
-    drain: (ws) => hub.drained(ws.getUserData().subscriber as Subscriber),
-    pong: (ws) => hub.ponged(ws.getUserData().subscriber as Subscriber),
+    drain: (ws) => hub.drained(ws.getUserData().consumer as Consumer),
+    pong: (ws) => hub.ponged(ws.getUserData().consumer as Consumer),
     close: (ws) => {
       sockets.delete(ws);
-      hub.remove(ws.getUserData().subscriber as Subscriber);
+      hub.remove(ws.getUserData().consumer as Consumer);
     },
   });
   const listening = await new Promise<us_listen_socket>((resolve) =>
@@ -106,15 +108,15 @@ export async function realHub(cleanups: (() => void)[], copies = new Copies()) {
     });
     const closed = once(client, "close").then(([code]) => code as number);
     await once(client, "open");
-    const subscriber = opened.at(-1) as Subscriber;
+    const consumer = opened.at(-1) as Consumer;
     const has = async (n: number): Promise<void> => {
       while (got.length < n) await new Promise<void>((resolve) => (wake = resolve));
     };
-    return { client, subscriber, got, has, closed };
+    return { client, consumer, got, has, closed };
   }
 
   /** Bytes that uWebSockets holds, of all sockets. */
   const held = (): number => [...sockets].reduce((sum, socket) => sum + socket.getBufferedAmount(), 0);
 
-  return { hub, copies, publish, connect, held, published: () => sizes.length };
+  return { hub, buffered: fanOut.buffered, publish, connect, held, published: () => sizes.length };
 }

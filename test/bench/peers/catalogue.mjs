@@ -29,7 +29,9 @@ export const script = (name) => fileURLToPath(new URL(`./${name}.mjs`, import.me
 const never = () => undefined;
 
 export const notBuilt = () =>
-  existsSync(new URL("../../../dist/src/hub/hub.js", import.meta.url)) ? undefined : "not built: run `npm run build`";
+  existsSync(new URL("../../../dist/src/delivery/hub.js", import.meta.url))
+    ? undefined
+    : "not built: run `npm run build`";
 
 /** A Node process that publishes by itself. */
 const inProcess = (name) => async (shape) => {

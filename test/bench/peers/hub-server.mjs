@@ -1,8 +1,11 @@
 /** Eventwire's hub alone, with every promise of the product, on a bare uWebSockets.js app. Needs `npm run build`. */
 
 import { createMemoryBus } from "../../../dist/src/bus/memory-bus.js";
-import { createHub } from "../../../dist/src/hub/hub.js";
+import { createPlainFormat } from "../../../dist/src/delivery/frames/plain.js";
+import { createHub } from "../../../dist/src/delivery/hub.js";
+import { wholeView } from "../../../dist/src/delivery/view.js";
 import { checkEventData } from "../../../dist/src/service/event-data.js";
+import { UwsFanOut } from "../../../dist/src/transport/uws-fan-out.js";
 import { announce, asked, startControl } from "./control.mjs";
 import { baseUrl, createPayloads, filterOf, instanceName, instanceToken } from "./payload.mjs";
 import { startApp } from "./uws-app.mjs";
@@ -18,22 +21,18 @@ const entries = Array.from({ length: shape.instances }, (_, number) => ({
 const { app, port } = await startApp({
   open(ws) {
     const data = ws.getUserData();
-    data.subscriber = hub.add(ws, entries[data.instance], principal);
+    data.consumer = hub.add(ws, entries[data.instance], principal, view);
   },
-  message: (ws) => hub.heard(ws.getUserData().subscriber),
-  ping: (ws) => hub.pinged(ws.getUserData().subscriber),
-  pong: (ws) => hub.ponged(ws.getUserData().subscriber),
-  drain: (ws) => hub.drained(ws.getUserData().subscriber),
-  close: (ws) => hub.remove(ws.getUserData().subscriber),
+  message: (ws) => hub.heard(ws.getUserData().consumer),
+  ping: (ws) => hub.pinged(ws.getUserData().consumer),
+  pong: (ws) => hub.ponged(ws.getUserData().consumer),
+  drain: (ws) => hub.drained(ws.getUserData().consumer),
+  close: (ws) => hub.remove(ws.getUserData().consumer),
 });
 const bus = createMemoryBus();
-const hub = createHub({
-  bus,
-  broadcast: (topic, frame) => app.publish(topic, frame, false),
-  baseUrl,
-  mediaMaxBytes: 8 << 20,
-  pendingBytesMax: 64 << 20,
-});
+const fanOut = new UwsFanOut((topic, frame) => app.publish(topic, frame, false));
+const view = wholeView(createPlainFormat({ baseUrl, mediaMaxBytes: 8 << 20 }), fanOut);
+const hub = createHub({ bus, pendingBytesMax: 64 << 20 });
 
 /** The place of the media is the same in every event. */
 let slot;
