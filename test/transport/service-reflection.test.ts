@@ -12,14 +12,10 @@ import {
   type ServerReflectionResponse,
   ServerReflectionResponseSchema,
 } from "../../gen/grpc/reflection/v1/reflection_pb.js";
+import { services } from "../../src/rpc/services.js";
 import { type ServiceNode, startServiceNode } from "../support/service-node.js";
 
-const allServices = [
-  "eventwire.v1.EventService",
-  "eventwire.v1.HealthService",
-  "eventwire.v1.InstanceService",
-  "eventwire.v1.WebsocketService",
-];
+const allServices = services.map(({ typeName }) => typeName).sort();
 
 let node: ServiceNode;
 beforeAll(async () => {
