@@ -5,6 +5,7 @@ import { answers, catalogue } from "../gen/errors.js";
 import { type MetricRow, metricTable } from "../src/metric-table.js";
 import { settingTable } from "../src/setting-table.js";
 import type { SettingRow } from "../src/settings.js";
+import { asyncApi } from "./support/asyncapi.js";
 
 const generated = (source: string): string => `Generated from \`${source}\` by \`npm run docs\`; do not edit.`;
 
@@ -19,6 +20,10 @@ describe("the document is what the table says", () => {
 
   it("docs/ERRORS.md", async () => {
     await expect(errors()).toMatchFileSnapshot("../docs/ERRORS.md");
+  });
+
+  it("docs/asyncapi.json", async () => {
+    await expect(`${JSON.stringify(asyncApi(), null, 2)}\n`).toMatchFileSnapshot("../docs/asyncapi.json");
   });
 });
 

@@ -7,12 +7,14 @@ import { answers, catalogue } from "../gen/errors.js";
 interface Operation {
   readonly operationId: string;
   readonly security: Record<string, string[]>[];
-  readonly requestBody?: { content: { "application/json": { schema: { properties: object; required: string[] } } } };
+  readonly requestBody?: { content: { "application/json": { schema: { $ref: string } } } };
   readonly responses: Record<
     string,
     {
       headers?: object;
-      content?: { "application/json": { examples?: Record<string, { summary: string; value: unknown }> } };
+      content?: {
+        "application/json": { schema: { $ref: string }; examples?: Record<string, { summary: string; value: unknown }> };
+      };
     }
   >;
 }
@@ -76,6 +78,15 @@ describe("gen/openapi.json", () => {
     },
   );
 
+  it("names the schema of every body", () => {
+    const schemas = Object.keys(document.components.schemas).map((name) => ({ $ref: `#/components/schemas/${name}` }));
+    for (const [route, { requestBody, responses }] of operations) {
+      const contents = [requestBody?.content, ...Object.values(responses).map(({ content }) => content)];
+      for (const content of contents.filter((one) => one !== undefined))
+        expect(schemas, route).toContainEqual(content["application/json"].schema);
+    }
+  });
+
   it("asks for a token and announces the rate limit everywhere but at /health", () => {
     for (const [route, { security, responses }] of operations) {
       const open = route === "GET /health";
@@ -87,9 +98,9 @@ describe("gen/openapi.json", () => {
   });
 
   it("shows the data of an event as the object that REST takes", () => {
-    const body = operations.get("POST /api/events/publish/{instance}")?.requestBody?.content["application/json"].schema;
-    expect(body?.required).toEqual(["event", "data"]);
-    expect(body?.properties).toMatchObject({ data: { type: "object", additionalProperties: true } });
-    expect(body?.properties).not.toHaveProperty("dataJson");
+    const body = document.components.schemas.PublishEventBody;
+    expect(body.required).toEqual(["event", "data"]);
+    expect(body.properties).toMatchObject({ data: { type: "object", additionalProperties: true } });
+    expect(body.properties).not.toHaveProperty("dataJson");
   });
 });

@@ -8,8 +8,10 @@ export function apiDocs(contract) {
   const lines = [
     "# eventwire.v1",
     "",
-    "Generated from `proto/`; do not edit. The REST face is also described by `openapi.json`. What the errors mean stands in",
-    "[ERRORS.md](../docs/ERRORS.md).",
+    "Generated from `proto/`; do not edit.",
+    "",
+    "Every call, message and field of the contract, with rules and errors. The REST face is also described by `openapi.json`.",
+    "What the errors mean stands in [ERRORS.md](../docs/ERRORS.md).",
     "",
   ];
   for (const service of contract.services) {

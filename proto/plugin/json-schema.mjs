@@ -14,7 +14,7 @@ const ignoreIfZero = 1;
 export function createJsonSchema(contract) {
   const components = {};
 
-  /** Of a message in a request: what must be there is what the rules demand. */
+  /** Of the members of a body: what must be there is what the rules demand. */
   function requestSchema(message, leaveOut) {
     const properties = {};
     const required = [];
@@ -26,13 +26,24 @@ export function createJsonSchema(contract) {
     return { type: "object", properties, ...(required.length > 0 ? { required } : {}) };
   }
 
-  /** Of a message in an answer: members are never dropped, only messages and what is declared optional may be absent. */
+  /** The body of a request by its name: the message without what stands in the path. */
+  function bodyReference(message, leaveOut) {
+    const name = shortName(message).replace(/Request$/, "Body");
+    components[name] = { description: commentOf(message), ...requestSchema(message, leaveOut) };
+    return { $ref: `#/components/schemas/${name}` };
+  }
+
+  /**
+   * Of a message that the gateway sends: members are never dropped. Only what is declared optional may be absent, and messages that
+   * no rule requires.
+   */
   function answerSchema(message) {
     const properties = {};
     const required = [];
     for (const field of message.fields) {
       properties[field.jsonName] = described(field);
-      if (field.fieldKind !== "message" && !field.proto.proto3Optional) required.push(field.jsonName);
+      const mayBeAbsent = field.fieldKind === "message" || field.proto.proto3Optional;
+      if (!mayBeAbsent || isRequired(field)) required.push(field.jsonName);
     }
     return { type: "object", description: commentOf(message), properties, required };
   }
@@ -79,7 +90,7 @@ export function createJsonSchema(contract) {
     return rules.required || Number(text?.minLen ?? 0) > 0 || (text?.in.length ?? 0) > 0;
   }
 
-  return { requestSchema, reference, components };
+  return { requestSchema, bodyReference, reference, components };
 }
 
 /** `ListInstancesResponse.Instance` of `eventwire.v1.ListInstancesResponse.Instance`. */

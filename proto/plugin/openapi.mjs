@@ -1,6 +1,5 @@
 /** OpenAPI 3.1 of the REST face: paths from the HTTP bindings, answers from the policies, texts from the comments. */
 
-import { commentOf } from "./contract.mjs";
 import { createJsonSchema } from "./json-schema.mjs";
 import { upgradePath } from "./upgrade.mjs";
 
@@ -37,6 +36,7 @@ export function openApi(contract) {
       paths[path][verb] = operation(service, method, schemas);
     }
   }
+  schemas.reference(contract.messages.find(({ name }) => name === "PlainFrame"));
   Object.assign(paths, upgradePath(rateHeaders, errorResponses(contract.upgrade.errors, true)));
   return {
     openapi: "3.1.0",
@@ -83,12 +83,8 @@ function parameter(message, name, place, schemas) {
 }
 
 function requestBody({ desc, binding }, schemas) {
-  const schema = schemas.requestSchema(desc.input, binding.variables);
-  return {
-    required: true,
-    description: commentOf(desc.input),
-    content: { "application/json": { schema } },
-  };
+  const schema = schemas.bodyReference(desc.input, binding.variables);
+  return { required: true, content: { "application/json": { schema } } };
 }
 
 function responses(method, schemas) {

@@ -1,8 +1,7 @@
 /** The one route that is no method of the contract: the WebSocket upgrade. */
 
 const description = `Opens the channel of an instance. Send the headers of RFC 6455; the token may stand in the query, since browsers
-cannot set headers here. Every event that the channel's filter takes arrives as one text frame:
-\`{"event":"…","data":{…},"instanceData":{"baseUrl":"…","instance":"…","token":"…"}}\`.
+cannot set headers here. Every event that the channel's filter takes arrives as one text frame: a \`PlainFrame\`.
 
 Checked in this order: token (401), rate (429), instance (404, 403), channel enabled (400), Origin (403), whether the node
 drains (503). Without upgrade headers the same checks run, and 426 says that all is well.
@@ -10,7 +9,8 @@ drains (503). Without upgrade headers the same checks run, and 426 says that all
 A node that shuts down refuses upgrades with 503 and \`Retry-After\`: come back after so many seconds, behind a balancer to
 another node. It closes its open sockets with 1001, spread over DRAIN_SECONDS; until then they get their events.
 
-Close codes: 1001 shutting down and 4008 slow consumer (come back); 4001 token revoked and 4004 instance deleted (do not).`;
+The gateway pings. It cuts a peer that answers nothing for a minute, without a close frame. What a client sends is read and
+thrown away; a client need not send anything. \`/asyncapi.json\` has the frames, and every close code with its meaning.`;
 
 export function upgradePath(rateHeaders, errorResponses) {
   return {

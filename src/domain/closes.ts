@@ -1,20 +1,39 @@
-/** Why the gateway closes a socket. Clients come back after 1001 and 4008, not after 4001 and 4004. */
+/** Why the gateway closes a socket, and what the client should do then. */
 
 export interface Close {
   readonly code: number;
   readonly reason: string;
 }
 
-/** The node shuts down or drains: come back. */
 export const shuttingDown: Close = { code: 1001, reason: "shutting down" };
-/** More frames or bytes wait than a socket may have: come back, and read faster. */
-export const slowConsumer: Close = { code: 4008, reason: "slow consumer" };
-/** The token that the socket was opened with is no longer valid. */
-export const tokenRevoked: Close = { code: 4001, reason: "token revoked" };
-/** The instance is gone. */
-export const instanceDeleted: Close = { code: 4004, reason: "instance deleted" };
-/** The client sent a message that is larger than it may send. */
 export const messageTooBig: Close = { code: 1009, reason: "message too big" };
+export const tokenRevoked: Close = { code: 4001, reason: "token revoked" };
+export const instanceDeleted: Close = { code: 4004, reason: "instance deleted" };
+export const slowConsumer: Close = { code: 4008, reason: "slow consumer" };
+
+/** A close as the documents explain it to clients. */
+export interface ExplainedClose extends Close {
+  /** Whether the client should connect again. */
+  readonly comeBack: boolean;
+  readonly meaning: string;
+}
+
+/** Every close that a client can be told. */
+export const explainedCloses: readonly ExplainedClose[] = [
+  {
+    ...shuttingDown,
+    comeBack: true,
+    meaning: "The node shuts down or drains. Connect to another one, or to this one later.",
+  },
+  { ...messageTooBig, comeBack: false, meaning: "The client sent a message above 4 KiB. It need not send any." },
+  { ...tokenRevoked, comeBack: false, meaning: "The token that the socket was opened with is no longer valid." },
+  { ...instanceDeleted, comeBack: false, meaning: "The instance is gone." },
+  {
+    ...slowConsumer,
+    comeBack: true,
+    meaning: "More frames or bytes wait for the socket than may wait. Connect again, and read faster.",
+  },
+];
 
 /** What the log and the metrics call a cut. The peer hears nothing; its library says 1006 of itself. */
 export const withoutCloseFrame = 1006;

@@ -8,13 +8,14 @@ import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/vali
 import { file_eventwire_v1_event_type } from "./event_type_pb.js";
 import { file_eventwire_v1_policy } from "./policy_pb.js";
 import { file_google_api_annotations } from "../../google/api/annotations_pb.js";
-import type { Message } from "@bufbuild/protobuf";
+import { file_google_protobuf_struct } from "@bufbuild/protobuf/wkt";
+import type { JsonObject, Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file eventwire/v1/websocket_service.proto.
  */
 export const file_eventwire_v1_websocket_service: GenFile = /*@__PURE__*/
-  fileDesc("CiRldmVudHdpcmUvdjEvd2Vic29ja2V0X3NlcnZpY2UucHJvdG8SDGV2ZW50d2lyZS52MSJCCglXZWJzb2NrZXQSDwoHZW5hYmxlZBgBIAEoCBIOCgZldmVudHMYAiADKAkSFAoMbWVkaWFfYmFzZTY0GAMgASgIIpABChNTZXRXZWJzb2NrZXRSZXF1ZXN0EhsKCGluc3RhbmNlGAEgASgJQgm6SAZyBBABGGQSHAoHZW5hYmxlZBgCIAEoCEIGukgDyAEBSACIAQESHAoGZXZlbnRzGAMgAygJQgy6SAWSAQIQQMi7GAESFAoMbWVkaWFfYmFzZTY0GAQgASgIQgoKCF9lbmFibGVkImQKFFNldFdlYnNvY2tldFJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCRIqCgl3ZWJzb2NrZXQYAyABKAsyFy5ldmVudHdpcmUudjEuV2Vic29ja2V0IjIKE0dldFdlYnNvY2tldFJlcXVlc3QSGwoIaW5zdGFuY2UYASABKAlCCbpIBnIEEAEYZCJkChRHZXRXZWJzb2NrZXRSZXNwb25zZRIPCgdzdWNjZXNzGAEgASgIEg8KB21lc3NhZ2UYAiABKAkSKgoJd2Vic29ja2V0GAMgASgLMhcuZXZlbnR3aXJlLnYxLldlYnNvY2tldDLEAgoQV2Vic29ja2V0U2VydmljZRKNAQoMU2V0V2Vic29ja2V0EiEuZXZlbnR3aXJlLnYxLlNldFdlYnNvY2tldFJlcXVlc3QaIi5ldmVudHdpcmUudjEuU2V0V2Vic29ja2V0UmVzcG9uc2UiNqK7GAcIAxABMgEWgtPkkwIlOgEqIiAvYXBpL2V2ZW50cy93ZWJzb2NrZXQve2luc3RhbmNlfRKOAQoMR2V0V2Vic29ja2V0EiEuZXZlbnR3aXJlLnYxLkdldFdlYnNvY2tldFJlcXVlc3QaIi5ldmVudHdpcmUudjEuR2V0V2Vic29ja2V0UmVzcG9uc2UiN6K7GAgIAxABMgILFYLT5JMCJRIjL2FwaS9ldmVudHMvZ2V0V2Vic29ja2V0L3tpbnN0YW5jZX0aD7q7GAsIAxABMgUDBQcSHmIGcHJvdG8z", [file_buf_validate_validate, file_eventwire_v1_event_type, file_eventwire_v1_policy, file_google_api_annotations]);
+  fileDesc("CiRldmVudHdpcmUvdjEvd2Vic29ja2V0X3NlcnZpY2UucHJvdG8SDGV2ZW50d2lyZS52MSJCCglXZWJzb2NrZXQSDwoHZW5hYmxlZBgBIAEoCBIOCgZldmVudHMYAiADKAkSFAoMbWVkaWFfYmFzZTY0GAMgASgIIpABChNTZXRXZWJzb2NrZXRSZXF1ZXN0EhsKCGluc3RhbmNlGAEgASgJQgm6SAZyBBABGGQSHAoHZW5hYmxlZBgCIAEoCEIGukgDyAEBSACIAQESHAoGZXZlbnRzGAMgAygJQgy6SAWSAQIQQMi7GAESFAoMbWVkaWFfYmFzZTY0GAQgASgIQgoKCF9lbmFibGVkImQKFFNldFdlYnNvY2tldFJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCRIqCgl3ZWJzb2NrZXQYAyABKAsyFy5ldmVudHdpcmUudjEuV2Vic29ja2V0IjIKE0dldFdlYnNvY2tldFJlcXVlc3QSGwoIaW5zdGFuY2UYASABKAlCCbpIBnIEEAEYZCJkChRHZXRXZWJzb2NrZXRSZXNwb25zZRIPCgdzdWNjZXNzGAEgASgIEg8KB21lc3NhZ2UYAiABKAkSKgoJd2Vic29ja2V0GAMgASgLMhcuZXZlbnR3aXJlLnYxLldlYnNvY2tldCLTAQoKUGxhaW5GcmFtZRINCgVldmVudBgBIAEoCRItCgRkYXRhGAIgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEIGukgDyAEBEkQKDWluc3RhbmNlX2RhdGEYAyABKAsyJS5ldmVudHdpcmUudjEuUGxhaW5GcmFtZS5JbnN0YW5jZURhdGFCBrpIA8gBARpBCgxJbnN0YW5jZURhdGESEAoIYmFzZV91cmwYASABKAkSEAoIaW5zdGFuY2UYAiABKAkSDQoFdG9rZW4YAyABKAkyxAIKEFdlYnNvY2tldFNlcnZpY2USjQEKDFNldFdlYnNvY2tldBIhLmV2ZW50d2lyZS52MS5TZXRXZWJzb2NrZXRSZXF1ZXN0GiIuZXZlbnR3aXJlLnYxLlNldFdlYnNvY2tldFJlc3BvbnNlIjaiuxgHCAMQATIBFoLT5JMCJToBKiIgL2FwaS9ldmVudHMvd2Vic29ja2V0L3tpbnN0YW5jZX0SjgEKDEdldFdlYnNvY2tldBIhLmV2ZW50d2lyZS52MS5HZXRXZWJzb2NrZXRSZXF1ZXN0GiIuZXZlbnR3aXJlLnYxLkdldFdlYnNvY2tldFJlc3BvbnNlIjeiuxgICAMQATICCxWC0+STAiUSIy9hcGkvZXZlbnRzL2dldFdlYnNvY2tldC97aW5zdGFuY2V9Gg+6uxgLCAMQATIFAwUHEh5iBnByb3RvMw", [file_buf_validate_validate, file_eventwire_v1_event_type, file_eventwire_v1_policy, file_google_api_annotations, file_google_protobuf_struct]);
 
 /**
  * The channel configuration of one instance, as persisted. Members are never dropped from the JSON form.
@@ -183,6 +184,78 @@ export type GetWebsocketResponse = Message<"eventwire.v1.GetWebsocketResponse"> 
  */
 export const GetWebsocketResponseSchema: GenMessage<GetWebsocketResponse> = /*@__PURE__*/
   messageDesc(file_eventwire_v1_websocket_service, 4);
+
+/**
+ * One event as a socket on `GET /ws/{instance}` gets it: one text frame, the JSON form of this message, with its members in
+ * this order. It is sent over WebSockets alone.
+ *
+ * @generated from message eventwire.v1.PlainFrame
+ */
+export type PlainFrame = Message<"eventwire.v1.PlainFrame"> & {
+  /**
+   * Type of the event.
+   *
+   * @generated from field: string event = 1;
+   */
+  event: string;
+
+  /**
+   * The object that was published, byte for byte. The `base64` of its media stands in it only while the channel has
+   * `mediaBase64`, and only up to MEDIA_MAX_BYTES (8 MiB by default).
+   *
+   * @generated from field: google.protobuf.Struct data = 2;
+   */
+  data?: JsonObject | undefined;
+
+  /**
+   * The instance that the event happened on.
+   *
+   * @generated from field: eventwire.v1.PlainFrame.InstanceData instance_data = 3;
+   */
+  instanceData?: PlainFrame_InstanceData | undefined;
+};
+
+/**
+ * Describes the message eventwire.v1.PlainFrame.
+ * Use `create(PlainFrameSchema)` to create a new message.
+ */
+export const PlainFrameSchema: GenMessage<PlainFrame> = /*@__PURE__*/
+  messageDesc(file_eventwire_v1_websocket_service, 5);
+
+/**
+ * The instance that the event happened on.
+ *
+ * @generated from message eventwire.v1.PlainFrame.InstanceData
+ */
+export type PlainFrame_InstanceData = Message<"eventwire.v1.PlainFrame.InstanceData"> & {
+  /**
+   * The setting PUBLIC_URL of the gateway, without a trailing slash.
+   *
+   * @generated from field: string base_url = 1;
+   */
+  baseUrl: string;
+
+  /**
+   * Name of the instance.
+   *
+   * @generated from field: string instance = 2;
+   */
+  instance: string;
+
+  /**
+   * The TokenInstance in clear, whoever opened the socket.
+   *
+   * @generated from field: string token = 3;
+   */
+  token: string;
+};
+
+/**
+ * Describes the message eventwire.v1.PlainFrame.InstanceData.
+ * Use `create(PlainFrame_InstanceDataSchema)` to create a new message.
+ */
+export const PlainFrame_InstanceDataSchema: GenMessage<PlainFrame_InstanceData> = /*@__PURE__*/
+  messageDesc(file_eventwire_v1_websocket_service, 5, 0);
 
 /**
  * The WebSocket channel of an instance: one configuration per instance, without a label. It does not open a
