@@ -17,6 +17,7 @@ import { createMetrics, mergeReports } from "./metrics.js";
 import { observeApi } from "./observe-api.js";
 import { busName, openBus } from "./open-bus.js";
 import { countOpenFiles, openFilesMax } from "./open-files.js";
+import { readDocuments } from "./read-documents.js";
 import { createClusterRateLimiter } from "./rpc/cluster-rate-limiter.js";
 import { createApi } from "./rpc/create-api.js";
 import { createHandlers } from "./rpc/handlers.js";
@@ -168,6 +169,7 @@ async function startPorts(
     handlers: createHandlers({ ...calls, grpc: false }),
     bodies,
     directory,
+    documents: settings.docs === "on" ? readDocuments(publicUrl) : new Map(),
     hub,
     view,
     onUpgrade: metrics.upgradeAnswered,

@@ -59,6 +59,13 @@ export const settingTable = {
     meaning:
       "Whether the service port answers gRPC reflection. Reflection shows the schema to anybody, without a token.",
   },
+  docs: {
+    env: "DOCS",
+    kind: oneOf(["on", "off"]),
+    fallback: "on",
+    meaning:
+      "Whether the public port answers `/llms.txt`, `/llms-full.txt`, `/openapi.json`, `/asyncapi.json` and the pages under `/docs/`, without a token. None of them says anything of this installation but PUBLIC_URL.",
+  },
   workers: {
     env: "WORKERS",
     kind: cores(1, 64),
@@ -72,7 +79,8 @@ export const settingTable = {
     kind: publicUrl(),
     fallback: undefined,
     shown: "from HOST and PORT",
-    meaning: "How clients reach the public port; `instanceData.baseUrl` of every frame. A trailing slash is dropped.",
+    meaning:
+      "How clients reach the public port; `instanceData.baseUrl` of every frame, and the server in `/openapi.json` and `/asyncapi.json`. A trailing slash is dropped.",
   },
   dataDir: {
     env: "DATA_DIR",

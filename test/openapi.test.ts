@@ -13,7 +13,10 @@ interface Operation {
     {
       headers?: object;
       content?: {
-        "application/json": { schema: { $ref: string }; examples?: Record<string, { summary: string; value: unknown }> };
+        "application/json": {
+          schema: { $ref: string };
+          examples?: Record<string, { summary: string; value: unknown }>;
+        };
       };
     }
   >;

@@ -1,4 +1,4 @@
-/** The public port: REST, Connect, gRPC-Web, `/health` and WebSocket upgrades over HTTP/1.1. */
+/** The public port: REST, Connect, gRPC-Web, `/health`, documents and WebSocket upgrades over HTTP/1.1. */
 
 import type { Logger } from "pino";
 import { HealthService } from "../../gen/eventwire/v1/health_service_pb.js";
@@ -11,6 +11,7 @@ import type { Handler } from "../rpc/handlers.js";
 import type { BodyBudget } from "./body-budget.js";
 import { serveRpc } from "./connect-mount.js";
 import { createCors } from "./cors.js";
+import { type Documents, serveDocuments } from "./documents.js";
 import { type ExchangeContext, exchanging } from "./exchange.js";
 import type { PublicApps } from "./public-apps.js";
 import { createRestRoutes } from "./rest.js";
@@ -39,6 +40,7 @@ export interface PublicPortOptions {
   /** The origin that clients reach this port under; pages from there may connect. */
   readonly publicUrl: string;
   readonly allowedOrigins: readonly string[];
+  readonly documents: Documents;
   readonly publishMaxBytes: number;
   /** Hears what became of each upgrade: `accepted`, `aborted`, or the reason of the refusal. */
   readonly onUpgrade: (outcome: string) => void;
@@ -71,6 +73,7 @@ export async function startPublicPort(options: PublicPortOptions): Promise<Publi
 
   const methods = handlers.map(({ method }) => method);
   const routes = createRestRoutes({ api, methods, publishMaxBytes });
+  const documents = serveDocuments(options.documents);
   apps.mount((app, tally) => {
     const allowed = new Map<string, string[]>();
     for (const route of routes) {
@@ -83,6 +86,11 @@ export async function startPublicPort(options: PublicPortOptions): Promise<Publi
         verbs.push("HEAD");
       }
       allowed.set(route.pattern, [...(allowed.get(route.pattern) ?? []), ...verbs]);
+    }
+    for (const [path, serve] of documents) {
+      app.get(path, exchanging(context, serve));
+      app.head(path, exchanging(context, serve));
+      allowed.set(path, ["GET", "HEAD"]);
     }
     mountUpgrade(app, "/ws/:instance", { ...options, tally, context });
     allowed.set("/ws/:instance", ["GET"]);

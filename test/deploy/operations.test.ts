@@ -1,6 +1,6 @@
 /** What the operator's guide and its files name is there. */
 
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { settingTable } from "../../src/setting-table.js";
 
@@ -39,8 +39,4 @@ it("every setting that the example asks for exists", () => {
   const settings = new Set<string>(Object.values(settingTable).map(({ env }) => env));
   const asked = [...readFileSync("deploy/env.example", "utf8").matchAll(/^([A-Z_]+)=/gm)].map(([, name]) => name ?? "");
   expect(asked.filter((name) => !settings.has(name))).toEqual(["POSTGRES_PASSWORD"]);
-});
-
-it("every file that the guide links is there", () => {
-  for (const [, path = ""] of guide.matchAll(/\]\(([^)#]+)/g)) expect(existsSync(`docs/${path}`), path).toBe(true);
 });

@@ -1,0 +1,64 @@
+/** Reads the documents of the public port: those that the build has collected, told where clients reach this gateway. */
+
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, extname, join } from "node:path";
+import type { Document, Documents } from "./transport/documents.js";
+
+const contentTypes: Record<string, string> = {
+  ".json": "application/json; charset=utf-8",
+  ".md": "text/markdown; charset=utf-8",
+  ".txt": "text/plain; charset=utf-8",
+};
+
+/** What depends on the installation. Of all other documents the bytes are served as they are. */
+const localise: Record<string, (text: string, publicUrl: string) => string> = {
+  "/openapi.json": (text, url) => edited(text, { servers: [{ url }] }),
+  "/asyncapi.json": (text, publicUrl) => {
+    const { protocol, host, pathname } = new URL(publicUrl);
+    const { gateway } = JSON.parse(text).servers;
+    const place = { host, protocol: protocol === "https:" ? "wss" : "ws", ...(pathname !== "/" && { pathname }) };
+    return edited(text, { servers: { gateway: { ...gateway, ...place } } });
+  },
+  "/llms.txt": withWholeLinks,
+  "/llms-full.txt": withWholeLinks,
+};
+
+/** Throws a sentence that says what to do when there are none. */
+export function readDocuments(publicUrl: string): Documents {
+  const directory = findDirectory();
+  const files = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return new Map(
+    files.map((entry) => {
+      const file = join(entry.parentPath, entry.name);
+      const path = file.slice(directory.length);
+      const text = readFileSync(file, "utf8");
+      return [path, createDocument(path, localise[path]?.(text, publicUrl) ?? text)];
+    }),
+  );
+}
+
+function findDirectory(): string {
+  try {
+    return dirname(createRequire(import.meta.url).resolve("#documents/llms.txt"));
+  } catch (cause) {
+    throw new Error("The documents are missing: npm run build makes them, and DOCS=off does without.", { cause });
+  }
+}
+
+function createDocument(path: string, text: string): Document {
+  const contentType = contentTypes[extname(path)];
+  if (contentType === undefined) throw new Error(`The document ${path} has no known type.`);
+  const digest = createHash("sha256").update(text).digest("base64url");
+  return { contentType, body: Buffer.from(text), etag: `"${digest.slice(0, 22)}"` };
+}
+
+function edited(json: string, members: object): string {
+  return `${JSON.stringify({ ...JSON.parse(json), ...members }, null, 2)}\n`;
+}
+
+/** Links that begin at the root work from anywhere then. */
+function withWholeLinks(text: string, publicUrl: string): string {
+  return text.replaceAll("](/", () => `](${publicUrl}/`);
+}
