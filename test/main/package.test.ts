@@ -91,6 +91,7 @@ it("installed into an empty directory, it starts there with a database of its ow
   const [, url = ""] = /listens on (\S+) \(public\)/.exec(server.stdout) ?? [];
   const health = await fetch(`${url}/health`);
   expect([health.status, await health.json()]).toMatchObject([200, { status: "ok", checks: { db: "ok" } }]);
+  expect((await fetch(`${url}/llms.txt`)).status).toBe(200);
   for (const path of ["/llms.txt", "/asyncapi.json", "/docs/README.md"])
     expect((await fetch(`${url}${path}`)).status, path).toBe(200);
 });
