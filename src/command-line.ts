@@ -9,11 +9,11 @@ import { addAccountCommands } from "./cli/account-commands.js";
 import type { CommandLine } from "./cli/command.js";
 import { addInstanceCommands } from "./cli/instance-commands.js";
 import { addKeyCommands } from "./cli/key-commands.js";
-import { createLogger } from "./log.js";
+import { createLogger } from "./observability/log.js";
 import { serve } from "./serve.js";
-import { readSettings } from "./settings.js";
-import { rotateEncryptionKey } from "./store/key-rotation.js";
+import { readSettings } from "./settings/settings.js";
 import { openCommandStore } from "./store/open-store.js";
+import { rotateEncryptionKey } from "./store/postgres/key-rotation.js";
 
 /** Runs one command. Ends the process itself when the command fails. `env` is where settings are read from. */
 export async function runCommandLine(self: Omit<NodeJS.Process, "env">, env: NodeJS.ProcessEnv): Promise<void> {

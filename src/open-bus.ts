@@ -7,7 +7,7 @@ import { createMemoryBus } from "./bus/memory-bus.js";
 import { openNatsBus } from "./bus/nats-bus.js";
 import type { NatsWay } from "./bus/nats-choice.js";
 import type { Directory } from "./directory/directory.js";
-import type { Settings } from "./settings.js";
+import type { Settings } from "./settings/settings.js";
 import type { Parent } from "./workers/parent.js";
 
 export function openBus(settings: Settings, logger: Logger, directory: Directory, parent?: Parent): Promise<Bus> {

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, extname, join } from "node:path";
-import type { Document, Documents } from "./transport/documents.js";
+import type { Document, Documents } from "./transport/uws/documents.js";
 
 const contentTypes: Record<string, string> = {
   ".json": "application/json; charset=utf-8",

@@ -3,11 +3,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "pino";
-import { createLogger } from "./log.js";
+import { createLogger } from "./observability/log.js";
 import { type Server, type ServerListener, startServer } from "./server.js";
-import { settingTable } from "./setting-table.js";
-import { findTypos } from "./setting-typos.js";
-import { readSettings, type Settings } from "./settings.js";
+import { settingTable } from "./settings/setting-table.js";
+import { findTypos } from "./settings/setting-typos.js";
+import { readSettings, type Settings } from "./settings/settings.js";
 import { startWorkers } from "./start-workers.js";
 import { findParent, type Parent } from "./workers/parent.js";
 

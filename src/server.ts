@@ -2,42 +2,47 @@
 
 import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
-import { BoundedLog } from "./bounded-log.js";
 import type { Bus } from "./bus/bus.js";
-import { type CertificateFiles, type Certificates, type CertificateTexts, watchCertificates } from "./certificates.js";
 import { createPlainFormat } from "./delivery/frames/plain.js";
 import { createHub } from "./delivery/hub.js";
 import { wholeView } from "./delivery/view.js";
 import { createMemoryDirectory } from "./directory/memory-directory.js";
 import { shuttingDown } from "./domain/closes.js";
-import { watchFiles } from "./files-watch.js";
-import { localUrl } from "./local-url.js";
-import { logCalls, logOwners } from "./log-changes.js";
-import { createMetrics, mergeReports } from "./metrics.js";
-import { observeApi } from "./observe-api.js";
+import {
+  type CertificateFiles,
+  type Certificates,
+  type CertificateTexts,
+  watchCertificates,
+} from "./machine/certificates.js";
+import { watchFiles } from "./machine/files-watch.js";
+import { countOpenFiles, openFilesMax } from "./machine/open-files.js";
+import { BoundedLog } from "./observability/bounded-log.js";
+import { logCalls, logOwners } from "./observability/log-changes.js";
+import { createMetrics, mergeReports } from "./observability/metrics.js";
+import { observeApi } from "./observability/observe-api.js";
 import { busName, openBus } from "./open-bus.js";
-import { countOpenFiles, openFilesMax } from "./open-files.js";
 import { readDocuments } from "./read-documents.js";
-import { createClusterRateLimiter } from "./rpc/cluster-rate-limiter.js";
 import { createApi } from "./rpc/create-api.js";
-import { createHandlers } from "./rpc/handlers.js";
-import { createMachineRateLimiter } from "./rpc/machine-rate-limiter.js";
-import { createNodeRateLimiter } from "./rpc/node-rate-limiter.js";
-import type { RateLimiter } from "./rpc/rate-limiter.js";
+import { createHandlers } from "./rpc/protocols/handlers.js";
+import { createClusterRateLimiter } from "./rpc/rate-limit/cluster-rate-limiter.js";
+import { createMachineRateLimiter } from "./rpc/rate-limit/machine-rate-limiter.js";
+import { createNodeRateLimiter } from "./rpc/rate-limit/node-rate-limiter.js";
+import type { RateLimiter } from "./rpc/rate-limit/rate-limiter.js";
 import { createHealth } from "./service/health.js";
 import { createInstanceStatus } from "./service/instance-status.js";
 import { createInstances } from "./service/instances.js";
 import { createPublishing } from "./service/publishing.js";
 import { createWebsockets } from "./service/websockets.js";
-import type { Settings } from "./settings.js";
-import { createGate } from "./store/gate.js";
+import { localUrl } from "./settings/local-url.js";
+import type { Settings } from "./settings/settings.js";
 import { type OpenStore, openStore } from "./store/open-store.js";
+import { createGate } from "./store/postgres/gate.js";
 import type { RateCounters } from "./store/store.js";
 import { BodyBudget } from "./transport/body-budget.js";
-import { PublicApps } from "./transport/public-apps.js";
-import { startPublicPort } from "./transport/public-port.js";
-import { startServicePort } from "./transport/service-port.js";
-import { UwsFanOut } from "./transport/uws-fan-out.js";
+import { startServicePort } from "./transport/node/port.js";
+import { PublicApps } from "./transport/uws/apps.js";
+import { UwsFanOut } from "./transport/uws/fan-out.js";
+import { startPublicPort } from "./transport/uws/port.js";
 import type { Parent } from "./workers/parent.js";
 
 /** What the server tells whoever runs it. */

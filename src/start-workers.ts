@@ -1,14 +1,14 @@
 /** The composition root of the primary process: what the workers share, and the workers. It serves nothing itself. */
 
 import type { Logger } from "pino";
-import { localUrl } from "./local-url.js";
 import { findProgram } from "./machine/find-program.js";
-import { retireReports } from "./metrics.js";
-import { countForWorkers } from "./rpc/machine-rate-limiter.js";
+import { retireReports } from "./observability/metrics.js";
+import { countForWorkers } from "./rpc/rate-limit/machine-rate-limiter.js";
 import type { Server, ServerListener } from "./server.js";
-import { SettingError, type Settings } from "./settings.js";
-import { openEmbeddedPostgres } from "./store/embedded-postgres.js";
-import { claimPort } from "./transport/claim-port.js";
+import { localUrl } from "./settings/local-url.js";
+import { SettingError, type Settings } from "./settings/settings.js";
+import { openEmbeddedPostgres } from "./store/embedded/embedded-postgres.js";
+import { claimPort } from "./transport/uws/reserve-port.js";
 import { openNatsServer } from "./workers/nats-server.js";
 import { startWorkforce } from "./workers/workforce.js";
 

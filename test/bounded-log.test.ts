@@ -2,7 +2,7 @@
 
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { BoundedLog } from "../src/bounded-log.js";
+import { BoundedLog } from "../src/observability/bounded-log.js";
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout"] }));
 afterEach(() => void vi.useRealTimers());

@@ -4,7 +4,7 @@ import { renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pino } from "pino";
 import { expect, it, onTestFinished } from "vitest";
-import { type CertificateTexts, watchCertificates } from "../src/certificates.js";
+import { type CertificateTexts, watchCertificates } from "../src/machine/certificates.js";
 import { makeCertificate } from "./support/certificate.js";
 import { temporaryDirectory } from "./support/temporary.js";
 import { until } from "./support/until.js";

@@ -2,9 +2,9 @@
 
 import { describe, expect, it } from "vitest";
 import { answers, catalogue } from "../gen/errors.js";
-import { type MetricRow, metricTable } from "../src/metric-table.js";
-import { settingTable } from "../src/setting-table.js";
-import type { SettingRow } from "../src/settings.js";
+import { type MetricRow, metricTable } from "../src/observability/metric-table.js";
+import { settingTable } from "../src/settings/setting-table.js";
+import type { SettingRow } from "../src/settings/settings.js";
 import { asyncApi } from "./support/asyncapi.js";
 
 const generated = (source: string): string => `Generated from \`${source}\` by \`npm run docs\`; do not edit.`;
@@ -31,7 +31,7 @@ function settings(): string {
   return page(
     "Settings",
     [
-      generated("src/setting-table.ts"),
+      generated("src/settings/setting-table.ts"),
       "",
       "Every setting is an environment variable. An empty one counts as unset. A wrong one stops the start with a sentence",
       "that names it.",
@@ -51,7 +51,7 @@ function metrics(): string {
   return page(
     "Metrics",
     [
-      generated("src/metric-table.ts"),
+      generated("src/observability/metric-table.ts"),
       "",
       "`GET /metrics` on the service port, in the text format of Prometheus. The default metrics of a Node.js process",
       "(`process_…`, `nodejs_…`: CPU, memory, garbage collection, event loop lag) stand beside these.",

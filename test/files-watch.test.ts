@@ -2,7 +2,7 @@
 
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, it, onTestFinished, vi } from "vitest";
-import { watchFiles } from "../src/files-watch.js";
+import { watchFiles } from "../src/machine/files-watch.js";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());

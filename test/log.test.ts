@@ -1,7 +1,7 @@
 /** What a log line may not contain, however it got into the call. */
 
 import { describe, expect, it } from "vitest";
-import { createLogger } from "../src/log.js";
+import { createLogger } from "../src/observability/log.js";
 
 const secret = "ta_5ecret-with\"quote'and\\slash";
 const plain = "ta_5ecret0123456789";

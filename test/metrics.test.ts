@@ -2,8 +2,8 @@
 
 import { describe, expect, it } from "vitest";
 import { createMemoryBus } from "../src/bus/memory-bus.js";
-import { metricTable } from "../src/metric-table.js";
-import { createMetrics } from "../src/metrics.js";
+import { metricTable } from "../src/observability/metric-table.js";
+import { createMetrics } from "../src/observability/metrics.js";
 
 function sources() {
   return {

@@ -1,7 +1,7 @@
 /** The sentence that refuses a setting never shows a secret. */
 
 import { describe, expect, it } from "vitest";
-import { readSettings } from "../src/settings.js";
+import { readSettings } from "../src/settings/settings.js";
 import { refusal } from "./support/setting-refusal.js";
 
 const key = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";

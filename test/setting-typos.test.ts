@@ -1,8 +1,8 @@
 /** Variables that were meant to be settings. */
 
 import { describe, expect, it } from "vitest";
-import { settingTable } from "../src/setting-table.js";
-import { findTypos } from "../src/setting-typos.js";
+import { settingTable } from "../src/settings/setting-table.js";
+import { findTypos } from "../src/settings/setting-typos.js";
 
 describe("a variable one slip away from a setting is found", () => {
   it.each([

@@ -5,8 +5,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { settingTable } from "../src/setting-table.js";
-import { type Environment, readSettings, type SettingRow } from "../src/settings.js";
+import { settingTable } from "../src/settings/setting-table.js";
+import { type Environment, readSettings, type SettingRow } from "../src/settings/settings.js";
 import { refusal } from "./support/setting-refusal.js";
 
 const key = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";

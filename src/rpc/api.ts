@@ -4,7 +4,7 @@ import type { DescMethod, Message } from "@bufbuild/protobuf";
 import type { Bucket } from "../../gen/eventwire/v1/policy_pb.js";
 import type { AppError } from "../domain/errors.js";
 import type { Principal } from "../domain/instance.js";
-import type { Answer } from "./long-answer.js";
+import type { Answer } from "./methods/long-answer.js";
 
 export interface Credentials {
   /**

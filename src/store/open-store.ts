@@ -2,21 +2,21 @@
 
 import type { Logger } from "pino";
 import type { Change, Replica } from "../directory/replica.js";
-import { type Changes, startChanges } from "./changes.js";
-import { hasCluster } from "./cluster.js";
-import { openEmbeddedPostgres } from "./embedded-postgres.js";
-import { givenKey, keyFromFile } from "./encryption-key.js";
-import { connectAlone, createDatabase, createLonePool } from "./pool.js";
-import { createPostgresStore } from "./postgres-store.js";
-import { PreparationError, prepareAccount, prepareSchema } from "./preparation.js";
-import { createRateCounters } from "./rate-counters.js";
-import { requireDatabase } from "./requirements.js";
-import { createAttempts, reasonOf } from "./retrying.js";
-import { createSealer } from "./sealing.js";
-import { type BusChoice, createSharedBus } from "./shared-bus.js";
-import { createStaleness, Unfollowed } from "./staleness.js";
+import { hasCluster } from "./embedded/cluster.js";
+import { openEmbeddedPostgres } from "./embedded/embedded-postgres.js";
+import { givenKey, keyFromFile } from "./encryption/encryption-key.js";
+import { createSealer } from "./encryption/sealing.js";
+import { createAttempts, reasonOf } from "./postgres/backoff.js";
+import { type Changes, startChanges } from "./postgres/change-feed.js";
+import { connectAlone, createDatabase, createLonePool } from "./postgres/pool.js";
+import { createPostgresStore } from "./postgres/postgres-store.js";
+import { PreparationError, prepareAccount, prepareSchema } from "./postgres/preparation.js";
+import { createRateCounters } from "./postgres/rate-counters.js";
+import { requireDatabase } from "./postgres/requirements.js";
+import { type BusChoice, createSharedBus } from "./postgres/shared-bus.js";
+import { createStaleness, Unfollowed } from "./postgres/staleness.js";
+import { createWritability } from "./postgres/writability.js";
 import type { RateCounters, Store } from "./store.js";
-import { createWritability } from "./writability.js";
 
 export interface DatabaseChoice {
   /** When it is absent, a PostgreSQL of our own in `dataDir` is used. */

@@ -1,6 +1,6 @@
 /** Counts and limits the bytes of request bodies that are under way, on all ports of this process together. */
 
-import type { Room } from "../rpc/room.js";
+import type { Room } from "../rpc/decoding/room.js";
 
 /** Largest size of a small body. The reserve is for small bodies. */
 const smallBytes = 64 * 1024;

@@ -2,7 +2,7 @@
 
 import type { Change } from "../directory/replica.js";
 
-/** What a worker has counted; only `src/metrics.ts` knows what is in it. */
+/** What a worker has counted; only `src/observability/metrics.ts` knows what is in it. */
 export type Report = readonly object[];
 
 /** What one worker asks of others. */

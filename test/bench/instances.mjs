@@ -83,7 +83,7 @@ async function fill(url, count) {
   await client.end();
 }
 
-/** As `src/store/sealing.ts` does. */
+/** As `src/store/encryption/sealing.ts` does. */
 function seal(text, owner) {
   const nonce = randomBytes(12);
   const cipher = createCipheriv("aes-256-gcm", key, nonce, { authTagLength: 16 }).setAAD(Buffer.from(owner));

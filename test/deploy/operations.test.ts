@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { settingTable } from "../../src/setting-table.js";
+import { settingTable } from "../../src/settings/setting-table.js";
 
 const guide = readFileSync("docs/OPERATIONS.md", "utf8");
 const alerts = readFileSync("deploy/alerts.yaml", "utf8");

@@ -6,7 +6,7 @@
 import { pino } from "pino";
 import { expect, it } from "vitest";
 import { startServer } from "../../src/server.js";
-import { readSettings } from "../../src/settings.js";
+import { readSettings } from "../../src/settings/settings.js";
 import { driveExactly } from "../support/exactness.js";
 import { createTestDatabase } from "../support/postgres.js";
 import { Random } from "../support/random.js";

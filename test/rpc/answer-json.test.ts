@@ -6,7 +6,7 @@ import { expect, it } from "vitest";
 import { PublishEventResponseSchema } from "../../gen/eventwire/v1/event_service_pb.js";
 import { CheckHealthResponseSchema } from "../../gen/eventwire/v1/health_service_pb.js";
 import { DeleteInstanceResponseSchema } from "../../gen/eventwire/v1/instance_service_pb.js";
-import { compileAnswerJson } from "../../src/rpc/answer-json.js";
+import { compileAnswerJson } from "../../src/rpc/protocols/answer-json.js";
 
 function expectSame(desc: DescMessage, message: Message): void {
   const wanted = JSON.stringify(toJson(desc, message, { alwaysEmitImplicit: true }));

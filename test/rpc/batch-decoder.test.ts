@@ -6,8 +6,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type PublishEventsRequest, PublishEventsRequestSchema } from "../../gen/eventwire/v1/event_service_pb.js";
 import { AppError } from "../../src/domain/errors.js";
-import { createEventDecoder, structOf } from "../../src/rpc/batch-decoder.js";
-import { structToJson } from "../../src/rpc/struct-json.js";
+import { structToJson } from "../../src/rpc/decoding/struct-json.js";
+import { createEventDecoder, structOf } from "../../src/rpc/streams/batch-decoder.js";
 import { WireError } from "../../src/wire/fields.js";
 
 const schema = PublishEventsRequestSchema;

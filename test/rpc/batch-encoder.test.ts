@@ -3,8 +3,8 @@
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { expect, it } from "vitest";
 import { PublishEventsResponseSchema } from "../../gen/eventwire/v1/event_service_pb.js";
-import { encodeAnswers } from "../../src/rpc/batch-encoder.js";
-import { frame } from "../../src/rpc/grpc-frames.js";
+import { frame } from "../../src/rpc/protocols/grpc-frames.js";
+import { encodeAnswers } from "../../src/rpc/streams/batch-encoder.js";
 
 type Answer = MessageInitShape<typeof PublishEventsResponseSchema>;
 const refusal = { index: 3, reason: "INSTANCE_NOT_FOUND", message: "Instance not found" };

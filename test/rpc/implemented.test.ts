@@ -4,8 +4,8 @@ import { clone, createFileRegistry, type DescMethod } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema, type MethodDescriptorProto } from "@bufbuild/protobuf/wkt";
 import { describe, expect, it } from "vitest";
 import { EventService, file_eventwire_v1_event_service } from "../../gen/eventwire/v1/event_service_pb.js";
-import { requireImplemented } from "../../src/rpc/implemented.js";
-import { compileRoutes } from "../../src/transport/http-rule.js";
+import { requireImplemented } from "../../src/rpc/methods/implemented.js";
+import { compileRoutes } from "../../src/transport/uws/rest/http-rule.js";
 
 const { publishEvent, publishEvents } = EventService.method;
 

@@ -7,7 +7,7 @@ import { EventService } from "../../gen/eventwire/v1/event_service_pb.js";
 import { HealthService } from "../../gen/eventwire/v1/health_service_pb.js";
 import { WebsocketService } from "../../gen/eventwire/v1/websocket_service_pb.js";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.js";
-import { compareAnswers, compareRefusals, compareUpgrade } from "../../src/rpc/listed-errors.js";
+import { compareAnswers, compareRefusals, compareUpgrade } from "../../src/rpc/errors/listed-errors.js";
 import { readPolicies } from "../../src/rpc/policy.js";
 import { services } from "../../src/rpc/services.js";
 import { takeUnlistedErrors } from "../support/listed-errors.js";

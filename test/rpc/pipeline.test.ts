@@ -3,7 +3,7 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { beforeEach, expect, it } from "vitest";
 import { AppError } from "../../src/domain/errors.js";
-import { inFlightMax, Pipeline } from "../../src/rpc/pipeline.js";
+import { inFlightMax, Pipeline } from "../../src/rpc/streams/pipeline.js";
 
 /** Answers that are given by hand. */
 function byHand() {

@@ -3,9 +3,9 @@
 import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { Bucket } from "../../gen/eventwire/v1/policy_pb.js";
-import { createClusterRateLimiter } from "../../src/rpc/cluster-rate-limiter.js";
-import { createNodeRateLimiter } from "../../src/rpc/node-rate-limiter.js";
-import type { RateLimiter, RateLimits } from "../../src/rpc/rate-limiter.js";
+import { createClusterRateLimiter } from "../../src/rpc/rate-limit/cluster-rate-limiter.js";
+import { createNodeRateLimiter } from "../../src/rpc/rate-limit/node-rate-limiter.js";
+import type { RateLimiter, RateLimits } from "../../src/rpc/rate-limit/rate-limiter.js";
 import { startDatabaseProxy } from "../support/database-proxy.js";
 import { createTestDatabase, query, type TestDatabase } from "../support/postgres.js";
 import { type Node, openReadyNode } from "../support/store.js";

@@ -6,11 +6,11 @@ import { pino } from "pino";
 import { describe, expect, it } from "vitest";
 import { EventService } from "../../gen/eventwire/v1/event_service_pb.js";
 import { AppError } from "../../src/domain/errors.js";
-import { createHandler } from "../../src/rpc/handlers.js";
-import { rateMetadata } from "../../src/rpc/rate-metadata.js";
-import { refuse } from "../../src/rpc/refusal.js";
-import { toConnectError } from "../../src/rpc/rpc-error.js";
-import { readWire } from "../../src/rpc/wire.js";
+import { refuse } from "../../src/rpc/errors/refusal.js";
+import { toConnectError } from "../../src/rpc/errors/rpc-error.js";
+import { createHandler } from "../../src/rpc/protocols/handlers.js";
+import { readWire } from "../../src/rpc/protocols/wire.js";
+import { rateMetadata } from "../../src/rpc/rate-limit/rate-metadata.js";
 import { envelope } from "../support/explanations.js";
 
 const rate = { limit: 100, remaining: 0, reset: 1_700_000_061 };

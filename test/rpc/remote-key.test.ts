@@ -1,7 +1,7 @@
 /** Which remote addresses share a window. */
 
 import { expect, it } from "vitest";
-import { remoteKey } from "../../src/rpc/remote-key.js";
+import { remoteKey } from "../../src/rpc/admission/remote-key.js";
 
 it.each([
   ["an IPv4 address", "203.0.113.7", "address:203.0.113.7"],

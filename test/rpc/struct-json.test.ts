@@ -4,7 +4,7 @@ import { StructSchema } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { AppError } from "../../src/domain/errors.js";
-import { StructBytes, structToJson } from "../../src/rpc/struct-json.js";
+import { StructBytes, structToJson } from "../../src/rpc/decoding/struct-json.js";
 import { delimited } from "../support/worst-calls.js";
 
 const convert = (bytes: Uint8Array): string =>

@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { clusterUser, openCluster } from "../../src/store/cluster.js";
-import { readConnectionUrl } from "../../src/store/connection-url.js";
-import { connectionConfig } from "../../src/store/pool.js";
-import { startPostmaster, stopPostmaster } from "../../src/store/postmaster.js";
+import { clusterUser, openCluster } from "../../src/store/embedded/cluster.js";
+import { startPostmaster, stopPostmaster } from "../../src/store/embedded/postmaster.js";
+import { readConnectionUrl } from "../../src/store/postgres/connection-url.js";
+import { connectionConfig } from "../../src/store/postgres/pool.js";
 import { makeCertificate } from "../support/certificate.js";
 import { freePort } from "../support/free-port.js";
 

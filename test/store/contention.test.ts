@@ -3,8 +3,8 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { AppError } from "../../src/domain/errors.js";
 import { hashToken } from "../../src/domain/token.js";
-import { migrations } from "../../src/store/migrations.js";
 import { openCommandStore } from "../../src/store/open-store.js";
+import { migrations } from "../../src/store/postgres/migrations.js";
 import { createTestDatabase, query, type TestDatabase } from "../support/postgres.js";
 import { Random } from "../support/random.js";
 import { caughtUp, type Node, openNode, openReadyNode, silent, testKey } from "../support/store.js";

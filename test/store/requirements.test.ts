@@ -2,7 +2,7 @@
 
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { rotateEncryptionKey } from "../../src/store/key-rotation.js";
+import { rotateEncryptionKey } from "../../src/store/postgres/key-rotation.js";
 import { createTestDatabase, query, type TestDatabase } from "../support/postgres.js";
 import { anyWebsocket, caughtUp, makeInstance, type Node, openReadyNode, silent, testKey } from "../support/store.js";
 

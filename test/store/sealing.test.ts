@@ -2,8 +2,8 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { keyFromFile } from "../../src/store/encryption-key.js";
-import { createSealer } from "../../src/store/sealing.js";
+import { keyFromFile } from "../../src/store/encryption/encryption-key.js";
+import { createSealer } from "../../src/store/encryption/sealing.js";
 
 const sealer = createSealer(Buffer.alloc(32, 1));
 

@@ -1,6 +1,6 @@
 /** Sockets whose kernel takes as many bytes as the test says, and topics as uWebSockets keeps them. */
 
-import type { UwsSocket } from "../../src/transport/uws-socket.js";
+import type { UwsSocket } from "../../src/transport/uws/socket.js";
 
 /** A socket's queue is written when it holds 32 frames, before anything else is sent to it, or at the end of the turn. */
 const queueMax = 32;

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
 import { isRunning } from "../../src/machine/process.js";
-import { findPostmaster, stopPostmaster } from "../../src/store/postmaster.js";
+import { findPostmaster, stopPostmaster } from "../../src/store/embedded/postmaster.js";
 import { startKillablePostgres } from "./killable-postgres.js";
 
 declare module "vitest" {

@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { clusterUser, openCluster } from "../../src/store/cluster.js";
-import { PostmasterBusy, startPostmaster, stopPostmaster } from "../../src/store/postmaster.js";
+import { clusterUser, openCluster } from "../../src/store/embedded/cluster.js";
+import { PostmasterBusy, startPostmaster, stopPostmaster } from "../../src/store/embedded/postmaster.js";
 import { freePort } from "./free-port.js";
 
 export interface KillablePostgres {

@@ -2,7 +2,7 @@
 
 import { subscribe } from "node:diagnostics_channel";
 import { afterEach, expect } from "vitest";
-import { type UnlistedError, unlistedErrors } from "../../src/rpc/listed-errors.js";
+import { type UnlistedError, unlistedErrors } from "../../src/rpc/errors/listed-errors.js";
 
 const seen: UnlistedError[] = [];
 subscribe(unlistedErrors, (message) => void seen.push(message as UnlistedError));

@@ -2,7 +2,7 @@
 
 import { randomUUID } from "node:crypto";
 import { generateToken, hashToken } from "../../src/domain/token.js";
-import type { Sealer } from "../../src/store/sealing.js";
+import type { Sealer } from "../../src/store/encryption/sealing.js";
 import { query } from "./postgres.js";
 
 /** `desk-1` and so on, the oldest first; every other one has an enabled channel. */

@@ -2,7 +2,7 @@
 
 import { Writable } from "node:stream";
 import type { Close } from "../../src/domain/closes.js";
-import type { WritableConnection } from "../../src/transport/writable-fan-out.js";
+import type { WritableConnection } from "../../src/transport/node/fan-out.js";
 import { FrameReader } from "./framed-format.js";
 
 export class MeteredStream implements WritableConnection {

@@ -2,8 +2,8 @@
 
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { clusterUser, openCluster } from "../../src/store/cluster.js";
-import { startPostmaster } from "../../src/store/postmaster.js";
+import { clusterUser, openCluster } from "../../src/store/embedded/cluster.js";
+import { startPostmaster } from "../../src/store/embedded/postmaster.js";
 import { freePort } from "./free-port.js";
 
 export interface OlderDatabase {

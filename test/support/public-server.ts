@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { type Server, startServer } from "../../src/server.js";
-import { readSettings } from "../../src/settings.js";
+import { readSettings } from "../../src/settings/settings.js";
 import { openCommandStore } from "../../src/store/open-store.js";
 import type { Account, Store } from "../../src/store/store.js";
 import { createTestDatabase, type TestDatabase } from "./postgres.js";

@@ -14,7 +14,7 @@ import { createMemoryBus } from "../../src/bus/memory-bus.js";
 import type { Consumer } from "../../src/delivery/consumer.js";
 import { createHub } from "../../src/delivery/hub.js";
 import { wholeView } from "../../src/delivery/view.js";
-import { type CopyLimit, UwsFanOut } from "../../src/transport/uws-fan-out.js";
+import { type CopyLimit, UwsFanOut } from "../../src/transport/uws/fan-out.js";
 import { entry, plainFormat, principal } from "./fake-hub.js";
 import { padding } from "./padding.js";
 import { stamp } from "./stamp.js";

@@ -9,7 +9,7 @@ import type { Consumer } from "../../src/delivery/consumer.js";
 import { createHub } from "../../src/delivery/hub.js";
 import { wholeView } from "../../src/delivery/view.js";
 import type { Close } from "../../src/domain/closes.js";
-import { addWritable, WritableFanOut } from "../../src/transport/writable-fan-out.js";
+import { addWritable, WritableFanOut } from "../../src/transport/node/fan-out.js";
 import { entry, plainFormat, principal, settle } from "./fake-hub.js";
 import { FrameReader, framed, framedFormat } from "./framed-format.js";
 import { padding } from "./padding.js";

@@ -11,9 +11,9 @@ import type { Directory } from "../../src/directory/directory.js";
 import { createMemoryDirectory } from "../../src/directory/memory-directory.js";
 import type { Api } from "../../src/rpc/api.js";
 import { createApi } from "../../src/rpc/create-api.js";
-import { createHandlers } from "../../src/rpc/handlers.js";
-import { createNodeRateLimiter } from "../../src/rpc/node-rate-limiter.js";
-import type { RateLimits } from "../../src/rpc/rate-limiter.js";
+import { createHandlers } from "../../src/rpc/protocols/handlers.js";
+import { createNodeRateLimiter } from "../../src/rpc/rate-limit/node-rate-limiter.js";
+import type { RateLimits } from "../../src/rpc/rate-limit/rate-limiter.js";
 import { createHealth } from "../../src/service/health.js";
 import { createInstanceStatus } from "../../src/service/instance-status.js";
 import { createInstances } from "../../src/service/instances.js";
@@ -22,7 +22,7 @@ import { createWebsockets } from "../../src/service/websockets.js";
 import { openStore } from "../../src/store/open-store.js";
 import type { Store } from "../../src/store/store.js";
 import { BodyBudget } from "../../src/transport/body-budget.js";
-import { type ServicePort, type ServicePortOptions, startServicePort } from "../../src/transport/service-port.js";
+import { type ServicePort, type ServicePortOptions, startServicePort } from "../../src/transport/node/port.js";
 import { createTestDatabase, type TestDatabase } from "./postgres.js";
 
 export interface ServiceNode {

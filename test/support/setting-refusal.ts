@@ -1,6 +1,6 @@
 /** The sentence that refuses wrong settings. */
 
-import { type Environment, readSettings } from "../../src/settings.js";
+import { type Environment, readSettings } from "../../src/settings/settings.js";
 
 export function refusal(env: Environment): string {
   try {

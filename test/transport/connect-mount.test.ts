@@ -7,13 +7,13 @@ import type { UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { pino } from "pino";
 import { expect, it, onTestFinished } from "vitest";
 import { HealthService } from "../../gen/eventwire/v1/health_service_pb.js";
-import type { Handler } from "../../src/rpc/handlers.js";
+import type { Handler } from "../../src/rpc/protocols/handlers.js";
 import { BodyBudget } from "../../src/transport/body-budget.js";
-import { serveRpc } from "../../src/transport/connect-mount.js";
 import { createCors } from "../../src/transport/cors.js";
-import { type ExchangeContext, exchanging } from "../../src/transport/exchange.js";
 import { Traffic } from "../../src/transport/traffic.js";
-import { createApp, listen } from "../../src/transport/uws.js";
+import { serveRpc } from "../../src/transport/uws/connect-mount.js";
+import { type ExchangeContext, exchanging } from "../../src/transport/uws/exchange.js";
+import { createApp, listen } from "../../src/transport/uws/uws.js";
 import { openRaw, requestHead } from "../support/raw-http.js";
 
 const MiB = 1024 * 1024;

@@ -6,10 +6,10 @@ import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { BodyBudget } from "../../src/transport/body-budget.js";
 import { createCors } from "../../src/transport/cors.js";
-import { serveDocuments } from "../../src/transport/documents.js";
-import { exchanging } from "../../src/transport/exchange.js";
 import { Traffic } from "../../src/transport/traffic.js";
-import { createApp, type ListenSocket, listen, type TemplatedApp } from "../../src/transport/uws.js";
+import { serveDocuments } from "../../src/transport/uws/documents.js";
+import { exchanging } from "../../src/transport/uws/exchange.js";
+import { createApp, type ListenSocket, listen, type TemplatedApp } from "../../src/transport/uws/uws.js";
 import { openRaw, type RawConnection, requestHead } from "../support/raw-http.js";
 
 const MiB = 1024 * 1024;

@@ -22,7 +22,7 @@ import { file_eventwire_v1_policy } from "../../gen/eventwire/v1/policy_pb.js";
 import { file_google_api_annotations, http } from "../../gen/google/api/annotations_pb.js";
 import { HttpRuleSchema } from "../../gen/google/api/http_pb.js";
 import { services } from "../../src/rpc/services.js";
-import { compileRoutes } from "../../src/transport/http-rule.js";
+import { compileRoutes } from "../../src/transport/uws/rest/http-rule.js";
 
 type Rule = MessageInitShape<typeof HttpRuleSchema>;
 type Field = Pick<FieldDescriptorProto, "name" | "type"> & { label?: Label };

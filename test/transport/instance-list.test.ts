@@ -4,7 +4,7 @@ import { createClient } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { InstanceService } from "../../gen/eventwire/v1/instance_service_pb.js";
-import { createSealer } from "../../src/store/sealing.js";
+import { createSealer } from "../../src/store/encryption/sealing.js";
 import { makeManyInstances } from "../support/many-instances.js";
 import { query } from "../support/postgres.js";
 import { type PublicServer, startPublicServer } from "../support/public-server.js";

@@ -6,7 +6,7 @@ import { connect, createServer as createHttp2, type Http2ServerRequest, type Htt
 import type { AddressInfo } from "node:net";
 import type { Writable } from "node:stream";
 import { afterEach, describe, expect, it } from "vitest";
-import { NodeBody } from "../../src/transport/node-body.js";
+import { NodeBody } from "../../src/transport/node/body.js";
 import { until } from "../support/until.js";
 
 interface Exchange {

@@ -7,7 +7,7 @@ import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { HealthService } from "../../gen/eventwire/v1/health_service_pb.js";
 import { BodyBudget } from "../../src/transport/body-budget.js";
-import { startServicePort } from "../../src/transport/service-port.js";
+import { startServicePort } from "../../src/transport/node/port.js";
 import { openH2 } from "../support/h2-client.js";
 import { openRaw, requestHead, sendRaw } from "../support/raw-http.js";
 import { type Face, faceNames, openFace } from "../support/rpc-faces.js";

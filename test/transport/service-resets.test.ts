@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { BodyBudget } from "../../src/transport/body-budget.js";
-import { type EndedConnection, type ServicePort, startServicePort } from "../../src/transport/service-port.js";
+import { type EndedConnection, type ServicePort, startServicePort } from "../../src/transport/node/port.js";
 import { callHead, flag, frame, frameType, numbers, openFrames, resets } from "../support/h2-frames.js";
 import { startServerProgram } from "../support/program.js";
 import { temporaryDirectory } from "../support/temporary.js";

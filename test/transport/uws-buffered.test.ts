@@ -2,7 +2,7 @@
 
 import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, expect, it } from "vitest";
-import { fragmentBytes } from "../../src/transport/uws-fragments.js";
+import { fragmentBytes } from "../../src/transport/uws/fragments.js";
 import { upTo } from "../support/fake-hub.js";
 import { realHub } from "../support/real-hub.js";
 import { until } from "../support/until.js";

@@ -2,8 +2,8 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { UwsFanOut } from "../../src/transport/uws-fan-out.js";
-import { fragmentBytes } from "../../src/transport/uws-fragments.js";
+import { UwsFanOut } from "../../src/transport/uws/fan-out.js";
+import { fragmentBytes } from "../../src/transport/uws/fragments.js";
 import { fakeHub, principal, settle, upTo } from "../support/fake-hub.js";
 
 /** What is copied is always too much. */

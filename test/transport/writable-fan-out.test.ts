@@ -2,7 +2,7 @@
 
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { wholeView } from "../../src/delivery/view.js";
-import { addWritable, WritableFanOut } from "../../src/transport/writable-fan-out.js";
+import { addWritable, WritableFanOut } from "../../src/transport/node/fan-out.js";
 import { entry, fakeStreamHub, plainFormat, principal, settle, upTo } from "../support/fake-hub.js";
 import { framedFormat } from "../support/framed-format.js";
 import { MeteredStream } from "../support/metered-stream.js";

@@ -1,0 +1,180 @@
+/** What the process tells Prometheus: counted in plain numbers where it happens, read when it is scraped. */
+
+import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from "prom-client";
+import type { Bus } from "../bus/bus.js";
+import type { Report } from "../workers/messages.js";
+import { CallStats } from "./call-stats.js";
+import { metricTable } from "./metric-table.js";
+
+/** Read at scrape time, so that the hot path counts in plain numbers. */
+export interface MetricSources {
+  readonly hub: {
+    readonly consumers: number;
+    readonly filtered: number;
+    readonly framesBuilt: number;
+    readonly framesDelivered: number;
+    readonly closes: ReadonlyMap<number, number>;
+  };
+  readonly publishing: { readonly published: number; readonly withoutClient: number };
+  readonly directory: { readonly ready: boolean };
+  readonly rateCounters: { readonly rejected: number };
+  readonly bus: Pick<Bus, "stats" | "trouble">;
+}
+
+export interface Metrics {
+  /** To be kept: finding it by its name costs more than counting. */
+  call(method: string): CallStats;
+  rateLimited(bucket: string): void;
+  upgradeAnswered(outcome: string): void;
+  /** From now on a scrape reads these. */
+  watch(sources: MetricSources): void;
+  read(): Promise<Scrape>;
+  /** What `mergeReports` puts together with that of other processes. */
+  report(): Promise<Report>;
+}
+
+/** In the text format of Prometheus. */
+export interface Scrape {
+  readonly contentType: string;
+  readonly text: string;
+}
+
+/** Gauges that are named like counters. Each is the sum of the gauge of the same name without `_total`. */
+const misnamedDefaults = [
+  "nodejs_active_handles_total",
+  "nodejs_active_requests_total",
+  "nodejs_active_resources_total",
+];
+
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  for (const name of misnamedDefaults) registry.removeSingleMetric(name);
+  const calls = new Map<string, CallStats>();
+  const rateLimited = new Map<string, number>();
+  const upgrades = new Map<string, number>();
+  registry.registerMetric(watchCounter(metricTable.calls, () => byAnswer(calls)));
+  registry.registerMetric(watchHistogram(metricTable.callSeconds, calls));
+  registry.registerMetric(watchCounter(metricTable.rateLimited, () => byKey("bucket", rateLimited)));
+  registry.registerMetric(watchCounter(metricTable.upgrades, () => byKey("outcome", upgrades)));
+
+  return {
+    call(method) {
+      const stats = calls.get(method) ?? new CallStats();
+      calls.set(method, stats);
+      return stats;
+    },
+    rateLimited: (bucket) => increment(rateLimited, bucket),
+    upgradeAnswered: (outcome) => increment(upgrades, outcome),
+    watch: (sources) => {
+      for (const metric of createWatchers(sources)) registry.registerMetric(metric);
+    },
+    read: () => scrape(registry),
+    report: async () =>
+      (await registry.getMetricsAsJSON()).map((metric) => ({ ...metric, aggregator: metric.aggregator ?? "sum" })),
+  };
+}
+
+async function scrape(registry: Registry): Promise<Scrape> {
+  return { contentType: registry.contentType, text: await registry.metrics() };
+}
+
+/** One scrape of several processes: counters and gauges are summed, where their own rule does not say otherwise. */
+export function mergeReports(reports: readonly Report[]): Promise<Scrape> {
+  return scrape(AggregatorRegistry.aggregate([...reports]));
+}
+
+/** Of several processes that have ended, what must not fall because they have. */
+export async function retireReports(reports: readonly Report[]): Promise<Report> {
+  const metrics = await AggregatorRegistry.aggregate([...reports]).getMetricsAsJSON();
+  return metrics.filter(({ type }) => String(type) !== "gauge");
+}
+
+function createWatchers({ hub, publishing, directory, bus, rateCounters }: MetricSources): Metric[] {
+  const { stats } = bus;
+  return [
+    watchGauge(metricTable.sockets, () => hub.consumers),
+    watchCounter(metricTable.published, () => publishing.published),
+    watchCounter(metricTable.withoutClient, () => publishing.withoutClient),
+    watchCounter(metricTable.filtered, () => hub.filtered),
+    watchCounter(metricTable.framesBuilt, () => hub.framesBuilt),
+    watchCounter(metricTable.framesDelivered, () => hub.framesDelivered),
+    watchCounter(metricTable.countedAlone, () => rateCounters.rejected),
+    watchGauge(metricTable.busConnected, () => Number(bus.trouble() === undefined), "min"),
+    watchCounter(metricTable.busSent, () => stats.sent),
+    watchCounter(metricTable.busUnwanted, () => stats.unwanted),
+    watchCounter(metricTable.busUnreached, () => stats.unreached),
+    watchCounter(metricTable.busReceived, () => stats.received),
+    watchCounter(metricTable.busMissed, () => stats.missed),
+    watchCounter(metricTable.busInterruptions, () => stats.interruptions),
+    watchCounter(metricTable.busInterruptedSeconds, () => stats.interruptedMs / 1000),
+    watchCounter(metricTable.busSlowConsumer, () => stats.slowConsumer),
+    watchGauge(metricTable.directoryReady, () => Number(directory.ready), "min"),
+    watchCounter(metricTable.socketCloses, () => byKey("code", hub.closes)),
+  ];
+}
+
+/** `aggregator`: what several processes are in one scrape. */
+function watchGauge(
+  row: { name: string; help: string },
+  read: () => number,
+  aggregator: "sum" | "min" = "sum",
+): Metric {
+  return new Gauge({
+    name: row.name,
+    help: row.help,
+    aggregator,
+    registers: [],
+    collect() {
+      this.set(read());
+    },
+  });
+}
+
+type Series = readonly [labels: Record<string, string>, count: number];
+
+/** `read`: the count, or where there are labels, one for each. */
+function watchCounter(row: CounterRow, read: () => number | readonly Series[]): Metric {
+  return new Counter({
+    name: row.name,
+    help: row.help,
+    labelNames: row.labels,
+    registers: [],
+    collect() {
+      this.reset();
+      const counts = read();
+      if (typeof counts === "number") this.inc(counts);
+      else for (const [labels, count] of counts) this.inc(labels, count);
+    },
+  });
+}
+
+/** The library can not be given the counts of a histogram; its registry needs no more of one than this. */
+function watchHistogram(row: { name: string; help: string }, calls: ReadonlyMap<string, CallStats>): Metric {
+  const { name, help } = row;
+  const get = async () => ({
+    name,
+    help,
+    type: "histogram",
+    values: [...calls].flatMap(([method, stats]) => [...stats.histogram(name, { method })]),
+  });
+  return { name, get } as unknown as Metric;
+}
+
+interface CounterRow {
+  readonly name: string;
+  readonly labels: readonly string[];
+  readonly help: string;
+}
+
+const byKey = (label: string, counts: ReadonlyMap<string | number, number>): Series[] =>
+  [...counts].map(([key, count]) => [{ [label]: String(key) }, count]);
+
+const byAnswer = (calls: ReadonlyMap<string, CallStats>): Series[] =>
+  [...calls].flatMap(([method, stats]) =>
+    [...stats.answers()].map(([code, count]): Series => [{ method, code }, count]),
+  );
+
+function increment(counts: Map<string, number>, key: string): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
+}

@@ -1,0 +1,91 @@
+/** The first two checks of every call: token, then rate limit. */
+
+import type { DescMethod } from "@bufbuild/protobuf";
+import { Bucket, Caller } from "../../../gen/eventwire/v1/policy_pb.js";
+import type { Directory } from "../../directory/directory.js";
+import { AppError, type Reason } from "../../domain/errors.js";
+import type { Principal } from "../../domain/instance.js";
+import type { Admission, Api, Credentials, RateStatus } from "../api.js";
+import type { Policies } from "../policy.js";
+import { windowSeconds } from "../rate-limit/fixed-windows.js";
+import type { RateLimiter } from "../rate-limit/rate-limiter.js";
+import { remoteKey } from "./remote-key.js";
+
+const admittedAnyone: Admission = { principal: undefined, rate: undefined, refusal: undefined };
+
+export function createAdmission(options: {
+  directory: Directory;
+  limiter: RateLimiter;
+  policies: Policies;
+}): Pick<Api, "admit" | "admitUpgrade"> {
+  const { directory, limiter, policies } = options;
+
+  /** `points` is 0 for a stream: opening it is free, and each of its events is charged. */
+  function check(
+    accepts: (principal: Principal) => boolean,
+    bucket: Bucket,
+    points: number,
+    credentials: Credentials,
+    missing: Reason,
+  ): Admission | Promise<Admission> {
+    const { token } = credentials;
+    if (token === undefined) return refuseStranger(bucket, credentials, missing);
+    if (directory.stale) return { principal: undefined, rate: undefined, refusal: outOfDate() };
+    if (!directory.ready)
+      return { principal: undefined, rate: undefined, refusal: new AppError("GET_INSTANCE_FAILED") };
+    const principal = directory.principal(token);
+    if (principal === undefined || !accepts(principal)) return refuseStranger(bucket, credentials, "INVALID_TOKEN");
+    if (!limiter.isOn(bucket)) return { principal, rate: undefined, refusal: undefined };
+    return charge(bucket, points, principal);
+  }
+
+  async function charge(bucket: Bucket, points: number, principal: Principal): Promise<Admission> {
+    const charge = await limiter.charge(bucket, rateKey(principal), points);
+    const refusal = charge !== undefined && charge.granted < points ? rateLimited(charge.status) : undefined;
+    return { principal, rate: charge?.status, refusal };
+  }
+
+  /**
+   * A bucket that is off would not limit guessing, so a call without a valid token is then charged to the global
+   * bucket.
+   */
+  async function refuseStranger(bucket: Bucket, { remoteAddress }: Credentials, reason: Reason): Promise<Admission> {
+    const charged = bucket === Bucket.PUBLISH && !limiter.isOn(bucket) ? Bucket.GLOBAL : bucket;
+    const charge = await limiter.charge(charged, remoteKey(remoteAddress));
+    const refusal = charge !== undefined && charge.granted === 0 ? rateLimited(charge.status) : new AppError(reason);
+    return { principal: undefined, rate: charge?.status, refusal };
+  }
+
+  return {
+    admit(method: DescMethod, credentials) {
+      const policy = policies.get(method);
+      if (policy === undefined) throw new Error(`${method.name} is no method of the contract`);
+      if (policy.caller === Caller.ANYONE) return admittedAnyone;
+      const accepts = policy.caller === Caller.ACCOUNT ? isAccount : isAny;
+      const points = method.methodKind === "unary" ? 1 : 0;
+      return check(accepts, policy.bucket, points, credentials, "INVALID_TOKEN");
+    },
+    admitUpgrade: (bucket, credentials) => check(isAny, bucket, 1, credentials, "MISSING_TOKEN"),
+  };
+}
+
+/** The error with the time to wait until the window has ended. */
+function rateLimited({ reset }: RateStatus): AppError {
+  const seconds = Math.ceil(reset - Date.now() / 1000);
+  return new AppError("RATE_LIMITED", { retryAfterSeconds: Math.min(Math.max(1, seconds), windowSeconds) });
+}
+
+/** Time to wait, in seconds. */
+const outOfDateRetryAfter = 5;
+
+/** The error for calls that rest on tokens and configurations, which may have changed without this node's knowledge. */
+export function outOfDate(): AppError {
+  return new AppError("OUT_OF_DATE", { retryAfterSeconds: outOfDateRetryAfter });
+}
+
+export function rateKey(principal: Principal): string {
+  return `${principal.kind}:${principal.id}`;
+}
+
+const isAccount = (principal: Principal): boolean => principal.kind === "account";
+const isAny = (): boolean => true;

@@ -1,0 +1,45 @@
+/** Decodes the request message of a call from its bytes, in JSON or in binary form. */
+
+import type { DescMessage, Message } from "@bufbuild/protobuf";
+import { PublishEventRequestSchema, PublishEventsRequestSchema } from "../../../gen/eventwire/v1/event_service_pb.js";
+import { AppError } from "../../domain/errors.js";
+import { WireError } from "../../wire/fields.js";
+import { createEventDecoder } from "../streams/batch-decoder.js";
+import { createBatchJson } from "../streams/batch-json.js";
+import { decodeBinary, decodeJson, parseJsonObject } from "./decode-message.js";
+import { compileRawJson } from "./raw-json.js";
+
+export interface DecodeCall {
+  /**
+   * Returns a message of usual size without a promise. Throws or rejects with AppError. The message may have views of
+   * `bytes`.
+   */
+  json(bytes: Buffer): Message | Promise<Message>;
+  binary(bytes: Buffer): Message;
+}
+
+/**
+ * A message with an event is never parsed into objects. Any other message has at most 64 KiB, which its reader
+ * enforces.
+ */
+export function compileDecodeCall(desc: DescMessage): DecodeCall {
+  const events = createEventDecoder();
+  if (desc === PublishEventRequestSchema)
+    return { json: compileRawJson(desc), binary: (bytes) => wired(desc, () => events.event(bytes)) };
+  if (desc === PublishEventsRequestSchema)
+    return { json: createBatchJson(), binary: (bytes) => wired(desc, () => events.batch(bytes)) };
+  return {
+    json: (bytes) => decodeJson(desc, parseJsonObject(bytes)),
+    binary: (bytes) => decodeBinary(desc, bytes),
+  };
+}
+
+function wired(desc: DescMessage, decode: () => Message): Message {
+  try {
+    return decode();
+  } catch (cause) {
+    if (!(cause instanceof WireError)) throw cause;
+    const rule = `message must be a ${desc.typeName} in Protobuf's binary form`;
+    throw new AppError("INVALID_REQUEST_BODY", { cause, rule });
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * Decodes a message of the contract from bytes or JSON. A message that cannot be read is refused with the field and its
+ * rule.
+ */
+
+import {
+  type DescField,
+  type DescMessage,
+  fromBinary,
+  fromJson,
+  type JsonObject,
+  type JsonValue,
+  type Message,
+  ScalarType,
+} from "@bufbuild/protobuf";
+import { isFieldError } from "@bufbuild/protobuf/reflect";
+import { ValueSchema } from "@bufbuild/protobuf/wkt";
+import { AppError } from "../../domain/errors.js";
+import { Cursor } from "../../json/cursor.js";
+import { jsonRule } from "../../json/json-error.js";
+import { requireUtf8 } from "../../json/utf8.js";
+import { Fields } from "../../wire/fields.js";
+import { recursionLimit } from "./recursion-limit.js";
+import { apart, setValue, smallValue, valueFields, without } from "./value-fields.js";
+
+/** Most fields of a message: as many as a list may have names, and some more. */
+const fieldsMax = 10_100;
+
+/** Throws AppError INVALID_REQUEST_BODY. */
+export function decodeBinary(desc: DescMessage, bytes: Uint8Array): Message {
+  try {
+    const { rest, values } = apart(desc, bytes);
+    for (const fields = new Fields(rest, 0, rest.length, fieldsMax); fields.next(); );
+    const message = fromBinary(desc, rest, { recursionLimit, readUnknownFields: false });
+    for (const [field, value] of values)
+      setValue(message, field, () => fromBinary(ValueSchema, value, { recursionLimit }));
+    return message;
+  } catch (cause) {
+    throw new AppError("INVALID_REQUEST_BODY", {
+      cause,
+      rule: `message must be a ${desc.typeName} in Protobuf's binary form`,
+    });
+  }
+}
+
+/** Parses `bytes` as a JSON object. Throws AppError INVALID_REQUEST_BODY. */
+export function parseJsonObject(bytes: Uint8Array): JsonObject {
+  try {
+    requireUtf8(bytes);
+    const json: JsonValue = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString());
+    if (typeof json === "object" && json !== null && !Array.isArray(json)) return json;
+  } catch (cause) {
+    throw new AppError("INVALID_REQUEST_BODY", {
+      cause,
+      rule: `body ${jsonRule(cause instanceof SyntaxError ? faultOf(bytes) : cause)}`,
+    });
+  }
+  throw new AppError("INVALID_REQUEST_BODY", { rule: `body ${jsonRule(undefined)}` });
+}
+
+/** The fault of a text that is no JSON. JSON.parse does not say where it stopped. */
+function faultOf(bytes: Uint8Array): unknown {
+  try {
+    new Cursor(bytes).run(Number.POSITIVE_INFINITY);
+    return undefined;
+  } catch (fault) {
+    return fault;
+  }
+}
+
+/** Unknown members are ignored. Throws AppError INVALID_REQUEST_BODY. */
+export function decodeJson(desc: DescMessage, json: JsonObject): Message {
+  try {
+    const values = valueFields(desc);
+    const rest = values.length === 0 ? json : without(json, values);
+    const message = fromJson(desc, rest, { ignoreUnknownFields: true, recursionLimit });
+    for (const field of values) {
+      const name = Object.hasOwn(json, field.jsonName) ? field.jsonName : field.name;
+      if (!Object.hasOwn(json, name)) continue;
+      setValue(message, field, () => fromJson(ValueSchema, smallValue(json[name]), { recursionLimit }));
+    }
+    return message;
+  } catch (cause) {
+    throw wrongType(cause, desc);
+  }
+}
+
+/** The rule for a member of a wrong type, in our words: the library's own sentences repeat the caller's value. */
+export function wrongType(error: unknown, desc: DescMessage): AppError {
+  const cause = error instanceof Error && isFieldError(error.cause) ? error.cause : error;
+  if (!isFieldError(cause)) {
+    const rule = `body must be a ${desc.typeName} in JSON of at most ${recursionLimit} nested levels`;
+    return new AppError("INVALID_REQUEST_BODY", { cause, rule });
+  }
+  const field = cause.field();
+  if (field.kind === "oneof")
+    return new AppError("INVALID_REQUEST_BODY", { cause, field: field.name, rule: "must be one of its kinds" });
+  const item = /^list item #(\d+)/.exec(cause.message)?.[1];
+  const index = item === undefined ? "" : `[${Number(item) - 1}]`;
+  return new AppError("INVALID_REQUEST_BODY", {
+    cause,
+    field: `${field.jsonName}${index}`,
+    rule: `must be ${typeName(field, item !== undefined)}`,
+  });
+}
+
+function typeName(field: DescField, item: boolean): string {
+  if (field.fieldKind === "list" && !item) return "a list";
+  switch (field.fieldKind === "map" ? undefined : field.scalar) {
+    case undefined:
+      return "a JSON object";
+    case ScalarType.STRING:
+      return "a string";
+    case ScalarType.BOOL:
+      return "a boolean";
+    case ScalarType.BYTES:
+      return "bytes in base64";
+    default:
+      return "a number";
+  }
+}

@@ -1,0 +1,49 @@
+/** Decompresses a message piece by piece, because a small one may become the largest that is allowed. */
+
+import { finished } from "node:stream";
+import { createBrotliDecompress, createGunzip } from "node:zlib";
+import type { Compression } from "@connectrpc/connect/protocol";
+import { AppError } from "../../domain/errors.js";
+import { Gather } from "../../wire/gather.js";
+import type { Room } from "./room.js";
+
+/** Largest piece that comes out at once. One turn of the event loop has to copy it. */
+const chunkSize = 64 * 1024;
+
+const openers: Record<string, (options: { chunkSize: number }) => ReturnType<typeof createGunzip>> = {
+  gzip: createGunzip,
+  br: createBrotliDecompress,
+};
+
+/**
+ * Rejects with `tooLarge()` beyond `bytesMax`, with OVERLOADED where there is no room for what comes out, and with
+ * INVALID_REQUEST_BODY for bytes that are not so compressed. What comes out stays in the room.
+ */
+export function decompress(
+  message: Uint8Array,
+  { name }: Compression,
+  bytesMax: number,
+  room: Room,
+  tooLarge: () => AppError,
+): Promise<Buffer> {
+  const open = openers[name];
+  if (open === undefined) throw new Error(`${name} is no compression of ours`);
+  const stream = open({ chunkSize });
+  const gather = new Gather(0, bytesMax);
+  return new Promise((resolve, reject) => {
+    stream.on("data", (piece: Buffer) => {
+      if (gather.size + piece.length > bytesMax) stream.destroy(tooLarge());
+      else if (room.grow(piece.length)) gather.add(piece);
+      else stream.destroy(new AppError("OVERLOADED", { retryAfterSeconds: 1 }));
+    });
+    finished(stream, { writable: false }, (error) => {
+      if (error == null) resolve(gather.whole());
+      else if (error instanceof AppError) reject(error);
+      else {
+        const rule = `message must be compressed with ${name}`;
+        reject(new AppError("INVALID_REQUEST_BODY", { cause: error, rule }));
+      }
+    });
+    stream.end(message);
+  });
+}

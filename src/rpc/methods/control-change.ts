@@ -1,0 +1,26 @@
+/**
+ * A lasting change that a call made, and the kind of token that made it, for the operator's log. It holds no token and
+ * no payload.
+ */
+
+import type { Principal } from "../../domain/instance.js";
+import type { Websocket } from "../../domain/websocket.js";
+
+export interface ControlChange {
+  readonly what: "instance created" | "instance deleted" | "channel configured";
+  readonly instanceId: string;
+  /** The name of the instance. */
+  readonly instance: string;
+  /** The configuration that is in force from now on. Present when the call set one. */
+  readonly websocket?: Websocket | undefined;
+  readonly by: "account token" | "instance token";
+  /** The id of the account or instance that the token belongs to. */
+  readonly byId: string;
+}
+
+/** Gets each change once, on the node that served the call. */
+export type OnChange = (change: ControlChange) => void;
+
+export function doneBy({ kind, id }: Principal): Pick<ControlChange, "by" | "byId"> {
+  return { by: `${kind} token`, byId: id };
+}

@@ -1,0 +1,50 @@
+/** The methods of EventService. This file has the call with one event; `event-stream.ts` has the stream of batches. */
+
+import {
+  EventService,
+  type PublishEventRequest,
+  type PublishEventResponse,
+} from "../../../gen/eventwire/v1/event_service_pb.js";
+import { AppError } from "../../domain/errors.js";
+import { type EventId, idText } from "../../domain/event-id.js";
+import type { EventInput, Publishing } from "../../service/publishing.js";
+import { structToJson } from "../decoding/struct-json.js";
+import { structOf } from "../streams/batch-decoder.js";
+import { checkingRequest, entryMethod, type Method } from "./method.js";
+
+export function createEventMethods({ publishing }: { publishing: Publishing }): Method[] {
+  const publishEvent = entryMethod(EventService.method.publishEvent, (request, entry) => {
+    // Count before publishing: a socket that this event closes still took it.
+    const sockets = request.receipt ? publishing.takers(entry, request.event) : undefined;
+    const published = publishing.publishTo(entry, toEventInput(request));
+    const answer = (id: EventId) =>
+      publishing.reached()?.then((reached) => answerOf(id, reached, sockets)) ?? answerOf(id, true, sockets);
+    return published instanceof Promise ? published.then(answer) : answer(published);
+  });
+  // Publishing checks the rules of an event by hand, for the stream's sake. To check them here too would cost 5 %
+  // of a REST publish.
+  return [checkingRequest(publishEvent)];
+}
+
+function answerOf(id: EventId, reached: boolean, sockets: number | undefined): PublishEventResponse {
+  return {
+    $typeName: "eventwire.v1.PublishEventResponse",
+    success: true,
+    message: "Event published",
+    ...(!reached && { otherNodesReached: false }),
+    ...(sockets !== undefined && { sockets }),
+    id: idText(id),
+  };
+}
+
+/** Checks only the payload; publishing checks the rest. Throws AppError INVALID_REQUEST_BODY. */
+export function toEventInput({ event, payload, media }: PublishEventRequest): EventInput {
+  return { event, data: jsonBytes(payload), media: media.length > 0 ? media : undefined };
+}
+
+function jsonBytes(payload: PublishEventRequest["payload"]): Uint8Array {
+  if (payload.case === "dataJson") return payload.value;
+  const struct = structOf(payload);
+  if (struct !== undefined) return structToJson(struct);
+  throw new AppError("INVALID_REQUEST_BODY", { field: "data", rule: "value is required" });
+}

@@ -1,0 +1,95 @@
+/**
+ * A unary method of the contract with its implementation, by the facts about its call that the implementation needs.
+ */
+
+import {
+  create,
+  type DescMessage,
+  type DescMethodUnary,
+  type Message,
+  type MessageInitShape,
+  type MessageShape,
+} from "@bufbuild/protobuf";
+import type { Entry } from "../../directory/directory.js";
+import type { Instance, Principal } from "../../domain/instance.js";
+import { type Answer, LongAnswer } from "./long-answer.js";
+
+/** What the checks found. A request with the field `instance` has an instance, and an entry where it is found in memory. */
+export interface Call {
+  readonly principal: Principal | undefined;
+  readonly instance: Instance | undefined;
+  readonly entry: Entry | undefined;
+}
+
+export interface Method {
+  readonly desc: DescMethodUnary;
+  /**
+   * Where the addressed instance is looked up: in the database, which alone is authoritative, or in memory, which answers at
+   * once and is enough for an event.
+   */
+  readonly instanceFrom: "database" | "memory";
+  /** Whether the method itself holds its request to the rules of the contract. */
+  readonly checksRequest: boolean;
+  /** `request` is a message of the method's input, and valid unless the method checks that itself. */
+  run(request: Message, call: Call): Answer | Promise<Answer>;
+}
+
+type Init<O extends DescMessage> = MessageInitShape<O> | LongAnswer;
+type Made<O extends DescMessage> = Init<O> | Promise<Init<O>>;
+
+export function openMethod<I extends DescMessage, O extends DescMessage>(
+  desc: DescMethodUnary<I, O>,
+  run: (request: MessageShape<I>) => Made<O>,
+): Method {
+  return method(desc, run);
+}
+
+export function callerMethod<I extends DescMessage, O extends DescMessage>(
+  desc: DescMethodUnary<I, O>,
+  run: (request: MessageShape<I>, principal: Principal) => Made<O>,
+): Method {
+  return method(desc, (request, { principal }) => run(request, known(principal)));
+}
+
+export function instanceMethod<I extends DescMessage, O extends DescMessage>(
+  desc: DescMethodUnary<I, O>,
+  run: (request: MessageShape<I>, instance: Instance, principal: Principal) => Made<O>,
+): Method {
+  return method(desc, (request, { instance, principal }) => run(request, known(instance), known(principal)));
+}
+
+export function entryMethod<I extends DescMessage, O extends DescMessage>(
+  desc: DescMethodUnary<I, O>,
+  run: (request: MessageShape<I>, entry: Entry) => Made<O>,
+): Method {
+  return { ...method(desc, (request, { entry }) => run(request, known(entry))), instanceFrom: "memory" };
+}
+
+/** The same method, whose implementation checks what the rules of the contract ask for. */
+export function checkingRequest(method: Method): Method {
+  return { ...method, checksRequest: true };
+}
+
+function method<I extends DescMessage, O extends DescMessage>(
+  desc: DescMethodUnary<I, O>,
+  run: (request: MessageShape<I>, call: Call) => Made<O>,
+): Method {
+  return {
+    desc,
+    instanceFrom: "database",
+    checksRequest: false,
+    run(request, call) {
+      const made = run(request as MessageShape<I>, call);
+      const finish = (init: Init<O>): Answer => (init instanceof LongAnswer ? init : create(desc.output, init));
+      return made instanceof Promise ? made.then(finish) : finish(made);
+    },
+  };
+}
+
+/**
+ * The policy of the method promises this value. If it is missing, the contract contradicts itself: an internal error.
+ */
+function known<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error("the policy of this method does not provide what it needs");
+  return value;
+}

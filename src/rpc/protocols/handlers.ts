@@ -1,0 +1,152 @@
+/**
+ * The methods of the contract as handlers for Connect, gRPC-Web and gRPC. A call is admitted before its body is
+ * decoded.
+ */
+
+import type { DescMethod, DescMethodUnary } from "@bufbuild/protobuf";
+import { createContextValues } from "@connectrpc/connect";
+import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
+import type { Logger } from "pino";
+import { EventService } from "../../../gen/eventwire/v1/event_service_pb.js";
+import { AppError } from "../../domain/errors.js";
+import { tokenFrom } from "../admission/credentials.js";
+import type { Admission, Api, Credentials } from "../api.js";
+import { messageLimit } from "../decoding/body-limit.js";
+import { compileDecodeCall, type DecodeCall } from "../decoding/decode-call.js";
+import type { Room } from "../decoding/room.js";
+import { describeCause } from "../errors/failure-log.js";
+import { compareAnswers } from "../errors/listed-errors.js";
+import { notAllowed, unsupportedMediaType } from "../errors/no-call.js";
+import { refuse } from "../errors/refusal.js";
+import { readPolicy } from "../policy.js";
+import { services } from "../services.js";
+import { createGrpcBatches, type GrpcBatches } from "../streams/grpc-batches.js";
+import { readRequests } from "../streams/stream-requests.js";
+import { withText } from "./grpc-web-text.js";
+import { type Passage, passageKey } from "./passage.js";
+import { createStreamRoutes } from "./routes.js";
+import { readTerms, type Terms } from "./terms.js";
+import { clampTimeout } from "./timeout-header.js";
+import { createUnaryHandler } from "./unary-handler.js";
+import { readWire, type Wire } from "./wire.js";
+
+export interface HandlersOptions {
+  readonly api: Api;
+  /** Whether gRPC is served too. gRPC needs the trailers of HTTP/2, so only the service port has it. */
+  readonly grpc: boolean;
+  /** Largest event (PUBLISH_MAX_BYTES). */
+  readonly publishMaxBytes: number;
+  /** Aborted when the server closes. Open streams then end with UNAVAILABLE. */
+  readonly shutdown?: AbortSignal | undefined;
+  readonly logger: Logger;
+}
+
+/** One method on one path. Mount it for every HTTP method: it answers 405 and 415 itself. */
+export interface Handler {
+  /** `/<package>.<Service>/<Method>`. */
+  readonly path: string;
+  readonly method: DescMethod;
+  /**
+   * Never rejects. `request.url` must be absolute; `request.body` is an AsyncIterable of bytes and may be left unread
+   * (a refusal), so the caller has to discard the rest. `room` bounds what is made of the body.
+   */
+  handle(request: UniversalServerRequest, remoteAddress: string, room: Room): Promise<UniversalServerResponse>;
+}
+
+export function createHandlers(options: HandlersOptions): Handler[] {
+  const { api, grpc, publishMaxBytes, shutdown, logger } = options;
+  const messageMax = messageLimit(readPolicy(EventService.method.publishEvents), publishMaxBytes).bytes;
+  const batches = createGrpcBatches({ api, messageBytesMax: messageMax, shutdown });
+  const streams = createStreamRoutes(options).map((route) =>
+    createHandler(route, {
+      decode: { decoder: compileDecodeCall(route.method.input), bytesMax: messageMax },
+      batches: grpc && route.method === EventService.method.publishEvents ? batches : undefined,
+      admit: (credentials) => api.admit(route.method, credentials),
+      logger,
+    }),
+  );
+  const methods: DescMethod[] = services.flatMap((service) => service.methods);
+  const unary = methods.filter(isUnary).map((method) => {
+    const limit = messageLimit(readPolicy(method), publishMaxBytes);
+    return withText(createUnaryHandler(method, { api, grpc, limit, logger }));
+  });
+  return [...unary, ...streams];
+}
+
+/** Makes a handler from a route of the library. The route must call `enter` first. */
+export function createHandler(
+  route: UniversalHandler,
+  options: {
+    admit: (credentials: Credentials) => Admission | Promise<Admission>;
+    /** A faster way, for the calls that it can take. */
+    batches?: GrpcBatches | undefined;
+    /** How our own code decodes the messages. When it is absent, the library decodes them. */
+    decode?: { readonly decoder: DecodeCall; readonly bytesMax: number } | undefined;
+    logger: Logger;
+  },
+): Handler {
+  const { admit, batches, decode, logger } = options;
+  const compare = compareAnswers(route.method);
+
+  async function enterWith(
+    wire: Wire,
+    { request: compression }: Terms,
+    request: UniversalServerRequest,
+    admission: Admission,
+    room: Room,
+  ): Promise<UniversalServerResponse> {
+    const chunks = (request.body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+    const requests = decode && readRequests(chunks, decode.decoder, { json: wire.json, compression, room, ...decode });
+    const passage: Passage = { admission, requests, reached: false };
+    const contextValues = createContextValues().set(passageKey, passage);
+    const body = requests === undefined ? request.body : nothing();
+    const response = await route({ ...request, body, contextValues });
+    // The library decodes a message before it calls us. When it cannot read one, it answers in its own words, which are
+    // replaced here.
+    if (passage.reached || response.status === httpVersionNotSupported) return response;
+    throw new AppError("INVALID_REQUEST_BODY", { rule: `message must be one ${route.method.input.typeName}` });
+  }
+
+  async function answer(wire: Wire, request: UniversalServerRequest, remoteAddress: string, room: Room) {
+    const { header } = request;
+    const token = tokenFrom(header.get("token"), header.get("authorization"));
+    const admission = await admit({ token, remoteAddress });
+    try {
+      if (admission.refusal !== undefined) throw admission.refusal;
+      const terms = readTerms(wire, header);
+      if (batches?.takes(request)) return batches.handle(request, admission, room);
+      clampTimeout(header);
+      return await enterWith(wire, terms, request, admission, room);
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      compare(error.reason);
+      return refuse(wire, error, admission.rate);
+    }
+  }
+
+  async function handle(
+    request: UniversalServerRequest,
+    remoteAddress: string,
+    room: Room,
+  ): Promise<UniversalServerResponse> {
+    if (!route.allowedMethods.includes(request.method)) return notAllowed(request, route.allowedMethods);
+    const contentType = request.header.get("content-type") ?? "";
+    const wire = readWire(contentType);
+    if (wire === undefined || !route.supportedContentType(contentType)) return unsupportedMediaType(request);
+    try {
+      return await answer(wire, request, remoteAddress, room);
+    } catch (error) {
+      logger.error({ method: route.requestPath, err: describeCause(error) }, "call failed outside its method");
+      return refuse(wire, new AppError("INTERNAL"), undefined);
+    }
+  }
+
+  return withText({ path: route.requestPath, method: route.method, handle });
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
+
+const isUnary = (method: DescMethod): method is DescMethodUnary => method.methodKind === "unary";
+
+/** The status by which the library refuses a bidirectional stream over HTTP/1.1. */
+const httpVersionNotSupported = 505;

@@ -1,0 +1,29 @@
+/** The deadlines that RPC calls carry. */
+
+import { AppError } from "../../domain/errors.js";
+import type { Wire } from "./wire.js";
+
+const timerMsMax = 2 ** 31 - 1;
+const unitMs: Record<string, number> = { H: 3_600_000, M: 60_000, S: 1_000, m: 1, u: 1e-3, n: 1e-6 };
+
+const grpcTimeout = /^(\d{1,8})([HMSmun])$/;
+const connectTimeout = /^\d{1,10}$/;
+
+/** Throws INVALID_REQUEST_BODY for a header that is no deadline. */
+export function checkTimeout({ protocol }: Wire, header: Headers): void {
+  const connect = protocol === "connect" || protocol === "connect-stream";
+  const timeout = header.get(connect ? "connect-timeout-ms" : "grpc-timeout");
+  if (timeout === null || (connect ? connectTimeout : grpcTimeout).test(timeout)) return;
+  const rule = connect
+    ? "Connect-Timeout-Ms must be at most 10 digits"
+    : "grpc-timeout must be at most 8 digits and one of the units H, M, S, m, u and n";
+  throw new AppError("INVALID_REQUEST_BODY", { rule });
+}
+
+/** Removes a deadline that is longer than a timer of Node can run (24 days). The timer would fire at once. */
+export function clampTimeout(header: Headers): void {
+  const [, amount, unit = ""] = grpcTimeout.exec(header.get("grpc-timeout") ?? "") ?? [];
+  if (amount !== undefined && Number(amount) * (unitMs[unit] ?? 0) > timerMsMax) header.delete("grpc-timeout");
+  const connectMs = connectTimeout.exec(header.get("connect-timeout-ms") ?? "")?.[0];
+  if (connectMs !== undefined && Number(connectMs) > timerMsMax) header.delete("connect-timeout-ms");
+}

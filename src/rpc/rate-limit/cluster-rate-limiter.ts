@@ -1,0 +1,44 @@
+/**
+ * The rate limiter of all nodes together. It counts in the database, with one statement per call. While the database is
+ * away every node counts for itself.
+ */
+
+import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
+import type { RateCounters } from "../../store/store.js";
+import { createFixedWindows, windowSeconds } from "./fixed-windows.js";
+import type { RateLimiter, RateLimits } from "./rate-limiter.js";
+
+/**
+ * Most keys that are remembered after they used up their window. When there are more, those whose window has ended are
+ * removed.
+ */
+const spentMax = 10_000;
+
+export function createClusterRateLimiter(limits: RateLimits, counters: RateCounters): RateLimiter {
+  return createFixedWindows(limits, (options) => {
+    const { keyPrefix, points: limit } = options;
+    const alone = new RateLimiterMemory(options);
+    /** When the window of a key ends that has used it up. It goes by a clock that nobody sets. */
+    const spent = new Map<string, number>();
+
+    function remember(key: string, leftMs: number): void {
+      const now = performance.now();
+      if (spent.size >= spentMax) for (const [other, until] of spent) if (until <= now) spent.delete(other);
+      if (spent.size < spentMax) spent.set(key, now + leftMs);
+    }
+
+    async function consume(key: string, points: number): Promise<RateLimiterRes> {
+      // A caller that goes on beyond its limit costs the database nothing.
+      const spentMs = (spent.get(key) ?? 0) - performance.now();
+      if (spentMs > 0) throw new RateLimiterRes(0, spentMs);
+      const counted = await counters.count(`${keyPrefix}:${key}`, points, windowSeconds * 1000).catch(() => undefined);
+      if (counted === undefined) return alone.consume(key, points);
+      if (counted.points >= limit) remember(key, counted.leftMs);
+      const result = new RateLimiterRes(Math.max(0, limit - counted.points), counted.leftMs, counted.points);
+      if (counted.points > limit) throw result;
+      return result;
+    }
+
+    return { points: limit, consume: (key, points = 1) => consume(String(key), points) };
+  });
+}

@@ -1,0 +1,71 @@
+/**
+ * Counts calls in fixed windows of 60 s, per bucket and key. A window begins with its first call. The counts may be
+ * kept anywhere.
+ */
+
+import { type RateLimiterAbstract, RateLimiterRes } from "rate-limiter-flexible";
+import { Bucket } from "../../../gen/eventwire/v1/policy_pb.js";
+import type { RateLimiter, RateLimits } from "./rate-limiter.js";
+
+export const windowSeconds = 60;
+
+/** The options of one of the library's limiters. */
+export interface WindowOptions {
+  readonly keyPrefix: string;
+  readonly points: number;
+  /** In seconds. */
+  readonly duration: number;
+}
+
+/** Counts the calls of one bucket. */
+type Counter = Pick<RateLimiterAbstract, "points" | "consume">;
+
+/** `count` creates the counter of a bucket. */
+export function createFixedWindows(limits: RateLimits, count: (options: WindowOptions) => Counter): RateLimiter {
+  const limiters = new Map<Bucket, Counter>();
+  for (const [bucket, keyPrefix] of [
+    [Bucket.GLOBAL, "global"],
+    [Bucket.CREATE, "create"],
+    [Bucket.PUBLISH, "publish"],
+  ] as const) {
+    const points = limits[keyPrefix];
+    if (points > 0) limiters.set(bucket, count({ keyPrefix, points, duration: windowSeconds }));
+  }
+
+  return {
+    isOn: (bucket) => limiters.has(bucket),
+
+    async charge(bucket, key, points = 1) {
+      const limiter = limiters.get(bucket);
+      if (limiter === undefined) return undefined;
+      const { result, refused } = await consume(limiter, key, points);
+      const limit = limiter.points;
+      return {
+        granted: refused ? leftBefore(result, limit, points) : points,
+        status: { limit, remaining: result.remainingPoints, reset: resetOf(result) },
+      };
+    },
+  };
+}
+
+async function consume(limiter: Counter, key: string, points: number) {
+  try {
+    return { result: await limiter.consume(key, points), refused: false };
+  } catch (refusal) {
+    if (refusal instanceof RateLimiterRes) return { result: refusal, refused: true };
+    throw refusal;
+  }
+}
+
+/**
+ * The points that were left for a refused call. The library goes on counting beyond the limit, but the window ends when
+ * it would have ended anyway. When a key is known to have used up its window, its call is refused without a count.
+ */
+function leftBefore({ consumedPoints }: RateLimiterRes, limit: number, points: number): number {
+  return consumedPoints === 0 ? 0 : Math.max(0, limit - (consumedPoints - points));
+}
+
+/** The library uses this node's clock. When that is set back, a timer still ends the window after 60 s. */
+function resetOf({ msBeforeNext }: RateLimiterRes): number {
+  return Math.ceil((Date.now() + Math.min(msBeforeNext, windowSeconds * 1000)) / 1000);
+}

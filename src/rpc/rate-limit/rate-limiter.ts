@@ -1,0 +1,25 @@
+/** The port of the rate limiters. The files `…-rate-limiter.ts` implement it. */
+
+import type { Bucket } from "../../../gen/eventwire/v1/policy_pb.js";
+import type { RateStatus } from "../api.js";
+
+/** Calls a minute. 0 switches the bucket off. */
+export interface RateLimits {
+  readonly global: number;
+  readonly create: number;
+  readonly publish: number;
+}
+
+export interface Charge {
+  /** How many of the points were granted. When fewer were granted than asked for, the call is refused. */
+  readonly granted: number;
+  readonly status: RateStatus;
+}
+
+export interface RateLimiter {
+  isOn(bucket: Bucket): boolean;
+  /**
+   * Charges points to a key. Undefined when the bucket is off. 0 points read the state without a charge. Never rejects.
+   */
+  charge(bucket: Bucket, key: string, points?: number): Promise<Charge | undefined>;
+}

@@ -1,0 +1,178 @@
+/**
+ * Decodes events from Protobuf and builds nothing but the events. The library's reflection takes 1.5 µs for an event,
+ * which is more than publishing it. It takes seconds for a large Struct or for very many empty events.
+ */
+
+import type { PublishEventRequest, PublishEventsRequest } from "../../../gen/eventwire/v1/event_service_pb.js";
+import { Fields, lengthDelimited, varint, WireError } from "../../wire/fields.js";
+import { createNameCache } from "../../wire/name-cache.js";
+import { StructBytes } from "../decoding/struct-json.js";
+import { batchEventsMax, tooManyEvents } from "./batch-limit.js";
+
+/** Tags of the fields. All are below 16, so a tag is one byte. */
+const sequenceTag = 0x08;
+const eventsTag = 0x12;
+const instanceTag = 0x0a;
+const eventTag = 0x12;
+const dataJsonTag = 0x22;
+const mediaTag = 0x2a;
+
+const noBytes = new Uint8Array(0);
+/** Longest varint that the fast way reads, in bytes. A batch with a longer one takes the slow way. */
+const varintBytesMax = 9;
+/** Most fields of an event or a batch, its events not counted. The contract has far fewer. */
+const fieldsMax = 64;
+/** Longest name of an instance: a hundred characters of at most four bytes. */
+const nameBytesMax = 400;
+
+/** The bytes of a decoded event are views of the message. A Struct stays bytes; see `structOf`. */
+export interface EventDecoder {
+  /** Throws AppError or WireError. */
+  event(message: Buffer): PublishEventRequest;
+  /** Throws the same errors, and also refuses a batch of too many events. */
+  batch(message: Buffer): PublishEventsRequest;
+}
+
+/** The bytes of the Struct of an event that was decoded here. */
+export function structOf(payload: PublishEventRequest["payload"]): StructBytes | undefined {
+  const value: unknown = payload.value;
+  return payload.case === "data" && value instanceof StructBytes ? value : undefined;
+}
+
+/** Puts the bytes of a Struct into its field. Only this function does so. */
+function structPayload(bytes: Buffer, start: number, end: number): PublishEventRequest["payload"] {
+  const value: unknown = new StructBytes(bytes.buffer, bytes.byteOffset + start, end - start);
+  return { case: "data", value } as PublishEventRequest["payload"];
+}
+
+export function createEventDecoder(): EventDecoder {
+  const names = createNameCache(1024);
+  /** Offset of the next byte, and offset after the field whose length was just read. */
+  let at = 0;
+  let end = 0;
+
+  /** False unless there is a length of at most four bytes that ends within `limit`. */
+  function readLength(bytes: Buffer, limit: number): boolean {
+    let length = 0;
+    for (let shift = 0; shift < 28 && at < limit; shift += 7) {
+      const byte = bytes[at++] as number;
+      length |= (byte & 0x7f) << shift;
+      if (byte < 0x80) {
+        end = at + length;
+        return end <= limit;
+      }
+    }
+    return false;
+  }
+
+  function readVarint(bytes: Buffer): bigint | undefined {
+    let value = 0n;
+    for (let i = 0; i < varintBytesMax && at < bytes.length; i++) {
+      const byte = bytes[at++] as number;
+      value |= BigInt(byte & 0x7f) << BigInt(7 * i);
+      if (byte < 0x80) return value;
+    }
+    return undefined;
+  }
+
+  /** A name that is too long becomes the empty name, which is refused in the same way. */
+  function readName(bytes: Buffer, start: number, limit: number): string {
+    if (limit - start > nameBytesMax) return "";
+    const name = names.read(bytes, start, limit);
+    if (name === undefined) throw new WireError("a name that is no UTF-8");
+    return name;
+  }
+
+  /** Reads an event of the shape that producers send. Undefined for any other shape. */
+  function readEvent(bytes: Buffer, limit: number): PublishEventRequest | undefined {
+    let instance = "";
+    let event = "";
+    let data: Uint8Array | undefined;
+    let media: Uint8Array = noBytes;
+    for (let fields = 0; at < limit; fields++) {
+      if (fields === fieldsMax) return undefined;
+      const tag = bytes[at++];
+      if (!readLength(bytes, limit)) return undefined;
+      if (tag === instanceTag || tag === eventTag) {
+        const name = readName(bytes, at, end);
+        if (tag === instanceTag) instance = name;
+        else event = name;
+      } else if (tag === dataJsonTag) data = bytes.subarray(at, end);
+      else if (tag === mediaTag) media = bytes.subarray(at, end);
+      else return undefined;
+      at = end;
+    }
+    const payload = data === undefined ? { case: undefined } : { case: "dataJson" as const, value: data };
+    return { $typeName: "eventwire.v1.PublishEventRequest", instance, event, payload, media, receipt: false };
+  }
+
+  /** Reads an event of any shape. */
+  function readAnyEvent(bytes: Buffer, start: number, limit: number): PublishEventRequest {
+    const event = emptyEvent();
+    for (const fields = new Fields(bytes, start, limit, fieldsMax); fields.next(); ) {
+      if (fields.is(6, varint)) event.receipt = fields.truth();
+      if (fields.type !== lengthDelimited) continue;
+      const value = () => bytes.subarray(fields.start, fields.end);
+      if (fields.number === 1) event.instance = readName(bytes, fields.start, fields.end);
+      else if (fields.number === 2) event.event = readName(bytes, fields.start, fields.end);
+      else if (fields.number === 3) event.payload = structPayload(bytes, fields.start, fields.end);
+      else if (fields.number === 4) event.payload = { case: "dataJson", value: value() };
+      else if (fields.number === 5) event.media = value();
+    }
+    return event;
+  }
+
+  function readEventAt(bytes: Buffer, start: number, limit: number): PublishEventRequest {
+    at = start;
+    return readEvent(bytes, limit) ?? readAnyEvent(bytes, start, limit);
+  }
+
+  function readBatch(bytes: Buffer): PublishEventsRequest | undefined {
+    let sequence: bigint | undefined = 0n;
+    const events: PublishEventRequest[] = [];
+    at = 0;
+    for (let fields = 0; at < bytes.length; fields++) {
+      if (fields === batchEventsMax + fieldsMax) return undefined;
+      const tag = bytes[at++];
+      if (tag === sequenceTag) {
+        sequence = readVarint(bytes);
+        if (sequence === undefined) return undefined;
+      } else if (tag === eventsTag) {
+        if (!readLength(bytes, bytes.length)) return undefined;
+        if (events.length === batchEventsMax) throw tooManyEvents();
+        const limit = end;
+        events.push(readEventAt(bytes, at, limit));
+        at = limit;
+      } else return undefined;
+    }
+    return { $typeName: "eventwire.v1.PublishEventsRequest", sequence, events };
+  }
+
+  function readAnyBatch(bytes: Buffer): PublishEventsRequest {
+    const events: PublishEventRequest[] = [];
+    let sequence = 0n;
+    for (const fields = new Fields(bytes, 0, bytes.length, batchEventsMax + fieldsMax); fields.next(); ) {
+      if (fields.is(1, varint)) sequence = fields.big();
+      if (!fields.is(2, lengthDelimited)) continue;
+      if (events.length === batchEventsMax) throw tooManyEvents();
+      events.push(readEventAt(bytes, fields.start, fields.end));
+    }
+    return { $typeName: "eventwire.v1.PublishEventsRequest", sequence, events };
+  }
+
+  return {
+    event: (message) => readEventAt(message, 0, message.length),
+    batch: (message) => readBatch(message) ?? readAnyBatch(message),
+  };
+}
+
+function emptyEvent(): PublishEventRequest {
+  return {
+    $typeName: "eventwire.v1.PublishEventRequest",
+    instance: "",
+    event: "",
+    payload: { case: undefined },
+    media: noBytes,
+    receipt: false,
+  };
+}

@@ -1,0 +1,89 @@
+/** Reads the requests of a stream, in their order: takes them out of their envelopes, decompresses and decodes them. */
+
+import type { Message } from "@bufbuild/protobuf";
+import type { Compression } from "@connectrpc/connect/protocol";
+import { AppError } from "../../domain/errors.js";
+import type { DecodeCall } from "../decoding/decode-call.js";
+import { decompress } from "../decoding/decompress.js";
+import type { Room } from "../decoding/room.js";
+import { createFrameReader, type FramedMessage } from "../protocols/grpc-frames.js";
+import type { Read } from "./pipeline.js";
+
+export interface RequestForm {
+  readonly json: boolean;
+  /** The compression that the headers name. With null a compressed message is refused. */
+  readonly compression: Compression | null;
+  /** The largest message, decompressed. */
+  readonly bytesMax: number;
+  /** For the message that was decompressed last. */
+  readonly room: Room;
+}
+
+/**
+ * Reads the next requests, in groups as they arrive. Rejects with AppError. A body that breaks off ends like a complete
+ * one, because the client would not see an error any more. A body that was refused still has its client, so its error
+ * is thrown.
+ */
+export function readRequests(chunks: AsyncIterator<Uint8Array>, decoder: DecodeCall, form: RequestForm): Read<Message> {
+  const { json, compression, bytesMax, room } = form;
+  const frames = createFrameReader(bytesMax);
+  /** The messages of a chunk that cannot be decoded at once. */
+  let slow: Iterator<FramedMessage> | undefined;
+  /** What the last decompressed message takes of the room. */
+  let opened = 0;
+
+  function* decoded(chunk: Uint8Array): Iterable<Message> {
+    for (const { compressed, bytes } of frames.read(asBuffer(chunk))) {
+      if (compressed) throw noCompression();
+      yield decoder.binary(bytes);
+    }
+  }
+
+  async function nextSlow(messages: Iterator<FramedMessage>): Promise<Iterable<Message>> {
+    const { done, value } = messages.next();
+    if (done) {
+      slow = undefined;
+      return [];
+    }
+    const bytes = value.compressed ? await open(value.bytes) : value.bytes;
+    return [await (json ? decoder.json(bytes) : decoder.binary(bytes))];
+  }
+
+  async function open(bytes: Buffer): Promise<Buffer> {
+    if (compression === null) throw noCompression();
+    room.shrink(opened);
+    opened = 0;
+    const message = await decompress(bytes, compression, bytesMax, room, tooLarge);
+    opened = message.length;
+    return message;
+  }
+
+  function tooLarge(): AppError {
+    return new AppError("EVENT_TOO_LARGE", { rule: `message must be at most ${bytesMax} bytes` });
+  }
+
+  function read({ done, value }: IteratorResult<Uint8Array>): Iterable<Message> | undefined {
+    if (done) {
+      frames.end();
+      return undefined;
+    }
+    if (!json && compression === null) return decoded(value);
+    slow = frames.read(asBuffer(value))[Symbol.iterator]();
+    return [];
+  }
+
+  return () => (slow === undefined ? chunks.next().then(read, brokenOff) : nextSlow(slow));
+}
+
+function brokenOff(error: unknown): undefined {
+  if (error instanceof AppError) throw error;
+}
+
+function noCompression(): AppError {
+  const rule = "message must name its compression in the header of its protocol";
+  return new AppError("INVALID_REQUEST_BODY", { rule });
+}
+
+function asBuffer(chunk: Uint8Array): Buffer {
+  return Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+}

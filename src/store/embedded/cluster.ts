@@ -1,0 +1,140 @@
+/** The files of the embedded PostgreSQL in the data directory. The first start creates them. */
+
+import { randomBytes } from "node:crypto";
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
+import { join, resolve } from "node:path";
+import { isSystemError, useDataDirectory } from "../../machine/data-directory.js";
+import { isRunning } from "../../machine/process.js";
+import { keepSecret } from "../../machine/secret-file.js";
+import { createUnprivileged, type Unprivileged } from "../../machine/unprivileged.js";
+import { postgresBinaries } from "./postgres-binaries.js";
+
+export interface Cluster {
+  /** PostgreSQL's own data directory. */
+  readonly data: string;
+  readonly log: string;
+  /** Password of the superuser. */
+  readonly password: string;
+  /** Password of the service's role, which is no superuser. */
+  readonly servicePassword: string;
+  readonly postgres: string;
+  readonly unprivileged: Unprivileged;
+}
+
+/** The superuser that initdb creates. It creates the role of the service, and does nothing else. */
+export const clusterUser = "eventwire";
+
+const server = { refusal: "PostgreSQL does not run as root", product: "Eventwire", setting: "DATABASE_URL" };
+
+/** Whether a start was here before. A directory without a cluster may already hold other files. */
+export function hasCluster(dataDirectory: string): boolean {
+  return existsSync(join(resolve(dataDirectory), "postgres"));
+}
+
+export function openCluster(dataDirectory: string): Promise<Cluster> {
+  const binaries = postgresBinaries();
+  return useDataDirectory(dataDirectory, async (root) => {
+    const directory = join(root, "postgres");
+    const unprivileged = createUnprivileged(directory, { ...server, path: binaries.postgres });
+    if (!existsSync(directory)) await initialise(root, directory, binaries.initdb, unprivileged);
+    for (const part of ["data", "password"]) {
+      if (existsSync(join(directory, part))) continue;
+      throw new Error(
+        `The database in ${directory} has no ${part}: bring it back from a backup, or remove the directory.`,
+      );
+    }
+    return {
+      data: join(directory, "data"),
+      log: join(directory, "log"),
+      password: readFileSync(join(directory, "password"), "utf8").trim(),
+      servicePassword: readOrMakePassword(join(directory, "service-password")),
+      postgres: binaries.postgres,
+      unprivileged,
+    };
+  });
+}
+
+/** Lets nobody else enter the directory, which also holds the socket. Do not call it while a server runs in it. */
+export function closeCluster({ data, unprivileged }: Pick<Cluster, "data" | "unprivileged">): void {
+  const directory = join(data, "..");
+  if (process.getuid?.() === 0) unprivileged.own(directory);
+  if ((statSync(directory).mode & 0o077) !== 0) chmodSync(directory, 0o700);
+}
+
+function readOrMakePassword(file: string): string {
+  if (!existsSync(file)) keepSecret(file, newPassword());
+  return readFileSync(file, "utf8").trim();
+}
+
+function newPassword(): string {
+  return randomBytes(32).toString("hex");
+}
+
+/**
+ * Creates the cluster in another directory and moves it into place, so that no half-made cluster is left when a start
+ * is killed or when two start at once.
+ */
+async function initialise(root: string, directory: string, initdb: string, unprivileged: Unprivileged): Promise<void> {
+  for (const name of readdirSync(root)) {
+    const pid = /^postgres\.new-(\d+)$/.exec(name)?.[1];
+    if (pid !== undefined && !isRunning(Number(pid))) rmSync(join(root, name), { recursive: true, force: true });
+  }
+  const made = join(root, `postgres.new-${process.pid}`);
+  rmSync(made, { recursive: true, force: true });
+  mkdirSync(made, { mode: 0o700 });
+  try {
+    mkdirSync(join(made, "data"), { mode: 0o700 });
+    keepSecret(join(made, "password"), newPassword());
+    unprivileged.own(made);
+    await runInitdb(initdb, made, unprivileged);
+    renameSync(made, directory);
+  } catch (error) {
+    const lost = isSystemError(error) && (error.code === "ENOTEMPTY" || error.code === "EEXIST");
+    if (!lost) throw error;
+  } finally {
+    rmSync(made, { recursive: true, force: true });
+  }
+}
+
+async function runInitdb(initdb: string, made: string, unprivileged: Unprivileged): Promise<void> {
+  const data = join(made, "data");
+  const args = [
+    `--pgdata=${unprivileged.here(data)}`,
+    "--pwfile=/dev/stdin",
+    `--username=${clusterUser}`,
+    "--auth=scram-sha-256",
+    "--encoding=UTF8",
+    "--locale-provider=builtin",
+    "--locale=C.UTF-8",
+    "--lc-messages=C",
+    "--no-instructions",
+  ];
+  const password = openSync(join(made, "password"), "r");
+  const child = unprivileged.spawn(initdb, args, data, [password, "pipe", "pipe"]);
+  closeSync(password);
+  let said = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on("data", (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+  }
+  await new Promise<void>((done, fail) => {
+    child.on("error", fail);
+    child.on("close", (code, signal) => {
+      if (code === 0) return done();
+      const reason = /error: .*|could not .*/.exec(said)?.[0] ?? said.trim().split("\n").at(-1);
+      fail(new Error(`PostgreSQL could not be set up in ${made} (${code ?? signal}): ${reason}`));
+    });
+  });
+}

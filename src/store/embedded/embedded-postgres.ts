@@ -1,0 +1,209 @@
+/** A PostgreSQL of our own in the data directory, for an installation without DATABASE_URL. */
+
+import { resolve } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import pg from "pg";
+import type { Logger } from "pino";
+import { connectionConfig } from "../postgres/pool.js";
+import { clusterUser, openCluster } from "./cluster.js";
+import { findPostmaster, type Postmaster, PostmasterBusy, startPostmaster, stopPostmaster } from "./postmaster.js";
+import { scramDemand } from "./scram-socket.js";
+import { makeServiceRole, serviceRole } from "./service-role.js";
+import { openSocketDirectory, socketPort } from "./socket-directory.js";
+
+export interface EmbeddedPostgres {
+  /** The URL of the database. It stays the same while this is open, even when the server is restarted. */
+  readonly url: string;
+  /** Stops the server, unless another process owns it. */
+  close(): Promise<void>;
+}
+
+export interface EmbeddedPostgresOptions {
+  readonly dataDirectory: string;
+  /** Named to a process that finds the directory in use. */
+  readonly purpose: string;
+  /** Uses the server of the process that owns the directory, if there is one. Otherwise such a directory is refused. */
+  readonly shared?: boolean;
+  /** Further `name=value` settings of the server. */
+  readonly settings?: readonly string[];
+  readonly logger: Logger;
+}
+
+const serverSettings = [
+  // The server listens on no network, where any user of the machine could take its port. Its socket is in its working
+  // directory.
+  "listen_addresses=",
+  "unix_socket_directories=.",
+  "max_connections=100",
+  "shared_buffers=32MB",
+  "wal_level=minimal",
+  "max_wal_senders=0",
+  "max_wal_size=256MB",
+  "jit=off",
+  // We answer refused statements ourselves, so the operator need not see them in the log.
+  "log_min_messages=log",
+  "log_checkpoints=off",
+];
+
+/**
+ * The key of a session lock in the database. The process that holds the lock owns the directory. The kernel ends the
+ * session when the process ends, however it ends, so the lock is never stale.
+ */
+const ownerLock = 1_702_258_292;
+/** How long to wait for the owner, which may be a predecessor that is stopping. */
+const ownerWaitMs = 3_000;
+const settleMsMax = 30_000;
+const restartDelayMsMax = 5_000;
+/** PostgreSQL's code for a wrong password, and also for a role that does not exist. */
+const invalidPassword = "28P01";
+
+class Taken extends Error {}
+
+export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+  const { logger, purpose, shared = false } = options;
+  const directory = resolve(options.dataDirectory);
+  const cluster = await openCluster(directory);
+  const sockets = openSocketDirectory(cluster.data);
+  const settings = [...serverSettings, ...(options.settings ?? [])];
+  const name = `eventwire ${purpose}, process ${process.pid}`;
+  const host = encodeURIComponent(sockets.path);
+  const urlOf = (user: string, password: string) =>
+    `postgres://${user}:${password}@${host}:${socketPort}/postgres?${scramDemand}`;
+  const url = urlOf(serviceRole, cluster.servicePassword);
+  let closing = false;
+  let restarting: Promise<void> | undefined;
+  let owner = await own().catch((error: unknown) => {
+    sockets.close();
+    throw error;
+  });
+  watch();
+
+  return {
+    url,
+    async close() {
+      if (closing) return;
+      closing = true;
+      await restarting;
+      // Give the lock back only after the server has stopped. Otherwise another process could begin to use the server.
+      const running = owner && findPostmaster(cluster);
+      if (running !== undefined) await stopPostmaster(running.pid);
+      await owner?.end().catch(() => {});
+      sockets.close();
+    },
+  };
+
+  /** Becomes the owner of the server. Undefined when another process owns it and it may be shared. */
+  async function own(): Promise<pg.Client | undefined> {
+    const start = Date.now();
+    for (;;) {
+      try {
+        const client = await reach();
+        const holder = await lock(client);
+        if (holder === undefined) return client;
+        await client.end();
+        if (shared) return undefined;
+        if (Date.now() - start > ownerWaitMs) throw taken(holder);
+      } catch (error) {
+        const final = closing || error instanceof Taken || Date.now() - start > settleMsMax;
+        if (final || !isPassing(error)) throw error;
+      }
+      await delay(100);
+    }
+  }
+
+  /** Opens a session of the service. Starts the server if necessary, with its socket alone. */
+  async function reach(): Promise<pg.Client> {
+    const running = findPostmaster(cluster);
+    if (running?.onNetwork) await stopOlder(running);
+    if (running === undefined || running.onNetwork) {
+      await startPostmaster(cluster, socketPort, settings);
+      await makeRole();
+    }
+    try {
+      return await connect(url, name);
+    } catch (error) {
+      // The process that started the server has not created the role yet, or died before it could.
+      if ((error as { code?: unknown }).code !== invalidPassword) throw error;
+      await makeRole();
+      return connect(url, name);
+    }
+  }
+
+  async function makeRole(): Promise<void> {
+    const client = await connect(urlOf(clusterUser, cluster.password), name);
+    await makeServiceRole(client, cluster.servicePassword).finally(() => client.end());
+  }
+
+  /**
+   * Stops the server of an older release, which listens on the network and has one role. Refuses while that release
+   * still uses it.
+   */
+  async function stopOlder({ pid, port }: Postmaster): Promise<void> {
+    const client = await connect(
+      `postgres://${clusterUser}:${cluster.password}@127.0.0.1:${port}/postgres?${scramDemand}`,
+      name,
+    );
+    try {
+      const holder = await lock(client);
+      if (holder !== undefined) throw taken(holder);
+      await stopPostmaster(pid);
+    } finally {
+      await client.end().catch(() => {});
+    }
+  }
+
+  function taken(holder: string): Taken {
+    return new Taken(`The data directory ${directory} is in use by another process: ${holder}.`);
+  }
+
+  /** Starts the server again when it ends while we own it. */
+  function watch(): void {
+    owner?.once("end", () => {
+      if (!closing) restarting = restart();
+    });
+  }
+
+  async function restart(): Promise<void> {
+    for (let wait = 100; !closing; wait = Math.min(wait * 2, restartDelayMsMax)) {
+      logger.warn({ directory }, "the embedded PostgreSQL has stopped: starting it again");
+      try {
+        owner = await own();
+        return watch();
+      } catch (error) {
+        logger.error({ err: error }, "the embedded PostgreSQL does not start");
+      }
+      await delay(wait);
+    }
+  }
+}
+
+async function connect(url: string, name: string): Promise<pg.Client> {
+  const client = new pg.Client(connectionConfig(url, name));
+  // The event "end" follows each error, and that is handled.
+  client.on("error", () => {});
+  await client.connect();
+  return client;
+}
+
+/** Takes the owner's lock. When another process has it, returns the name of that process. */
+async function lock(client: pg.Client): Promise<string | undefined> {
+  const taken = await client.query("select pg_try_advisory_lock($1) as taken", [ownerLock]);
+  if (taken.rows[0].taken) return undefined;
+  const holder = await client.query(
+    `select a.application_name as name from pg_locks l join pg_stat_activity a using (pid)
+     where l.locktype = 'advisory' and l.granted and l.objid = $1`,
+    [ownerLock],
+  );
+  return holder.rows[0]?.name ?? "unknown";
+}
+
+/** Whether the error comes from a server that is starting, stopping or gone at this moment. */
+function isPassing(error: unknown): boolean {
+  if (error instanceof PostmasterBusy) return true;
+  const { code, syscall } = error as { code?: unknown; syscall?: unknown };
+  if (syscall === "connect" && code === "ENOENT") return true;
+  if (code === "57P01" || code === "57P02" || code === "57P03" || code === "ECONNREFUSED" || code === "ECONNRESET") {
+    return true;
+  }
+  return error instanceof Error && /Connection terminated|timeout expired/.test(error.message);
+}

@@ -1,0 +1,252 @@
+/**
+ * Follows the changes that any node makes in the database, and reads everything anew whenever it may have missed one.
+ * When the database answers but its changes do not arrive, it marks the directory as stale.
+ */
+
+import { setTimeout as delay } from "node:timers/promises";
+import pg from "pg";
+import type { Logger } from "pino";
+import type { Change, DirectoryPage, Replica } from "../../directory/replica.js";
+import type { Sealer } from "../encryption/sealing.js";
+import { createAttempts, reasonOf } from "./backoff.js";
+import { createDirectoryReader } from "./directory-reader.js";
+import { createGate } from "./gate.js";
+import { type Hearing, listenOn, NotHeard, type Tell } from "./hearing.js";
+import { readChange } from "./notify-transaction.js";
+import { connectionConfig, databaseOn } from "./pool.js";
+import { PreparationError } from "./preparation.js";
+import type { SharedBus } from "./shared-bus.js";
+import type { Staleness } from "./staleness.js";
+
+export interface ChangesOptions {
+  readonly url: string;
+  /** Runs a statement on the connections that writes use. */
+  readonly tell: Tell;
+  readonly staleness: Staleness;
+  readonly sealer: Sealer;
+  readonly logger: Logger;
+  readonly directory: Replica;
+  /** Absent where nobody else's events are heard, and nobody hears ours. */
+  readonly sharedBus?: SharedBus | undefined;
+}
+
+export interface Changes {
+  /**
+   * Resolves when the directory has been read for the first time, or at the close. Rejects with PreparationError when nodes
+   * that do not share the bus of this one keep it from starting.
+   */
+  readonly begun: Promise<void>;
+  /** Resolves when the directory knows a committed change. Rejects after 5 s. */
+  follow(change: Change): Promise<void>;
+  close(): Promise<void>;
+}
+
+/*
+ * A missed change is in force within five seconds of the return of the database. The attempt that succeeds is preceded
+ * by at most this time:
+ *
+ * - when connections were cut or refused: one wait between attempts (0.5 s, see retrying.ts);
+ * - when they hung while they were made: the rest of that attempt (2 s) and one wait (0.5 s);
+ * - when they fell silent: the next question (0.5 s), its missing answer (1.5 s) and one wait (0.5 s);
+ * - when they no longer heard notifications: the next proof (1.5 s), its grace (0.5 s, see hearing.ts) and one wait
+ *   (0.1 s, the first).
+ *
+ * That leaves 2.5 s for the attempt itself, which reads every instance. On two busy cores 100,000 instances take less,
+ * and a million several times as long (see docs/performance/instances.md). A connection that never hears notifications
+ * is found out after 0.5 s of the attempt, which is 2.6 s after the previous connection stopped hearing.
+ */
+const connectMsMax = 2_000;
+const askEveryMs = 500;
+const answerMsMax = 1_500;
+/** Each node proves its hearing this often. It costs one notification, which all nodes get, and one statement. */
+const proveEveryMs = 1_500;
+
+/** Longest statement while everything is read. The listening connection must keep answering meanwhile. */
+const statementMsMax = 10_000;
+const followMsMax = 5_000;
+
+export function startChanges(options: ChangesOptions): Changes {
+  const { url, tell, staleness, sealer, logger, directory, sharedBus } = options;
+  const closing = new AbortController();
+  const { signal } = closing;
+  const attempts = createAttempts({
+    logger,
+    failure: "changes in the database can not be followed",
+    success: "changes in the database are followed again",
+    signal,
+  });
+  /** Reads one change. Undefined while a change may have been missed. */
+  let read: ((change: Change) => Promise<void>) | undefined;
+  let reason = "closing";
+  let nextReading = createGate();
+  let refuse: (reason: PreparationError) => void = () => {};
+  const begun = Promise.race([
+    nextReading.opened,
+    new Promise<never>((_, reject) => {
+      refuse = reject;
+    }),
+  ]);
+  begun.catch(() => {});
+  const done = run();
+
+  async function run(): Promise<void> {
+    while (!signal.aborted) {
+      const before = nextReading;
+      try {
+        await listen();
+      } catch (error) {
+        reason = reasonOf(error);
+        if (error instanceof PreparationError) return refuse(error);
+        // After a connection that worked, a new one is tried before the directory counts as stale: most often it works.
+        if (before === nextReading) staleness.failed(error);
+        if (!signal.aborted) await attempts.failed(error);
+      }
+    }
+    nextReading.open();
+  }
+
+  /** Listens until the connection is lost or one change cannot be read. The next connection then reads everything. */
+  async function listen(): Promise<never> {
+    const lost = new AbortController();
+    const close = () => lost.abort(new Error("closing"));
+    signal.addEventListener("abort", close);
+    try {
+      const client = await connect(url, "eventwire changes", lost);
+      const asking = ask(client, lost);
+      asking.catch((error: unknown) => lost.abort(error));
+      // The reader uses the listening connection itself. When one of its reads hangs, the next question hangs too and
+      // ends the connection.
+      const reader = createDirectoryReader({ db: databaseOn(client), sealer, logger });
+      const readOne = (change: Change) =>
+        directory.refresh(reader, change).catch((error: unknown) => {
+          lost.abort(error);
+          throw error;
+        });
+      const hearing = await listenOn(client, tell, (payload) => {
+        const change = readChange(payload);
+        if (change !== undefined) readOne(change).catch(() => {});
+      });
+      await unless(lost.signal, hearing.prove());
+      if (sharedBus !== undefined) await unless(lost.signal, sharedBus.join(client, lost.signal));
+      // From here on no change can be missed.
+      await directory.reload({ ...reader, readAll: () => readAll(lost) });
+      staleness.ended();
+      attempts.succeeded();
+      read = readOne;
+      nextReading.open();
+      nextReading = createGate();
+      keepProving(hearing, lost).catch((error: unknown) => lost.abort(error));
+      return await asking;
+    } catch (error) {
+      lost.abort(error);
+      // When several things failed, this is the first reason.
+      throw lost.signal.reason;
+    } finally {
+      read = undefined;
+      signal.removeEventListener("abort", close);
+    }
+  }
+
+  /**
+   * Reads everything on a connection of its own. A connection of the pool may be dead, and the listening connection
+   * must go on answering.
+   */
+  async function* readAll(lost: AbortController): AsyncGenerator<DirectoryPage> {
+    const client = await connect(url, "eventwire reading", lost);
+    try {
+      const pages = createDirectoryReader({ db: databaseOn(client), sealer, logger })
+        .readAll()
+        [Symbol.asyncIterator]();
+      const next = () => unless(lost.signal, pages.next());
+      for (let page = await next(); !page.done; page = await next()) yield page.value;
+    } finally {
+      client.end().catch(() => {});
+    }
+  }
+
+  function notFollowed(): never {
+    throw new Error(`the change was saved, but could not be read back: ${reason}`);
+  }
+
+  return {
+    begun,
+    async follow(change) {
+      const end = Date.now() + followMsMax;
+      while (!signal.aborted) {
+        try {
+          if (read !== undefined) return await read(change);
+        } catch {
+          // The connection was lost. Wait for the reading after the next one too: it may have begun before the change.
+        }
+        await Promise.race([nextReading.opened, delay(end - Date.now(), undefined, { ref: false }).then(notFollowed)]);
+      }
+      notFollowed();
+    },
+    async close() {
+      closing.abort();
+      await done;
+    },
+  };
+}
+
+/** Opens a connection. Aborts `lost` when the connection breaks, and closes the connection when `lost` is aborted. */
+async function connect(url: string, name: string, lost: AbortController): Promise<pg.Client> {
+  const client = new pg.Client({
+    ...connectionConfig(url, name),
+    connectionTimeoutMillis: connectMsMax,
+    query_timeout: statementMsMax,
+  });
+  client.on("error", (error) => lost.abort(error));
+  askInTurn(client);
+  lost.signal.addEventListener("abort", () => void client.end().catch(() => {}));
+  await unless(lost.signal, client.connect());
+  return client;
+}
+
+/**
+ * Lets the queries of one connection wait for each other. pg has a queue for that, but it is deprecated and prints a
+ * warning.
+ */
+function askInTurn(client: pg.Client): void {
+  const query = client.query.bind(client) as (...args: unknown[]) => Promise<unknown>;
+  let last: Promise<unknown> = Promise.resolve();
+  const ask = (...args: unknown[]) => {
+    const answer = last.then(() => query(...args));
+    last = answer.catch(() => {});
+    return answer;
+  };
+  client.query = ask as typeof client.query;
+}
+
+/** Finds a connection that died silently, by a question at regular times. */
+async function ask(client: pg.Client, lost: AbortController): Promise<never> {
+  for (;;) {
+    await delay(askEveryMs, undefined, { signal: lost.signal, ref: false });
+    // A process that was busy for all that time first reads its sockets: the answer may be there.
+    const late = () => setImmediate(() => lost.abort(new Error("the database does not answer")));
+    const timer = setTimeout(late, answerMsMax);
+    await client.query("select 1").finally(() => clearTimeout(timer));
+  }
+}
+
+/**
+ * Finds a connection that answers but no longer hears notifications. A failure to notify proves nothing and is ignored.
+ */
+async function keepProving(hearing: Hearing, lost: AbortController): Promise<never> {
+  for (;;) {
+    await delay(proveEveryMs, undefined, { signal: lost.signal, ref: false });
+    await hearing.prove().catch((error: unknown) => {
+      if (error instanceof NotHeard) throw error;
+    });
+  }
+}
+
+/** Rejects as soon as the signal is aborted, and does not wait for the work. */
+function unless<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort);
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}

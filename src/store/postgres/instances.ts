@@ -1,0 +1,229 @@
+/** The queries on instances. */
+
+import { randomUUID } from "node:crypto";
+import { type Kysely, sql, type Transaction } from "kysely";
+import { AppError } from "../../domain/errors.js";
+import type { Instance } from "../../domain/instance.js";
+import { generateToken } from "../../domain/token.js";
+import type { Websocket } from "../../domain/websocket.js";
+import type { Sealer } from "../encryption/sealing.js";
+import type { InstanceChoice, Store } from "../store.js";
+import { requireKey } from "./key-check.js";
+import { isStorable, isUuid, violated, type Write } from "./notify-transaction.js";
+import type { Schema } from "./schema.js";
+import { insertToken, replaceToken } from "./tokens.js";
+import { saveWebsocket, toWebsocket } from "./websockets.js";
+
+type Instances = Pick<
+  Store,
+  | "findInstance"
+  | "createInstance"
+  | "listInstances"
+  | "countInstances"
+  | "existingNames"
+  | "deleteInstance"
+  | "rotateInstanceToken"
+  | "setStates"
+>;
+
+export interface InstancesOptions {
+  readonly db: Kysely<Schema>;
+  readonly write: Write;
+  readonly sealer: Sealer;
+  /** Number of instances that one account may have; 0 means no limit. */
+  readonly accountInstanceQuota: number;
+}
+
+export function createInstances({ db, write, sealer, accountInstanceQuota }: InstancesOptions): Instances {
+  const open = (row: InstanceRow): Instance => ({
+    id: row.id,
+    accountId: row.account_id,
+    name: row.name,
+    token: sealer.open(row.token_sealed, row.id),
+  });
+
+  return {
+    async findInstance(accountId, name) {
+      if (!isUuid(accountId) || !isStorable(name)) return undefined;
+      const row = await db
+        .selectFrom("instance")
+        .select(kept)
+        .where("account_id", "=", accountId)
+        .where("name", "=", name)
+        .executeTakeFirst();
+      return row && open(row);
+    },
+
+    createInstance: ({ accountId, name, token = generateToken("instance"), websocket }) =>
+      write(async (transaction, touch) => {
+        await lockAccount(transaction, accountId, accountInstanceQuota > 0);
+        await requireKey(transaction, sealer);
+        const id = randomUUID();
+        await insertInstance(transaction, { id, accountId, name, tokenSealed: sealer.seal(token, id) });
+        await insertToken(transaction, token, { accountId, instanceId: id });
+        if (accountInstanceQuota > 0 && (await countInstances(transaction, accountId)) > accountInstanceQuota) {
+          throw new AppError("QUOTA_EXCEEDED");
+        }
+        touch({ kind: "instance", id });
+        const websocketFailure = websocket && (await tryToConfigure(transaction, id, websocket));
+        return { id, accountId, name, token, ...(websocketFailure !== undefined && { websocketFailure }) };
+      }),
+
+    async listInstances(accountId, { after, limit, ...only } = {}) {
+      const chosen = choose(db, accountId, only);
+      if (chosen === undefined) return [];
+      let query = chosen
+        .leftJoin("websocket", "websocket.instance_id", "instance.id")
+        .select(kept)
+        .select(["instance.status", "instance.number_jid", "instance.seq"])
+        .select(["websocket.enabled", "websocket.events", "websocket.media_base64"])
+        .select(sql<string>`(extract(epoch from instance.created_at) * 1000000)::bigint`.as("created_us"));
+      if (after !== undefined) {
+        query = query.where(
+          sql<boolean>`(instance.created_at, instance.seq) > (
+            timestamptz 'epoch' + ${after.createdAt}::bigint * interval '1 microsecond', ${after.seq}::bigint)`,
+        );
+      }
+      if (limit !== undefined) query = query.limit(limit);
+      const rows = await query.orderBy("instance.created_at").orderBy("instance.seq").execute();
+      return rows.map((row) => ({
+        instance: open(row),
+        status: row.status,
+        numberJid: row.number_jid ?? undefined,
+        websocket: toWebsocket(row),
+        position: { createdAt: row.created_us, seq: row.seq },
+      }));
+    },
+
+    async countInstances(accountId, only = {}) {
+      const counted = await choose(db, accountId, only)
+        ?.select((eb) => eb.fn.countAll<string>().as("count"))
+        .executeTakeFirstOrThrow();
+      return Number(counted?.count ?? 0);
+    },
+
+    async existingNames(accountId, names) {
+      const rows = await choose(db, accountId, { names })?.select("instance.name").execute();
+      return new Set(rows?.map(({ name }) => name));
+    },
+
+    async deleteInstance(id) {
+      if (!isUuid(id)) return false;
+      return write(async (transaction, touch) => {
+        const { numDeletedRows } = await transaction.deleteFrom("instance").where("id", "=", id).executeTakeFirst();
+        if (numDeletedRows === 0n) return false;
+        touch({ kind: "instance", id });
+        return true;
+      });
+    },
+
+    async rotateInstanceToken(id, graceMs = 0) {
+      if (!isUuid(id)) return undefined;
+      return write(async (transaction, touch) => {
+        await requireKey(transaction, sealer);
+        const token = generateToken("instance");
+        const rotated = await transaction
+          .updateTable("instance")
+          .set({ token_sealed: sealer.seal(token, id) })
+          .where("id", "=", id)
+          .returning("account_id")
+          .executeTakeFirst();
+        if (rotated === undefined) return undefined;
+        await replaceToken(transaction, token, { accountId: rotated.account_id, instanceId: id }, graceMs);
+        touch({ kind: "instance", id });
+        return token;
+      });
+    },
+
+    async setStates(states) {
+      const rows = [...states].filter(([id]) => isUuid(id));
+      if (rows.length === 0) return;
+      const storable = (text: string | undefined) => (text !== undefined && isStorable(text) ? text : null);
+      const ids = rows.map(([id]) => id);
+      const values = rows.map(([, { status }]) => storable(status));
+      const jids = rows.map(([, { numberJid }]) => storable(numberJid));
+      // Every node locks the rows in the same order, so two nodes cannot wait for each other.
+      const update = sql`
+        with given as (
+          select * from unnest(${ids}::uuid[], ${values}::text[], ${jids}::text[]) as given (id, status, number_jid)
+        ),
+        locked as (select id from instance where id = any(${ids}::uuid[]) order by id for no key update)
+        update instance set
+          status = coalesce(given.status, instance.status),
+          number_jid = coalesce(given.number_jid, instance.number_jid)
+        from given, locked
+        where instance.id = locked.id and instance.id = given.id
+          and (instance.status <> given.status or instance.number_jid is distinct from
+            coalesce(given.number_jid, instance.number_jid))`;
+      await write((transaction) => update.execute(transaction));
+    },
+  };
+}
+
+const kept = ["instance.id", "instance.account_id", "instance.name", "instance.token_sealed"] as const;
+
+/** Undefined when no row can match. */
+function choose(db: Kysely<Schema>, accountId: string, { names, id }: InstanceChoice) {
+  if (!isUuid(accountId) || (id !== undefined && !isUuid(id))) return undefined;
+  let query = db.selectFrom("instance").where("instance.account_id", "=", accountId);
+  if (names !== undefined) {
+    query = query.where("instance.name", "=", sql<string>`any(${names.filter(isStorable)}::text[])`);
+  }
+  return id === undefined ? query : query.where("instance.id", "=", id);
+}
+
+interface InstanceRow {
+  id: string;
+  account_id: string;
+  name: string;
+  token_sealed: Buffer;
+}
+
+/**
+ * Locks the account until the commit. It stays valid meanwhile. `alone` also keeps others from adding instances, for
+ * the quota.
+ */
+async function lockAccount(transaction: Transaction<Schema>, id: string, alone: boolean): Promise<void> {
+  const query = transaction.selectFrom("account").select("id").where("id", "=", id).where("revoked_at", "is", null);
+  const found = await (alone ? query.forUpdate() : query.forShare()).executeTakeFirst();
+  if (found === undefined) throw new AppError("INVALID_TOKEN");
+}
+
+async function insertInstance(
+  transaction: Transaction<Schema>,
+  { id, accountId, name, tokenSealed }: { id: string; accountId: string; name: string; tokenSealed: Buffer },
+): Promise<void> {
+  try {
+    await transaction
+      .insertInto("instance")
+      .values({ id, account_id: accountId, name, token_sealed: tokenSealed })
+      .execute();
+  } catch (error) {
+    if (violated(error) === "instance_name") throw new AppError("INSTANCE_EXISTS", { cause: error });
+    throw error;
+  }
+}
+
+/**
+ * Saves the configuration. Returns the error when the database refuses the row: the instance must be kept then. Throws
+ * when the transaction cannot go on.
+ */
+async function tryToConfigure(transaction: Transaction<Schema>, id: string, websocket: Websocket): Promise<unknown> {
+  await sql`savepoint configuring`.execute(transaction);
+  try {
+    await saveWebsocket(transaction, id, websocket);
+    return undefined;
+  } catch (error) {
+    await sql`rollback to savepoint configuring`.execute(transaction);
+    return error;
+  }
+}
+
+async function countInstances(transaction: Transaction<Schema>, accountId: string): Promise<number> {
+  const counted = await transaction
+    .selectFrom("instance")
+    .select((eb) => eb.fn.countAll<string>().as("count"))
+    .where("account_id", "=", accountId)
+    .executeTakeFirstOrThrow();
+  return Number(counted.count);
+}

@@ -1,0 +1,33 @@
+/** The row that tells whether a sealer has the key of this database: a known text, encrypted with that key. */
+
+import type { Kysely } from "kysely";
+import type { Sealer } from "../encryption/sealing.js";
+import type { Schema } from "./schema.js";
+import { Unfollowed } from "./staleness.js";
+
+const text = "eventwire";
+
+/** The known text. */
+export function sealCheck(sealer: Sealer): Buffer {
+  return sealer.seal(text, text);
+}
+
+export function keyFits(sealer: Sealer, sealed: Buffer): boolean {
+  try {
+    sealer.open(sealed, text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Rejects when the key was rotated while this node could not reach the database. Such a node must not treat tokens that
+ * it cannot decrypt as deleted, and must not write tokens that other nodes cannot decrypt.
+ */
+export async function requireKey(db: Kysely<Schema>, sealer: Sealer): Promise<void> {
+  const check = await db.selectFrom("key_check").select("sealed").executeTakeFirst();
+  if (check === undefined || !keyFits(sealer, check.sealed)) {
+    throw new Unfollowed("the encryption key was rotated: restart this node with the new one");
+  }
+}

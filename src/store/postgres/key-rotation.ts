@@ -1,0 +1,134 @@
+/** Encrypts every instance token anew with another key: all of them or none. */
+
+import { type Kysely, sql, type Transaction } from "kysely";
+import { adoptNextKey, type NextKey, prepareNextKey } from "../encryption/encryption-key.js";
+import { createSealer, type Sealer } from "../encryption/sealing.js";
+import { type DatabaseChoice, onPatientDatabase, openParts } from "../open-store.js";
+import { reasonOf } from "./backoff.js";
+import { followerSql } from "./channel.js";
+import { keyFits, sealCheck } from "./key-check.js";
+import { migrate } from "./migrations.js";
+import { PreparationError } from "./preparation.js";
+import type { Schema } from "./schema.js";
+
+export interface KeyRotationOptions extends DatabaseChoice {
+  /** 32 bytes. When it is absent, a key is generated and replaces the key file. */
+  readonly newEncryptionKey: Buffer | undefined;
+}
+
+export interface KeyRotation {
+  /**
+   * Number of tokens that were encrypted anew. Undefined when an earlier run was interrupted after the new key was
+   * already in force.
+   */
+  readonly tokens: number | undefined;
+  /** The file with the new key. Undefined when the key was given. */
+  readonly keyFile: string | undefined;
+}
+
+/**
+ * Rotates the key. Rejects with a sentence, and changes nothing, when a node is connected, when the current key does
+ * not fit, or when a token cannot be decrypted. After a kill at any point, call it again and it completes the rotation.
+ */
+export async function rotateEncryptionKey(options: KeyRotationOptions): Promise<KeyRotation> {
+  const { dataDir, encryptionKey, newEncryptionKey } = options;
+  if (encryptionKey !== undefined && newEncryptionKey === undefined) {
+    throw new Error("NEW_ENCRYPTION_KEY must be set to the new key, because ENCRYPTION_KEY is set.");
+  }
+  const { url, key, closeServer } = await openParts(options, "command");
+  let made: NextKey | undefined;
+  try {
+    if (!(await key.settle(false)))
+      throw new PreparationError("There is no key to rotate: set DATA_DIR as for the service.");
+    if (newEncryptionKey === undefined) made = await prepareNextKey(dataDir);
+    const next = newEncryptionKey ?? (made as NextKey).key;
+    const sealers = [createSealer(key.read), createSealer(next)] as const;
+    const tokens = await onPatientDatabase(url, options, (db) => rotate(db, ...sealers));
+    return { tokens, keyFile: newEncryptionKey === undefined ? await adoptNextKey(dataDir) : undefined };
+  } catch (cause) {
+    if (cause instanceof PreparationError) {
+      made?.discard();
+      throw cause;
+    }
+    throw new Error(`The key cannot be rotated: ${reasonOf(cause)}.`, { cause });
+  } finally {
+    await closeServer();
+  }
+}
+
+async function rotate(db: Kysely<Schema>, current: Sealer, next: Sealer): Promise<number | undefined> {
+  await migrate(db as Kysely<unknown>);
+  return db.transaction().execute(async (transaction) => {
+    // Now nobody can add a token. A node that starts waits at its own check and then refuses the old key.
+    await sql`lock table key_check, instance in share row exclusive mode`.execute(transaction);
+    await refuseNodes(transaction);
+    const check = await transaction.selectFrom("key_check").select("sealed").executeTakeFirst();
+    if (check !== undefined && keyFits(next, check.sealed)) return undefined;
+    if (check !== undefined && !keyFits(current, check.sealed)) {
+      throw new PreparationError(
+        "The tokens in the database were encrypted with another key than ENCRYPTION_KEY or the key file.",
+      );
+    }
+    const tokens = await sealAll(transaction, current, next);
+    const sealed = sealCheck(next);
+    await transaction
+      .insertInto("key_check")
+      .values({ id: 1, sealed })
+      .onConflict((conflict) => conflict.column("id").doUpdateSet({ sealed }))
+      .execute();
+    return tokens;
+  });
+}
+
+/**
+ * Refuses while a node is connected. With the old key a node would treat tokens that it cannot decrypt as deleted, and
+ * write tokens that nobody else can read.
+ */
+async function refuseNodes(transaction: Transaction<Schema>): Promise<void> {
+  const { rows } = await sql<{ nodes: number }>`
+    select count(*)::int as nodes from pg_stat_activity
+    where datname = current_database() and application_name = ${sql.raw(followerSql)}`.execute(transaction);
+  const nodes = rows[0]?.nodes ?? 0;
+  if (nodes > 0) {
+    throw new PreparationError(
+      `${nodes === 1 ? "One node is" : `${nodes} nodes are`} connected to the database: stop every node first.`,
+    );
+  }
+}
+
+const pageRows = 1_000;
+const firstId = "00000000-0000-0000-0000-000000000000";
+
+async function sealAll(transaction: Transaction<Schema>, current: Sealer, next: Sealer): Promise<number> {
+  let count = 0;
+  for (let last = firstId; ; ) {
+    const rows = await transaction
+      .selectFrom("instance")
+      .select(["id", "token_sealed"])
+      .where("id", ">", last)
+      .orderBy("id")
+      .limit(pageRows)
+      .execute();
+    const ids = rows.map(({ id }) => id);
+    const sealed = rows.map(({ id, token_sealed }) => next.seal(openToken(current, id, token_sealed), id));
+    await sql`
+      update instance set token_sealed = given.sealed
+      from unnest(${ids}::uuid[], ${sealed}::bytea[]) as given (id, sealed)
+      where instance.id = given.id`.execute(transaction);
+    count += rows.length;
+    const id = ids.at(-1);
+    if (id === undefined || rows.length < pageRows) return count;
+    last = id;
+  }
+}
+
+function openToken(current: Sealer, id: string, sealed: Buffer): string {
+  try {
+    return current.open(sealed, id);
+  } catch (cause) {
+    throw new PreparationError(
+      `The token of the instance ${id} cannot be decrypted, so nothing was changed: restore or delete this row first.`,
+      { cause },
+    );
+  }
+}

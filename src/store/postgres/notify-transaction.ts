@@ -1,0 +1,58 @@
+/** Makes a write one transaction with its notification. Then this node's directory follows. */
+
+import { type Kysely, sql, type Transaction } from "kysely";
+import type { Change } from "../../directory/replica.js";
+import { channelSql } from "./channel.js";
+import type { Schema } from "./schema.js";
+import type { Observe } from "./writability.js";
+
+type Work<T> = (transaction: Transaction<Schema>, touch: (change: Change) => void) => Promise<T>;
+
+/** Resolves when the touched rows are in force on this node. */
+export type Write = <T>(work: Work<T>) => Promise<T>;
+
+export interface WritingOptions {
+  readonly db: Kysely<Schema>;
+  /** Brings this node's directory up to date with a committed change. */
+  readonly follow: (change: Change) => Promise<void>;
+  readonly observe?: Observe | undefined;
+}
+
+export function createWriting({ db, follow, observe = (write) => write }: WritingOptions): Write {
+  return async (work) => {
+    const touched: Change[] = [];
+    const writing = db.transaction().execute(async (transaction) => {
+      const made = await work(transaction, (change) => void touched.push(change));
+      for (const change of touched) {
+        await sql`select pg_notify(${sql.raw(channelSql)}, ${`${change.kind} ${change.id}`})`.execute(transaction);
+      }
+      return made;
+    });
+    const result = await observe(writing);
+    for (const change of touched) await follow(change);
+    return result;
+  };
+}
+
+/** Undefined for a payload that no release of Eventwire sends. */
+export function readChange(payload: string): Change | undefined {
+  const [kind, id] = payload.split(" ");
+  if ((kind !== "account" && kind !== "instance") || id === undefined || !isUuid(id)) return undefined;
+  return { kind, id };
+}
+
+export function isUuid(text: string): boolean {
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
+}
+
+/** Whether PostgreSQL's text can hold the string: it has no U+0000, and UTF-8 has no halves of a surrogate pair. */
+export function isStorable(text: string): boolean {
+  return !/[\0\p{Surrogate}]/u.test(text);
+}
+
+/** The name of the constraint that refused a row. */
+export function violated(error: unknown): string | undefined {
+  const { code, constraint } = error as { code?: unknown; constraint?: unknown };
+  const isViolation = code === "23505" || code === "23503";
+  return isViolation && typeof constraint === "string" ? constraint : undefined;
+}

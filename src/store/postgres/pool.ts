@@ -1,0 +1,134 @@
+/**
+ * Connections to the database. Every wait has a bound, so a peer that vanished silently costs seconds and not minutes.
+ */
+
+import { Kysely, PostgresDialect, type PostgresPool } from "kysely";
+import pg from "pg";
+import type { Logger } from "pino";
+import { demandedStream } from "../embedded/scram-socket.js";
+import { readConnectionUrl } from "./connection-url.js";
+import type { Schema } from "./schema.js";
+
+const connectMsMax = 5_000;
+const statementMsMax = 10_000;
+const connectionsMax = 10;
+/** How long a silent connection is trusted. After that the kernel asks the peer. */
+const keepAliveMs = 10_000;
+
+/** The configuration of a single connection. */
+export function connectionConfig(url: string, name: string): pg.ClientConfig {
+  return {
+    ...readConnectionUrl(url),
+    ...demandedStream(url),
+    application_name: name,
+    connectionTimeoutMillis: connectMsMax,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: keepAliveMs,
+  };
+}
+
+/** Opens a single connection. Its session gets no settings, so only this process bounds its statements. */
+export async function connectAlone(url: string, name: string): Promise<pg.Client> {
+  const client = new pg.Client({ ...connectionConfig(url, name), query_timeout: statementMsMax });
+  // The user of the connection learns of an error from its queries.
+  client.on("error", () => {});
+  await client.connect();
+  return client;
+}
+
+export interface DatabaseOptions {
+  readonly url: string;
+  readonly logger: Logger;
+  /** Longest statement. Raise it for work that may take longer than a client's call, such as a migration. */
+  readonly statementMs?: number;
+  readonly isSession?: IsSession;
+}
+
+/**
+ * Whether connections have been proved to be sessions. Until then a pool opens none, because a pooler in transaction
+ * mode would pass our session settings on to other clients.
+ */
+export type IsSession = () => boolean;
+
+export function createDatabase({
+  url,
+  logger,
+  statementMs = statementMsMax,
+  isSession,
+}: DatabaseOptions): Kysely<Schema> {
+  const config = { ...connectionConfig(url, "eventwire"), max: connectionsMax };
+  const pool = createPool(config, logger, statementMs, isSession);
+  return new Kysely<Schema>({ dialect: new PostgresDialect({ pool: withoutSilentConnections(pool) }) });
+}
+
+/** A pool of one connection. It is opened again when it is lost, and its session gets no settings. */
+export function createLonePool(url: string, logger: Logger, statementMs: number): pg.Pool {
+  const config = { ...connectionConfig(url, "eventwire nonces"), connectionTimeoutMillis: statementMs, max: 1 };
+  return tolerant(new pg.Pool({ ...config, query_timeout: statementMs }), logger);
+}
+
+export function createPool(
+  config: pg.PoolConfig,
+  logger: Logger,
+  statementMs: number,
+  isSession: IsSession = () => true,
+): pg.Pool {
+  const pool = new pg.Pool({
+    idleTimeoutMillis: 30_000,
+    // Not as parameters of the start of the session: PgBouncer refuses most of them there.
+    onConnect: async (client) => {
+      if (!isSession()) throw new Error("the database has not been proved to be usable yet");
+      await client.query(boundSession(statementMs, config.connectionTimeoutMillis ?? connectMsMax));
+    },
+    // The server ends a statement first, if the server is still there.
+    query_timeout: statementMs + 2_000,
+    ...config,
+  });
+  return tolerant(pool, logger);
+}
+
+function tolerant(pool: pg.Pool, logger: Logger): pg.Pool {
+  // An idle connection was lost. The next caller gets another connection, or an error that says why there is none.
+  pool.on("error", (error) => logger.debug({ err: error }, "an idle database connection was lost"));
+  // A connection in use reports its error to its query. Without this listener the error would also end the process.
+  pool.on("connect", (client) => client.on("error", () => {}));
+  return pool;
+}
+
+function boundSession(statementMs: number, waitMs: number): pg.QueryConfig {
+  const settings = ["statement_timeout", "idle_in_transaction_session_timeout"];
+  const text = `select ${settings.map((name) => `set_config('${name}', '${statementMs}', false)`).join(", ")}`;
+  // A pooler accepts a connection at once; only the first statement waits until the pooler has a connection to the
+  // server.
+  return { text, query_timeout: waitMs } as pg.QueryConfig;
+}
+
+/** Runs statements on one connection, one after the other. */
+export function databaseOn(client: pg.Client): Kysely<Schema> {
+  const connection = { query: (text: string, values: unknown[]) => client.query(text, values), release() {} };
+  const pool = { connect: async () => connection, end: async () => {} } as unknown as PostgresPool;
+  return new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+}
+
+/** Throws a connection away when its peer did not answer in time. pg alone would give it to the next caller. */
+function withoutSilentConnections(pool: pg.Pool): PostgresPool {
+  return {
+    async connect() {
+      const client = await pool.connect();
+      let silent: Error | undefined;
+      return {
+        async query(text: string, values: unknown[]) {
+          if (silent !== undefined) throw silent;
+          try {
+            return await client.query(text, values);
+          } catch (error) {
+            if (error instanceof Error && error.message === "Query read timeout") silent = error;
+            throw error;
+          }
+        },
+        release: () => client.release(silent),
+      };
+    },
+    end: () => pool.end(),
+  } as unknown as PostgresPool;
+}

@@ -1,0 +1,78 @@
+/** The store in PostgreSQL. */
+
+import type { Kysely } from "kysely";
+import { sql } from "kysely";
+import type { Change } from "../../directory/replica.js";
+import type { Sealer } from "../encryption/sealing.js";
+import type { Store, Trouble } from "../store.js";
+import { createAccounts } from "./accounts.js";
+import { createInstances } from "./instances.js";
+import { createWriting } from "./notify-transaction.js";
+import type { Schema } from "./schema.js";
+import { createWebsockets } from "./websockets.js";
+import { troubleOf, type Writability } from "./writability.js";
+
+export interface PostgresStoreOptions {
+  readonly db: Kysely<Schema>;
+  readonly sealer: Sealer;
+  /** Number of instances that one account may have; 0 means no limit. */
+  readonly accountInstanceQuota: number;
+  /** Brings this node's directory up to date with a committed change. */
+  readonly follow: (change: Change) => Promise<void>;
+  /** Whether this node has read the database. */
+  readonly isReady: () => boolean;
+  /** A problem that is known without asking the database. */
+  readonly trouble?: () => Trouble | undefined;
+  /** Absent for a process whose health nobody asks. */
+  readonly writability?: Writability;
+  readonly close: () => Promise<void>;
+}
+
+const answerMsMax = 2_000;
+
+export function createPostgresStore({
+  db,
+  sealer,
+  accountInstanceQuota,
+  follow,
+  isReady,
+  trouble,
+  writability,
+  close,
+}: PostgresStoreOptions): Store {
+  const write = createWriting({ db, follow, observe: writability?.observe });
+  let asked: Promise<Trouble | undefined> | undefined;
+
+  /** Callers that ask at the same time share one question, so a crowd of health probes takes one connection. */
+  function answers(): Promise<Trouble | undefined> {
+    asked ??= ask().finally(() => {
+      asked = undefined;
+    });
+    return asked;
+  }
+
+  async function ask(): Promise<Trouble | undefined> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<Trouble>((done) => {
+      timer = setTimeout(done, answerMsMax, "unreachable");
+    });
+    const answered = sql`select 1`.execute(db).then(
+      () => undefined,
+      (error: unknown) => troubleOf(error) ?? "unreachable",
+    );
+    return Promise.race([answered, late]).finally(() => clearTimeout(timer));
+  }
+
+  return {
+    ...createAccounts({ db, write }),
+    ...createInstances({ db, write, sealer, accountInstanceQuota }),
+    ...createWebsockets({ db, write }),
+    async trouble() {
+      const known = trouble?.();
+      if (known !== undefined) return known;
+      const wrong = (await answers()) ?? (isReady() ? undefined : "starting");
+      return wrong ?? writability?.trouble();
+    },
+    close,
+  };
+}

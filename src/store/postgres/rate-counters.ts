@@ -1,0 +1,118 @@
+/** Counts calls for all nodes together. When the database is away it fails at once, so that no caller waits for it. */
+
+import type { Logger } from "pino";
+import type { RateCounters } from "../store.js";
+import { createAttempts } from "./backoff.js";
+import { connectionConfig, createPool, type IsSession } from "./pool.js";
+
+/**
+ * A pool apart from that of the control plane: thousands of upgrades at once must not make a configuration call wait.
+ */
+const connectionsMax = 4;
+/** Bound of the wait for a free connection, and again of the statement. */
+const waitMsMax = 1_000;
+const sweepEveryMs = 60_000;
+type Window = Awaited<ReturnType<RateCounters["count"]>>;
+
+/** Rows that one statement deletes at most, so that it ends in time. */
+const sweepRowsMax = 10_000;
+
+/** The database's clock. The clocks of the nodes differ, and any of them may be set back. */
+const nowMs = "(extract(epoch from statement_timestamp()) * 1000)::bigint";
+/** Two statements may reach the table in another order than that of their times, but never more than this apart. */
+const disorderMs = 2 * waitMsMax;
+
+const count = {
+  name: "count",
+  // `excluded.expire` is the end of a window that begins now. A window that ends later was begun before the clock was
+  // set back.
+  text: `
+    insert into rate_counter as counter (key, points, expire) values ($1, $2, ${nowMs} + $3::bigint)
+    on conflict (key) do update set
+      points = case
+        when counter.expire <= excluded.expire - $3::bigint or counter.expire > excluded.expire + ${disorderMs}
+        then excluded.points else counter.points + excluded.points end,
+      expire = case
+        when counter.expire <= excluded.expire - $3::bigint
+        then excluded.expire else least(counter.expire, excluded.expire) end
+    returning points, greatest(expire - ${nowMs}, 0)::int as "leftMs"`,
+};
+
+export function createRateCounters({
+  url,
+  logger,
+  isSession,
+}: {
+  url: string;
+  logger: Logger;
+  isSession: IsSession;
+}): RateCounters & { close(): Promise<void> } {
+  const config = { ...connectionConfig(url, "eventwire rates"), connectionTimeoutMillis: waitMsMax };
+  const pool = createPool({ ...config, max: connectionsMax, query_timeout: waitMsMax }, logger, waitMsMax, isSession);
+  const closing = new AbortController();
+  const attempts = createAttempts({
+    logger,
+    failure: "calls cannot be counted in the database: this node counts them alone",
+    success: "calls are counted in the database again",
+    signal: closing.signal,
+  });
+  let away: unknown;
+  let returns = 0;
+  let rejected = 0;
+  let sweptAt = performance.now();
+
+  /**
+   * Waits until a statement that writes to the table succeeds. A read would also succeed in a database that has become
+   * read-only.
+   */
+  async function comeBack(): Promise<void> {
+    while (away !== undefined && !closing.signal.aborted) {
+      await attempts.failed(away);
+      away = await pool.query("delete from rate_counter where false").then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+    }
+    returns++;
+    if (!closing.signal.aborted) attempts.succeeded();
+  }
+
+  async function sweep(): Promise<void> {
+    sweptAt = performance.now();
+    const ended = `select ctid from rate_counter where expire < ${nowMs} - ${sweepEveryMs} limit ${sweepRowsMax}`;
+    const statement = `delete from rate_counter where ctid = any(array(${ended}))`;
+    while ((await pool.query(statement)).rowCount === sweepRowsMax);
+  }
+
+  return {
+    get rejected() {
+      return rejected;
+    },
+
+    async count(key, points, windowMs) {
+      const asked = returns;
+      try {
+        if (away !== undefined) throw away;
+        if (performance.now() - sweptAt >= sweepEveryMs)
+          sweep().catch((error: unknown) =>
+            logger.debug({ err: error }, "expired rate-limit windows were not removed"),
+          );
+        const { rows } = await pool.query<Window>({ ...count, values: [key, points, windowMs] });
+        return rows[0] as Window;
+      } catch (error) {
+        rejected++;
+        // A failure of a call from before the database came back says nothing about the database now.
+        if (away === undefined && asked === returns && !closing.signal.aborted) {
+          away = error;
+          void comeBack();
+        }
+        throw error;
+      }
+    },
+
+    async close() {
+      closing.abort();
+      await pool.end();
+    },
+  };
+}

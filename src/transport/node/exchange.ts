@@ -1,0 +1,191 @@
+/** Translates one HTTP exchange of the service port to the universal request and response of the RPC handlers. */
+
+import type { IncomingMessage, ServerResponse } from "node:http";
+import {
+  constants,
+  Http2ServerRequest,
+  Http2ServerResponse,
+  type Http2Stream,
+  type ServerHttp2Stream,
+} from "node:http2";
+import { Code, ConnectError } from "@connectrpc/connect";
+import type { UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
+import type { BodyHold } from "../body-budget.js";
+import { NodeBody } from "./body.js";
+import { firstValue } from "./first-value.js";
+
+export interface Exchange {
+  readonly request: IncomingMessage | Http2ServerRequest;
+  readonly response: ServerResponse | Http2ServerResponse;
+  /** Aborted when the client goes before its answer is complete. */
+  readonly signal: AbortSignal;
+  /**
+   * The longest time for which the client may take nothing of a stream of answers, in milliseconds. Undefined means for
+   * ever.
+   */
+  readonly stallMs: number | undefined;
+}
+
+export function openExchange(
+  request: Exchange["request"],
+  response: Exchange["response"],
+  stallMs: number | undefined,
+): Exchange {
+  const controller = new AbortController();
+  const sink = sinkOf(response);
+  sink.once("close", () => {
+    if (!sink.writableFinished) controller.abort(new ConnectError("the client is gone", Code.Canceled));
+  });
+  // A cut connection is a normal end. Without a listener its error would end the process.
+  request.on("error", () => {});
+  response.on("error", () => {});
+  return { request, response, signal: controller.signal, stallMs };
+}
+
+/** Only the path of the target is used. Nothing may depend on the host that the client names. */
+export function toUniversalRequest(
+  { request, signal }: Exchange,
+  path: string,
+  hold: BodyHold,
+): UniversalServerRequest {
+  const header = new Headers();
+  for (const [name, value] of Object.entries(request.headers)) {
+    if (name.startsWith(":") || value === undefined) continue;
+    for (const one of Array.isArray(value) ? value : [value]) header.append(name, one);
+  }
+  for (const name of ["token", "authorization"] as const) {
+    const value = request.headers[name] === undefined ? undefined : firstValue(request, name);
+    if (value !== undefined) header.set(name, value);
+  }
+  return {
+    httpVersion: request.httpVersion,
+    method: request.method ?? "",
+    url: `http://eventwire${path}`,
+    header,
+    body: new NodeBody(sourceOf(request), hold),
+    signal,
+  };
+}
+
+/** Ends the exchange at once. */
+export function cut({ request, response }: Exchange): void {
+  if (response instanceof Http2ServerResponse) response.stream.close(constants.NGHTTP2_CANCEL);
+  else request.socket.destroy();
+}
+
+/**
+ * The stream that carries the answer. Over HTTP/2 this is not the response, which says "finish" also for a stream that
+ * was reset.
+ */
+export function sinkOf(response: Exchange["response"]): ServerResponse | ServerHttp2Stream {
+  return response instanceof Http2ServerResponse ? response.stream : response;
+}
+
+/** The stream that carries the body. */
+export function sourceOf(request: Exchange["request"]): IncomingMessage | Http2Stream {
+  return request instanceof Http2ServerRequest ? request.stream : request;
+}
+
+/**
+ * Resolves when the answer is handed over or the client has gone. `whole` sends the body in one write. Otherwise each
+ * piece is sent when it is ready. `last` asks an HTTP/1.1 client to leave.
+ */
+export async function answer(
+  exchange: Exchange,
+  { status, header, body, trailer }: UniversalServerResponse,
+  { whole, last }: { whole: boolean; last: boolean },
+): Promise<void> {
+  const { request, response, signal } = exchange;
+  const headers = toNodeHeaders(header);
+  if (last && !(response instanceof Http2ServerResponse)) headers.connection = "close";
+  const pieces = body?.[Symbol.asyncIterator]();
+  try {
+    if (whole) {
+      const bytes = await collect(pieces);
+      if (last || !keptAlive(response)) await bodySent(request);
+      if (signal.aborted) return;
+      if (trailer === undefined) headers["content-length"] = String(bytes.length);
+      response.writeHead(status, headers);
+      if (trailer !== undefined) response.addTrailers(toNodeHeaders(trailer));
+      discardRest(request, response);
+      response.end(bytes);
+    } else {
+      // The headers are sent with the first piece, because the method may set some until then.
+      for (let piece = await pieces?.next(); ; piece = await pieces?.next()) {
+        if (signal.aborted) return;
+        if (!response.headersSent) response.writeHead(status, headers);
+        if (piece === undefined || piece.done) break;
+        if (!write(response, piece.value)) await drained(exchange);
+      }
+      if (trailer !== undefined) response.addTrailers(toNodeHeaders(trailer));
+      discardRest(request, response);
+      response.end();
+    }
+  } finally {
+    void pieces?.return?.().catch(() => {});
+  }
+}
+
+/** Whether the connection goes on after this answer, as far as its client is concerned. */
+function keptAlive(response: Exchange["response"]): boolean {
+  return response instanceof Http2ServerResponse || response.shouldKeepAlive;
+}
+
+/**
+ * With an answer that ends the connection Node.js cuts it, whatever the client is still sending, and a client that writes into a
+ * cut connection never reads the answer. The deadline of the request bounds this.
+ */
+function bodySent(request: Exchange["request"]): Promise<void> | undefined {
+  if (request instanceof Http2ServerRequest || request.readableEnded || request.destroyed) return undefined;
+  return new Promise((resolve) => {
+    request.once("end", resolve);
+    request.once("close", resolve);
+    request.resume();
+  });
+}
+
+function toNodeHeaders(headers: Headers | undefined): Record<string, string> {
+  return Object.fromEntries(headers ?? []);
+}
+
+async function collect(pieces: AsyncIterator<Uint8Array> | undefined): Promise<Uint8Array> {
+  const found: Uint8Array[] = [];
+  for (let piece = await pieces?.next(); piece && !piece.done; piece = await pieces?.next()) found.push(piece.value);
+  return found.length === 1 && found[0] !== undefined ? found[0] : Buffer.concat(found);
+}
+
+function write(response: Exchange["response"], bytes: Uint8Array): boolean {
+  return response instanceof Http2ServerResponse ? response.write(bytes) : response.write(bytes);
+}
+
+function drained(exchange: Exchange): Promise<void> {
+  const { response, signal, stallMs } = exchange;
+  return new Promise((resolve) => {
+    const timer = stallMs === undefined ? undefined : setTimeout(() => cut(exchange), stallMs);
+    const done = (): void => {
+      clearTimeout(timer);
+      response.off("drain", done);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    response.once("drain", done);
+    signal.addEventListener("abort", done);
+    if (signal.aborted) done();
+  });
+}
+
+/**
+ * Discards the unread rest of the request. Over HTTP/1.1 it is read and ignored; over HTTP/2 the client is told to stop
+ * sending.
+ */
+function discardRest(request: Exchange["request"], response: Exchange["response"]): void {
+  if (sourceOf(request).readableEnded) return;
+  if (!(response instanceof Http2ServerResponse)) {
+    request.resume();
+    return;
+  }
+  const { stream } = response;
+  // In this turn the reset would overtake the trailers, which the response sends on the same event. So it waits for the
+  // next turn.
+  stream.once("wantTrailers", () => setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR)));
+}

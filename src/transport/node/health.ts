@@ -1,0 +1,79 @@
+/** The standard service `grpc.health.v1.Health`. This node gives the same answer for every service. */
+
+import type { DescService } from "@bufbuild/protobuf";
+import { Code, ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect";
+import { Health, HealthCheckResponse_ServingStatus as Status } from "../../../gen/grpc/health/v1/health_pb.js";
+import { toConnectError } from "../../rpc/errors/rpc-error.js";
+import { enter } from "../../rpc/protocols/passage.js";
+
+export interface ServiceHealthOptions {
+  readonly services: readonly DescService[];
+  /** The reason why this node cannot serve; undefined when it can. */
+  readonly trouble: () => Promise<string | undefined>;
+  /**
+   * Aborted when the node begins to shut down. The answer is NOT_SERVING from then on, and watches are told at once.
+   */
+  readonly draining: AbortSignal;
+  /** Ends watches, after a last NOT_SERVING. */
+  readonly shutdown: AbortSignal;
+  /** Time between two looks of a watch, in milliseconds. */
+  readonly watchIntervalMs: number;
+}
+
+export function addHealth(router: ConnectRouter, options: ServiceHealthOptions): void {
+  const { services, trouble, draining, shutdown, watchIntervalMs } = options;
+  const names = new Set(["", Health.typeName, ...services.map(({ typeName }) => typeName)]);
+
+  const leaving = (): boolean => draining.aborted || shutdown.aborted;
+
+  async function status(): Promise<Status> {
+    const healthy = !leaving() && (await trouble()) === undefined;
+    return healthy && !leaving() ? Status.SERVING : Status.NOT_SERVING;
+  }
+
+  router.service(Health, {
+    async check({ service }, context) {
+      admit(context);
+      if (!names.has(service)) throw new ConnectError("Unknown service", Code.NotFound);
+      return { status: await status() };
+    },
+
+    async list(_, context) {
+      admit(context);
+      const now = await status();
+      return { statuses: Object.fromEntries([...names].map((name) => [name, { status: now }])) };
+    },
+
+    async *watch({ service }, context) {
+      admit(context);
+      const ends = [context.signal, shutdown];
+      let told: Status | undefined;
+      for (;;) {
+        const now = names.has(service) ? await status() : Status.SERVICE_UNKNOWN;
+        if (now !== told) yield { status: now };
+        told = now;
+        if (ends.some((signal) => signal.aborted)) return;
+        // A signal wakes only watches that wait already.
+        if (now !== Status.SERVING || !leaving()) await pause(watchIntervalMs, [...ends, draining]);
+      }
+    },
+  });
+}
+
+function admit(context: HandlerContext): void {
+  const { refusal } = enter(context).admission;
+  if (refusal !== undefined) throw toConnectError(refusal);
+}
+
+/** Waits. Ends early when one of the signals is aborted. */
+function pause(ms: number, signals: readonly AbortSignal[]): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      for (const signal of signals) signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    for (const signal of signals) signal.addEventListener("abort", done);
+  });
+}

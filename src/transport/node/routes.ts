@@ -1,0 +1,103 @@
+/** The routes of the service port: which part answers which path. */
+
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
+import { Code } from "@connectrpc/connect";
+import type { UniversalServerResponse } from "@connectrpc/connect/protocol";
+import type { Logger } from "pino";
+import { AppError } from "../../domain/errors.js";
+import { envelopeResponse } from "../../rpc/errors/envelope-response.js";
+import { errorHeaders } from "../../rpc/errors/error-headers.js";
+import { describeCause } from "../../rpc/errors/failure-log.js";
+import type { Handler } from "../../rpc/protocols/handlers.js";
+import { onePiece } from "../../rpc/protocols/one-piece.js";
+import type { BodyBudget } from "../body-budget.js";
+import { boundAnswer, boundRequest } from "./deadlines.js";
+import { answer, type Exchange, openExchange, toUniversalRequest } from "./exchange.js";
+import type { ServiceLimits } from "./limits.js";
+
+export interface ServiceRoutesOptions {
+  readonly handlers: readonly Handler[];
+  readonly bodies: BodyBudget;
+  readonly limits: ServiceLimits;
+  /** The body of `GET /metrics`. */
+  readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
+  /** Whether clients are asked to leave. */
+  readonly closing: () => boolean;
+  readonly logger: Logger;
+}
+
+/** `authenticated` is true when the call came with a valid token. */
+export type Serve = (
+  request: IncomingMessage | Http2ServerRequest,
+  response: ServerResponse | Http2ServerResponse,
+  authenticated: boolean,
+) => void;
+
+export function createServiceRoutes(options: ServiceRoutesOptions): Serve {
+  const { handlers, bodies, limits, metrics, closing, logger } = options;
+  const routes = new Map(handlers.map((handler) => [handler.path, handler]));
+
+  async function readMetrics(method: string | undefined): Promise<UniversalServerResponse> {
+    if (method !== "GET" && method !== "HEAD")
+      return envelopeResponse(new AppError("METHOD_NOT_ALLOWED"), { headers: { allow: "GET, HEAD" } });
+    const { contentType, text } = await metrics();
+    return { status: 200, header: new Headers({ "content-type": contentType }), body: onePiece(Buffer.from(text)) };
+  }
+
+  async function serve(exchange: Exchange, authenticated: boolean): Promise<void> {
+    const { request } = exchange;
+    const path = (request.url ?? "").split("?", 1)[0] ?? "";
+    const handler = routes.get(path);
+    const kind = handler?.method.methodKind;
+    boundRequest(exchange, {
+      limits,
+      authenticated,
+      ofRequests: kind === "bidi_streaming" || kind === "client_streaming",
+    });
+    if (handler === undefined) {
+      const response = path === "/metrics" ? await readMetrics(request.method) : unknownPath(request);
+      return answer(exchange, response, { whole: true, last: closing() });
+    }
+    const whole = handler.method.methodKind === "unary";
+    const hold = whole ? bodies.open() : bodies.openStream();
+    try {
+      const response = await handler.handle(
+        toUniversalRequest(exchange, path, hold),
+        request.socket.remoteAddress ?? "unknown",
+        hold,
+      );
+      await answer(exchange, response, { whole, last: closing() });
+    } finally {
+      hold.release();
+    }
+  }
+
+  return (request, response, authenticated) => {
+    const exchange = openExchange(request, response, authenticated ? undefined : limits.answerMs);
+    serve(exchange, authenticated)
+      .then(() => boundAnswer(exchange, limits.answerMs))
+      .catch((error: unknown) => {
+        if (exchange.signal.aborted) return;
+        logger.error({ err: describeCause(error) }, "answer on the service port failed");
+        if (response.headersSent) response.destroy();
+        else
+          answer(exchange, envelopeResponse(new AppError("INTERNAL")), { whole: true, last: true }).catch(() =>
+            response.destroy(),
+          );
+      });
+  };
+}
+
+/** gRPC clients read a gRPC status and no page of HTTP. */
+function unknownPath({ headers }: Exchange["request"]): UniversalServerResponse {
+  const refusal = new AppError("NOT_FOUND");
+  const contentType = headers["content-type"] ?? "";
+  if (!/^application\/grpc(\+|;|$)/i.test(contentType)) return envelopeResponse(refusal, { accept: headers.accept });
+  const status = { "grpc-status": String(Code.Unimplemented), "grpc-message": refusal.message };
+  return {
+    status: 200,
+    header: new Headers({ "content-type": contentType }),
+    trailer: new Headers({ ...status, ...errorHeaders(refusal) }),
+  };
+}

@@ -1,0 +1,270 @@
+/** One request on the public port together with its one answer. */
+
+import { STATUS_CODES } from "node:http";
+import type { Logger } from "pino";
+import { AppError } from "../../domain/errors.js";
+import type { Credentials, RateStatus } from "../../rpc/api.js";
+import { errorAnswer } from "../../rpc/errors/error-answer.js";
+import { describeCause } from "../../rpc/errors/failure-log.js";
+import type { BodyBudget, BodyHold } from "../body-budget.js";
+import type { Cors, Header } from "../cors.js";
+import type { Traffic } from "../traffic.js";
+import { RequestHead } from "./request.js";
+import type { HttpRequest, HttpResponse, us_socket_context_t } from "./uws.js";
+
+/** The parts that all exchanges of a port share. */
+export interface ExchangeContext {
+  readonly cors: Cors;
+  readonly traffic: Traffic;
+  readonly bodies: BodyBudget;
+  /** Aborted when the node begins to shut down. From then on an answer ends its connection. */
+  readonly draining: AbortSignal;
+  readonly logger: Logger;
+}
+
+const json = "application/json; charset=utf-8";
+
+/** How long an answer that ends its connection waits for the end of the request, in milliseconds. */
+const bodyMsMax = 10_000;
+
+export function statusLine(status: number): string {
+  return `${status} ${STATUS_CODES[status] ?? "Unknown"}`;
+}
+
+/** Work that returns a promise only when it has to wait. */
+export type Waited = Promise<void> | void;
+
+/** Serves a request. It may read `req` only in its synchronous part. An error that it throws is answered. */
+export type Serve = (exchange: Exchange, req: HttpRequest, socketContext: us_socket_context_t | undefined) => Waited;
+
+/**
+ * Makes a handler for uWebSockets. An exception in such a handler would end the process, so every exception is
+ * answered.
+ */
+export function exchanging(context: ExchangeContext, serve: Serve) {
+  return (res: HttpResponse, req: HttpRequest, socketContext?: us_socket_context_t): void => {
+    const exchange = new Exchange(context, res, req);
+    exchange.attempt(() => serve(exchange, req, socketContext));
+  };
+}
+
+export class Exchange implements Credentials {
+  readonly head: RequestHead;
+  readonly res: HttpResponse;
+  /** The token in the query. Set only for requests that may have one there. */
+  queryToken: string | undefined;
+  /** The rate headers to send with the answer. */
+  rate: RateStatus | undefined;
+  readonly #context: ExchangeContext;
+  /** Undefined when requests are not logged. */
+  readonly #startedAt: number | undefined;
+  #onAborted: (() => void) | undefined;
+  /** The last byte of the body has come. To be set by its reader. */
+  bodyCame = false;
+  /** Somebody sets `bodyCame`. */
+  #bodyWatched = false;
+  #hold: BodyHold | undefined;
+  /** True while a handler of uWebSockets runs. */
+  #corked = false;
+  #state: "open" | "answered" | "aborted" = "open";
+
+  constructor(context: ExchangeContext, res: HttpResponse, req: HttpRequest) {
+    // Do this first: uWebSockets ends the process when a handler throws before this is attached.
+    res.onAborted(() => this.#abort());
+    this.res = res;
+    this.#context = context;
+    context.traffic.begin();
+    if (context.logger.isLevelEnabled("debug")) this.#startedAt = performance.now();
+    this.head = new RequestHead(req);
+    if (this.head.hasBody && this.head.closes) this.#watchBody(() => {});
+  }
+
+  /** Whether the request still waits for its answer and its client is there. Otherwise `res` must not be touched. */
+  get open(): boolean {
+    return this.#state === "open";
+  }
+
+  /** Whether this answer is the last one on its connection. */
+  get last(): boolean {
+    return this.#context.draining.aborted || this.head.ambiguous;
+  }
+
+  get token(): string | undefined {
+    return this.head.token(this.queryToken);
+  }
+
+  /** To ask for it costs 7 µs. */
+  get remoteAddress(): string {
+    return this.open ? Buffer.from(this.res.getRemoteAddressAsText()).toString("latin1") : "";
+  }
+
+  /**
+   * Counts the bytes of the body that are kept, until the request is answered or its client has gone. `stream` is true
+   * for a stream of messages.
+   */
+  holdBody(stream: boolean): BodyHold {
+    this.#bodyWatched = this.head.hasBody;
+    const { bodies } = this.#context;
+    this.#hold = stream ? bodies.openStream() : bodies.open();
+    return this.#hold;
+  }
+
+  /**
+   * To be awaited before an answer. With an answer that ends the connection uWebSockets cuts it, whatever the client is still
+   * sending, and a client that writes into a cut connection never reads the answer. Undefined: nothing is to be awaited.
+   */
+  bodySent(): Promise<void> | undefined {
+    const { head } = this;
+    if (this.bodyCame || !this.#bodyWatched || head.ambiguous || !this.open || !(this.last || head.closes))
+      return undefined;
+    this.#hold?.release();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, bodyMsMax);
+      this.#watchBody(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
+  /** Calls back once when the client goes away before the answer. Calls back at once when it has gone already. */
+  onAborted(callback: () => void): void {
+    if (this.#state === "aborted") callback();
+    else this.#onAborted = callback;
+  }
+
+  /**
+   * Call it inside a handler of uWebSockets, which has corked `res`, for all work that the handler does. An error that
+   * `work` throws or rejects with is answered.
+   */
+  attempt(work: () => Waited): void {
+    this.#corked = true;
+    try {
+      work()?.catch((error: unknown) => this.refuse(error));
+    } catch (error) {
+      this.refuse(error);
+    } finally {
+      this.#corked = false;
+    }
+  }
+
+  answer(status: number, body: string | Uint8Array, headers: readonly Header[] = [], contentType = json): void {
+    this.#send(status, () => {
+      this.writeHead(status, headers, contentType);
+      if (this.head.method === "HEAD") this.#endEmpty();
+      else this.res.end(body, this.last);
+    });
+  }
+
+  /** Writes status and headers. Call it when you write a JSON body to `res` yourself. */
+  writeHead(status: number, headers: readonly Header[] = [], contentType = json): void {
+    // uWebSockets itself writes "200 OK".
+    if (status !== 200) this.res.writeStatus(statusLine(status));
+    this.res.writeHeader("Content-Type", contentType);
+    this.#writeHeaders(headers);
+  }
+
+  /** Answers without a body. */
+  answerEmpty(status: number, headers: readonly Header[]): void {
+    this.#send(status, () => {
+      this.res.writeStatus(statusLine(status));
+      this.#writeHeaders(headers);
+      this.#endEmpty();
+    });
+  }
+
+  /** Answers an error in the envelope, or in a problem document when the client prefers that. */
+  refuse(error: unknown, headers: readonly Header[] = []): void {
+    const failure = AppError.from(error);
+    // An AppError has been logged where it was made.
+    if (!(error instanceof AppError)) {
+      this.#context.logger.error({ err: describeCause(error), path: this.head.path }, "answer failed");
+    }
+    const { contentType, body, headers: beside } = errorAnswer(failure, this.head.accept);
+    this.answer(failure.status, body, [...headers, ...Object.entries(beside)], contentType);
+  }
+
+  /** Writes the headers that every answer has. Call it when you write to `res` yourself. */
+  writeSharedHeaders(): void {
+    for (const [name, value] of this.#context.cors.headers(this.head.origin)) this.res.writeHeader(name, value);
+    if (this.rate === undefined) return;
+    this.res.writeHeader("X-RateLimit-Limit", `${this.rate.limit}`);
+    this.res.writeHeader("X-RateLimit-Remaining", `${this.rate.remaining}`);
+    this.res.writeHeader("X-RateLimit-Reset", `${this.rate.reset}`);
+  }
+
+  /** Marks the answer as complete. Call it when you wrote the answer to `res` yourself. */
+  finish(status: number): void {
+    if (!this.open) return;
+    this.#state = "answered";
+    this.#end();
+    this.#log(status);
+  }
+
+  /** Takes the body from whoever reads it. */
+  #watchBody(onLast: () => void): void {
+    this.#bodyWatched = true;
+    this.res.onData((_, isLast) => {
+      if (!isLast) return;
+      this.bodyCame = true;
+      onLast();
+    });
+  }
+
+  #send(status: number, write: () => void): void {
+    // The answer to an ambiguous request must wait for the next turn. When a request is answered within its own turn,
+    // uWebSockets goes on with the rest of the segment, even if the answer ends the connection. When the request still
+    // waits for its answer, uWebSockets cuts the connection instead.
+    // answer that ends the connection. While one waits for its answer it cuts the connection instead.
+    if (this.head.ambiguous) setImmediate(() => this.#write(status, write));
+    else {
+      const sent = this.bodySent();
+      if (sent === undefined) this.#write(status, write);
+      else void sent.then(() => this.#write(status, write));
+    }
+  }
+
+  #write(status: number, write: () => void): void {
+    if (!this.open) return;
+    if (this.#corked) write();
+    else this.res.cork(write);
+    this.finish(status);
+  }
+
+  #writeHeaders(headers: readonly Header[]): void {
+    this.writeSharedHeaders();
+    for (const [name, value] of headers) this.res.writeHeader(name, value);
+  }
+
+  /**
+   * Ends an answer without a body. uWebSockets cannot end an answer that announces a length above 0, and without a
+   * length it cannot end the connection.
+   */
+  #endEmpty(): void {
+    if (this.last) this.res.endWithoutBody(0, true);
+    else this.res.endWithoutBody();
+  }
+
+  #abort(): void {
+    if (!this.open) return;
+    this.#state = "aborted";
+    this.#end();
+    this.#log("aborted");
+    this.#onAborted?.();
+  }
+
+  #end(): void {
+    this.#hold?.release();
+    this.#context.traffic.end();
+  }
+
+  /** Never log the query: it may hold a token. */
+  #log(status: number | "aborted"): void {
+    if (this.#startedAt === undefined) return;
+    const { method, path } = this.head;
+    this.#context.logger.debug(
+      { method, path, status, ms: Math.round(performance.now() - this.#startedAt) },
+      "request",
+    );
+  }
+}

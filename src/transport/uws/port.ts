@@ -1,0 +1,151 @@
+/** The public port: REST, Connect, gRPC-Web, `/health`, documents and WebSocket upgrades over HTTP/1.1. */
+
+import type { Logger } from "pino";
+import { HealthService } from "../../../gen/eventwire/v1/health_service_pb.js";
+import type { Hub } from "../../delivery/hub.js";
+import type { View } from "../../delivery/view.js";
+import type { Directory } from "../../directory/directory.js";
+import { AppError } from "../../domain/errors.js";
+import type { Api } from "../../rpc/api.js";
+import type { Handler } from "../../rpc/protocols/handlers.js";
+import type { BodyBudget } from "../body-budget.js";
+import { createCors } from "../cors.js";
+import { Traffic } from "../traffic.js";
+import type { PublicApps } from "./apps.js";
+import { serveRpc } from "./connect-mount.js";
+import { type Documents, serveDocuments } from "./documents.js";
+import { type ExchangeContext, exchanging } from "./exchange.js";
+import { createRestRoutes } from "./rest/rest.js";
+import type { UwsSocket } from "./socket.js";
+import { mountUpgrade, type UpgradeRefusal } from "./upgrade.js";
+import type { TemplatedApp } from "./uws.js";
+
+export interface PublicPortOptions {
+  /** Made beforehand, since the hub broadcasts through them. */
+  readonly apps: PublicApps;
+  readonly api: Api;
+  /** With `grpc: false`: gRPC needs HTTP/2. The methods behind them are served over REST where the contract says so. */
+  readonly handlers: readonly Handler[];
+  /** Shared with the service port. */
+  readonly bodies: BodyBudget;
+  readonly directory: Directory;
+  readonly hub: Hub;
+  /** What a WebSocket sees of its instance. */
+  readonly view: View<UwsSocket>;
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Other processes of ours listen there too, and the kernel spreads the connections. */
+  readonly shared: boolean;
+  /** The origin that clients reach this port under; pages from there may connect. */
+  readonly publicUrl: string;
+  readonly allowedOrigins: readonly string[];
+  readonly documents: Documents;
+  readonly publishMaxBytes: number;
+  /** Hears what became of each upgrade: `accepted`, `aborted`, or the reason of the refusal. */
+  readonly onUpgrade: (outcome: string) => void;
+  /** Hears more of each refused one. */
+  readonly onUpgradeRefused: (refusal: UpgradeRefusal) => void;
+  /**
+   * Aborted when the node begins to shut down. The port goes on listening and serving, so that refusals can be read, but
+   * upgrades are refused and answers end their connection.
+   */
+  readonly draining: AbortSignal;
+  readonly logger: Logger;
+}
+
+export interface PublicPort {
+  readonly port: number;
+  /** Takes no connections for a while: they are refused, so that a balancer goes elsewhere. Open ones stay. */
+  pause(): void;
+  /** False: another process has the port meanwhile, or there is still no file for it. */
+  resume(): Promise<boolean>;
+  /** Stops accepting, lets calls in flight finish, and cuts what is left, after `deadlineMs` at the latest. */
+  close(deadlineMs: number): Promise<void>;
+}
+
+/** Rejects with a sentence that names PORT when it cannot listen. */
+export async function startPublicPort(options: PublicPortOptions): Promise<PublicPort> {
+  const { apps, api, handlers, bodies, host, port, publishMaxBytes, draining, logger } = options;
+  const traffic = new Traffic();
+  const cors = createCors(options.allowedOrigins, new URL(options.publicUrl).origin);
+  const context: ExchangeContext = { cors, traffic, bodies, draining, logger };
+
+  const methods = handlers.map(({ method }) => method);
+  const routes = createRestRoutes({ api, methods, publishMaxBytes });
+  const documents = serveDocuments(options.documents);
+  apps.mount((app, tally) => {
+    const allowed = new Map<string, string[]>();
+    for (const route of routes) {
+      const serve = exchanging(context, route.serve);
+      const verbs: string[] = [route.verb];
+      on(app, route.verb, route.pattern, serve);
+      if (route.method === HealthService.method.checkHealth) {
+        // Balancers ask so.
+        app.head(route.pattern, serve);
+        verbs.push("HEAD");
+      }
+      allowed.set(route.pattern, [...(allowed.get(route.pattern) ?? []), ...verbs]);
+    }
+    for (const [path, serve] of documents) {
+      app.get(path, exchanging(context, serve));
+      app.head(path, exchanging(context, serve));
+      allowed.set(path, ["GET", "HEAD"]);
+    }
+    mountUpgrade(app, "/ws/:instance", { ...options, tally, context });
+    allowed.set("/ws/:instance", ["GET"]);
+    for (const handler of handlers) {
+      app.any(
+        handler.path,
+        exchanging(context, (exchange, req) => serveRpc(handler, exchange, req)),
+      );
+    }
+
+    app.options(
+      "/*",
+      exchanging(context, (exchange) => exchange.answerEmpty(204, cors.preflight(exchange.head.origin))),
+    );
+    for (const [pattern, verbs] of allowed) {
+      const allow = ["Allow", [...verbs, "OPTIONS"].join(", ")] as const;
+      app.any(
+        pattern,
+        exchanging(context, (exchange) => exchange.refuse(new AppError("METHOD_NOT_ALLOWED"), [allow])),
+      );
+    }
+    app.any(
+      "/*",
+      exchanging(context, (exchange) => exchange.refuse(new AppError("NOT_FOUND"))),
+    );
+  });
+
+  let socket = await apps.listen(options);
+  if (socket === undefined) {
+    throw new Error(`PORT ${port} cannot be listened on at ${host}: it is taken, or this host has no such address.`);
+  }
+
+  const taken = socket.port;
+  let closed = false;
+  return {
+    port: taken,
+    pause() {
+      socket?.close();
+    },
+    async resume() {
+      if (closed) return false;
+      socket = await apps.listen({ ...options, port: taken });
+      if (closed) socket?.close();
+      return socket !== undefined;
+    },
+    async close(deadlineMs) {
+      closed = true;
+      socket?.close();
+      await traffic.idle(deadlineMs);
+      apps.close();
+    },
+  };
+}
+
+function on(app: TemplatedApp, verb: string, pattern: string, handler: ReturnType<typeof exchanging>): void {
+  const mount = { GET: app.get, POST: app.post, PUT: app.put, PATCH: app.patch, DELETE: app.del }[verb];
+  mount?.call(app, pattern, handler);
+}
