@@ -8,9 +8,9 @@ import type { Server, ServerListener } from "./server.js";
 import { localUrl } from "./settings/local-url.js";
 import { SettingError, type Settings } from "./settings/settings.js";
 import { openEmbeddedPostgres } from "./store/embedded/embedded-postgres.js";
-import { claimPort } from "./transport/uws/reserve-port.js";
+import { reservePort } from "./transport/uws/reserve-port.js";
 import { openNatsServer } from "./workers/nats-server.js";
-import { startWorkforce } from "./workers/workforce.js";
+import { startSupervisor } from "./workers/supervisor.js";
 
 /** Of each worker: ten for its calls, one to listen, one for nonces, and what its start needs. */
 const connectionsPerWorker = 13;
@@ -35,8 +35,8 @@ export async function startWorkers(
   const secure = settings.tlsCert !== undefined;
   const program = findNatsServer(settings, searchPath);
   const claimed = [
-    await claimPort("PORT", host, settings.port),
-    await claimPort("GRPC_PORT", grpcHost, settings.grpcPort),
+    await reservePort("PORT", host, settings.port),
+    await reservePort("GRPC_PORT", grpcHost, settings.grpcPort),
   ];
   await Promise.all(claimed.map((port) => port.release()));
   const [publicPort = 0, servicePort = 0] = claimed.map(({ port }) => port);
@@ -52,7 +52,7 @@ export async function startWorkers(
   }
 
   countForWorkers();
-  const workforce = await startWorkforce({
+  const supervisor = await startSupervisor({
     count,
     nats: nats && { name: nats.name, addressFile: nats.addressFile },
     environment: {
@@ -74,8 +74,8 @@ export async function startWorkers(
     grpcUrl: localUrl(secure, grpcHost, servicePort),
     publicPort,
     servicePort,
-    reload: () => workforce.reload(),
-    close: () => (closing ??= workforce.close().finally(clean)),
+    reload: () => supervisor.reload(),
+    close: () => (closing ??= supervisor.close().finally(clean)),
   };
 }
 

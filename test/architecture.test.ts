@@ -39,7 +39,7 @@ const packageHomes: Record<string, readonly string[]> = {
 /** What the other folders see of these: the port and its types, never an implementation. */
 const ports: Record<string, readonly string[]> = {
   bus: ["src/bus/bus.ts"],
-  directory: ["src/directory/directory.ts", "src/directory/replica.ts"],
+  directory: ["src/directory/directory.ts", "src/directory/synced-directory.ts"],
   store: ["src/store/store.ts"],
 };
 

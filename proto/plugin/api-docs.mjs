@@ -10,7 +10,7 @@ export function apiDocs(contract) {
     "",
     "Generated from `proto/`; do not edit.",
     "",
-    "Every call, message and field of the contract, with rules and errors. The REST face is also described by `openapi.json`.",
+    "Every call, message and field of the contract, with rules and errors. REST is also described by `openapi.json`.",
     "What the errors mean stands in [ERRORS.md](../docs/ERRORS.md).",
     "",
   ];

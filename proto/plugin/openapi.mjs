@@ -1,4 +1,4 @@
-/** OpenAPI 3.1 of the REST face: paths from the HTTP bindings, answers from the policies, texts from the comments. */
+/** OpenAPI 3.1 of the REST routes: paths from the HTTP bindings, answers from the policies, texts from the comments. */
 
 import { createJsonSchema } from "./json-schema.mjs";
 import { upgradePath } from "./upgrade.mjs";
@@ -43,7 +43,7 @@ export function openApi(contract) {
     info: {
       title: "Eventwire",
       version: "v1",
-      description: "The REST face of the eventwire.v1 contract. Generated from proto/; do not edit.",
+      description: "The REST routes of the eventwire.v1 contract. Generated from proto/; do not edit.",
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     servers: [{ url: "http://localhost:8080" }],

@@ -36,7 +36,7 @@ export interface Event {
   readonly media?: Uint8Array | undefined;
 }
 
-export type Handler = (event: Event) => void;
+export type EventHandler = (event: Event) => void;
 
 export interface Subscription {
   /**
@@ -80,7 +80,7 @@ export interface Bus {
    */
   flush(): Promise<boolean> | undefined;
   /** At most one handler per instance. It also hears what this node published, exactly once. */
-  subscribe(instanceId: string, handler: Handler): Subscription;
+  subscribe(instanceId: string, handler: EventHandler): Subscription;
   /** Why other nodes cannot be reached; undefined when they can be, and on a node that is alone. */
   trouble(): "unreachable" | undefined;
   /** Takes what is under way, then ends. */

@@ -1,6 +1,6 @@
 /** The bus of a single node: a direct call. */
 
-import type { Bus, BusStats, Event, Handler } from "./bus.js";
+import type { Bus, BusStats, Event, EventHandler } from "./bus.js";
 
 export function emptyBusStats(): BusStats {
   return {
@@ -16,7 +16,7 @@ export function emptyBusStats(): BusStats {
 }
 
 export function createMemoryBus(): Bus {
-  const handlers = new Map<string, Handler>();
+  const handlers = new Map<string, EventHandler>();
   return {
     stats: emptyBusStats(),
     publish(event: Event) {

@@ -1,7 +1,7 @@
 /** What comes to this node: one subscription per instance that has a socket here, and a look at the numbers of its events. */
 
 import type { Logger } from "pino";
-import type { BusStats, Handler } from "./bus.js";
+import type { BusStats, EventHandler } from "./bus.js";
 import { decodeEvent, type Numbered } from "./event-codec.js";
 import type { NatsLink } from "./nats-link.js";
 
@@ -23,7 +23,7 @@ interface Seen {
 }
 
 /** Returns the way to stop. */
-export type ListenTo = (instanceId: string, handler: Handler) => () => void;
+export type ListenTo = (instanceId: string, handler: EventHandler) => () => void;
 
 export function createInbox({ link, subjectOf, origin: self, logger, stats }: InboxOptions): ListenTo {
   return (instanceId, handler) => {

@@ -4,9 +4,9 @@
 
 import { randomBytes } from "node:crypto";
 import type { Websocket } from "../domain/websocket.js";
-import type { InstanceRecord } from "./replica.js";
 import { RowIndex } from "./row-index.js";
 import { RowStore } from "./row-store.js";
+import type { InstanceRecord } from "./synced-directory.js";
 
 /** The parts of a row that are needed to make an object of it. */
 export interface InstanceRow {

@@ -7,11 +7,11 @@ import { InstanceRows } from "./instance-rows.js";
 import { AccountNode, InstanceEntry } from "./owners.js";
 import { PartedMap } from "./parted-map.js";
 import { createReadQueue } from "./read-queue.js";
-import type { AccountRecord, DirectoryPage, InstanceRecord, OpenToken, Replica } from "./replica.js";
 import { Slices } from "./slices.js";
+import type { AccountRecord, DirectoryPage, InstanceRecord, OpenToken, SyncedDirectory } from "./synced-directory.js";
 import { TokenTable, toHashText } from "./token-table.js";
 
-export function createMemoryDirectory({ logger }: { logger: Logger }): Replica {
+export function createMemoryDirectory({ logger }: { logger: Logger }): SyncedDirectory {
   const accounts = new PartedMap<AccountNode>();
   const numbered = new Map<number, AccountNode>();
   let accountNumber = 0;

@@ -5,7 +5,7 @@ import type { Principal } from "../domain/instance.js";
 import { hashTokenText } from "../domain/token.js";
 import { type AccountNode, type InstanceEntry, principalOf, TokenPrincipal } from "./owners.js";
 import { PartedMap } from "./parted-map.js";
-import type { RetiringToken } from "./replica.js";
+import type { RetiringToken } from "./synced-directory.js";
 
 type Owner = AccountNode | InstanceEntry;
 

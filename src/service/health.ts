@@ -41,7 +41,7 @@ const sentences: Readonly<Record<string, string>> = {
 };
 
 /** One sentence that says why the node is degraded; undefined when it is not. */
-export function reasonOf(checks: Checks): string | undefined {
+export function describeTrouble(checks: Checks): string | undefined {
   const wrong = firstWrong(checks);
   return wrong && (sentences[wrong] ?? `The check ${wrong}.`);
 }

@@ -1,12 +1,12 @@
 /** Opens the store: finds or starts its database, prepares it, and makes the directory follow it. */
 
 import type { Logger } from "pino";
-import type { Change, Replica } from "../directory/replica.js";
+import type { Change, SyncedDirectory } from "../directory/synced-directory.js";
 import { hasCluster } from "./embedded/cluster.js";
 import { openEmbeddedPostgres } from "./embedded/embedded-postgres.js";
 import { givenKey, keyFromFile } from "./encryption/encryption-key.js";
 import { createSealer } from "./encryption/sealing.js";
-import { createAttempts, reasonOf } from "./postgres/backoff.js";
+import { createBackoff, reasonOf } from "./postgres/backoff.js";
 import { type Changes, startChanges } from "./postgres/change-feed.js";
 import { connectAlone, createDatabase, createLonePool } from "./postgres/pool.js";
 import { createPostgresStore } from "./postgres/postgres-store.js";
@@ -30,7 +30,7 @@ export interface DatabaseChoice {
 
 export interface StoreOptions extends DatabaseChoice {
   /** Gets every change in the database, from whatever node. */
-  readonly directory: Replica;
+  readonly directory: SyncedDirectory;
   readonly accountToken: string | undefined;
   /** Awaited before the first account is created, because a start that fails must not have shown a token. */
   readonly beforeFirstAccount?: () => Promise<void>;
@@ -100,7 +100,7 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
   }
 
   async function prepare(): Promise<void> {
-    const attempts = createAttempts({
+    const attempts = createBackoff({
       logger,
       failure: "the database can not be used",
       success: "the database can be used",

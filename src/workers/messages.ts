@@ -1,6 +1,6 @@
 /** What the primary process and its workers say to each other. */
 
-import type { Change } from "../directory/replica.js";
+import type { Change } from "../directory/synced-directory.js";
 
 /** What a worker has counted; only `src/observability/metrics.ts` knows what is in it. */
 export type Report = readonly object[];

@@ -1,6 +1,6 @@
 /** The primary process, as a worker sees it. */
 
-import type { Change } from "../directory/replica.js";
+import type { Change } from "../directory/synced-directory.js";
 import type { FromWorker, Place, Question, Report, ToWorker } from "./messages.js";
 import { placeVariable } from "./messages.js";
 

@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { InstanceRows } from "../../src/directory/instance-rows.js";
-import type { InstanceRecord } from "../../src/directory/replica.js";
+import type { InstanceRecord } from "../../src/directory/synced-directory.js";
 import { toHashText } from "../../src/directory/token-table.js";
 import { hashToken } from "../../src/domain/token.js";
 

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { DirectoryListener } from "../../src/directory/directory.js";
 import { createMemoryDirectory } from "../../src/directory/memory-directory.js";
-import type { AccountRecord, DirectoryReader, InstanceRecord, Replica } from "../../src/directory/replica.js";
+import type { AccountRecord, DirectoryReader, InstanceRecord } from "../../src/directory/synced-directory.js";
 import { hashToken } from "../../src/domain/token.js";
 import type { Websocket } from "../../src/domain/websocket.js";
 import { silent } from "../support/store.js";
@@ -28,7 +28,7 @@ const reader: DirectoryReader = {
   },
 };
 
-let directory: Replica;
+let directory: ReturnType<typeof createMemoryDirectory>;
 let news: string[];
 
 function account(id: string, token = `token of ${id}`): void {
@@ -229,8 +229,7 @@ describe("readings that are asked for at the same time", () => {
   });
 
   it("do not join one that may have looked before the change", async () => {
-    let looked = () => {};
-    let answer = () => {};
+    let [looked, answer] = [() => {}, () => {}];
     const looking = new Promise<void>((done) => {
       looked = done;
     });

@@ -1,7 +1,7 @@
 /** What every bus promises, whatever carries its events. */
 
 import { describe, expect, it, onTestFinished } from "vitest";
-import type { Bus, Event, Handler } from "../../src/bus/bus.js";
+import type { Bus, Event, EventHandler } from "../../src/bus/bus.js";
 import { createIdMint, idText } from "../../src/domain/event-id.js";
 import { stamp } from "./stamp.js";
 
@@ -22,14 +22,14 @@ export function eventOf(instanceId: string, n: number, more: Partial<Event> = {}
 }
 
 /** Subscribed, and in force. */
-export async function subscribed(bus: Bus, instanceId: string, handler: Handler): Promise<() => void> {
+export async function subscribed(bus: Bus, instanceId: string, handler: EventHandler): Promise<() => void> {
   const subscription = bus.subscribe(instanceId, handler);
   await subscription.inForce;
   return subscription.stop;
 }
 
 /** Collects what comes, and resolves with it when it is so much. */
-export function collector(): { handler: Handler; events: Event[]; have(count: number): Promise<Event[]> } {
+export function collector(): { handler: EventHandler; events: Event[]; have(count: number): Promise<Event[]> } {
   const events: Event[] = [];
   let look: () => void = () => {};
   return {

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { pino } from "pino";
 import type { DirectoryListener } from "../../src/directory/directory.js";
 import { createMemoryDirectory } from "../../src/directory/memory-directory.js";
-import type { Replica } from "../../src/directory/replica.js";
+import type { SyncedDirectory } from "../../src/directory/synced-directory.js";
 import type { Principal } from "../../src/domain/instance.js";
 import { type OpenStore, openStore, type StoreOptions } from "../../src/store/open-store.js";
 
@@ -22,7 +22,7 @@ export interface News {
 }
 
 export interface Node extends OpenStore {
-  readonly directory: Replica;
+  readonly directory: SyncedDirectory;
   readonly news: News;
   /** The token of the account that the first start made. */
   readonly firstToken: () => string | undefined;
@@ -75,7 +75,7 @@ export async function caughtUp(writer: Node, node: Node): Promise<void> {
   }
 }
 
-function listenTo(directory: Replica): News {
+function listenTo(directory: SyncedDirectory): News {
   const all: string[] = [];
   const revoked: Principal[] = [];
   const emitter = new EventEmitter().setMaxListeners(0);

@@ -2,7 +2,7 @@
 // @generated from file eventwire/v1/policy.proto (package eventwire.v1, syntax proto3)
 /* eslint-disable */
 
-// What the gateway enforces before a method runs, written where the method is declared. Every face (REST, Connect,
+// What the gateway enforces before a method runs, written where the method is declared. Every protocol (REST, Connect,
 // gRPC-Web, gRPC) and the OpenAPI document read these options; nothing repeats them.
 
 import type { GenEnum, GenExtension, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";

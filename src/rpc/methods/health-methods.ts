@@ -2,14 +2,14 @@
 
 import { timestampNow } from "@bufbuild/protobuf/wkt";
 import { HealthService } from "../../../gen/eventwire/v1/health_service_pb.js";
-import { type Health, reasonOf } from "../../service/health.js";
+import { describeTrouble, type Health } from "../../service/health.js";
 import { type Method, openMethod } from "./method.js";
 
 export function createHealthMethods({ health }: { health: Health }): Method[] {
   return [
     openMethod(HealthService.method.checkHealth, async () => {
       const checks = await health.check();
-      const reason = reasonOf(checks);
+      const reason = describeTrouble(checks);
       return {
         status: reason === undefined ? "ok" : "degraded",
         service: "eventwire",

@@ -22,8 +22,8 @@ import { readPolicy } from "../policy.js";
 import { services } from "../services.js";
 import { createGrpcBatches, type GrpcBatches } from "../streams/grpc-batches.js";
 import { readRequests } from "../streams/stream-requests.js";
+import { type CallContext, callContextKey } from "./call-context.js";
 import { withText } from "./grpc-web-text.js";
-import { type Passage, passageKey } from "./passage.js";
 import { createStreamRoutes } from "./routes.js";
 import { readTerms, type Terms } from "./terms.js";
 import { clampTimeout } from "./timeout-header.js";
@@ -97,13 +97,13 @@ export function createHandler(
   ): Promise<UniversalServerResponse> {
     const chunks = (request.body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
     const requests = decode && readRequests(chunks, decode.decoder, { json: wire.json, compression, room, ...decode });
-    const passage: Passage = { admission, requests, reached: false };
-    const contextValues = createContextValues().set(passageKey, passage);
+    const callContext: CallContext = { admission, requests, reached: false };
+    const contextValues = createContextValues().set(callContextKey, callContext);
     const body = requests === undefined ? request.body : nothing();
     const response = await route({ ...request, body, contextValues });
     // The library decodes a message before it calls us. When it cannot read one, it answers in its own words, which are
     // replaced here.
-    if (passage.reached || response.status === httpVersionNotSupported) return response;
+    if (callContext.reached || response.status === httpVersionNotSupported) return response;
     throw new AppError("INVALID_REQUEST_BODY", { rule: `message must be one ${route.method.input.typeName}` });
   }
 

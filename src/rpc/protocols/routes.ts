@@ -17,9 +17,9 @@ import { readPolicy } from "../policy.js";
 import { rateMetadata } from "../rate-limit/rate-metadata.js";
 import { services } from "../services.js";
 import { Pipeline, type Read } from "../streams/pipeline.js";
+import { enter } from "./call-context.js";
 import type { HandlersOptions } from "./handlers.js";
 import { incoming } from "./incoming-stream.js";
-import { enter } from "./passage.js";
 
 /**
  * Throws for a kind of stream that this code does not know. Otherwise such a method would be missing and nobody would

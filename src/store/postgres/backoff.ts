@@ -8,7 +8,7 @@ const delayMsMax = 500;
 /** How long the same reason is not logged again. */
 const quietMs = 30_000;
 
-export interface Attempts {
+export interface Backoff {
   /** Logs the failure, then waits until the next attempt. */
   failed(error: unknown): Promise<void>;
   succeeded(): void;
@@ -22,7 +22,7 @@ export interface AttemptsOptions {
   readonly signal: AbortSignal;
 }
 
-export function createAttempts({ logger, failure, success, signal }: AttemptsOptions): Attempts {
+export function createBackoff({ logger, failure, success, signal }: AttemptsOptions): Backoff {
   let count = 0;
   let told: { reason: string; at: number } | undefined;
 

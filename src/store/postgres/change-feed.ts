@@ -6,9 +6,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import type { Logger } from "pino";
-import type { Change, DirectoryPage, Replica } from "../../directory/replica.js";
+import type { Change, DirectoryPage, SyncedDirectory } from "../../directory/synced-directory.js";
 import type { Sealer } from "../encryption/sealing.js";
-import { createAttempts, reasonOf } from "./backoff.js";
+import { createBackoff, reasonOf } from "./backoff.js";
 import { createDirectoryReader } from "./directory-reader.js";
 import { createGate } from "./gate.js";
 import { type Hearing, listenOn, NotHeard, type Tell } from "./hearing.js";
@@ -25,7 +25,7 @@ export interface ChangesOptions {
   readonly staleness: Staleness;
   readonly sealer: Sealer;
   readonly logger: Logger;
-  readonly directory: Replica;
+  readonly directory: SyncedDirectory;
   /** Absent where nobody else's events are heard, and nobody hears ours. */
   readonly sharedBus?: SharedBus | undefined;
 }
@@ -69,7 +69,7 @@ export function startChanges(options: ChangesOptions): Changes {
   const { url, tell, staleness, sealer, logger, directory, sharedBus } = options;
   const closing = new AbortController();
   const { signal } = closing;
-  const attempts = createAttempts({
+  const attempts = createBackoff({
     logger,
     failure: "changes in the database can not be followed",
     success: "changes in the database are followed again",

@@ -2,7 +2,12 @@
 
 import { type Kysely, sql, type Transaction } from "kysely";
 import type { Logger } from "pino";
-import type { AccountRecord, DirectoryPage, DirectoryReader, InstanceRecord } from "../../directory/replica.js";
+import type {
+  AccountRecord,
+  DirectoryPage,
+  DirectoryReader,
+  InstanceRecord,
+} from "../../directory/synced-directory.js";
 import type { Websocket } from "../../domain/websocket.js";
 import type { Sealer } from "../encryption/sealing.js";
 import { requireKey } from "./key-check.js";
@@ -26,7 +31,7 @@ const channelsMax = 4_096;
 export function createDirectoryReader({ db, sealer, logger }: DirectoryReaderOptions): DirectoryReader {
   const channels = new Map<string, Websocket>();
 
-  function toWebsocket(channel: string | null): Websocket | undefined {
+  function readWebsocket(channel: string | null): Websocket | undefined {
     if (channel === null) return undefined;
     const known = channels.get(channel);
     if (known !== undefined) return known;
@@ -44,7 +49,7 @@ export function createDirectoryReader({ db, sealer, logger }: DirectoryReaderOpt
     sealed: row.token_sealed,
     tokenHash: row.hash,
     retiring: toRetiring(row.retiring),
-    websocket: toWebsocket(row.channel),
+    websocket: readWebsocket(row.channel),
   });
 
   return {

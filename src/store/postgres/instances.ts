@@ -12,7 +12,7 @@ import { requireKey } from "./key-check.js";
 import { isStorable, isUuid, violated, type Write } from "./notify-transaction.js";
 import type { Schema } from "./schema.js";
 import { insertToken, replaceToken } from "./tokens.js";
-import { saveWebsocket, toWebsocket } from "./websockets.js";
+import { readWebsocket, saveWebsocket } from "./websockets.js";
 
 type Instances = Pick<
   Store,
@@ -26,7 +26,7 @@ type Instances = Pick<
   | "setStates"
 >;
 
-export interface InstancesOptions {
+export interface InstanceQueriesOptions {
   readonly db: Kysely<Schema>;
   readonly write: Write;
   readonly sealer: Sealer;
@@ -34,7 +34,7 @@ export interface InstancesOptions {
   readonly accountInstanceQuota: number;
 }
 
-export function createInstances({ db, write, sealer, accountInstanceQuota }: InstancesOptions): Instances {
+export function createInstanceQueries({ db, write, sealer, accountInstanceQuota }: InstanceQueriesOptions): Instances {
   const open = (row: InstanceRow): Instance => ({
     id: row.id,
     accountId: row.account_id,
@@ -90,7 +90,7 @@ export function createInstances({ db, write, sealer, accountInstanceQuota }: Ins
         instance: open(row),
         status: row.status,
         numberJid: row.number_jid ?? undefined,
-        websocket: toWebsocket(row),
+        websocket: readWebsocket(row),
         position: { createdAt: row.created_us, seq: row.seq },
       }));
     },

@@ -1,7 +1,7 @@
 /** Makes a write one transaction with its notification. Then this node's directory follows. */
 
 import { type Kysely, sql, type Transaction } from "kysely";
-import type { Change } from "../../directory/replica.js";
+import type { Change } from "../../directory/synced-directory.js";
 import { channelSql } from "./channel.js";
 import type { Schema } from "./schema.js";
 import type { Observe } from "./writability.js";

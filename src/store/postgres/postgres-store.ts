@@ -2,14 +2,14 @@
 
 import type { Kysely } from "kysely";
 import { sql } from "kysely";
-import type { Change } from "../../directory/replica.js";
+import type { Change } from "../../directory/synced-directory.js";
 import type { Sealer } from "../encryption/sealing.js";
 import type { Store, Trouble } from "../store.js";
 import { createAccounts } from "./accounts.js";
-import { createInstances } from "./instances.js";
+import { createInstanceQueries } from "./instances.js";
 import { createWriting } from "./notify-transaction.js";
 import type { Schema } from "./schema.js";
-import { createWebsockets } from "./websockets.js";
+import { createWebsocketQueries } from "./websockets.js";
 import { troubleOf, type Writability } from "./writability.js";
 
 export interface PostgresStoreOptions {
@@ -65,8 +65,8 @@ export function createPostgresStore({
 
   return {
     ...createAccounts({ db, write }),
-    ...createInstances({ db, write, sealer, accountInstanceQuota }),
-    ...createWebsockets({ db, write }),
+    ...createInstanceQueries({ db, write, sealer, accountInstanceQuota }),
+    ...createWebsocketQueries({ db, write }),
     async trouble() {
       const known = trouble?.();
       if (known !== undefined) return known;

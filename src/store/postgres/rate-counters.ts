@@ -2,7 +2,7 @@
 
 import type { Logger } from "pino";
 import type { RateCounters } from "../store.js";
-import { createAttempts } from "./backoff.js";
+import { createBackoff } from "./backoff.js";
 import { connectionConfig, createPool, type IsSession } from "./pool.js";
 
 /**
@@ -50,7 +50,7 @@ export function createRateCounters({
   const config = { ...connectionConfig(url, "eventwire rates"), connectionTimeoutMillis: waitMsMax };
   const pool = createPool({ ...config, max: connectionsMax, query_timeout: waitMsMax }, logger, waitMsMax, isSession);
   const closing = new AbortController();
-  const attempts = createAttempts({
+  const attempts = createBackoff({
     logger,
     failure: "calls cannot be counted in the database: this node counts them alone",
     success: "calls are counted in the database again",

@@ -2,7 +2,7 @@
 
 import pg from "pg";
 import type { Logger } from "pino";
-import type { Replica } from "../../directory/replica.js";
+import type { SyncedDirectory } from "../../directory/synced-directory.js";
 import { reasonOf } from "./backoff.js";
 
 export interface Staleness {
@@ -18,7 +18,7 @@ export interface Staleness {
  * A node that cannot reach the database serves the state that it knows. A node that reaches it without hearing of its
  * changes must not: other nodes change that state meanwhile.
  */
-export function createStaleness(directory: Pick<Replica, "stale" | "setStale">, logger: Logger): Staleness {
+export function createStaleness(directory: Pick<SyncedDirectory, "stale" | "setStale">, logger: Logger): Staleness {
   let withoutSessions = false;
   return {
     get withoutSessions() {

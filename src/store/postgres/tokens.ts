@@ -1,7 +1,7 @@
 /** The queries on tokens. Each token has one owner, an account or an instance, and is stored as its SHA-256. */
 
 import { type RawBuilder, sql, type Transaction } from "kysely";
-import type { RetiringToken } from "../../directory/replica.js";
+import type { RetiringToken } from "../../directory/synced-directory.js";
 import { AppError } from "../../domain/errors.js";
 import { hashToken } from "../../domain/token.js";
 import { violated } from "./notify-transaction.js";

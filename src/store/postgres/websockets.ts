@@ -9,7 +9,7 @@ import type { Schema } from "./schema.js";
 
 type Websockets = Pick<Store, "getWebsocket" | "setWebsocket">;
 
-export function createWebsockets({ db, write }: { db: Kysely<Schema>; write: Write }): Websockets {
+export function createWebsocketQueries({ db, write }: { db: Kysely<Schema>; write: Write }): Websockets {
   return {
     async getWebsocket(instanceId) {
       if (!isUuid(instanceId)) return undefined;
@@ -18,7 +18,7 @@ export function createWebsockets({ db, write }: { db: Kysely<Schema>; write: Wri
         .select(shown)
         .where("instance_id", "=", instanceId)
         .executeTakeFirst();
-      return row && toWebsocket(row);
+      return row && readWebsocket(row);
     },
 
     async setWebsocket(instanceId, websocket) {
@@ -50,13 +50,13 @@ export async function saveWebsocket(
     .onConflict((conflict) => conflict.column("instance_id").doUpdateSet(set))
     .returning(shown)
     .executeTakeFirstOrThrow();
-  return toWebsocket(row) as Websocket;
+  return readWebsocket(row) as Websocket;
 }
 
 const shown = ["enabled", "events", "media_base64"] as const;
 
 /** Undefined when a left join found no row. */
-export function toWebsocket(row: {
+export function readWebsocket(row: {
   enabled: boolean | null;
   events: string[] | null;
   media_base64: boolean | null;

@@ -1,12 +1,12 @@
 /** Ends calls whose client does not go on: it stops in the middle of its request, or takes nothing of its answer. */
 
 import { Http2ServerResponse } from "node:http2";
-import { cut, type Exchange, sinkOf, sourceOf } from "./exchange.js";
+import { cut, type ServiceExchange, sinkOf, sourceOf } from "./exchange.js";
 import type { ServiceLimits } from "./limits.js";
 
 /** `ofRequests` is true for a stream of requests. With a valid token such a stream has no deadline. */
 export function boundRequest(
-  exchange: Exchange,
+  exchange: ServiceExchange,
   { limits, authenticated, ofRequests }: { limits: ServiceLimits; authenticated: boolean; ofRequests: boolean },
 ): void {
   const { response } = exchange;
@@ -21,7 +21,7 @@ export function boundRequest(
 }
 
 /** Call it when the answer is handed over. `answerMs` is the longest time without any progress. */
-export function boundAnswer(exchange: Exchange, answerMs: number): void {
+export function boundAnswer(exchange: ServiceExchange, answerMs: number): void {
   const sink = sinkOf(exchange.response);
   if (sink.writableFinished || sink.destroyed) return;
   sink.setTimeout(answerMs, () => cut(exchange));

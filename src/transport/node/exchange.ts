@@ -14,7 +14,7 @@ import type { BodyHold } from "../body-budget.js";
 import { NodeBody } from "./body.js";
 import { firstValue } from "./first-value.js";
 
-export interface Exchange {
+export interface ServiceExchange {
   readonly request: IncomingMessage | Http2ServerRequest;
   readonly response: ServerResponse | Http2ServerResponse;
   /** Aborted when the client goes before its answer is complete. */
@@ -26,11 +26,11 @@ export interface Exchange {
   readonly stallMs: number | undefined;
 }
 
-export function openExchange(
-  request: Exchange["request"],
-  response: Exchange["response"],
+export function openServiceExchange(
+  request: ServiceExchange["request"],
+  response: ServiceExchange["response"],
   stallMs: number | undefined,
-): Exchange {
+): ServiceExchange {
   const controller = new AbortController();
   const sink = sinkOf(response);
   sink.once("close", () => {
@@ -44,7 +44,7 @@ export function openExchange(
 
 /** Only the path of the target is used. Nothing may depend on the host that the client names. */
 export function toUniversalRequest(
-  { request, signal }: Exchange,
+  { request, signal }: ServiceExchange,
   path: string,
   hold: BodyHold,
 ): UniversalServerRequest {
@@ -68,7 +68,7 @@ export function toUniversalRequest(
 }
 
 /** Ends the exchange at once. */
-export function cut({ request, response }: Exchange): void {
+export function cut({ request, response }: ServiceExchange): void {
   if (response instanceof Http2ServerResponse) response.stream.close(constants.NGHTTP2_CANCEL);
   else request.socket.destroy();
 }
@@ -77,12 +77,12 @@ export function cut({ request, response }: Exchange): void {
  * The stream that carries the answer. Over HTTP/2 this is not the response, which says "finish" also for a stream that
  * was reset.
  */
-export function sinkOf(response: Exchange["response"]): ServerResponse | ServerHttp2Stream {
+export function sinkOf(response: ServiceExchange["response"]): ServerResponse | ServerHttp2Stream {
   return response instanceof Http2ServerResponse ? response.stream : response;
 }
 
 /** The stream that carries the body. */
-export function sourceOf(request: Exchange["request"]): IncomingMessage | Http2Stream {
+export function sourceOf(request: ServiceExchange["request"]): IncomingMessage | Http2Stream {
   return request instanceof Http2ServerRequest ? request.stream : request;
 }
 
@@ -91,7 +91,7 @@ export function sourceOf(request: Exchange["request"]): IncomingMessage | Http2S
  * piece is sent when it is ready. `last` asks an HTTP/1.1 client to leave.
  */
 export async function answer(
-  exchange: Exchange,
+  exchange: ServiceExchange,
   { status, header, body, trailer }: UniversalServerResponse,
   { whole, last }: { whole: boolean; last: boolean },
 ): Promise<void> {
@@ -127,7 +127,7 @@ export async function answer(
 }
 
 /** Whether the connection goes on after this answer, as far as its client is concerned. */
-function keptAlive(response: Exchange["response"]): boolean {
+function keptAlive(response: ServiceExchange["response"]): boolean {
   return response instanceof Http2ServerResponse || response.shouldKeepAlive;
 }
 
@@ -135,7 +135,7 @@ function keptAlive(response: Exchange["response"]): boolean {
  * With an answer that ends the connection Node.js cuts it, whatever the client is still sending, and a client that writes into a
  * cut connection never reads the answer. The deadline of the request bounds this.
  */
-function bodySent(request: Exchange["request"]): Promise<void> | undefined {
+function bodySent(request: ServiceExchange["request"]): Promise<void> | undefined {
   if (request instanceof Http2ServerRequest || request.readableEnded || request.destroyed) return undefined;
   return new Promise((resolve) => {
     request.once("end", resolve);
@@ -154,11 +154,11 @@ async function collect(pieces: AsyncIterator<Uint8Array> | undefined): Promise<U
   return found.length === 1 && found[0] !== undefined ? found[0] : Buffer.concat(found);
 }
 
-function write(response: Exchange["response"], bytes: Uint8Array): boolean {
+function write(response: ServiceExchange["response"], bytes: Uint8Array): boolean {
   return response instanceof Http2ServerResponse ? response.write(bytes) : response.write(bytes);
 }
 
-function drained(exchange: Exchange): Promise<void> {
+function drained(exchange: ServiceExchange): Promise<void> {
   const { response, signal, stallMs } = exchange;
   return new Promise((resolve) => {
     const timer = stallMs === undefined ? undefined : setTimeout(() => cut(exchange), stallMs);
@@ -178,7 +178,7 @@ function drained(exchange: Exchange): Promise<void> {
  * Discards the unread rest of the request. Over HTTP/1.1 it is read and ignored; over HTTP/2 the client is told to stop
  * sending.
  */
-function discardRest(request: Exchange["request"], response: Exchange["response"]): void {
+function discardRest(request: ServiceExchange["request"], response: ServiceExchange["response"]): void {
   if (sourceOf(request).readableEnded) return;
   if (!(response instanceof Http2ServerResponse)) {
     request.resume();

@@ -4,7 +4,7 @@ import type { DescService } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect";
 import { Health, HealthCheckResponse_ServingStatus as Status } from "../../../gen/grpc/health/v1/health_pb.js";
 import { toConnectError } from "../../rpc/errors/rpc-error.js";
-import { enter } from "../../rpc/protocols/passage.js";
+import { enter } from "../../rpc/protocols/call-context.js";
 
 export interface ServiceHealthOptions {
   readonly services: readonly DescService[];

@@ -7,7 +7,7 @@ import type { Socket } from "node:net";
 import type { Arrivals } from "./arrivals.js";
 import type { Connection } from "./connections.js";
 import { headerBytesMax, type ServiceLimits } from "./limits.js";
-import type { Serve } from "./routes.js";
+import type { ServeCall } from "./routes.js";
 
 /** Most requests in a row without waiting for an answer. Hardly any client sends two. */
 const pipelinedMax = 16;
@@ -18,7 +18,7 @@ export interface Http1 {
   close(): void;
 }
 
-export function createHttp1(options: { limits: ServiceLimits; arrivals: Arrivals; serve: Serve }): Http1 {
+export function createHttp1(options: { limits: ServiceLimits; arrivals: Arrivals; serve: ServeCall }): Http1 {
   const { limits, arrivals, serve } = options;
   const connections = new WeakMap<Socket, Connection>();
 

@@ -18,7 +18,7 @@ import type { Arrivals } from "./arrivals.js";
 import type { Connection } from "./connections.js";
 import type { ReceivedHeaders } from "./first-value.js";
 import { callsMax, headerBytesMax, type ServiceLimits } from "./limits.js";
-import type { Serve } from "./routes.js";
+import type { ServeCall } from "./routes.js";
 
 /** How much of a body a client without a valid token may send before it is read. */
 const anonymousWindowBytes = 64 * 1024;
@@ -45,7 +45,7 @@ export interface Http2 {
 export interface Http2Options {
   readonly limits: ServiceLimits;
   readonly arrivals: Arrivals;
-  readonly serve: Serve;
+  readonly serve: ServeCall;
   /** Told of each connection that was ended for its resets. */
   readonly onResets: (address: string) => void;
 }

@@ -22,8 +22,8 @@ import {
 } from "../../../gen/grpc/reflection/v1/reflection_pb.js";
 import { AppError } from "../../domain/errors.js";
 import { toConnectError } from "../../rpc/errors/rpc-error.js";
+import { enter } from "../../rpc/protocols/call-context.js";
 import { incoming } from "../../rpc/protocols/incoming-stream.js";
-import { enter } from "../../rpc/protocols/passage.js";
 
 type Answer = NonNullable<MessageInitShape<typeof ServerReflectionResponseSchema>["messageResponse"]>;
 

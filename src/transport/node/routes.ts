@@ -13,7 +13,7 @@ import type { Handler } from "../../rpc/protocols/handlers.js";
 import { onePiece } from "../../rpc/protocols/one-piece.js";
 import type { BodyBudget } from "../body-budget.js";
 import { boundAnswer, boundRequest } from "./deadlines.js";
-import { answer, type Exchange, openExchange, toUniversalRequest } from "./exchange.js";
+import { answer, openServiceExchange, type ServiceExchange, toUniversalRequest } from "./exchange.js";
 import type { ServiceLimits } from "./limits.js";
 
 export interface ServiceRoutesOptions {
@@ -28,13 +28,13 @@ export interface ServiceRoutesOptions {
 }
 
 /** `authenticated` is true when the call came with a valid token. */
-export type Serve = (
+export type ServeCall = (
   request: IncomingMessage | Http2ServerRequest,
   response: ServerResponse | Http2ServerResponse,
   authenticated: boolean,
 ) => void;
 
-export function createServiceRoutes(options: ServiceRoutesOptions): Serve {
+export function createServiceRoutes(options: ServiceRoutesOptions): ServeCall {
   const { handlers, bodies, limits, metrics, closing, logger } = options;
   const routes = new Map(handlers.map((handler) => [handler.path, handler]));
 
@@ -45,7 +45,7 @@ export function createServiceRoutes(options: ServiceRoutesOptions): Serve {
     return { status: 200, header: new Headers({ "content-type": contentType }), body: onePiece(Buffer.from(text)) };
   }
 
-  async function serve(exchange: Exchange, authenticated: boolean): Promise<void> {
+  async function serve(exchange: ServiceExchange, authenticated: boolean): Promise<void> {
     const { request } = exchange;
     const path = (request.url ?? "").split("?", 1)[0] ?? "";
     const handler = routes.get(path);
@@ -74,7 +74,7 @@ export function createServiceRoutes(options: ServiceRoutesOptions): Serve {
   }
 
   return (request, response, authenticated) => {
-    const exchange = openExchange(request, response, authenticated ? undefined : limits.answerMs);
+    const exchange = openServiceExchange(request, response, authenticated ? undefined : limits.answerMs);
     serve(exchange, authenticated)
       .then(() => boundAnswer(exchange, limits.answerMs))
       .catch((error: unknown) => {
@@ -90,7 +90,7 @@ export function createServiceRoutes(options: ServiceRoutesOptions): Serve {
 }
 
 /** gRPC clients read a gRPC status and no page of HTTP. */
-function unknownPath({ headers }: Exchange["request"]): UniversalServerResponse {
+function unknownPath({ headers }: ServiceExchange["request"]): UniversalServerResponse {
   const refusal = new AppError("NOT_FOUND");
   const contentType = headers["content-type"] ?? "";
   if (!/^application\/grpc(\+|;|$)/i.test(contentType)) return envelopeResponse(refusal, { accept: headers.accept });

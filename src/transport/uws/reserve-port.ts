@@ -16,7 +16,7 @@ export interface ClaimedPort {
  * Claims a port; 0 claims a free one. Rejects with a sentence that names the setting when the port cannot be listened
  * on.
  */
-export async function claimPort(setting: string, host: string, port: number): Promise<ClaimedPort> {
+export async function reservePort(setting: string, host: string, port: number): Promise<ClaimedPort> {
   const server = createServer();
   try {
     const listening = once(server, "listening");

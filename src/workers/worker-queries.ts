@@ -3,7 +3,7 @@
 import type { Worker } from "node:cluster";
 import type { Question, Report } from "./messages.js";
 
-export interface Questions {
+export interface WorkerQueries {
   /** The answers of those that answered in time; counts are of all, and of those that have ended. */
   ask(workers: Iterable<Worker>, question: Question): Promise<readonly Report[]>;
   answered(id: number, answer: Report): void;
@@ -13,11 +13,11 @@ export interface Questions {
 
 const patienceMs = 2_000;
 
-export function createQuestions(options: {
+export function createWorkerQueries(options: {
   tell: (worker: Worker, id: number, question: Question) => void;
   /** Of several reports, what must be counted on though their workers have ended. */
   retire: (reports: readonly Report[]) => Promise<Report>;
-}): Questions {
+}): WorkerQueries {
   /** The last counts of each: a sum must not fall because one of them answers late, or has ended. */
   const counts = new Map<Worker, Report>();
   let retired: Report = [];

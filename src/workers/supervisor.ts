@@ -4,22 +4,22 @@ import cluster, { type Worker } from "node:cluster";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import { type FromWorker, type Place, placeVariable, type Report, type ToWorker } from "./messages.js";
-import { createQuestions } from "./questions.js";
+import { createWorkerQueries } from "./worker-queries.js";
 
-export interface WorkforceOptions {
+export interface SupervisorOptions {
   readonly count: number;
   /** See `Place`. */
   readonly nats: Place["nats"];
   /** What they have in their environment besides that of this process. */
   readonly environment: Readonly<Record<string, string>>;
-  /** See `createQuestions`. */
+  /** See `createWorkerQueries`. */
   readonly retire: (reports: readonly Report[]) => Promise<Report>;
   /** A worker that was listening can not go on. Called once. */
   readonly onFailure: (error: Error) => void;
   readonly logger: Logger;
 }
 
-export interface Workforce {
+export interface Supervisor {
   /** Hands SIGHUP on. */
   reload(): void;
   /** Resolves when all have ended by themselves; rejects when one of them failed to. */
@@ -32,11 +32,11 @@ const restartMsMax = 5_000;
 const soundMs = 10_000;
 
 /** Resolves when all listen. Rejects when one of them can not start, with its sentence; then none is left. */
-export async function startWorkforce(options: WorkforceOptions): Promise<Workforce> {
+export async function startSupervisor(options: SupervisorOptions): Promise<Supervisor> {
   const { count, nats, environment, logger } = options;
   /** Of those that live: whether they hear us, and whether they listen. */
   const workers = new Map<Worker, { here: boolean; listening: boolean }>();
-  const questions = createQuestions({
+  const queries = createWorkerQueries({
     tell: (worker, id, question) => tell(worker, { says: "question", id, question }),
     retire: options.retire,
   });
@@ -68,7 +68,7 @@ export async function startWorkforce(options: WorkforceOptions): Promise<Workfor
 
   function ended(worker: Worker, slot: number, how: string | number, waitMs: number): void {
     workers.delete(worker);
-    void questions.ended(worker);
+    void queries.ended(worker);
     if (phase === "starting") onStartFailed(new Error(`A worker ended with ${how} before it listened.`));
     if (phase === "closing" && how !== 0) unclean.push(`worker ${slot} ended with ${how}`);
     if (workers.size === 0) onEmpty();
@@ -91,11 +91,11 @@ export async function startWorkforce(options: WorkforceOptions): Promise<Workfor
       state.listening = true;
       if (those("listening").length === count) onStarted();
     } else if (message.says === "failed") fail(state.listening, message.message);
-    else if (message.says === "answer") questions.answered(message.id, message.answer);
+    else if (message.says === "answer") queries.answered(message.id, message.answer);
     else if (message.says === "ask") {
       const { id, question } = message;
       const asked = question.about === "counts" ? those("here") : those("here").filter((other) => other !== worker);
-      void questions.ask(asked, question).then((answers) => tell(worker, { says: "answers", id, answers }));
+      void queries.ask(asked, question).then((answers) => tell(worker, { says: "answers", id, answers }));
     }
   }
 

@@ -8,7 +8,7 @@ import { createContextKey, type HandlerContext } from "@connectrpc/connect";
 import type { Admission } from "../api.js";
 import type { Read } from "../streams/pipeline.js";
 
-export interface Passage {
+export interface CallContext {
   readonly admission: Admission;
   /** The requests of a stream that our code decodes. The library then gets no messages. */
   readonly requests?: Read<Message> | undefined;
@@ -16,12 +16,12 @@ export interface Passage {
   reached: boolean;
 }
 
-export const passageKey = createContextKey<Passage | undefined>(undefined, { description: "passage" });
+export const callContextKey = createContextKey<CallContext | undefined>(undefined, { description: "call context" });
 
 /** Every method must call this first. */
-export function enter({ values }: HandlerContext): Passage {
-  const passage = values.get(passageKey);
-  if (passage === undefined) throw new Error("a handler was called without a passage");
-  passage.reached = true;
-  return passage;
+export function enter({ values }: HandlerContext): CallContext {
+  const callContext = values.get(callContextKey);
+  if (callContext === undefined) throw new Error("a handler was called without its call context");
+  callContext.reached = true;
+  return callContext;
 }

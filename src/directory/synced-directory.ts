@@ -59,7 +59,7 @@ export interface DirectoryReader {
   readonly open: OpenToken;
 }
 
-export interface Replica extends Directory {
+export interface SyncedDirectory extends Directory {
   /**
    * Reads everything anew. Applies each difference and tells the listeners of it, page by page. At the end removes
    * everything that the reading did not have.
