@@ -2,8 +2,8 @@
 // @generated from file eventwire/v1/error.proto (package eventwire.v1, syntax proto3)
 /* eslint-disable */
 
-// Every error that a caller of the gateway can see. The gateway answers from this list, and ERRORS.md, api.md and
-// openapi.json are generated from it. Policies name the reasons that a method can answer.
+// Every error that a caller of the gateway can see. The gateway takes its answers from this list. ERRORS.md, api.md and
+// openapi.json are generated from it. A policy names the reasons that its method can answer.
 
 import type { GenEnum, GenExtension, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, extDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
@@ -31,14 +31,14 @@ export type Problem = Message<"eventwire.v1.Problem"> & {
   code: string;
 
   /**
-   * The HTTP status over REST. Connect derives its own from the code.
+   * The HTTP status over REST. Connect derives its own status from the code.
    *
    * @generated from field: uint32 status = 2;
    */
   status: number;
 
   /**
-   * The exact text. A name in braces stands for a value of the call, which the answered text has in its place.
+   * The exact text. In an answer a value of the call replaces a name in braces.
    *
    * @generated from field: string message = 3;
    */
@@ -53,43 +53,44 @@ export const ProblemSchema: GenMessage<Problem> = /*@__PURE__*/
   messageDesc(file_eventwire_v1_error, 0);
 
 /**
- * Why a call was refused or failed. What follows `REASON_` stands in the header `Eventwire-Error`, in
- * `google.rpc.ErrorInfo` and in the problem document; it never changes. The comment of a reason is its meaning in the
- * documents.
+ * Why a call was refused or failed. The part after `REASON_` is the name that callers read: in the header
+ * `Eventwire-Error`, in `google.rpc.ErrorInfo` and in the problem document. It never changes. The documents show the comment
+ * of a reason as its meaning.
  *
  * @generated from enum eventwire.v1.Reason
  */
 export enum Reason {
   /**
-   * Not set. No error has it.
+   * Not set. No error has this reason.
    *
    * @generated from enum value: REASON_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * The body or a field of the call breaks a rule, which the error names. Nothing of it was done.
+   * The body or a field of the call breaks a rule. The error names the rule. Nothing was done.
    *
    * @generated from enum value: REASON_INVALID_REQUEST_BODY = 1;
    */
   INVALID_REQUEST_BODY = 1,
 
   /**
-   * The headers can be read in two ways, or ask for a version of Connect that does not exist. The error names the rule.
+   * The headers can be read in two ways, or they ask for a version of Connect that does not exist. The error names the
+   * rule.
    *
    * @generated from enum value: REASON_INVALID_REQUEST = 2;
    */
   INVALID_REQUEST = 2,
 
   /**
-   * The instance has no channel configuration, or a disabled one, so its sockets are not opened.
+   * The instance has no channel configuration, or its channel is disabled, so no socket is opened.
    *
    * @generated from enum value: REASON_WEBSOCKET_DISABLED = 3;
    */
   WEBSOCKET_DISABLED = 3,
 
   /**
-   * There is no token, nobody has this token, it was revoked, or only a TokenAccount may make this call.
+   * The token is missing, unknown or revoked, or only a TokenAccount may make this call.
    *
    * @generated from enum value: REASON_INVALID_TOKEN = 4;
    */
@@ -103,14 +104,14 @@ export enum Reason {
   MISSING_TOKEN = 5,
 
   /**
-   * The TokenInstance belongs to another instance than the addressed one, whether or not that one exists.
+   * The TokenInstance belongs to another instance than the addressed one. The addressed instance need not exist.
    *
    * @generated from enum value: REASON_INSTANCE_MISMATCH = 6;
    */
   INSTANCE_MISMATCH = 6,
 
   /**
-   * The origin of the browser is not among ALLOWED_ORIGINS.
+   * The origin of the web page is not one of ALLOWED_ORIGINS.
    *
    * @generated from enum value: REASON_ORIGIN_NOT_ALLOWED = 7;
    */
@@ -159,7 +160,7 @@ export enum Reason {
   INSTANCE_EXISTS = 13,
 
   /**
-   * The token that was asked for belongs to somebody, or did until a short time ago.
+   * The chosen token belongs to an account or an instance, or did until a short time ago.
    *
    * @generated from enum value: REASON_TOKEN_IN_USE = 14;
    */
@@ -173,29 +174,29 @@ export enum Reason {
   EVENT_TOO_LARGE = 15,
 
   /**
-   * The event is larger than one message of NATS may be. Raise its `max_payload`, or send less.
+   * The event is larger than a message of NATS may be. Raise `max_payload` of NATS, or send a smaller event.
    *
    * @generated from enum value: REASON_EVENT_TOO_LARGE_FOR_BUS = 16;
    */
   EVENT_TOO_LARGE_FOR_BUS = 16,
 
   /**
-   * An RPC call is compressed in a way that is not known here. The error names the known ones.
+   * An RPC call has an unknown compression. The error names the known ones.
    *
    * @generated from enum value: REASON_UNSUPPORTED_COMPRESSION = 17;
    */
   UNSUPPORTED_COMPRESSION = 17,
 
   /**
-   * All checks of the upgrade passed, but the request has no handshake of RFC 6455.
+   * All checks of the upgrade passed, but the request is no WebSocket handshake (RFC 6455).
    *
    * @generated from enum value: REASON_UPGRADE_REQUIRED = 18;
    */
   UPGRADE_REQUIRED = 18,
 
   /**
-   * The window of the token, or of the address of a caller without a valid one, is used up. Come back after
-   * `Retry-After`.
+   * The calls of this token in the present minute are used up, or those of the address of a caller without a valid token.
+   * Try again after `Retry-After`.
    *
    * @generated from enum value: REASON_RATE_LIMITED = 19;
    */
@@ -244,7 +245,7 @@ export enum Reason {
   DELETE_INSTANCE_FAILED = 25,
 
   /**
-   * A mistake of the gateway. Its log has the cause.
+   * A fault of the gateway. The log of the gateway has the cause.
    *
    * @generated from enum value: REASON_INTERNAL = 26;
    */
@@ -265,14 +266,15 @@ export enum Reason {
   OUT_OF_DATE = 28,
 
   /**
-   * The bodies under way on this node, and what comes out of their compression, fill REQUEST_BODIES_MAX_BYTES.
+   * The request bodies under way on this node, with their decompressed bytes, fill REQUEST_BODIES_MAX_BYTES. Try again after
+   * `Retry-After`.
    *
    * @generated from enum value: REASON_OVERLOADED = 29;
    */
   OVERLOADED = 29,
 
   /**
-   * The node ends. Come back after `Retry-After`: after a balancer another node answers by then.
+   * The node ends. Try again after `Retry-After`: a balancer then leads to another node.
    *
    * @generated from enum value: REASON_SHUTTING_DOWN = 30;
    */
@@ -286,7 +288,7 @@ export const ReasonSchema: GenEnum<Reason> = /*@__PURE__*/
   enumDesc(file_eventwire_v1_error, 0);
 
 /**
- * How an error with this reason is answered. Every reason but REASON_UNSPECIFIED has one.
+ * How an error with this reason is answered. Every reason except REASON_UNSPECIFIED has a problem.
  *
  * @generated from extension: eventwire.v1.Problem problem = 50102;
  */

@@ -31,21 +31,21 @@ export type PublishEventRequest = Message<"eventwire.v1.PublishEventRequest"> & 
   instance: string;
 
   /**
-   * Its type.
+   * The type of the event; see EventType.
    *
    * @generated from field: string event = 2;
    */
   event: string;
 
   /**
-   * What happened: a JSON object of at most 256 nested levels. Required.
+   * What happened, as a JSON object of at most 256 nested levels. Required.
    *
    * @generated from oneof eventwire.v1.PublishEventRequest.payload
    */
   payload: {
     /**
-     * The object as a Struct, at most 64 KiB in binary form: its numbers are doubles. In JSON (Connect, gRPC with JSON) it
-     * is the object itself, of any size, and its bytes stand unchanged in the frame, as over REST.
+     * The object as a Struct. In binary form it has at most 64 KiB, and its numbers are doubles. In JSON (Connect, gRPC with
+     * JSON) it is the object itself, of any size within PUBLISH_MAX_BYTES, and the frame has its bytes unchanged, as over REST.
      *
      * @generated from field: google.protobuf.Struct data = 3;
      */
@@ -53,8 +53,8 @@ export type PublishEventRequest = Message<"eventwire.v1.PublishEventRequest"> & 
     case: "data";
   } | {
     /**
-     * The object as UTF-8 JSON text, of any size within PUBLISH_MAX_BYTES. It is checked once and its bytes then stand unchanged in the frame, so number
-     * precision, member order, escapes and white space survive.
+     * The object as UTF-8 JSON text, of any size within PUBLISH_MAX_BYTES. The gateway checks it once, and the frame has its
+     * bytes unchanged: number precision, member order, escapes and white space survive.
      *
      * @generated from field: bytes data_json = 4;
      */
@@ -63,17 +63,17 @@ export type PublishEventRequest = Message<"eventwire.v1.PublishEventRequest"> & 
   } | { case: undefined; value?: undefined };
 
   /**
-   * The media of a `message.exchange`, raw. It is encoded only if somebody gets it, and then stands in the frame as
-   * `base64` of the object `data.message.media` or, in the flat layout, `data.media`; one of the two must be there. It
-   * replaces a `base64` that the object already has. Media above MEDIA_MAX_BYTES (8 MiB by default) is left out of the
-   * frame, which is still sent.
+   * The raw media of a `message.exchange`. The frame has it as the member `base64` of the object `data.message.media` or,
+   * in the flat layout, of `data.media`; one of these two objects must be there. It replaces a `base64` that the object
+   * already has. It is encoded only if at least one socket gets it. Media above MEDIA_MAX_BYTES (8 MiB by default) is left
+   * out of the frame, and the frame is still sent.
    *
    * @generated from field: bytes media = 5;
    */
   media: Uint8Array;
 
   /**
-   * Asks PublishEvent for a receipt: its answer then says who gets the event. Not read in a batch.
+   * Asks PublishEvent for a receipt: the answer then says how many sockets take the event. Ignored in a batch.
    *
    * @generated from field: bool receipt = 6;
    */
@@ -108,24 +108,25 @@ export type PublishEventResponse = Message<"eventwire.v1.PublishEventResponse"> 
   message: string;
 
   /**
-   * False, and only then present, when other nodes may not have got it, because the bus between the nodes was away:
-   * sockets that are open on this node have it.
+   * Present only when it is false: other nodes may not have got the event, because the bus between the nodes was away.
+   * Sockets that are open on this node have it.
    *
    * @generated from field: optional bool other_nodes_reached = 3;
    */
   otherNodesReached?: boolean | undefined;
 
   /**
-   * How many open sockets of the node that answered have a filter that takes the event, when it was published; 0 tells
-   * that nobody on this node gets it. Present only when a `receipt` was asked for. Of several workers on one machine each is a node.
+   * How many open sockets took the event, counted on the node that answered at the moment of publishing; 0 means that no
+   * socket of this node gets it. Present only when the request asked for a `receipt`. Each of several workers on one machine
+   * is a node of its own.
    *
    * @generated from field: optional uint32 sockets = 4;
    */
   sockets?: number | undefined;
 
   /**
-   * The event's id: a UUIDv7 (RFC 9562), 36 characters in lower case, minted when the event was accepted. Ids of one node
-   * grow in the order in which it accepted the events, as text and as bytes, also when its clock goes back.
+   * The event's id: a UUIDv7 (RFC 9562) of 36 characters in lower case, made when the event was accepted. The ids of one node
+   * grow in the order in which it accepted the events, as text and as bytes, even when its clock goes back.
    *
    * @generated from field: string id = 5;
    */
@@ -146,7 +147,7 @@ export const PublishEventResponseSchema: GenMessage<PublishEventResponse> = /*@_
  */
 export type PublishEventsRequest = Message<"eventwire.v1.PublishEventsRequest"> & {
   /**
-   * Chosen by the producer; comes back in the answer.
+   * A number that the producer chooses. The answer repeats it.
    *
    * @generated from field: uint64 sequence = 1;
    */
@@ -188,15 +189,14 @@ export type PublishEventsResponse = Message<"eventwire.v1.PublishEventsResponse"
   published: number;
 
   /**
-   * The others, in batch order.
+   * The events that were not published, in batch order.
    *
    * @generated from field: repeated eventwire.v1.PublishEventsResponse.Refusal refusals = 3;
    */
   refusals: PublishEventsResponse_Refusal[];
 
   /**
-   * False, and only then present, when other nodes may not have got some of the published events; see
-   * PublishEventResponse.
+   * Present only when it is false: other nodes may not have got some of the published events. See PublishEventResponse.
    *
    * @generated from field: optional bool other_nodes_reached = 4;
    */
@@ -217,35 +217,35 @@ export const PublishEventsResponseSchema: GenMessage<PublishEventsResponse> = /*
  */
 export type PublishEventsResponse_Refusal = Message<"eventwire.v1.PublishEventsResponse.Refusal"> & {
   /**
-   * Its place in the batch, from 0.
+   * Index of the event in the batch, from 0.
    *
    * @generated from field: uint32 index = 1;
    */
   index: number;
 
   /**
-   * Stable machine name, one of the refusals in the policy of PublishEvents, such as `INSTANCE_NOT_FOUND`.
+   * Name of the reason for programs, such as `INSTANCE_NOT_FOUND`. It is one of the refusals in the policy of PublishEvents.
    *
    * @generated from field: string reason = 2;
    */
   reason: string;
 
   /**
-   * The text that PublishEvent would have answered.
+   * The text that PublishEvent would answer for this event.
    *
    * @generated from field: string message = 3;
    */
   message: string;
 
   /**
-   * The field of the event that is wrong, as this file spells it; empty when it is not one field.
+   * The field of the event that is wrong, as this file spells it. Empty when the error is not about one field.
    *
    * @generated from field: string field = 4;
    */
   field: string;
 
   /**
-   * What the field or the event must be, as one sentence; empty where the reason says all.
+   * The rule that the field or the event broke, as one sentence. Empty when the reason says everything.
    *
    * @generated from field: string rule = 5;
    */
@@ -260,8 +260,8 @@ export const PublishEventsResponse_RefusalSchema: GenMessage<PublishEventsRespon
   messageDesc(file_eventwire_v1_event_service, 3, 0);
 
 /**
- * Publishing. Events are ephemeral: they reach the sockets that are open on the instance and whose filter takes them,
- * in publish order per instance, at most once each; nothing is stored and nothing is sent twice.
+ * Publishing. An event reaches every socket that is open on its instance and whose filter takes it, at most once and in
+ * publish order per instance. Events are ephemeral: nothing is stored, and nothing is sent twice.
  *
  * @generated from service eventwire.v1.EventService
  */
@@ -269,10 +269,10 @@ export const EventService: GenService<{
   /**
    * Publishes one event.
    *
-   * Only a TokenAccount may publish: a consumer's token must not be able to forge events.
+   * Only a TokenAccount may publish, because a consumer's token must not be able to forge events.
    *
-   * After an error nobody got the event, with one exception: when the bus goes away in the middle of a call that BUS_OUTAGE
-   * refuses, sockets of this node have it.
+   * After an error no socket got the event, with one exception. When BUS_OUTAGE is set to refuse and the bus goes away in
+   * the middle of a call, sockets of this node may have got it.
    *
    * @generated from rpc eventwire.v1.EventService.PublishEvent
    */
@@ -282,14 +282,17 @@ export const EventService: GenService<{
     output: typeof PublishEventResponseSchema;
   },
   /**
-   * Publishes batches of events over one stream, for producers with thousands of events a second. Each batch is
-   * answered once, in order, after its last event was handed to the sockets. An event that cannot be published is
-   * named in its batch's answer and disturbs neither the batch nor the stream. Needs HTTP/2 (the service port).
+   * Publishes batches of events over one stream, for producers with thousands of events a second. Each batch gets one
+   * answer, in order, after its last event was handed to the sockets. When an event cannot be published, the answer of its
+   * batch names it; the other events of the batch are published, and the stream goes on. This method needs HTTP/2, which
+   * the service port has.
    *
-   * An error ends the stream: the token was revoked; a message is no batch or has more than 1024 events, none of which is
-   * published then; a batch is larger than 4/3 of PUBLISH_MAX_BYTES; or the bus did not take a batch where BUS_OUTAGE is
-   * set to refuse. With `Shutting down` the node ends, after the last of its sockets; it takes events until then. Open
-   * the stream anew, to any node. Everything else is a Refusal. The rate limit counts events.
+   * These errors end the stream: the token was revoked; a message is no batch, or has more than 1024 events, of which none
+   * is published then; a batch is larger than 4/3 of PUBLISH_MAX_BYTES; or the bus did not take a batch and BUS_OUTAGE is
+   * set to refuse. Any other error of an event is a Refusal in the answer, and the stream goes on.
+   *
+   * A node that ends sends `Shutting down` after the last of its sockets has gone, and takes events until then. After it,
+   * open the stream again, to any node. The rate limit counts events and not batches.
    *
    * @generated from rpc eventwire.v1.EventService.PublishEvents
    */

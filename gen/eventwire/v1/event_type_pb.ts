@@ -17,7 +17,7 @@ export const file_eventwire_v1_event_type: GenFile = /*@__PURE__*/
 
 /**
  * The types that an event can have. Messages and frames carry their names, never these numbers. A consumer must ignore a
- * type that it does not know: a later release may add some. None is ever removed.
+ * type that it does not know, because a later release may add types. No type is ever removed.
  *
  * @generated from enum eventwire.v1.EventType
  */
@@ -87,8 +87,8 @@ export const wire_name: GenExtension<EnumValueOptions, string> = /*@__PURE__*/
   extDesc(file_eventwire_v1_event_type, 0);
 
 /**
- * On a `string` field of a request, single or repeated: it holds names of event types. A name that no EventType has is
- * refused with `Invalid request body`.
+ * On a single or repeated `string` field of a request: the field holds names of event types. A name that no EventType has
+ * is refused with `Invalid request body`.
  *
  * @generated from extension: bool is_event_type = 50105;
  */

@@ -26,37 +26,37 @@ export const file_eventwire_v1_instance_service: GenFile = /*@__PURE__*/
  */
 export type CreateInstanceRequest = Message<"eventwire.v1.CreateInstanceRequest"> & {
   /**
-   * Name, unique within the account: 1 to 100 characters, without `/`, control characters, leading or trailing space.
-   * Not `.` or `..`, which clients resolve as parts of a path.
+   * Name of the instance, unique within the account: 1 to 100 characters, without `/`, without control characters, and
+   * without leading or trailing space. `.` and `..` are not allowed, because clients resolve them as parts of a path.
    *
    * @generated from field: string name = 1;
    */
   name: string;
 
   /**
-   * The instance's token: 8 to 128 visible ASCII characters, so that it cannot be guessed; the setting
-   * INSTANCE_TOKEN_MIN_LENGTH changes the 8. Empty: the gateway makes one, which is safer.
+   * The instance's token, 8 to 128 visible ASCII characters; the setting INSTANCE_TOKEN_MIN_LENGTH changes the 8. Choose one
+   * that nobody can guess. Better, leave it empty: then the gateway creates one.
    *
    * @generated from field: string token = 2;
    */
   token: string;
 
   /**
-   * `enabled` of SetWebsocketRequest. Any JSON value is taken here, since a wrong one must not abort the creation.
+   * `enabled` of SetWebsocketRequest. Any JSON value is accepted, because a wrong value must not abort the creation.
    *
    * @generated from field: google.protobuf.Value websocket_enabled = 3;
    */
   websocketEnabled?: Value | undefined;
 
   /**
-   * `events` of SetWebsocketRequest; any JSON value is taken.
+   * `events` of SetWebsocketRequest. Any JSON value is accepted.
    *
    * @generated from field: google.protobuf.Value websocket_events = 4;
    */
   websocketEvents?: Value | undefined;
 
   /**
-   * `mediaBase64` of SetWebsocketRequest; any JSON value is taken.
+   * `mediaBase64` of SetWebsocketRequest. Any JSON value is accepted.
    *
    * @generated from field: google.protobuf.Value websocket_media_base64 = 5;
    */
@@ -98,14 +98,14 @@ export type CreateInstanceResponse = Message<"eventwire.v1.CreateInstanceRespons
   instance?: CreateInstanceResponse_Instance | undefined;
 
   /**
-   * Its configuration; absent when none was asked for.
+   * Its channel configuration. Absent when the request had no `websocket_…` field.
    *
    * @generated from field: eventwire.v1.Websocket websocket = 4;
    */
   websocket?: Websocket | undefined;
 
   /**
-   * The token once more.
+   * The token once more, for clients that read it here.
    *
    * @generated from field: eventwire.v1.CreateInstanceResponse.Data data = 5;
    */
@@ -120,7 +120,7 @@ export const CreateInstanceResponseSchema: GenMessage<CreateInstanceResponse> = 
   messageDesc(file_eventwire_v1_instance_service, 1);
 
 /**
- * An instance as its creation shows it.
+ * An instance as the answer to its creation shows it.
  *
  * @generated from message eventwire.v1.CreateInstanceResponse.Instance
  */
@@ -162,7 +162,7 @@ export const CreateInstanceResponse_InstanceSchema: GenMessage<CreateInstanceRes
   messageDesc(file_eventwire_v1_instance_service, 1, 0);
 
 /**
- * Where some clients read the token.
+ * The token in the place where some clients look for it.
  *
  * @generated from message eventwire.v1.CreateInstanceResponse.Data
  */
@@ -189,22 +189,22 @@ export const CreateInstanceResponse_DataSchema: GenMessage<CreateInstanceRespons
  */
 export type ListInstancesRequest = Message<"eventwire.v1.ListInstancesRequest"> & {
   /**
-   * Names to look for; empty means all. A value that is exactly the name of an instance is one name, any other is split
-   * at its commas. At most 1,000 values. Ignored for a TokenInstance.
+   * Names to look for; empty means all. A value that is exactly the name of an instance is taken as one name. Any other
+   * value is split at its commas. At most 1,000 values. Ignored for a TokenInstance.
    *
    * @generated from field: repeated string instance_name = 1;
    */
   instanceName: string[];
 
   /**
-   * How many instances the answer has at most, 1 to 1,000.
+   * The largest number of instances in the answer, 1 to 1,000.
    *
    * @generated from field: optional uint32 limit = 2;
    */
   limit?: number | undefined;
 
   /**
-   * `nextCursor` of the page before. Absent or empty: the list begins with the oldest instance.
+   * `nextCursor` of the previous page. When it is absent or empty, the list begins with the oldest instance.
    *
    * @generated from field: string cursor = 3;
    */
@@ -232,7 +232,7 @@ export type ListInstancesResponse = Message<"eventwire.v1.ListInstancesResponse"
   success: boolean;
 
   /**
-   * `<N> Instances found`, or `1 Instance found`: on all pages together.
+   * `<N> Instances found`, or `1 Instance found`. The number is that of all pages together.
    *
    * @generated from field: string message = 2;
    */
@@ -246,7 +246,7 @@ export type ListInstancesResponse = Message<"eventwire.v1.ListInstancesResponse"
   instances: ListInstancesResponse_Instance[];
 
   /**
-   * Where the next page begins, for `cursor`. Present when `limit` was given and there are more instances.
+   * The value of `cursor` for the next page. Present when `limit` was given and there are more instances.
    *
    * @generated from field: optional string next_cursor = 4;
    */
@@ -309,7 +309,7 @@ export type ListInstancesResponse_Instance = Message<"eventwire.v1.ListInstances
   connection?: ListInstancesResponse_Connection | undefined;
 
   /**
-   * The channel configuration; disabled when it was never set.
+   * The channel configuration. It is shown as disabled when it was never set.
    *
    * @generated from field: eventwire.v1.Websocket websocket = 6;
    */
@@ -337,7 +337,7 @@ export type ListInstancesResponse_Connection = Message<"eventwire.v1.ListInstanc
   state: string;
 
   /**
-   * `data.jid` of the last `instance.state` event that had one of 1 to 128 characters; absent before the first.
+   * `data.jid` of the last `instance.state` event that had a `jid` of 1 to 128 characters. Absent before the first one.
    *
    * @generated from field: optional string number_jid = 2;
    */
@@ -352,13 +352,13 @@ export const ListInstancesResponse_ConnectionSchema: GenMessage<ListInstancesRes
   messageDesc(file_eventwire_v1_instance_service, 3, 1);
 
 /**
- * What is true of the whole list.
+ * Facts about the whole list, not only this page.
  *
  * @generated from message eventwire.v1.ListInstancesResponse.Meta
  */
 export type ListInstancesResponse_Meta = Message<"eventwire.v1.ListInstancesResponse.Meta"> & {
   /**
-   * How many instances there are on all pages together.
+   * The number of instances on all pages together.
    *
    * @generated from field: uint32 total = 1;
    */
@@ -373,7 +373,7 @@ export const ListInstancesResponse_MetaSchema: GenMessage<ListInstancesResponse_
   messageDesc(file_eventwire_v1_instance_service, 3, 2);
 
 /**
- * Asks for the end of an instance.
+ * Asks for the deletion of an instance.
  *
  * @generated from message eventwire.v1.DeleteInstanceRequest
  */
@@ -414,7 +414,7 @@ export type DeleteInstanceResponse = Message<"eventwire.v1.DeleteInstanceRespons
   message: string;
 
   /**
-   * What is left of the instance.
+   * The deleted instance.
    *
    * @generated from field: eventwire.v1.DeleteInstanceResponse.Instance instance = 3;
    */
@@ -429,7 +429,7 @@ export const DeleteInstanceResponseSchema: GenMessage<DeleteInstanceResponse> = 
   messageDesc(file_eventwire_v1_instance_service, 5);
 
 /**
- * An instance as its deletion shows it.
+ * The instance as the answer to its deletion shows it.
  *
  * @generated from message eventwire.v1.DeleteInstanceResponse.Instance
  */
@@ -456,11 +456,11 @@ export const DeleteInstanceResponse_InstanceSchema: GenMessage<DeleteInstanceRes
  */
 export const InstanceService: GenService<{
   /**
-   * Creates an instance and, when one of the `websocket_…` fields is given, its channel configuration.
+   * Creates an instance. When one of the `websocket_…` fields is given, also creates its channel configuration. A field
+   * that is `null` counts as given. Without any of these fields there is no configuration.
    *
-   * A configuration that is invalid or cannot be saved never aborts the creation: the instance exists, a disabled
-   * configuration is saved where that is possible, the answer's `websocket` reads `enabled: false`, and the cause is in
-   * the log. Without any of these fields there is no configuration; one that is `null` is given.
+   * A configuration that is invalid or cannot be saved never aborts the creation. The instance then exists, a disabled
+   * configuration is saved if that is possible, the answer's `websocket` reads `enabled: false`, and the log has the cause.
    *
    * @generated from rpc eventwire.v1.InstanceService.CreateInstance
    */
@@ -472,11 +472,12 @@ export const InstanceService: GenService<{
   /**
    * Lists the instances of the account in the order of their creation; a TokenInstance sees only its own.
    *
-   * Page by page with `limit` and `cursor`. Without `limit` REST answers all of them, however many there are; one that is
-   * created or deleted while a long list is sent may be missing from it or from its count. Over Connect and gRPC a call
-   * without `limit` is refused when there are more than 1,000, since an answer is one message there.
+   * With `limit` and `cursor` the list comes in pages. Without `limit`, REST answers all instances, however many there are.
+   * An instance that is created or deleted while a long list is sent may be missing from the list or from its count. Over
+   * Connect and gRPC an answer is one message, so there a call without `limit` is refused when there are more than 1,000
+   * instances.
    *
-   * Where exactly one name was asked for and no instance has it, the answer is `Instance not found`.
+   * When exactly one name was asked for and no instance has it, the answer is `Instance not found`.
    *
    * @generated from rpc eventwire.v1.InstanceService.ListInstances
    */
@@ -486,7 +487,7 @@ export const InstanceService: GenService<{
     output: typeof ListInstancesResponseSchema;
   },
   /**
-   * Deletes an instance with its configuration and its token. Its open sockets are closed with 4004
+   * Deletes an instance with its channel configuration and its token. Closes its open sockets with 4004
    * `instance deleted`.
    *
    * @generated from rpc eventwire.v1.InstanceService.DeleteInstance

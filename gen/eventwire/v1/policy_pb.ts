@@ -2,8 +2,8 @@
 // @generated from file eventwire/v1/policy.proto (package eventwire.v1, syntax proto3)
 /* eslint-disable */
 
-// What the gateway enforces before a method runs, written where the method is declared. Every protocol (REST, Connect,
-// gRPC-Web, gRPC) and the OpenAPI document read these options; nothing repeats them.
+// The rules that the gateway enforces before a method runs. They stand where the method is declared. Every protocol (REST,
+// Connect, gRPC-Web, gRPC) and the OpenAPI document read these options, so no other place repeats them.
 
 import type { GenEnum, GenExtension, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, extDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
@@ -20,20 +20,20 @@ export const file_eventwire_v1_policy: GenFile = /*@__PURE__*/
   fileDesc("ChlldmVudHdpcmUvdjEvcG9saWN5LnByb3RvEgxldmVudHdpcmUudjEiggIKBlBvbGljeRIkCgZjYWxsZXIYASABKA4yFC5ldmVudHdpcmUudjEuQ2FsbGVyEiQKBmJ1Y2tldBgCIAEoDjIULmV2ZW50d2lyZS52MS5CdWNrZXQSFgoOc3VjY2Vzc19zdGF0dXMYAyABKA0SGQoNY2Fycmllc19ldmVudBgEIAEoCEICGAESKwoKYm9keV9saW1pdBgFIAEoDjIXLmV2ZW50d2lyZS52MS5Cb2R5TGltaXQSJAoGZXJyb3JzGAYgAygOMhQuZXZlbnR3aXJlLnYxLlJlYXNvbhImCghyZWZ1c2FscxgHIAMoDjIULmV2ZW50d2lyZS52MS5SZWFzb24qZwoGQ2FsbGVyEhYKEkNBTExFUl9VTlNQRUNJRklFRBAAEhEKDUNBTExFUl9BTllPTkUQARISCg5DQUxMRVJfQUNDT1VOVBACEh4KGkNBTExFUl9BQ0NPVU5UX09SX0lOU1RBTkNFEAMqWgoGQnVja2V0EhYKEkJVQ0tFVF9VTlNQRUNJRklFRBAAEhEKDUJVQ0tFVF9HTE9CQUwQARIRCg1CVUNLRVRfQ1JFQVRFEAISEgoOQlVDS0VUX1BVQkxJU0gQAyo9CglCb2R5TGltaXQSGgoWQk9EWV9MSU1JVF9VTlNQRUNJRklFRBAAEhQKEEJPRFlfTElNSVRfRVZFTlQQATpOCgZwb2xpY3kSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi0hwMgASgLMhQuZXZlbnR3aXJlLnYxLlBvbGljeVIGcG9saWN5OlEKB3VwZ3JhZGUSHy5nb29nbGUucHJvdG9idWYuU2VydmljZU9wdGlvbnMYt4cDIAEoCzIULmV2ZW50d2lyZS52MS5Qb2xpY3lSB3VwZ3JhZGU6PwoLcmF3X2pzb25fb2YSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGLWHAyABKAlSCXJhd0pzb25PZmIGcHJvdG8z", [file_eventwire_v1_error, file_google_protobuf_descriptor]);
 
 /**
- * Who may call a method, how often, how large the call may be, and which errors end it.
+ * Who may call a method, how often, how large a call may be, and which errors it can answer.
  *
  * @generated from message eventwire.v1.Policy
  */
 export type Policy = Message<"eventwire.v1.Policy"> & {
   /**
-   * Whose token is accepted.
+   * The kind of token that is accepted.
    *
    * @generated from field: eventwire.v1.Caller caller = 1;
    */
   caller: Caller;
 
   /**
-   * The rate-limit window that a call is charged to.
+   * The rate limit that counts a call.
    *
    * @generated from field: eventwire.v1.Bucket bucket = 2;
    */
@@ -47,7 +47,7 @@ export type Policy = Message<"eventwire.v1.Policy"> & {
   successStatus: number;
 
   /**
-   * Nothing reads it any more: `body_limit` says how large a call may be, and `errors` how it may end.
+   * Not read any more. Use `body_limit` for the size of a call, and `errors` for its errors.
    *
    * @generated from field: bool carries_event = 4 [deprecated = true];
    * @deprecated
@@ -62,15 +62,15 @@ export type Policy = Message<"eventwire.v1.Policy"> & {
   bodyLimit: BodyLimit;
 
   /**
-   * The errors that are this method's own. Those of the checks before it are not repeated: what every call can be
-   * answered, and what follows from `caller`, from `bucket` and from a field `instance` of the request.
+   * The errors that this method itself can answer. Do not list the errors of the checks before the method: those that
+   * every call can answer, and those that follow from `caller`, from `bucket` and from a field `instance` of the request.
    *
    * @generated from field: repeated eventwire.v1.Reason errors = 6;
    */
   errors: Reason[];
 
   /**
-   * Of a method that takes batches: why one item of a batch may be refused while the call goes on.
+   * For a method that takes batches: the reasons for which one item of a batch may be refused while the call goes on.
    *
    * @generated from field: repeated eventwire.v1.Reason refusals = 7;
    */
@@ -85,20 +85,20 @@ export const PolicySchema: GenMessage<Policy> = /*@__PURE__*/
   messageDesc(file_eventwire_v1_policy, 0);
 
 /**
- * Whose token opens a method.
+ * The kind of token that a method accepts.
  *
  * @generated from enum eventwire.v1.Caller
  */
 export enum Caller {
   /**
-   * Not set; refused at start.
+   * Not set. The service does not start with such a method.
    *
    * @generated from enum value: CALLER_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * No token is read and nothing is charged.
+   * Anybody: no token is read, and no rate limit counts the call.
    *
    * @generated from enum value: CALLER_ANYONE = 1;
    */
@@ -127,13 +127,14 @@ export const CallerSchema: GenEnum<Caller> = /*@__PURE__*/
   enumDesc(file_eventwire_v1_policy, 0);
 
 /**
- * A fixed window of 60 s from a token's first call. Calls without a valid token are charged to their remote address.
+ * A rate limit. It counts the calls of one token in a fixed window of 60 s, which begins with the token's first call. Calls
+ * without a valid token are counted by their remote address.
  *
  * @generated from enum eventwire.v1.Bucket
  */
 export enum Bucket {
   /**
-   * No window.
+   * No rate limit.
    *
    * @generated from enum value: BUCKET_UNSPECIFIED = 0;
    */
@@ -174,16 +175,16 @@ export const BucketSchema: GenEnum<Bucket> = /*@__PURE__*/
  */
 export enum BodyLimit {
   /**
-   * 64 KiB. A larger one is refused with 400 `Invalid request body`.
+   * 64 KiB. A larger body is refused with 400 `Invalid request body`.
    *
    * @generated from enum value: BODY_LIMIT_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * The setting PUBLISH_MAX_BYTES over REST. Over the RPC protocols a message may have 4/3 of that and 4096 bytes, since
-   * bytes are a third longer in JSON; the event in it ends at PUBLISH_MAX_BYTES all the same. A larger one is refused with
-   * 413 `Event too large`.
+   * Over REST the setting PUBLISH_MAX_BYTES. Over the RPC protocols a message may have 4/3 of that and 4096 bytes more,
+   * because bytes are a third longer in JSON; the event in it may still have only PUBLISH_MAX_BYTES. A larger body is
+   * refused with 413 `Event too large`.
    *
    * @generated from enum value: BODY_LIMIT_EVENT = 1;
    */
@@ -197,7 +198,7 @@ export const BodyLimitSchema: GenEnum<BodyLimit> = /*@__PURE__*/
   enumDesc(file_eventwire_v1_policy, 2);
 
 /**
- * The policy of a method. A method without one is refused at start.
+ * The policy of a method. The service does not start when a method has no policy.
  *
  * @generated from extension: eventwire.v1.Policy policy = 50100;
  */
@@ -205,8 +206,8 @@ export const policy: GenExtension<MethodOptions, Policy> = /*@__PURE__*/
   extDesc(file_eventwire_v1_policy, 0);
 
 /**
- * The policy of `GET /ws/{instance}`, on the service that configures what it opens. The upgrade is no method: it opens
- * a socket and answers no message.
+ * The policy of the upgrade, `GET /ws/{instance}`. The upgrade is no method, because it opens a socket and answers no
+ * message. So its policy stands on the service that configures the channel.
  *
  * @generated from extension: eventwire.v1.Policy upgrade = 50103;
  */
@@ -214,8 +215,8 @@ export const upgrade: GenExtension<ServiceOptions, Policy> = /*@__PURE__*/
   extDesc(file_eventwire_v1_policy, 1);
 
 /**
- * On a `bytes` field: it receives the source text of the JSON member of this name, byte for byte, instead of a parsed
- * and re-serialised value. Over REST the field has no member of its own.
+ * On a `bytes` field: the name of a JSON member. The field receives the source text of that member byte for byte, and the
+ * member is not parsed and written again. Over REST the field has no member of its own.
  *
  * @generated from extension: string raw_json_of = 50101;
  */

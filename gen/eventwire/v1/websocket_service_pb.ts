@@ -18,7 +18,7 @@ export const file_eventwire_v1_websocket_service: GenFile = /*@__PURE__*/
   fileDesc("CiRldmVudHdpcmUvdjEvd2Vic29ja2V0X3NlcnZpY2UucHJvdG8SDGV2ZW50d2lyZS52MSJCCglXZWJzb2NrZXQSDwoHZW5hYmxlZBgBIAEoCBIOCgZldmVudHMYAiADKAkSFAoMbWVkaWFfYmFzZTY0GAMgASgIIpABChNTZXRXZWJzb2NrZXRSZXF1ZXN0EhsKCGluc3RhbmNlGAEgASgJQgm6SAZyBBABGGQSHAoHZW5hYmxlZBgCIAEoCEIGukgDyAEBSACIAQESHAoGZXZlbnRzGAMgAygJQgy6SAWSAQIQQMi7GAESFAoMbWVkaWFfYmFzZTY0GAQgASgIQgoKCF9lbmFibGVkImQKFFNldFdlYnNvY2tldFJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCRIqCgl3ZWJzb2NrZXQYAyABKAsyFy5ldmVudHdpcmUudjEuV2Vic29ja2V0IjIKE0dldFdlYnNvY2tldFJlcXVlc3QSGwoIaW5zdGFuY2UYASABKAlCCbpIBnIEEAEYZCJkChRHZXRXZWJzb2NrZXRSZXNwb25zZRIPCgdzdWNjZXNzGAEgASgIEg8KB21lc3NhZ2UYAiABKAkSKgoJd2Vic29ja2V0GAMgASgLMhcuZXZlbnR3aXJlLnYxLldlYnNvY2tldCLTAQoKUGxhaW5GcmFtZRINCgVldmVudBgBIAEoCRItCgRkYXRhGAIgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEIGukgDyAEBEkQKDWluc3RhbmNlX2RhdGEYAyABKAsyJS5ldmVudHdpcmUudjEuUGxhaW5GcmFtZS5JbnN0YW5jZURhdGFCBrpIA8gBARpBCgxJbnN0YW5jZURhdGESEAoIYmFzZV91cmwYASABKAkSEAoIaW5zdGFuY2UYAiABKAkSDQoFdG9rZW4YAyABKAkyxAIKEFdlYnNvY2tldFNlcnZpY2USjQEKDFNldFdlYnNvY2tldBIhLmV2ZW50d2lyZS52MS5TZXRXZWJzb2NrZXRSZXF1ZXN0GiIuZXZlbnR3aXJlLnYxLlNldFdlYnNvY2tldFJlc3BvbnNlIjaiuxgHCAMQATIBFoLT5JMCJToBKiIgL2FwaS9ldmVudHMvd2Vic29ja2V0L3tpbnN0YW5jZX0SjgEKDEdldFdlYnNvY2tldBIhLmV2ZW50d2lyZS52MS5HZXRXZWJzb2NrZXRSZXF1ZXN0GiIuZXZlbnR3aXJlLnYxLkdldFdlYnNvY2tldFJlc3BvbnNlIjeiuxgICAMQATICCxWC0+STAiUSIy9hcGkvZXZlbnRzL2dldFdlYnNvY2tldC97aW5zdGFuY2V9Gg+6uxgLCAMQATIFAwUHEh5iBnByb3RvMw", [file_buf_validate_validate, file_eventwire_v1_event_type, file_eventwire_v1_policy, file_google_api_annotations, file_google_protobuf_struct]);
 
 /**
- * The channel configuration of one instance, as persisted. Members are never dropped from the JSON form.
+ * The channel configuration of one instance, as it is stored. The JSON form always has every member.
  *
  * @generated from message eventwire.v1.Websocket
  */
@@ -31,7 +31,7 @@ export type Websocket = Message<"eventwire.v1.Websocket"> & {
   enabled: boolean;
 
   /**
-   * The event types that are delivered, in the order in which they were set, duplicates included. Empty means all.
+   * The event types that are delivered, in the order in which they were set, with duplicates. Empty means all types.
    *
    * @generated from field: repeated string events = 2;
    */
@@ -66,14 +66,14 @@ export type SetWebsocketRequest = Message<"eventwire.v1.SetWebsocketRequest"> & 
   instance: string;
 
   /**
-   * Turns the channel on or off. Required: a missing value is not the same as false.
+   * Turns the channel on or off. Required: a missing value does not mean false.
    *
    * @generated from field: optional bool enabled = 2;
    */
   enabled?: boolean | undefined;
 
   /**
-   * The filter: at most 64 event types. Empty (the default) means all.
+   * The filter: at most 64 event types. Empty (the default) means all types.
    *
    * @generated from field: repeated string events = 3;
    */
@@ -115,7 +115,7 @@ export type SetWebsocketResponse = Message<"eventwire.v1.SetWebsocketResponse"> 
   message: string;
 
   /**
-   * What was persisted.
+   * The configuration that was stored.
    *
    * @generated from field: eventwire.v1.Websocket websocket = 3;
    */
@@ -171,7 +171,7 @@ export type GetWebsocketResponse = Message<"eventwire.v1.GetWebsocketResponse"> 
   message: string;
 
   /**
-   * What is persisted.
+   * The configuration that is stored.
    *
    * @generated from field: eventwire.v1.Websocket websocket = 3;
    */
@@ -258,19 +258,18 @@ export const PlainFrame_InstanceDataSchema: GenMessage<PlainFrame_InstanceData> 
   messageDesc(file_eventwire_v1_websocket_service, 5, 0);
 
 /**
- * The WebSocket channel of an instance: one configuration per instance, without a label. It does not open a
- * connection; it authorises the later upgrade at `GET /ws/{instance}` on the public port.
+ * The WebSocket channel of an instance. Each instance has one channel configuration. Setting it opens no connection; it
+ * decides whether a later upgrade at `GET /ws/{instance}` on the public port is accepted.
  *
  * @generated from service eventwire.v1.WebsocketService
  */
 export const WebsocketService: GenService<{
   /**
-   * Turns the channel of an instance on or off and replaces its filter (idempotent upsert). It is `Set`, not `Update`:
-   * a field that is left out takes its default.
+   * Turns the channel of an instance on or off and replaces its filter. Repeating a call changes nothing. The method is
+   * `Set` and not `Update`: a field that is left out takes its default.
    *
-   * Disabling clears `events` and `media_base64` before saving, keeps the row and refuses new upgrades; sockets that
-   * are open stay open and keep the last enabled filter. An enabled configuration is in force on open sockets for the
-   * next event after the answer.
+   * An enabled configuration is in force on open sockets for the next event after the answer. A disabled one is saved with
+   * `events` and `media_base64` cleared. It refuses new upgrades; open sockets stay open and keep the last enabled filter.
    *
    * @generated from rpc eventwire.v1.WebsocketService.SetWebsocket
    */
@@ -280,7 +279,7 @@ export const WebsocketService: GenService<{
     output: typeof SetWebsocketResponseSchema;
   },
   /**
-   * Reads the configuration as persisted. A disabled one is an answer, not an error.
+   * Reads the channel configuration as it is stored. A disabled configuration is a normal answer and no error.
    *
    * @generated from rpc eventwire.v1.WebsocketService.GetWebsocket
    */

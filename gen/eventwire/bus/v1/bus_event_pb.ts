@@ -14,24 +14,24 @@ export const file_eventwire_bus_v1_bus_event: GenFile = /*@__PURE__*/
 
 /**
  * An event as it travels from the node that accepted it to the nodes that have a socket for it. Nodes of different
- * releases share a bus during a rolling upgrade, so this only grows.
+ * releases share a bus during a rolling upgrade, so add fields here and never change or remove one.
  *
- * The instance stands in the subject. Whoever may publish on the bus is trusted: the data was checked by the node that
- * accepted the event and is not checked again.
+ * The NATS subject names the instance. A receiver trusts everybody who may publish on the bus: the node that accepted the
+ * event has checked its data, and the receiver does not check it again.
  *
  * @generated from message eventwire.bus.v1.BusEvent
  */
 export type BusEvent = Message<"eventwire.bus.v1.BusEvent"> & {
   /**
-   * The node that accepted the event, by an id that it chose when it started.
+   * The node that accepted the event, by an id that the node chose when it started.
    *
    * @generated from field: string origin = 1;
    */
   origin: string;
 
   /**
-   * Counts the events of this origin, instance and series on the bus, from 1: a receiver sees a gap, and what comes too
-   * late to be in order.
+   * The number of this event among those of its origin, instance and series, from 1. By it a receiver notices a gap, and an
+   * event that comes too late.
    *
    * @generated from field: uint64 sequence = 2;
    */
@@ -59,30 +59,31 @@ export type BusEvent = Message<"eventwire.bus.v1.BusEvent"> & {
   slot?: BusEvent_MediaSlot | undefined;
 
   /**
-   * The media as raw bytes, when the publisher handed it over like that; never base64.
+   * The media as raw bytes, never as base64. Present when the producer handed it over in the field `media`.
    *
    * @generated from field: optional bytes media = 6;
    */
   media?: Uint8Array | undefined;
 
   /**
-   * Grows each time that the origin begins to count an instance anew, because nobody was interested for a while.
+   * The number of the series. The origin starts a new series, and counts from 1 again, when no node was interested in the
+   * instance for a while.
    *
    * @generated from field: uint64 series = 7;
    */
   series: bigint;
 
   /**
-   * The event's id, the 16 bytes of a UUIDv7, minted by the origin when it accepted the event. Empty from an origin of
-   * release 0.1.0: its receivers then all make the same UUIDv8 of the instance, `origin`, `series` and `sequence`.
+   * The event's id, the 16 bytes of a UUIDv7, which the origin made when it accepted the event. An origin of release 0.1.0
+   * sends none. Its receivers then all make the same UUIDv8 from the instance, `origin`, `series` and `sequence`.
    *
    * @generated from field: bytes id = 8;
    */
   id: Uint8Array;
 
   /**
-   * When the origin accepted the event, by its clock, in milliseconds since 1970. Absent where `id` is empty: its receivers
-   * then take the time of its arrival.
+   * When the origin accepted the event, by the origin's clock, in milliseconds since 1970. It is absent when `id` is empty;
+   * a receiver then takes the time of the event's arrival.
    *
    * @generated from field: uint64 time = 9;
    */
@@ -97,20 +98,20 @@ export const BusEventSchema: GenMessage<BusEvent> = /*@__PURE__*/
   messageDesc(file_eventwire_bus_v1_bus_event, 0);
 
 /**
- * Half-open range of bytes in `data`.
+ * A range of bytes in `data`.
  *
  * @generated from message eventwire.bus.v1.BusEvent.Range
  */
 export type BusEvent_Range = Message<"eventwire.bus.v1.BusEvent.Range"> & {
   /**
-   * Offset of its first byte.
+   * Offset of the first byte of the range.
    *
    * @generated from field: uint32 start = 1;
    */
   start: number;
 
   /**
-   * Offset behind its last byte.
+   * Offset of the first byte after the range.
    *
    * @generated from field: uint32 end = 2;
    */
@@ -125,27 +126,27 @@ export const BusEvent_RangeSchema: GenMessage<BusEvent_Range> = /*@__PURE__*/
   messageDesc(file_eventwire_bus_v1_bus_event, 0, 0);
 
 /**
- * Where the media of a `message.exchange` stands in `data`.
+ * The place of the media of a `message.exchange` in `data`.
  *
  * @generated from message eventwire.bus.v1.BusEvent.MediaSlot
  */
 export type BusEvent_MediaSlot = Message<"eventwire.bus.v1.BusEvent.MediaSlot"> & {
   /**
-   * What to leave out so that the inline `base64` member is gone, in order.
+   * The ranges to leave out so that the inline `base64` member is gone, in order.
    *
    * @generated from field: repeated eventwire.bus.v1.BusEvent.Range cuts = 1;
    */
   cuts: BusEvent_Range[];
 
   /**
-   * Size of the inline media once decoded, in bytes; 0 when there is none.
+   * Size of the decoded inline media in bytes; 0 when there is no inline media.
    *
    * @generated from field: uint32 inline_bytes = 2;
    */
   inlineBytes: number;
 
   /**
-   * Where a `base64` member may be inserted once the cuts are made.
+   * The offset in `data` at which a `base64` member may be inserted. It counts the bytes of the ranges too.
    *
    * @generated from field: uint32 insert_at = 3;
    */
