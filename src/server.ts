@@ -1,4 +1,4 @@
-/** The composition root: every part of the server, made in the order in which they need each other. */
+/** The composition root: creates every part of the server, in the order in which they need each other. */
 
 import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
@@ -45,39 +45,45 @@ import { UwsFanOut } from "./transport/uws/fan-out.js";
 import { startPublicPort } from "./transport/uws/port.js";
 import type { Parent } from "./workers/parent.js";
 
-/** What the server tells whoever runs it. */
+/** News for the process that runs the server. */
 export interface ServerListener {
-  /** The first start made an account: its token is known to nobody else and not kept in clear. */
+  /** The first start has created an account. Show the token: nobody else knows it, and it is not stored in clear. */
   onFirstAccount(token: string): void;
-  /** The database answered at last and can not be used as it is; the message says what to change. */
+  /** The database answered at last and cannot be used as it is; the message says what to change. */
   onUnusable(error: Error): void;
 }
 
 export interface Server {
-  /** The public port, as it is reached from this machine. */
+  /** The URL of the public port on this machine. */
   readonly url: string;
   readonly grpcUrl: string;
   readonly publicPort: number;
   readonly servicePort: number;
-  /** Reads the certificate anew. What cannot be used is logged, and changes nothing. */
+  /** Reads the certificate anew. A certificate that cannot be used is logged and changes nothing. */
   reload(): void;
   /**
-   * Says that it leaves, closes its sockets with 1001 over `drainSeconds` while it serves on, lets calls in flight
-   * finish, then closes what they needed. Idempotent.
+   * Stops the server: says that it leaves, closes its sockets with 1001 over `drainSeconds` while it goes on serving,
+   * lets calls in flight finish, and then closes the parts that these needed. It may be called again.
    */
   close(): Promise<void>;
 }
 
-/** For calls in flight when the sockets are gone and nothing new is taken; the rest of `drainSeconds` if it is more. */
+/**
+ * Shortest time for calls in flight after the last socket has gone. They get the rest of `drainSeconds` if that is
+ * more.
+ */
 const callGraceMs = 5_000;
 
 /** A predecessor without NATS_URL has ended by then, after its drain: the database forgets it soon, however it ended. */
 const predecessorMs = 8_000;
 
-/** Long enough for a database that is there. One that is not is waited for while the ports answer. */
+/** How long the start waits for the database. After that the ports answer while the node goes on waiting for it. */
 const databaseWaitMs = 2_000;
 
-/** Rejects with one sentence that says what the operator has to change. `parent`: for one of several workers. */
+/**
+ * Starts the server. Rejects with one sentence that says what the operator has to change. `parent` is given for one of
+ * several workers.
+ */
 export async function startServer(
   settings: Settings,
   logger: Logger,
@@ -102,7 +108,7 @@ export async function startServer(
     const server = await startPorts(settings, logger, directory, opened, bus, parent);
     listening.open();
     opened.ready.catch(listener.onUnusable);
-    // On the first start the account is made only now: a start that fails has shown no token.
+    // Only now the first start creates the account, because a start that fails must not have shown a token.
     if (isFirstStart) await readyOrLate(opened.ready.catch(() => {}));
     return server;
   } catch (error) {
@@ -137,7 +143,7 @@ async function startPorts(
     onClosed: (closed) => clientLog.info("socket closed by the service", { ...closed }),
   });
   directory.listen(hub);
-  // Of several workers only the first says what all of them hear.
+  // All workers hear these changes. Only the first one logs them.
   if (parent === undefined || parent.slot === 1) directory.watchOwners(logOwners(clientLog));
   const status = createInstanceStatus({ store, logger });
   const publishing = createPublishing({
@@ -249,14 +255,14 @@ function chooseRateLimiter(settings: Settings, counters: RateCounters, parent: P
   return parent === undefined ? createNodeRateLimiter(limits) : createMachineRateLimiter(limits);
 }
 
-/** Two of the largest events fit into it beside the reserve for small ones. */
+/** The budget must hold two of the largest events beside the reserve for small bodies. */
 function createBodyBudget({ requestBodiesMaxBytes, publishMaxBytes, workers }: Settings): BodyBudget {
   return new BodyBudget(Math.max(requestBodiesMaxBytes / workers, 3 * publishMaxBytes));
 }
 
 type Closable = { close(): Promise<void> };
 
-/** What opened beside a failure is closed again. */
+/** When one of two parts cannot be opened, closes the other one. */
 async function bothOrNone<A extends Closable, B extends Closable>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
   try {
     return await Promise.all([a, b]);
@@ -268,7 +274,7 @@ async function bothOrNone<A extends Closable, B extends Closable>(a: Promise<A>,
   }
 }
 
-/** Rejects with what `ready` rejects with, if it does so in time. */
+/** Waits for `ready`, but not longer than `databaseWaitMs`. Rejects if `ready` rejects in that time. */
 async function readyOrLate(ready: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => {

@@ -18,7 +18,7 @@ export interface NatsLink {
   readonly connectedAt: number;
   /** Largest message that the server takes, in bytes, as far as it has ever told. */
   readonly payloadMax: number | undefined;
-  /** False when it can not be sent: not connected, or too large for this server. `reply`: where it says that nobody listens. */
+  /** False when it cannot be sent: not connected, or too large for this server. `reply`: where it says that nobody listens. */
   publish(subject: string, data: Uint8Array, reply?: string): boolean;
   /** In force after the next `confirm`, and again after each return of the connection. Returns the way to stop. */
   subscribe(subject: string, onMessage: OnMessage): () => void;

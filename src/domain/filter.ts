@@ -4,7 +4,7 @@ import { eventTypeBit } from "./event-type.js";
 import type { Websocket } from "./websocket.js";
 
 export interface Filter {
-  /** The bits of the types that are taken; see `eventTypeBit`. */
+  /** The bits of the types that the filter takes; see `eventTypeBit`. */
   readonly types: number;
   readonly mediaBase64: boolean;
 }
@@ -13,8 +13,9 @@ export interface Filter {
 export const allTypes = (1 << eventTypeBit.size) - 1;
 
 /**
- * Takes an enabled configuration: a disabled one has no filter, its `events` are cleared and would read as "all". A type that
- * this release does not know, stored by a later one, takes nothing here and never widens the filter.
+ * Makes the filter of an enabled configuration. Do not call it for a disabled one: that has no filter, and its cleared
+ * `events` would read as "all". A later release may have stored a type that this release does not know; such a type
+ * takes nothing and never widens the filter.
  */
 export function compileFilter({ events, mediaBase64 }: Websocket): Filter {
   if (events.length === 0) return { types: allTypes, mediaBase64 };

@@ -15,7 +15,7 @@ export async function useDataDirectory<T>(path: string, work: (root: string) => 
     return await work(root);
   } catch (cause) {
     if (!isSystemError(cause)) throw cause;
-    throw new Error(`The data directory ${root} can not be used: ${cause.message}.`, { cause });
+    throw new Error(`The data directory ${root} cannot be used: ${cause.message}.`, { cause });
   }
 }
 

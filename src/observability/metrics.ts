@@ -1,4 +1,4 @@
-/** What the process tells Prometheus: counted in plain numbers where it happens, read when it is scraped. */
+/** The metrics that Prometheus reads. They are counted in plain numbers, and turned into text when they are scraped. */
 
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from "prom-client";
 import type { Bus } from "../bus/bus.js";
@@ -6,7 +6,7 @@ import type { Report } from "../workers/messages.js";
 import { CallStats } from "./call-stats.js";
 import { metricTable } from "./metric-table.js";
 
-/** Read at scrape time, so that the hot path counts in plain numbers. */
+/** The counters of the other parts. They are read at scrape time, so that the hot path only counts. */
 export interface MetricSources {
   readonly hub: {
     readonly consumers: number;
@@ -22,24 +22,24 @@ export interface MetricSources {
 }
 
 export interface Metrics {
-  /** To be kept: finding it by its name costs more than counting. */
+  /** The counts of a method. Keep the result: to find it by its name costs more than to count. */
   call(method: string): CallStats;
   rateLimited(bucket: string): void;
   upgradeAnswered(outcome: string): void;
-  /** From now on a scrape reads these. */
+  /** From now on a scrape also reads these sources. */
   watch(sources: MetricSources): void;
   read(): Promise<Scrape>;
-  /** What `mergeReports` puts together with that of other processes. */
+  /** The metrics of this process, for `mergeReports` to put together with those of other processes. */
   report(): Promise<Report>;
 }
 
-/** In the text format of Prometheus. */
+/** The answer to a scrape, in the text format of Prometheus. */
 export interface Scrape {
   readonly contentType: string;
   readonly text: string;
 }
 
-/** Gauges that are named like counters. Each is the sum of the gauge of the same name without `_total`. */
+/** Gauges whose names end like those of counters. Each is the sum of the gauge of the same name without `_total`. */
 const misnamedDefaults = [
   "nodejs_active_handles_total",
   "nodejs_active_requests_total",
@@ -79,12 +79,12 @@ async function scrape(registry: Registry): Promise<Scrape> {
   return { contentType: registry.contentType, text: await registry.metrics() };
 }
 
-/** One scrape of several processes: counters and gauges are summed, where their own rule does not say otherwise. */
+/** Makes one scrape of several processes. Counters and gauges are summed, unless a metric has another rule. */
 export function mergeReports(reports: readonly Report[]): Promise<Scrape> {
   return scrape(AggregatorRegistry.aggregate([...reports]));
 }
 
-/** Of several processes that have ended, what must not fall because they have. */
+/** The counts of processes that have ended. They must stay in the sums, because a counter may not fall. */
 export async function retireReports(reports: readonly Report[]): Promise<Report> {
   const metrics = await AggregatorRegistry.aggregate([...reports]).getMetricsAsJSON();
   return metrics.filter(({ type }) => String(type) !== "gauge");
@@ -114,7 +114,7 @@ function createWatchers({ hub, publishing, directory, bus, rateCounters }: Metri
   ];
 }
 
-/** `aggregator`: what several processes are in one scrape. */
+/** `aggregator` is the rule for one scrape of several processes. */
 function watchGauge(
   row: { name: string; help: string },
   read: () => number,
@@ -133,7 +133,7 @@ function watchGauge(
 
 type Series = readonly [labels: Record<string, string>, count: number];
 
-/** `read`: the count, or where there are labels, one for each. */
+/** `read` returns the count, or one count for each set of labels. */
 function watchCounter(row: CounterRow, read: () => number | readonly Series[]): Metric {
   return new Counter({
     name: row.name,
@@ -149,7 +149,7 @@ function watchCounter(row: CounterRow, read: () => number | readonly Series[]): 
   });
 }
 
-/** The library can not be given the counts of a histogram; its registry needs no more of one than this. */
+/** The library cannot be given the counts of a histogram; its registry needs no more of one than this. */
 function watchHistogram(row: { name: string; help: string }, calls: ReadonlyMap<string, CallStats>): Metric {
   const { name, help } = row;
   const get = async () => ({

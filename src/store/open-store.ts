@@ -102,7 +102,7 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
   async function prepare(): Promise<void> {
     const attempts = createBackoff({
       logger,
-      failure: "the database can not be used",
+      failure: "the database cannot be used",
       success: "the database can be used",
       signal: closing.signal,
     });
@@ -166,7 +166,7 @@ export async function openCommandStore(options: DatabaseChoice): Promise<Store> 
   } catch (cause) {
     await closeServer();
     if (cause instanceof PreparationError) throw cause;
-    throw new Error(`The database can not be used: ${reasonOf(cause)}.`, { cause });
+    throw new Error(`The database cannot be used: ${reasonOf(cause)}.`, { cause });
   }
   const db = createDatabase({ url, logger });
   return createPostgresStore({

@@ -15,7 +15,7 @@ export type FromWorker =
   /** It hears what it is told. */
   | { readonly says: "here" }
   | { readonly says: "listening" }
-  /** It can not start, or not go on: a sentence for the operator. */
+  /** It cannot start, or not go on: a sentence for the operator. */
   | { readonly says: "failed"; readonly message: string }
   | { readonly says: "ask"; readonly id: number; readonly question: Question }
   | { readonly says: "answer"; readonly id: number; readonly answer: Report };

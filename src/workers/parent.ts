@@ -30,7 +30,7 @@ export function findParent(self: Omit<NodeJS.Process, "env">, env: NodeJS.Proces
 
   function say(message: FromWorker): Promise<void> {
     return new Promise((resolve) => {
-      // One that can not be told is gone, and this process with it.
+      // One that cannot be told is gone, and this process with it.
       self.send?.(message, undefined, {}, () => resolve());
     });
   }

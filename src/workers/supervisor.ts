@@ -14,7 +14,7 @@ export interface SupervisorOptions {
   readonly environment: Readonly<Record<string, string>>;
   /** See `createWorkerQueries`. */
   readonly retire: (reports: readonly Report[]) => Promise<Report>;
-  /** A worker that was listening can not go on. Called once. */
+  /** A worker that was listening cannot go on. Called once. */
   readonly onFailure: (error: Error) => void;
   readonly logger: Logger;
 }
@@ -31,7 +31,7 @@ const restartMsMax = 5_000;
 /** Who lived so long is started again without delay. */
 const soundMs = 10_000;
 
-/** Resolves when all listen. Rejects when one of them can not start, with its sentence; then none is left. */
+/** Resolves when all listen. Rejects when one of them cannot start, with its sentence; then none is left. */
 export async function startSupervisor(options: SupervisorOptions): Promise<Supervisor> {
   const { count, nats, environment, logger } = options;
   /** Of those that live: whether they hear us, and whether they listen. */
@@ -105,7 +105,7 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
     else if (wasListening && !failed) {
       failed = true;
       options.onFailure(error);
-    } else logger.error({ err: error }, "a worker can not start");
+    } else logger.error({ err: error }, "a worker cannot start");
   }
 
   function those(state: "here" | "listening"): Worker[] {

@@ -247,9 +247,9 @@ describe("a directory that is in use", () => {
   });
 });
 
-describe("a directory that can not be used", () => {
+describe("a directory that cannot be used", () => {
   it.each(["/dev/null/data", "/proc/data"])("is refused with its name: %s", async (dataDirectory) => {
     const opening = openEmbeddedPostgres({ dataDirectory, purpose: "service", logger: silent });
-    await expect(opening).rejects.toThrow(`The data directory ${dataDirectory} can not be used: `);
+    await expect(opening).rejects.toThrow(`The data directory ${dataDirectory} cannot be used: `);
   });
 });

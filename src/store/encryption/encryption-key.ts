@@ -83,7 +83,7 @@ function readKey(file: string): Buffer | undefined {
   } catch (error) {
     if (!isSystemError(error)) throw error;
     if (error.code === "ENOENT" || error.code === "ENOTDIR") return undefined;
-    throw new Error(`The key file ${file} can not be read: ${error.message}.`, { cause: error });
+    throw new Error(`The key file ${file} cannot be read: ${error.message}.`, { cause: error });
   }
   if (!/^[0-9a-f]{64}$/i.test(text))
     throw new Error(`The key file ${file} must hold ${keyBytes * 2} hexadecimal digits.`);

@@ -71,7 +71,7 @@ export function startChanges(options: ChangesOptions): Changes {
   const { signal } = closing;
   const attempts = createBackoff({
     logger,
-    failure: "changes in the database can not be followed",
+    failure: "changes in the database cannot be followed",
     success: "changes in the database are followed again",
     signal,
   });

@@ -21,10 +21,13 @@ import { mountUpgrade, type UpgradeRefusal } from "./upgrade.js";
 import type { TemplatedApp } from "./uws.js";
 
 export interface PublicPortOptions {
-  /** Made beforehand, since the hub broadcasts through them. */
+  /** The apps are made before the port, because the hub broadcasts through them. */
   readonly apps: PublicApps;
   readonly api: Api;
-  /** With `grpc: false`: gRPC needs HTTP/2. The methods behind them are served over REST where the contract says so. */
+  /**
+   * The handlers, made with `grpc: false`, because gRPC needs HTTP/2. Where the contract says so, their methods are
+   * also served over REST.
+   */
   readonly handlers: readonly Handler[];
   /** Shared with the service port. */
   readonly bodies: BodyBudget;
@@ -35,20 +38,20 @@ export interface PublicPortOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
-  /** Other processes of ours listen there too, and the kernel spreads the connections. */
+  /** Whether other processes of ours listen there too. The kernel then spreads the connections. */
   readonly shared: boolean;
-  /** The origin that clients reach this port under; pages from there may connect. */
+  /** The origin under which clients reach this port. Pages of this origin may connect. */
   readonly publicUrl: string;
   readonly allowedOrigins: readonly string[];
   readonly documents: Documents;
   readonly publishMaxBytes: number;
-  /** Hears what became of each upgrade: `accepted`, `aborted`, or the reason of the refusal. */
+  /** Gets the outcome of each upgrade: `accepted`, `aborted`, or the reason of the refusal. */
   readonly onUpgrade: (outcome: string) => void;
-  /** Hears more of each refused one. */
+  /** Gets details of each refused upgrade. */
   readonly onUpgradeRefused: (refusal: UpgradeRefusal) => void;
   /**
-   * Aborted when the node begins to shut down. The port goes on listening and serving, so that refusals can be read, but
-   * upgrades are refused and answers end their connection.
+   * Aborted when the node begins to shut down. The port goes on listening and serving, so that clients can read
+   * refusals. But upgrades are refused, and each answer ends its connection.
    */
   readonly draining: AbortSignal;
   readonly logger: Logger;
@@ -56,11 +59,13 @@ export interface PublicPortOptions {
 
 export interface PublicPort {
   readonly port: number;
-  /** Takes no connections for a while: they are refused, so that a balancer goes elsewhere. Open ones stay. */
+  /**
+   * Stops listening for a while: new connections are refused, so that a balancer goes elsewhere. Open connections stay.
+   */
   pause(): void;
-  /** False: another process has the port meanwhile, or there is still no file for it. */
+  /** Listens again. False when another process has the port by now, or when there is still no free file. */
   resume(): Promise<boolean>;
-  /** Stops accepting, lets calls in flight finish, and cuts what is left, after `deadlineMs` at the latest. */
+  /** Stops accepting and lets calls in flight finish. Cuts the rest after `deadlineMs` at the latest. */
   close(deadlineMs: number): Promise<void>;
 }
 
