@@ -64,7 +64,7 @@ export const settingTable = {
     kind: oneOf(["on", "off"]),
     fallback: "on",
     meaning:
-      "Whether the public port answers `/llms.txt`, `/llms-full.txt`, `/openapi.json`, `/asyncapi.json` and the pages under `/docs/`, without a token. None of them says anything of this installation but PUBLIC_URL.",
+      "Whether the public port serves its documents without a token: `/llms.txt`, `/llms-full.txt`, `/openapi.json`, `/asyncapi.json` and the pages under `/docs/`. Of this installation they say only PUBLIC_URL.",
   },
   workers: {
     env: "WORKERS",
@@ -80,7 +80,7 @@ export const settingTable = {
     fallback: undefined,
     shown: "from HOST and PORT",
     meaning:
-      "How clients reach the public port; `instanceData.baseUrl` of every frame, and the server in `/openapi.json` and `/asyncapi.json`. A trailing slash is dropped.",
+      "The URL by which clients reach the public port. Every frame has it as `instanceData.baseUrl`, and `/openapi.json` and `/asyncapi.json` name it as the server. A trailing slash is dropped.",
   },
   dataDir: {
     env: "DATA_DIR",
