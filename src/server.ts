@@ -69,20 +69,23 @@ export interface Server {
 }
 
 /**
- * Shortest time for calls in flight after the last socket has gone. They get the rest of `drainSeconds` if that is
+ * Least time for calls in flight after the last socket has gone. They get what is left of `drainSeconds` if that is
  * more.
  */
 const callGraceMs = 5_000;
 
-/** A predecessor without NATS_URL has ended by then, after its drain: the database forgets it soon, however it ended. */
+/**
+ * How long the start waits for older nodes without NATS_URL to end. By then they have drained, and the database forgets
+ * them.
+ */
 const predecessorMs = 8_000;
 
 /** How long the start waits for the database. After that the ports answer while the node goes on waiting for it. */
 const databaseWaitMs = 2_000;
 
 /**
- * Starts the server. Rejects with one sentence that says what the operator has to change. `parent` is given for one of
- * several workers.
+ * Starts the server. Rejects with a sentence that says what the operator has to change. One of several workers has a
+ * `parent`.
  */
 export async function startServer(
   settings: Settings,
