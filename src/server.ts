@@ -68,25 +68,16 @@ export interface Server {
   close(): Promise<void>;
 }
 
-/**
- * Least time for calls in flight after the last socket has gone. They get what is left of `drainSeconds` if that is
- * more.
- */
+/** Least time for calls in flight after the last socket. They get the rest of `drainSeconds` if that is more. */
 const callGraceMs = 5_000;
 
-/**
- * How long the start waits for older nodes without NATS_URL to end. By then they have drained, and the database forgets
- * them.
- */
+/** How long a start waits until older nodes without NATS_URL have ended and the database has forgotten them. */
 const predecessorMs = 8_000;
 
 /** How long the start waits for the database. After that the ports answer while the node goes on waiting for it. */
 const databaseWaitMs = 2_000;
 
-/**
- * Starts the server. Rejects with a sentence that says what the operator has to change. One of several workers has a
- * `parent`.
- */
+/** Rejects with a sentence that says what the operator has to change. One of several workers has a `parent`. */
 export async function startServer(
   settings: Settings,
   logger: Logger,
