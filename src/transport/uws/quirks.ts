@@ -12,10 +12,10 @@
  *   `us_socket_write2` sets `last_write_failed`; nothing else would get simpler.
  * - **A broadcast tells nobody what was taken.** Upstream: `publish` queues; the queue is written later, and `dropped` is called
  *   once for a whole batch. Seen in the test, and 238 calls for thousands of messages. Ours: each socket is asked for its buffered bytes before
- *   it gets anything else, and a broadcast is small (`uws-write-plan.ts`). Delete when `publish` answers for each socket.
+ *   it gets anything else, and a broadcast is small (`write-plan.ts`). Delete when `publish` answers for each socket.
  * - **The close handler runs within `end` and `close`.** Seen in the test. Ours: `FanOut` allows it. Delete: never.
  * - **What is taken in part is copied.** Upstream keeps no reference to what it was given. Seen: 131 kB for each frozen reader of
- *   frames of 256 KiB. Ours: fragments beyond a limit (`uws-fragments.ts`). Delete when a send can keep a reference.
+ *   frames of 256 KiB. Ours: fragments beyond a limit (`fragments.ts`). Delete when a send can keep a reference.
  * - **A handler that throws before `onAborted` is attached ends the process**, as does one that returns without an answer
  *   (SIGABRT). Ours: the first line of `Exchange`. Delete: never.
  * - **A handler of `onWritable` that registers itself anew is not reliable** (uNetworking/uWebSockets.js#961). Ours: one
@@ -23,7 +23,7 @@
  * - **Two different `Content-Length` or `Host` headers are accepted**, and the first counts. Ours: `request.ts` refuses them, and
  *   `exchange.ts` answers in a later turn, since the rest of the segment would be served too. Delete when the library refuses.
  * - **A port that is taken can be listened on**: SO_REUSEPORT is the default. Ours: `uws.ts`. Delete: never.
- * - **An app keeps the certificate that it was made with.** Ours: one app for each (`public-apps.ts`). Delete when it can be set.
+ * - **An app keeps the certificate that it was made with.** Ours: one app for each (`apps.ts`). Delete when it can be set.
  * - **A head of a request may have 4 KiB**, unless the environment says otherwise when the library is loaded. Ours:
  *   `head-limit.ts`. Delete when it is an option.
  */
