@@ -20,7 +20,7 @@ export function openBus(settings: Settings, logger: Logger, directory: Directory
   });
 }
 
-/** Undefined for a process that is alone. */
+/** Undefined for a process without others. */
 function wayToNats(settings: Settings, parent: Parent | undefined): NatsWay | undefined {
   if (parent?.nats !== undefined) return { addressFile: parent.nats.addressFile };
   if (settings.natsUrl === undefined) return undefined;

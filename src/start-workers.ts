@@ -16,9 +16,9 @@ import { startSupervisor } from "./workers/supervisor.js";
 const connectionsPerWorker = 13;
 /** The default of NATS. Above it, twice PUBLISH_MAX_BYTES leave room for the envelope of an event. */
 const payloadBytesMin = 1024 * 1024;
-/** The client library breaks the connection at anything larger. */
+/** Largest message of the client library. It breaks the connection at a larger one. */
 const payloadBytesMax = 64 * 1024 * 1024;
-/** For commands, and for those who look into the database themselves. */
+/** Connections for commands and for people who look into the database. */
 const connectionsLeft = 40;
 
 /**
@@ -79,7 +79,7 @@ export async function startWorkers(
   };
 }
 
-/** Undefined where NATS_URL names one that runs. */
+/** Undefined when NATS_URL names a NATS that runs. */
 function findNatsServer({ natsUrl, workers }: Settings, searchPath: string): string | undefined {
   if (natsUrl !== undefined) return undefined;
   const program = findProgram("nats-server", searchPath);

@@ -1,4 +1,7 @@
-/** How events travel from who publishes them to the hubs that have a socket for them. The only way into a hub. */
+/**
+ * The bus carries events from the node that accepted them to every node with sockets for them. It is the only way into
+ * delivery.
+ */
 
 import type { EventId } from "../domain/event-id.js";
 import type { EventType } from "../domain/event-type.js";
@@ -9,15 +12,15 @@ export interface ByteRange {
   readonly end: number;
 }
 
-/** Where the media of a `message.exchange` stands in its data. */
+/** The place of the media of a `message.exchange` in its data. */
 export interface MediaSlot {
-  /** What to leave out of the data so that the inline `base64` member is gone, with its comma. */
+  /** The ranges to leave out so that the inline `base64` member is gone, with its comma. */
   readonly cuts: readonly ByteRange[];
-  /** Size of the inline media once decoded, in bytes; 0 when there is none. */
+  /** Size of the decoded inline media in bytes; 0 when there is no inline media. */
   readonly inlineBytes: number;
-  /** Where a `"base64":"…"` member may be inserted once the cuts are made: just behind the `{` of the media object. */
+  /** The offset at which a `"base64":"…"` member may be inserted: just after the `{` of the media object. */
   readonly insertAt: number;
-  /** Whether the media object has other members, so that the inserted one needs a comma behind it. */
+  /** Whether the media object has other members, so that an inserted member needs a comma after it. */
   readonly hasOthers: boolean;
 }
 
@@ -32,7 +35,7 @@ export interface Event {
   readonly data: Uint8Array;
   /** Present for a `message.exchange` that has a media object. */
   readonly slot?: MediaSlot | undefined;
-  /** The media as raw bytes, encoded only if somebody gets it. Needs a `slot`. */
+  /** The media as raw bytes. It is encoded only if at least one socket gets it. It needs a `slot`. */
   readonly media?: Uint8Array | undefined;
 }
 
@@ -47,11 +50,11 @@ export interface Subscription {
   stop(): void;
 }
 
-/** Plain numbers, read when metrics are scraped. What goes on between nodes; all zero on a node that is alone. */
+/** Counts of the traffic between nodes, read when metrics are scraped. All are zero on a node without others. */
 export interface BusStats {
   /** Events sent to other nodes. */
   sent: number;
-  /** Events that no other node wanted: neither encoded nor sent. */
+  /** Events that no other node wanted. They were neither encoded nor sent. */
   unwanted: number;
   /** Events that other nodes may have missed, because the bus was away; their publisher was told. */
   unreached: number;
@@ -59,10 +62,10 @@ export interface BusStats {
   received: number;
   /** Events of other nodes that never came, found by a gap in their numbers. */
   missed: number;
-  /** Spans in which events of other nodes may have been missed, because the bus was away. */
+  /** Interruptions: spans in which this node may have missed events of other nodes, because the bus was away. */
   interruptions: number;
   interruptedMs: number;
-  /** The bus told that this node took its events too slowly. */
+  /** How often the bus reported that this node takes its events too slowly. */
   slowConsumer: number;
 }
 
@@ -79,10 +82,10 @@ export interface Bus {
    * nothing to wait for. Never rejects.
    */
   flush(): Promise<boolean> | undefined;
-  /** At most one handler per instance. It also hears what this node published, exactly once. */
+  /** Subscribes the one handler of an instance. It also gets the events that this node published, exactly once. */
   subscribe(instanceId: string, handler: EventHandler): Subscription;
-  /** Why other nodes cannot be reached; undefined when they can be, and on a node that is alone. */
+  /** The reason why other nodes cannot be reached. Undefined when they can be reached, and on a node without others. */
   trouble(): "unreachable" | undefined;
-  /** Takes what is under way, then ends. */
+  /** Ends after the events under way. */
   close(): Promise<void>;
 }

@@ -10,11 +10,11 @@ import { type EventFields, readEventFields } from "./event-fields.js";
 
 export interface Numbered<E = Event> {
   readonly event: E;
-  /** The node that accepted it. */
+  /** The node that accepted the event. */
   readonly origin: string;
-  /** Grows each time that the node begins to count the instance anew. */
+  /** The number of the series. The node starts a new series each time that it counts the instance anew. */
   readonly series: number;
-  /** Its number within the series of that node and instance, from 1. */
+  /** The number of the event within the series of that node and instance, from 1. */
   readonly sequence: number;
 }
 
@@ -24,7 +24,7 @@ type Stamp = Pick<Event, "id" | "time">;
 const otherBytesMax = 160;
 const cutBytesMax = 16;
 
-/** What `encodeEvent` takes at most, told without encoding. */
+/** The largest size that `encodeEvent` can produce, without encoding. */
 export function encodedBytesMax({ data, media, slot }: Event): number {
   return otherBytesMax + data.length + (media?.length ?? 0) + (slot?.cuts.length ?? 0) * cutBytesMax;
 }
@@ -40,7 +40,7 @@ const seriesTag = 0x38;
 const idTag = 0x42;
 const timeTag = 0x48;
 
-/** By hand, but for the rare slot: the library's reflection takes 3 µs, half of what a sent event costs its node. */
+/** Encodes by hand, except for the rare slot. The library's reflection takes 3 µs, half of the cost of a sent event. */
 export function encodeEvent({ event, origin, series, sequence }: Numbered): Uint8Array {
   const { id, time, type, data, slot, media } = event;
   const bytes = Buffer.allocUnsafe(encodedBytesMax(event));
@@ -86,14 +86,14 @@ function encodeSlot(slot: MediaSlot): Uint8Array {
   return toBinary(BusEvent_MediaSlotSchema, create(BusEvent_MediaSlotSchema, { ...slot, cuts: [...slot.cuts] }));
 }
 
-/** This and the next return where the next byte goes. */
+/** This function and the next return the offset of the next byte. */
 function writeBytes(bytes: Buffer, at: number, tag: number, value: Uint8Array): number {
   const start = writeVarint(bytes, writeVarint(bytes, at, tag), value.length);
   bytes.set(value, start);
   return start + value.length;
 }
 
-/** ASCII alone: names of types and nodes. */
+/** Writes ASCII only: the names of types and nodes. */
 function writeText(bytes: Buffer, at: number, tag: number, text: string): number {
   const start = writeVarint(bytes, writeVarint(bytes, at, tag), text.length);
   return start + bytes.write(text, start, "latin1");

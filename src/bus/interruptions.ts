@@ -1,13 +1,19 @@
-/** Spans in which events of other nodes may have been missed: each one is logged with its begin and end, and counted. */
+/**
+ * Interruptions: spans in which this node may have missed events of other nodes. Each one is counted, and its start and
+ * end are logged.
+ */
 
 import type { Logger } from "pino";
 import type { BusStats } from "./bus.js";
 
 export interface Interruptions {
-  /** The bus has answered a question of this time: nothing from before it can be missing. Milliseconds since 1970. */
+  /**
+   * Tells that the bus has answered a question that was asked at this time, so nothing from before can be missing.
+   * Milliseconds since 1970.
+   */
   confirmed(askedAt: number): void;
   begin(reason: string): void;
-  /** The bus is there again, with all subscriptions. */
+  /** Tells that the bus is back, with all subscriptions. */
   end(): void;
 }
 

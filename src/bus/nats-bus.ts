@@ -1,4 +1,7 @@
-/** The bus of several nodes: those of this node by a direct call, all others over NATS, one subject per instance. */
+/**
+ * The bus of several nodes. Subscribers on this node are called directly. Other nodes are reached over NATS, with one
+ * subject per instance.
+ */
 
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
@@ -11,15 +14,17 @@ import { createOutbox } from "./nats-outbox.js";
 
 export interface NatsBusOptions {
   readonly nats: NatsChoice;
-  /** Whether any socket may take it, on whatever node: what the stored filter refuses does not leave this node. */
+  /**
+   * Whether a socket on any node may take the event. An event that the stored filter refuses does not leave this node.
+   */
   readonly mayBeWanted: (event: Event) => boolean;
   readonly logger: Logger;
 }
 
-/** A bus that is there is waited for; one that is not must not keep the node from starting. */
+/** How long the start waits for NATS. A NATS that is away must not keep the node from starting. */
 const patienceMs = 2_000;
 
-/** Never rejects: without NATS this node works alone until it comes. */
+/** Never rejects. Without NATS this node works alone until NATS comes. */
 export async function openNatsBus({ nats, mayBeWanted, logger }: NatsBusOptions): Promise<Bus> {
   const stats = emptyBusStats();
   const subjectOf = (name: string): string => `${nats.subjectPrefix}.${name}`;

@@ -1,4 +1,4 @@
-/** Which NATS to use and how this node proves who it is there. */
+/** The choice of NATS: its servers, and how this node logs in. */
 
 import { readFileSync } from "node:fs";
 import { type ConnectionOptions, credsAuthenticator, nkeyAuthenticator } from "@nats-io/transport-node";
@@ -9,7 +9,9 @@ export interface NatsChoice {
   readonly way: NatsWay;
 }
 
-/** The way to NATS: servers that somebody else runs, or the file in which our own nats-server says where it is. */
+/**
+ * How NATS is reached: by the addresses of its servers, or by the file in which our own nats-server writes its address.
+ */
 export type NatsWay = NatsServers | { readonly addressFile: string };
 
 export interface NatsServers {
@@ -17,7 +19,7 @@ export interface NatsServers {
   readonly user?: string | undefined;
   readonly password?: string | undefined;
   readonly token?: string | undefined;
-  /** Paths of files, read again for each connection: they may be renewed. */
+  /** Paths of files. They are read again for each connection, because they may be renewed. */
   readonly nkeyFile?: string | undefined;
   readonly credsFile?: string | undefined;
   readonly tlsCa?: string | undefined;
@@ -25,11 +27,11 @@ export interface NatsServers {
   readonly tlsKey?: string | undefined;
 }
 
-/** To be asked for each connection that is dialled. Throws when the file of our own nats-server is not there. */
+/** Call it for each new connection. Throws when the file of our own nats-server does not exist. */
 export function natsConnection(way: NatsWay): ConnectionOptions {
   if (!("addressFile" in way)) return toServers(way);
   const address = JSON.parse(readFileSync(way.addressFile, "utf8")) as NatsServers;
-  // A server that is started again has another port and another token.
+  // A restarted server has a new port and a new token.
   return { ...toServers(address), reconnect: false };
 }
 

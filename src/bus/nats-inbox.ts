@@ -1,4 +1,7 @@
-/** What comes to this node: one subscription per instance that has a socket here, and a look at the numbers of its events. */
+/**
+ * Receives events for this node: one subscription for each instance with a socket here. It checks the numbers of the
+ * events.
+ */
 
 import type { Logger } from "pino";
 import type { BusStats, EventHandler } from "./bus.js";
@@ -8,37 +11,37 @@ import type { NatsLink } from "./nats-link.js";
 export interface InboxOptions {
   readonly link: NatsLink;
   readonly subjectOf: (instanceId: string) => string;
-  /** Names this node among the others. */
+  /** The name of this node, different from all others. */
   readonly origin: string;
   readonly logger: Logger;
   readonly stats: Pick<BusStats, "received" | "missed">;
 }
 
-/** The last event of one origin. */
+/** The last event that came from one origin. */
 interface Seen {
   readonly series: number;
   readonly sequence: number;
-  /** When it came, in milliseconds since 1970. */
+  /** The time of its arrival, in milliseconds since 1970. */
   readonly at: number;
 }
 
-/** Returns the way to stop. */
+/** Returns a function that ends the subscription. */
 export type ListenTo = (instanceId: string, handler: EventHandler) => () => void;
 
 export function createInbox({ link, subjectOf, origin: self, logger, stats }: InboxOptions): ListenTo {
   return (instanceId, handler) => {
     const seen = new Map<string, Seen>();
 
-    /** False for what comes too late to be in order. */
+    /** False for an event that comes too late to be in order. */
     function inOrder({ origin, series, sequence }: Numbered<unknown>): boolean {
       const at = Date.now();
       const last = seen.get(origin);
       const before = last?.series === series ? last.sequence : 0;
-      // What was sent over a connection that its node has lost: the publisher was told.
+      // The event was sent over a connection that its node has lost since. The publisher was told.
       if (last !== undefined && (series < last.series || sequence <= before)) return false;
       seen.set(origin, { series, sequence, at });
       const missed = sequence - before - 1;
-      // The first one that we hear, at all or since an interruption, tells of no gap.
+      // The first event at all, or the first after an interruption, says nothing about a gap.
       if (missed === 0 || last === undefined || last.at < link.connectedAt) return true;
       stats.missed += missed;
       const span = { from: new Date(last.at).toISOString(), until: new Date(at).toISOString() };
@@ -47,12 +50,12 @@ export function createInbox({ link, subjectOf, origin: self, logger, stats }: In
     }
 
     return link.subscribe(subjectOf(instanceId), ({ data: bytes }) => {
-      // Somebody asks whether anybody listens: that this came is the answer.
+      // A node asks whether anybody listens. That this message arrived is the answer.
       if (bytes.length === 0) return;
-      // An error that went on to the library would end its reading, without a word.
+      // If the library got this error, it would silently stop reading.
       try {
         const numbered = decodeEvent(instanceId, bytes);
-        // A server that was held up takes from the connection that we had before what it hands to the one that we have now.
+        // A server that was held up may read events from our previous connection and deliver them on our present one.
         if (numbered.origin === self || !inOrder(numbered)) return;
         stats.received++;
         if (numbered.event !== undefined) handler(numbered.event);

@@ -1,4 +1,4 @@
-/** The connection to NATS: comes back for ever, knows when it was away, and tells what the server has processed. */
+/** The connection to NATS. It reconnects for ever, knows when it was away, and knows what the server has processed. */
 
 import { setTimeout as delay } from "node:timers/promises";
 import { type ConnectionOptions, connect, errors, type NatsConnection } from "@nats-io/transport-node";
@@ -12,15 +12,18 @@ export type LinkStats = Pick<BusStats, "interruptions" | "interruptedMs" | "slow
 export type OnMessage = (message: { readonly subject: string; readonly data: Uint8Array }, nobody: boolean) => void;
 
 export interface NatsLink {
-  /** False from the first sign that it is gone until the server has taken all subscriptions again. */
+  /** False from the first sign of a lost connection until the server has taken all subscriptions again. */
   readonly connected: boolean;
-  /** When that was last achieved, in milliseconds since 1970. */
+  /** The time of the last such return, in milliseconds since 1970. */
   readonly connectedAt: number;
-  /** Largest message that the server takes, in bytes, as far as it has ever told. */
+  /** Largest message that the server takes, in bytes. Undefined until the server has said it. */
   readonly payloadMax: number | undefined;
   /** False when it cannot be sent: not connected, or too large for this server. `reply`: where it says that nobody listens. */
   publish(subject: string, data: Uint8Array, reply?: string): boolean;
-  /** In force after the next `confirm`, and again after each return of the connection. Returns the way to stop. */
+  /**
+   * Subscribes to a subject. The subscription is in force after the next `confirm`, and again after each return of the
+   * connection. Returns a function that ends it.
+   */
   subscribe(subject: string, onMessage: OnMessage): () => void;
   /** True once the server has processed everything from before; false when the connection was lost. Never rejects. */
   confirm(): Promise<boolean>;
@@ -28,7 +31,7 @@ export interface NatsLink {
 }
 
 export interface NatsLinkOptions {
-  /** Asked for each connection that is dialled anew. What it throws counts as a NATS that cannot be reached. */
+  /** Called for each new connection. An error that it throws counts as a NATS that cannot be reached. */
   readonly connection: () => ConnectionOptions;
   /** Each connection must be allowed to publish and to listen here before it counts: what is forbidden shows at once. */
   readonly probe: string;
@@ -38,9 +41,12 @@ export interface NatsLinkOptions {
   readonly patienceMs: number;
 }
 
-/** How often the server is asked for a sign of life. */
+/** Time between two questions for a sign of life. */
 const beatMs = 1_000;
-/** So many beats without an answer: gone. Beats, not time: a process that was stopped has not beaten. */
+/**
+ * Beats without an answer after which the server counts as gone. Beats are counted and not time, because a process that
+ * was stopped has no beats.
+ */
 const silentBeatsMax = 3;
 const dialMsMax = 2_000;
 const retryMsMin = 50;
@@ -50,7 +56,7 @@ export async function openNatsLink(options: NatsLinkOptions): Promise<NatsLink> 
   const { connection, probe, logger, stats, patienceMs } = options;
   const interruptions = createInterruptions({ logger, stats });
   const subscriptions = new Map<string, { onMessage: OnMessage; stop: (() => void) | undefined }>();
-  /** Who waits for the server's answer. */
+  /** The callers that wait for the server's answer. */
   const waiting = new Set<(answered: boolean) => void>();
   const closing = new AbortController();
   let nats: NatsConnection | undefined;
@@ -61,14 +67,14 @@ export async function openNatsLink(options: NatsLinkOptions): Promise<NatsLink> 
   /** Beats since the server last answered. */
   let silentBeats = 0;
   let gathering: Promise<boolean> | undefined;
-  /** Reasons that were told since it was last connected. */
+  /** The reasons that were logged since the last connection. */
   const complaints = new Set<string>();
 
-  /** Undefined when the connection is no more: the next one will ask for it again. */
+  /** Undefined when the connection is gone. The next connection subscribes again. */
   function listen(to: NatsConnection, subject: string, onMessage: OnMessage): (() => void) | undefined {
     if (to.isClosed() || to.isDraining()) return undefined;
     const subscription = to.subscribe(subject, {
-      // An error is a missing permission, which the status tells too.
+      // An error here is a missing permission, which the status reports too.
       callback: (error, message) => {
         if (error === null) onMessage(message, message.headers?.code === noResponders);
       },
@@ -85,7 +91,7 @@ export async function openNatsLink(options: NatsLinkOptions): Promise<NatsLink> 
     interruptions.begin(reason);
   }
 
-  /** The same again and again, at every attempt, is told once. */
+  /** A reason that repeats at every attempt is logged once. */
   function complain(reason: string, message: string): void {
     if (complaints.has(reason)) return;
     complaints.add(reason);
@@ -149,7 +155,7 @@ export async function openNatsLink(options: NatsLinkOptions): Promise<NatsLink> 
   function refused(by: NatsConnection, error: Error): void {
     const { message } = error;
     complain(message, "the bus reports an error");
-    // The server says so and then cuts the connection, which is an interruption like any other.
+    // After this message the server cuts the connection, which is an interruption like any other.
     if (/slow consumer/i.test(message)) slow();
     // What it forbids is lost without a further word, so this is no connection until it is allowed.
     if (error instanceof errors.PermissionViolationError) {
@@ -211,7 +217,7 @@ export async function openNatsLink(options: NatsLinkOptions): Promise<NatsLink> 
       return connectedAt;
     },
     get payloadMax() {
-      // The server may tell another one at any time.
+      // The server may change this limit at any time.
       payloadMax = nats?.info?.max_payload ?? payloadMax;
       return payloadMax;
     },
@@ -234,7 +240,7 @@ export async function openNatsLink(options: NatsLinkOptions): Promise<NatsLink> 
 
     confirm() {
       if (!connected) return Promise.resolve(false);
-      // All who ask within one turn share one question.
+      // All callers of one turn share one question.
       gathering ??= new Promise((resolve) => {
         setImmediate(() => {
           gathering = undefined;

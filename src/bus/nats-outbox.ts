@@ -21,24 +21,27 @@ export interface Outbox {
 export interface OutboxOptions {
   readonly link: NatsLink;
   readonly subjectOf: (instanceId: string) => string;
-  /** Where NATS says that nobody listens; of this node alone. */
+  /** The subject on which NATS tells this node that nobody listens. */
   readonly replyPrefix: string;
-  /** Names this node among the others. */
+  /** The name of this node, different from all others. */
   readonly origin: string;
   /** Whether any socket may take it, whatever node it is on. */
   readonly mayBeWanted: (event: Event) => boolean;
   readonly stats: Pick<BusStats, "sent" | "unwanted" | "unreached">;
 }
 
-/** An instance that other nodes listen to. */
+/** An instance in which other nodes are interested. */
 interface Route {
   readonly series: number;
   sequence: number;
-  /** From then on NATS is asked again. */
+  /** The time from which NATS is asked again. */
   readonly until: number;
 }
 
-/** So long an answer that somebody listens is believed. Should they have gone, events are sent in vain, not lost. */
+/**
+ * How long the answer that somebody listens is believed. If the listener has gone meanwhile, events are sent in vain
+ * and not lost.
+ */
 const wantedMs = 5_000;
 const routesMax = 100_000;
 /** Of events that wait for NATS or that it has not confirmed. Beyond them other nodes count as not reached. */
@@ -50,16 +53,16 @@ export function createOutbox(options: OutboxOptions): Outbox {
   const { link, subjectOf, origin, mayBeWanted, stats } = options;
   const routes = new Map<string, Route>();
   let lastSeries = 0;
-  /** Events of instances about which NATS is to be asked in the next round. */
+  /** Events that wait for the next round, in which NATS is asked about their instances. */
   let asking = new Map<string, Event[]>();
   /** Instances that the round under way asks about. */
   let asked: ReadonlyMap<string, Event[]> = new Map();
-  /** Of those, the ones that nobody listens to. */
+  /** The instances of the present round that nobody listens to. */
   const nobody = new Set<string>();
   /** Sent since the last round began, and not confirmed. */
   let sent = 0;
   let pendingBytes = 0;
-  /** Events were skipped since the last round began. */
+  /** Whether events were skipped since the last round began. */
   let skipped = false;
   let running: Promise<boolean> | undefined;
   let next: Promise<boolean> | undefined;
@@ -122,7 +125,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
       for (const event of [...events, ...(asking.get(id) ?? [])]) taken = send(id, route, event) && taken;
       asking.delete(id);
     }
-    // Their next events need not wait for the end of this round.
+    // The next events of these instances need not wait for the end of this round.
     asked = new Map();
     return (sent === before || (await confirm())) && taken;
   }

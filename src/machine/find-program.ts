@@ -1,4 +1,4 @@
-/** Finds a program as a shell does. */
+/** Finds a program on the PATH, as a shell does. */
 
 import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, isAbsolute, join } from "node:path";

@@ -4,7 +4,7 @@ import { type ChildProcess, type StdioOptions, spawn } from "node:child_process"
 import { lchownSync, lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-/** What is to run. */
+/** The program to run, with the words for its errors. */
 export interface ServerProgram {
   /** Of its program, or of one of several that stand together. */
   readonly path: string;

@@ -1,21 +1,21 @@
-/** What the primary process and its workers say to each other. */
+/** The messages between the primary process and its workers. */
 
 import type { Change } from "../directory/synced-directory.js";
 
 /** What a worker has counted; only `src/observability/metrics.ts` knows what is in it. */
 export type Report = readonly object[];
 
-/** What one worker asks of others. */
+/** A question of one worker to the others. */
 export type Question =
   | { readonly about: "counts" }
-  /** To be in force before it is answered. */
+  /** A change that must be in force before the answer. */
   | { readonly about: "change"; readonly change: Change };
 
 export type FromWorker =
-  /** It hears what it is told. */
+  /** The worker now hears messages. */
   | { readonly says: "here" }
   | { readonly says: "listening" }
-  /** It cannot start, or not go on: a sentence for the operator. */
+  /** The worker cannot start or cannot go on: a sentence for the operator. */
   | { readonly says: "failed"; readonly message: string }
   | { readonly says: "ask"; readonly id: number; readonly question: Question }
   | { readonly says: "answer"; readonly id: number; readonly answer: Report };
@@ -23,10 +23,10 @@ export type FromWorker =
 export type ToWorker =
   | { readonly says: "stop" }
   | { readonly says: "question"; readonly id: number; readonly question: Question }
-  /** Those of the workers that answered in time. */
+  /** The answers of the workers that answered in time. */
   | { readonly says: "answers"; readonly id: number; readonly answers: readonly Report[] };
 
-/** Where a worker finds, in its environment, what is its own: as JSON. */
+/** The environment variable in which a worker finds its own data, as JSON. */
 export const placeVariable = "EVENTWIRE_WORKER";
 
 export interface Place {

@@ -1,4 +1,4 @@
-/** Ends each nats-server whose primary process was killed, and removes what it left behind. */
+/** Ends each nats-server whose primary process was killed, and removes its files. */
 
 import { readdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -18,7 +18,8 @@ export async function endOrphans(directory: string): Promise<void> {
   for (const name of readdirSync(directory)) {
     const primary = Number(/^eventwire-(\d+)-/.exec(name)?.[1]);
     const pid = findNatsServer(name);
-    // It has another parent as soon as its primary has ended. Whoever has the id today has started something else.
+    // A nats-server gets another parent when its primary has ended. So a process that has the primary's id by now is
+    // not its parent.
     if (pid !== undefined && parentOf(pid) === primary && primary !== process.pid) continue;
     if (pid !== undefined) await end(pid);
     rmSync(join(directory, name), { recursive: true, force: true });

@@ -14,9 +14,9 @@ export interface NatsProcessOptions {
   readonly program: string;
   /** Holds the files of this process alone. Made anew. */
   readonly directory: string;
-  /** Stands in its command line, where the next start of Eventwire finds it. */
+  /** A name in its command line, by which the next start of Eventwire finds it. */
   readonly name: string;
-  /** Largest message that it carries, in bytes. */
+  /** Largest message that the server carries, in bytes. */
   readonly payloadBytesMax: number;
   readonly unprivileged: Unprivileged;
   readonly logger: Logger;
@@ -25,7 +25,7 @@ export interface NatsProcessOptions {
 export interface NatsProcess {
   /** On a port that was free, on the loopback interface. */
   readonly url: string;
-  /** Nobody else may connect. */
+  /** The token without which nobody can connect. */
   readonly token: string;
   /** Resolves when the process has ended, with its exit code or the signal. */
   readonly ended: Promise<number | NodeJS.Signals>;
@@ -40,7 +40,7 @@ const pollMs = 20;
 const startMsMax = 10_000;
 const stopMsMax = 5_000;
 
-/** Resolves once it takes connections. Rejects with one sentence when it does not start. */
+/** Resolves when the server accepts connections. Rejects with one sentence when it does not start. */
 export async function startNatsProcess(options: NatsProcessOptions): Promise<NatsProcess> {
   const { program, directory, name, payloadBytesMax, unprivileged, logger } = options;
   const token = randomBytes(32).toString("hex");

@@ -1,4 +1,4 @@
-/** A nats-server of our own, for workers without NATS_URL: kept running, and reached by them alone. */
+/** A nats-server of our own, for workers without NATS_URL. It is kept running, and only our workers can reach it. */
 
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -14,29 +14,29 @@ export interface NatsServerOptions {
   /** The path of nats-server. */
   readonly program: string;
   readonly dataDirectory: string;
-  /** Largest message that it carries, in bytes. */
+  /** Largest message that the server carries, in bytes. */
   readonly payloadBytesMax: number;
   readonly logger: Logger;
 }
 
 export interface NatsServer {
-  /** Differs from that of every other one. */
+  /** A name that no other nats-server has. */
   readonly name: string;
   /**
    * Says as JSON where it listens (`servers`) and the `token` that it wants; only its owner may read it. Both are new after
    * each restart, and there is no file while it does not run: whoever took its port meanwhile would see the token.
    */
   readonly addressFile: string;
-  /** Resolves when it has ended. */
+  /** Resolves when the server has ended. */
   close(): Promise<void>;
 }
 
 const restartMsMin = 100;
 const restartMsMax = 5_000;
-/** Who lived so long is started again without delay. */
+/** A process that ran at least this long is restarted without delay. */
 const soundMs = 10_000;
 
-/** Resolves once it takes connections. Rejects with one sentence when it does not start. */
+/** Resolves when the server accepts connections. Rejects with one sentence when it does not start. */
 export function openNatsServer(options: NatsServerOptions): Promise<NatsServer> {
   return useDataDirectory(options.dataDirectory, (root) => open(root, options));
 }

@@ -1,4 +1,4 @@
-/** The primary process, as a worker sees it. */
+/** The primary process from the view of a worker. */
 
 import type { Change } from "../directory/synced-directory.js";
 import type { FromWorker, Place, Question, Report, ToWorker } from "./messages.js";
@@ -6,13 +6,13 @@ import { placeVariable } from "./messages.js";
 
 export interface Parent extends Place {
   listening(): void;
-  /** Resolves when it is said. */
+  /** Resolves when the message is sent. */
   fail(message: string): Promise<void>;
-  /** Resolves when all other workers have brought the change into force, or have had their time. */
+  /** Resolves when the change is in force in all other workers, or when their time is over. */
   follow(change: Change): Promise<void>;
-  /** What all workers have counted, this one too. */
+  /** The counts of all workers, this one included. */
   counts(): Promise<readonly Report[]>;
-  /** How this worker answers when another asks. */
+  /** Sets how this worker answers the questions of others. */
   answerCounts(count: () => Promise<Report>): void;
   answerChanges(follow: (change: Change) => Promise<void>): void;
   onStop(stop: () => void): void;
@@ -30,7 +30,7 @@ export function findParent(self: Omit<NodeJS.Process, "env">, env: NodeJS.Proces
 
   function say(message: FromWorker): Promise<void> {
     return new Promise((resolve) => {
-      // One that cannot be told is gone, and this process with it.
+      // A primary that cannot be reached has ended, and this process ends with it.
       self.send?.(message, undefined, {}, () => resolve());
     });
   }
@@ -44,12 +44,12 @@ export function findParent(self: Omit<NodeJS.Process, "env">, env: NodeJS.Proces
 
   async function answer(id: number, question: Question): Promise<void> {
     if (question.about === "counts") return say({ says: "answer", id, answer: await count() });
-    // One that could not be followed comes with the reading of everything.
+    // A change that could not be followed comes with the next reading of everything.
     await follow(question.change).catch(() => {});
     return say({ says: "answer", id, answer: [] });
   }
 
-  // Others speak on this channel too.
+  // Other parts send messages on this channel too.
   self.on("message", (message: ToWorker | { readonly says?: undefined }) => {
     if (message.says === "stop") stop();
     else if (message.says === "question") void answer(message.id, message.question);

@@ -1,4 +1,4 @@
-/** Keeps so many workers running: starts them, starts one again that has ended, and stops them. */
+/** Keeps a number of workers running: starts them, restarts a worker that has ended, and stops them. */
 
 import cluster, { type Worker } from "node:cluster";
 import { setTimeout as delay } from "node:timers/promises";
@@ -10,31 +10,31 @@ export interface SupervisorOptions {
   readonly count: number;
   /** See `Place`. */
   readonly nats: Place["nats"];
-  /** What they have in their environment besides that of this process. */
+  /** Variables that the workers get in addition to this process's environment. */
   readonly environment: Readonly<Record<string, string>>;
   /** See `createWorkerQueries`. */
   readonly retire: (reports: readonly Report[]) => Promise<Report>;
-  /** A worker that was listening cannot go on. Called once. */
+  /** Called once when a worker that was listening cannot go on. */
   readonly onFailure: (error: Error) => void;
   readonly logger: Logger;
 }
 
 export interface Supervisor {
-  /** Hands SIGHUP on. */
+  /** Passes SIGHUP on to the workers. */
   reload(): void;
-  /** Resolves when all have ended by themselves; rejects when one of them failed to. */
+  /** Resolves when all workers have ended by themselves. Rejects when a worker failed to. */
   close(): Promise<void>;
 }
 
 const restartMsMin = 100;
 const restartMsMax = 5_000;
-/** Who lived so long is started again without delay. */
+/** A process that ran at least this long is restarted without delay. */
 const soundMs = 10_000;
 
-/** Resolves when all listen. Rejects when one of them cannot start, with its sentence; then none is left. */
+/** Resolves when all workers listen. When a worker cannot start, rejects with its sentence, and no worker is left. */
 export async function startSupervisor(options: SupervisorOptions): Promise<Supervisor> {
   const { count, nats, environment, logger } = options;
-  /** Of those that live: whether they hear us, and whether they listen. */
+  /** For each living worker: whether it hears messages, and whether it listens. */
   const workers = new Map<Worker, { here: boolean; listening: boolean }>();
   const queries = createWorkerQueries({
     tell: (worker, id, question) => tell(worker, { says: "question", id, question }),
@@ -58,7 +58,7 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
     const startedAt = performance.now();
     workers.set(worker, { here: false, listening: false });
     worker.on("message", (message: FromWorker) => hear(worker, message));
-    // A message to one that has just ended.
+    // The worker has just ended and cannot get the message.
     worker.on("error", (error) => logger.debug({ err: error, worker: slot }, "a worker could not be told"));
     worker.once("exit", (code, signal) => {
       const sound = performance.now() - startedAt > soundMs;
@@ -85,7 +85,7 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
     if (state === undefined) return;
     if (message.says === "here") {
       state.here = true;
-      // What it was told before it did not hear.
+      // The worker did not hear the messages before this one.
       if (phase === "closing") tell(worker, { says: "stop" });
     } else if (message.says === "listening") {
       state.listening = true;
@@ -133,7 +133,7 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
 
   return {
     reload() {
-      // Who does not hear yet would die of it, and reads everything anew anyway.
+      // The signal would end a worker that does not hear it yet. Such a worker reads everything anew anyway.
       for (const worker of those("here")) worker.process.kill("SIGHUP");
     },
     async close() {

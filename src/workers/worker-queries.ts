@@ -1,4 +1,4 @@
-/** Asks all workers, and remembers what those have counted that do not answer any more. */
+/** Asks all workers, and remembers the counts of workers that do not answer any more. */
 
 import type { Worker } from "node:cluster";
 import type { Question, Report } from "./messages.js";
@@ -7,7 +7,7 @@ export interface WorkerQueries {
   /** The answers of those that answered in time; counts are of all, and of those that have ended. */
   ask(workers: Iterable<Worker>, question: Question): Promise<readonly Report[]>;
   answered(id: number, answer: Report): void;
-  /** To be told of each worker that ends. */
+  /** Tell it of each worker that ends. */
   ended(worker: Worker): Promise<void>;
 }
 
@@ -15,10 +15,10 @@ const patienceMs = 2_000;
 
 export function createWorkerQueries(options: {
   tell: (worker: Worker, id: number, question: Question) => void;
-  /** Of several reports, what must be counted on though their workers have ended. */
+  /** The part of several reports that must stay in the sums although their workers have ended. */
   retire: (reports: readonly Report[]) => Promise<Report>;
 }): WorkerQueries {
-  /** The last counts of each: a sum must not fall because one of them answers late, or has ended. */
+  /** The last counts of each worker. A sum must not fall because a worker answers late or has ended. */
   const counts = new Map<Worker, Report>();
   let retired: Report = [];
   const waiting = new Map<number, { worker: Worker; done: (answer: Report | undefined) => void }>();

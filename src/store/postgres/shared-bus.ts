@@ -10,7 +10,7 @@ import { busLockSql } from "./channel.js";
 import { PreparationError } from "./preparation.js";
 
 export interface BusChoice {
-  /** The same for all nodes that hear each other's events. */
+  /** The name of the bus. Nodes that get each other's events have the same name. */
   readonly name: string;
   /** How long a start waits for nodes with another bus to end: a predecessor may still be stopping. */
   readonly patienceMs: number;
@@ -26,7 +26,10 @@ export interface SharedBus {
 }
 
 const retryMs = 500;
-/** A node asks much more often. So the database forgets a node that is gone without a word, and with it its lock. */
+/**
+ * How long the database lets a session be silent. A node asks much more often. So the session and the lock of a node
+ * that vanished soon end.
+ */
 const silenceMs = 5_000;
 
 const settleSql = `
@@ -45,7 +48,9 @@ export function createSharedBus({ name, patienceMs }: BusChoice, logger: Logger)
   let joined = false;
   let waitingSince: number | undefined;
 
-  /** Taken before it is looked for others: of two that start at once, at least one sees the other. */
+  /**
+   * The lock is taken before the node looks for others. So when two nodes start at once, at least one sees the other.
+   */
   async function lock(client: pg.Client): Promise<number> {
     await client.query(lockSql, [name]);
     const { rows } = await client.query<{ count: number }>(strangersSql, [name]);
@@ -79,7 +84,7 @@ export function createSharedBus({ name, patienceMs }: BusChoice, logger: Logger)
         }
         await client.query(unlockSql, [name]);
         wait();
-        // Spread, so that two that start at once do not go on meeting.
+        // The wait is random, so that two nodes that start at once do not meet again and again.
         await delay(retryMs * (0.5 + Math.random()), undefined, { signal });
       }
       joined = true;
