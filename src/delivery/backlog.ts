@@ -1,4 +1,4 @@
-/** What waits for one blocked consumer, and the rule that ends it: 256 frames, or the byte limit. */
+/** The waiting frames of one blocked consumer, and the rule that closes it: 256 frames, or the byte limit. */
 
 import type { FanOut } from "./fan-out.js";
 import type { FrameLog } from "./frame-log.js";
@@ -9,20 +9,20 @@ const waitingFramesMax = 256;
 
 export class Backlog {
   /**
-   * Sizes of the frames whose bytes the connection still holds: not the frames, which nobody needs any more. One that is
-   * begun is not among them: it counts as parked.
+   * Sizes of the frames whose bytes the connection still holds. The frames themselves are not needed any more. A frame
+   * that was handed over in part is not in this list, because it counts as parked.
    */
   #inside: readonly number[] = [];
   readonly #fanOut: FanOut<unknown>;
   /** Shared by the consumers of a stream. */
   readonly #log: FrameLog;
-  /** From here on the frames of the log are parked; undefined once they are dropped. */
+  /** The offset from which the frames of the log are parked. Undefined once they are dropped. */
   #offset: number | undefined;
   #begun = 0;
-  /** What of the fan-out's buffered bytes is this consumer's. */
+  /** The part of the fan-out's buffered bytes that belongs to this consumer. */
   #held = 0;
 
-  /** `offset`: of the first frame that is not handed over. */
+  /** `offset` is that of the first frame that is not handed over. */
   constructor(fanOut: FanOut<unknown>, log: FrameLog, offset: number) {
     this.#fanOut = fanOut;
     this.#log = log;
@@ -30,7 +30,7 @@ export class Backlog {
     log.enter(offset);
   }
 
-  /** Bytes of the first parked frame that were handed over: it must go on there before all else. */
+  /** Bytes of the first parked frame that were handed over. The next write must go on there. */
   get begun(): number {
     return this.#begun;
   }
@@ -54,8 +54,8 @@ export class Backlog {
   }
 
   /**
-   * Whether it may wait for all that is in the log: at most 256 frames, and no more bytes than `bytesMax`; `buffered` is
-   * what the connection holds now. False: the consumer must go.
+   * Whether the consumer may wait for everything in the log: at most 256 frames, and at most `bytesMax` bytes.
+   * `buffered` is the number of bytes that the connection holds now. When it is false, close the consumer.
    */
   fits(buffered: number, bytesMax: number): boolean {
     return this.frames(buffered) <= waitingFramesMax && this.bytes(buffered) <= bytesMax;
@@ -86,7 +86,7 @@ export class Backlog {
     this.hold([], 0);
   }
 
-  /** Drops what is parked. What the connection holds stays until it is gone. Idempotent. */
+  /** Drops the parked frames. The bytes that the connection holds still count. It may be called again. */
   drop(): void {
     if (this.#offset === undefined) return;
     this.#log.leave(this.#offset);
@@ -95,7 +95,7 @@ export class Backlog {
     this.#fanOut.buffered.leaving += this.#held;
   }
 
-  /** Drops everything, what the connection holds included: it is no longer this consumer's to count. Idempotent. */
+  /** Drops everything, and no longer counts the bytes that the connection holds. It may be called again. */
   clear(): void {
     this.drop();
     this.#fanOut.buffered.leaving -= this.#held;

@@ -1,4 +1,4 @@
-/** Consumers that are to be closed but cannot be told why yet: what each of them waits for, and for how long. */
+/** Consumers that have to be closed but cannot be told the reason yet: what each of them waits for, and how long. */
 
 import { type Close, withoutCloseFrame } from "../domain/closes.js";
 import type { Consumer } from "./consumer.js";
@@ -12,10 +12,12 @@ export interface ClosedConsumer extends Close {
   readonly openSeconds: number;
   /** Frames that its connection took or holds. */
   readonly framesDelivered: number;
-  /** What waited for it when the decision fell. */
+  /** The frames and bytes that waited for it when its close was decided. */
   readonly waitingFrames: number;
   readonly waitingBytes: number;
-  /** The reason was handed over; it was cut without one; or its peer left before either. */
+  /**
+   * `told`: the reason was handed over. `cut`: the connection was cut without a reason. `left`: the peer closed first.
+   */
   readonly outcome: "told" | "cut" | "left";
 }
 
@@ -33,17 +35,17 @@ export interface ClosingsOptions {
   /** How long a connection may take nothing. Then its peer does not read: it is cut. */
   readonly blockedMs: number;
   readonly onClosed: (closed: ClosedConsumer) => void;
-  /** It was told or cut: its fan-out sees to the rest. */
+  /** The consumer was told or cut. Its fan-out does the rest. */
   readonly onEnded: (consumer: Consumer) => void;
 }
 
-/** For the answer to the ping, beside the time for reading. */
+/** Time for the answer to the ping, beside the time for reading. */
 const answerSeconds = 5;
 
 /**
- * A transport may give a peer little time to read up to the reason of its end (`unreadMaxAtEnd`). So the reason must not stand
- * after megabytes. Two things are waited for: that the connection takes anything at all, and then that a ping is answered,
- * which stands after all frames.
+ * A transport may give a peer little time to read up to the close reason (`unreadMaxAtEnd`). So the reason must not
+ * stand after megabytes. A closing waits for two things: that the connection takes bytes, and then that the peer
+ * answers a ping, which stands after all frames.
  */
 export class Closings {
   readonly #closings = new Map<Consumer, Closing>();
@@ -85,7 +87,7 @@ export class Closings {
     consumer.ping();
   }
 
-  /** From here on the node shuts down: nobody is waited for longer than `ms`. */
+  /** Tells that the node shuts down. From now on no closing waits longer than `ms`. */
   hurry(ms: number): void {
     this.#blockedMs = Math.min(this.#blockedMs, ms);
     this.#unreadMsMax = Math.min(this.#unreadMsMax, ms);
@@ -96,7 +98,7 @@ export class Closings {
     }
   }
 
-  /** Cuts one that was started, whatever it waits for. */
+  /** Cuts a consumer whose closing was started, whatever it waits for. */
   giveUp(consumer: Consumer): void {
     const closing = this.#closings.get(consumer);
     if (closing !== undefined) this.#cut(consumer, closing);

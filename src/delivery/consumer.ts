@@ -8,11 +8,11 @@ import type { Frame } from "./frames/frame.js";
 import type { Stream } from "./stream.js";
 import type { WriteBatch } from "./write-batch.js";
 
-/** Few fields and no closures: there may be hundreds of thousands of them. */
+/** Keep it small, with few fields and no closures: there may be hundreds of thousands of consumers. */
 export class Consumer {
   readonly principal: Principal;
   readonly stream: Stream;
-  /** The offset of the first frame of its own: those before it were accepted before it came. */
+  /** The offset of its first frame. Earlier frames were accepted before it joined. */
   readonly joinedAt: number;
   /** Its index in the stream's list; -1 once it is out of it. */
   index = -1;
@@ -23,11 +23,14 @@ export class Consumer {
   /** Its fan-out's. */
   readonly #connection: unknown;
   readonly #openedAt = now();
-  /** In KiB of what its stream was given: up to where a ping was answered, and where one stands that is not. */
+  /**
+   * Positions in what its stream was given, in KiB: up to where a ping was answered, and where an unanswered ping
+   * stands.
+   */
   #confirmed: number;
   #asked: number | undefined;
   #open = true;
-  /** Takes part in the broadcasts of its stream while it is not blocked. */
+  /** Whether it takes part in the broadcasts of its stream while it is not blocked. */
   #broadcasts = false;
   /** Present while it is blocked. */
   #backlog: Backlog | undefined;
@@ -49,7 +52,7 @@ export class Consumer {
     return this.#backlog !== undefined;
   }
 
-  /** KiB that its stream was given so far, itself or not. */
+  /** KiB that its stream was given so far, including frames from before this consumer joined. */
   get given(): number {
     return this.stream.log.kibibytes;
   }
@@ -59,7 +62,7 @@ export class Consumer {
     return this.#confirmed;
   }
 
-  /** Asks the peer for a sign of life, after everything that was handed over. Nothing when it was asked already. */
+  /** Sends the peer a ping after everything that was handed over. Does nothing while an earlier ping is unanswered. */
   ping(): void {
     if (this.#asked !== undefined) return;
     this.#asked = this.given;
@@ -72,8 +75,8 @@ export class Consumer {
   }
 
   /**
-   * Offers the connection once more what it has not taken. Answers how many bytes it has still not taken; undefined when it
-   * took nothing.
+   * Offers the connection its untaken bytes again. Returns how many bytes are still untaken, or undefined when the
+   * connection took nothing.
    */
   nudge(): number | undefined {
     const before = this.#buffered;
@@ -87,7 +90,7 @@ export class Consumer {
     return this.#buffered - (this.#backlog?.held ?? 0);
   }
 
-  /** What waits for it: frames that others wait for too included. */
+  /** The frames and bytes that wait for it. Frames that also wait for others are included. */
   get waitingBytes(): number {
     return this.#backlog?.bytes(this.#buffered) ?? this.#buffered;
   }
@@ -109,14 +112,14 @@ export class Consumer {
     if (this.#backlog === undefined) this.#join();
   }
 
-  /** Looks whether the connection took the last broadcast; if not, the consumer is blocked from here on. */
+  /** Checks whether the connection took the last broadcast. If it did not, the consumer is blocked from now on. */
   check(broadcast: WriteBatch): void {
     if (this.#backlog === undefined && this.#buffered > 0) this.#hold(broadcast, this.stream.log.end);
   }
 
   /**
-   * Hands over batches that were just appended to the log, the first of them at `offset`, or leaves them there from the one
-   * on that the connection refuses. False: too much waits, the consumer must go.
+   * Hands over batches that were just appended to the log, the first one at `offset`. From a batch that the connection
+   * refuses on, they stay in the log. False when too much waits and the consumer must be closed.
    */
   deliver(batches: readonly WriteBatch[], offset: number, bytesMax: number): boolean {
     let end = offset;
@@ -149,13 +152,16 @@ export class Consumer {
     this.stream.fanOut.end(this.#connection, close);
   }
 
-  /** Ends without a word. */
+  /** Ends the connection without a close reason. */
   cut(): void {
     this.#forget();
     this.stream.fanOut.cut(this.#connection);
   }
 
-  /** Drops what is parked, at the begin of a close that must wait for the connection. No broadcast comes after it. */
+  /**
+   * Drops the parked frames at the start of a close that must wait for the connection. The consumer gets no broadcast
+   * afterwards.
+   */
   drop(): void {
     if (this.#backlog === undefined && this.#broadcasts) this.#leave();
     this.#broadcasts = false;
@@ -163,7 +169,7 @@ export class Consumer {
     this.#backlog?.drop();
   }
 
-  /** The connection is gone, whoever ended it. */
+  /** Tells that the connection is gone, whichever side ended it. */
   gone(): void {
     this.#open = false;
     this.#forget();

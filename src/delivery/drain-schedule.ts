@@ -1,17 +1,23 @@
-/** The schedule by which a node that shuts down lets go of its consumers, so that they do not all come back at once. */
+/** The schedule by which a node that shuts down closes its consumers, so that they do not all come back at once. */
 
-/** Each slot has one batch, at a random instant: small batches, since delivery waits while one is closed. */
+/**
+ * Length of a time slot. Each slot has one batch, at a random instant of the slot. Batches are small, because delivery
+ * waits while a batch is closed.
+ */
 const slotMs = 50;
 
-/** Between two batches. When the process was held up it makes good at 5/3 of the mean at most, never twice. */
+/**
+ * Shortest time between two batches. A process that was held up catches up at 5/3 of the mean speed at most, so never
+ * at twice.
+ */
 const gapMsMin = 30;
 
-/** Few consumers do not take all the time there is. */
+/** Closes at least this many consumers a second, so that few consumers do not take the whole time. */
 const perSecondMin = 10;
 
 /**
- * Yields, at jittered instants spread evenly over `overMs`, how many of `count` are due since the begin; nothing when
- * `overMs` is 0. In no span of a second or more becomes more than twice the mean due.
+ * Yields how many of `count` consumers are due so far, at random instants that are spread evenly over `overMs`. Yields
+ * nothing when `overMs` is 0. In any span of a second or more, at most twice the mean become due.
  */
 export async function* drainSchedule(count: number, overMs: number): AsyncGenerator<number> {
   const slots = Math.ceil(Math.min(overMs, (count / perSecondMin) * 1000) / slotMs);
@@ -27,7 +33,9 @@ function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** In random order (Fisher–Yates), in place: the consumers of one instance shall not go one after the other. */
+/**
+ * Shuffles the list in place (Fisher–Yates), so that the consumers of one instance are not closed one after the other.
+ */
 export function shuffle<T>(items: T[]): T[] {
   for (let i = items.length - 1; i > 0; i--) {
     const j = Math.floor(Math.random() * (i + 1));

@@ -11,7 +11,7 @@ import type { WriteBatch } from "./write-batch.js";
 /** The answer of `write` when the connection took everything: it can be given more. */
 export const allTaken = -1;
 
-/** How much of the frames that wait leaves in one turn of the event loop. The others wait for the next turn. */
+/** Which of the waiting frames leave in this turn of the event loop. The others wait for the next turn. */
 export interface TurnPlan {
   /** The frames before this index go to each consumer by `write`. */
   readonly written: number;
@@ -26,7 +26,7 @@ export interface TurnPlan {
  * become nothing (it may call more often). It calls `Hub.remove` when the connection is gone, also within `end` and `cut`.
  */
 export interface FanOut<Connection> {
-  /** What the connections of this fan-out hold, as delivery counts it. */
+  /** The bytes that the connections of this fan-out hold, as delivery counts them. */
   readonly buffered: BufferedBytes;
   /** Present when one call can give frames to all consumers of a stream. */
   readonly broadcaster?: Broadcaster<Connection>;
@@ -49,17 +49,26 @@ export interface FanOut<Connection> {
   write(connection: Connection, batch: WriteBatch, begun: number): number;
   /** Bytes that the connection has not taken yet. */
   bufferedBytes(connection: Connection): number;
-  /** Offers the connection once more what it has not taken; it may take some before it says so. */
+  /** Offers the connection its untaken bytes again. It may take some of them before it reports that it can. */
   nudge(connection: Connection): void;
-  /** Asks the peer for a sign of life, after everything that was handed over. The transport tells `Hub.ponged`. */
+  /**
+   * Sends the peer a ping after everything that was handed over. When the answer comes, the transport calls
+   * `Hub.ponged`.
+   */
   ping(connection: Connection): void;
-  /** Tells why after everything that was handed over, then ends. The fan-out sees to it that this ends. */
+  /**
+   * Sends the close reason after everything that was handed over, and ends the connection. The fan-out makes sure that
+   * this does end.
+   */
   end(connection: Connection, close: Close): void;
-  /** Ends at once, without a word. */
+  /** Ends the connection at once, without a reason. */
   cut(connection: Connection): void;
 }
 
-/** Gives frames to all connections that joined a topic. It does not say what they took: `bufferedBytes` does, a turn later. */
+/**
+ * Gives frames to all connections that joined a topic. It does not say which connections took them; `bufferedBytes`
+ * does so a turn later.
+ */
 export interface Broadcaster<Connection> {
   join(connection: Connection, topic: string): void;
   /** What was sent before still reaches the connection. */

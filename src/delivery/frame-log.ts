@@ -1,6 +1,7 @@
 /**
- * The last frames of a stream, for its blocked consumers. What waits for one is always everything from some offset on, so a
- * consumer needs no list of its own: it is a reader that stands at an offset. Frames after the first reader are kept.
+ * The last frames of a stream, for its blocked consumers. The waiting frames of a consumer are always everything from
+ * some offset on. So a consumer needs no list: it is a reader at an offset. The log keeps the frames from the first
+ * reader on.
  */
 
 import type { FanOut } from "./fan-out.js";
@@ -69,13 +70,13 @@ export class FrameLog {
     this.#count(offset, 1);
   }
 
-  /** A reader goes from one offset to another, whose frame must still be kept. */
+  /** Moves a reader from one offset to another. The frame of the new offset must still be in the log. */
   move(from: number, to: number): void {
     this.#count(to, 1);
     this.leave(from);
   }
 
-  /** What only this reader needed is let go. */
+  /** Removes a reader, and the frames that only this reader needed. */
   leave(offset: number): void {
     this.#count(offset, -1);
     if (offset === this.#start) this.#trim();

@@ -1,8 +1,14 @@
-/** Finds out which peers are gone: looks at every consumer twelve times within the idle timeout, and pings the silent ones. */
+/**
+ * Finds the peers that are gone. It looks at every consumer twelve times within the idle timeout, and pings the silent
+ * ones.
+ */
 
 import type { Consumer } from "./consumer.js";
 
-/** Beats without a sign of life within the idle timeout. They are counted, not timed: a process that stood still cuts nobody. */
+/**
+ * The number of beats within the idle timeout. Beats are counted and not timed, so a process that stood still cuts
+ * nobody.
+ */
 const beatsMax = 12;
 /** A silent consumer is pinged at its fourth to eighth beat, each at another, so that those who came at once are spread. */
 const pingFrom = 4;
@@ -81,7 +87,7 @@ export class Heartbeat {
   #beatNext(): void {
     this.#turn = (this.#turn + 1) % turns;
     const list = this.#turns[this.#turn] as Consumer[];
-    // Backwards: whoever goes is replaced by one that had its beat already.
+    // The loop runs backwards: a removed consumer is replaced by one that had its beat already.
     for (let i = list.length - 1; i >= 0; i--) this.#beat(list[i] as Consumer);
   }
 

@@ -15,21 +15,21 @@ import { type Reservation, StreamRegistry } from "./stream-registry.js";
 import type { View } from "./view.js";
 import { Waiting } from "./waiting.js";
 
-/** In ms: how long a blocked consumer has by default until it can be told why it is closed; then it is cut. */
+/** How long a blocked consumer has by default until it can be told its close reason, in ms. Then it is cut. */
 const closeGraceMsDefault = 60_000;
 const idleSecondsDefault = 48;
-/** In ms: what both are when the node shuts down. */
+/** Both times while the node shuts down, in ms. */
 export const shutdownGraceMs = 5_000;
 
-/** Of answers to pings that a peer does not read. A broadcast that was not looked at yet is counted among them. */
+/** Most bytes of answers to pings that a peer does not read. A broadcast that was not checked yet counts too. */
 const pongBytesMax = 256 * 1024;
 
 /** Plain numbers, read when metrics are scraped. */
 export interface HubStats {
   consumers: number;
-  /** Events that came from the bus, that is: somebody is connected to their instance. */
+  /** Events that came from the bus. Each of them has a consumer on its instance. */
   events: number;
-  /** Of those, the ones that no stream's filter took; nothing was built for them. */
+  /** The part of these events that no stream's filter took. No frame was built for them. */
   filtered: number;
   /** One for each stream whose filter took the event. */
   framesBuilt: number;
@@ -41,21 +41,24 @@ export interface HubStats {
 
 export interface Hub extends DirectoryListener {
   readonly stats: Readonly<HubStats>;
-  /** Ahead of a consumer: makes sure that events of the instance come to this node. The entry must be enabled. */
+  /**
+   * Call it before a consumer is added: it makes sure that events of the instance come to this node. The entry must be
+   * enabled.
+   */
   reserve(entry: Entry): Reservation;
   /** The entry must be enabled. Every event published from now on reaches the consumer, if it was reserved. */
   add<Connection>(connection: Connection, entry: Entry, principal: Principal, view: View<Connection>): Consumer;
   /** How many consumers of an instance have a filter that takes events of this type. */
   takers(instanceId: string, type: EventType): number;
-  /** The connection is gone. Idempotent. */
+  /** Tells that the connection is gone. It may be called again. */
   remove(consumer: Consumer): void;
-  /** The connection took something of what it held. */
+  /** Tells that the connection took some of its bytes. */
   drained(consumer: Consumer): void;
-  /** The peer answered our ping. */
+  /** Tells that the peer answered our ping. */
   ponged(consumer: Consumer): void;
-  /** The peer sent a ping, and the transport answered. */
+  /** Tells that the peer sent a ping and the transport answered it. */
   pinged(consumer: Consumer): void;
-  /** The peer sent a whole message. */
+  /** Tells that the peer sent a whole message. */
   heard(consumer: Consumer): void;
   /** Closes one consumer: with its reason, once that can be read, or without. */
   end(consumer: Consumer, close: Close): void;
@@ -69,15 +72,18 @@ export interface Hub extends DirectoryListener {
 
 export interface HubOptions {
   readonly bus: Bus;
-  /** More bytes waiting for one consumer end it. */
+  /** Most bytes that may wait for one consumer. With more, it is closed. */
   readonly pendingBytesMax: number;
-  /** In bytes, of all consumers together. More waiting ends those that the most waits for, one after the other. */
+  /**
+   * Most bytes that may wait for all consumers together. With more, the consumers for which the most waits are closed,
+   * one after the other.
+   */
   readonly waitingBytesMax?: number;
-  /** How long a blocked consumer has until it can be told why it is closed; then it is cut. 60 s by default. */
+  /** How long a blocked consumer has until it can be told its close reason. Then it is cut. 60 s by default. */
   readonly closeGraceMs?: number;
   /** Silence after which a peer counts as gone, in seconds; 48 by default. */
   readonly idleSeconds?: number;
-  /** Hears of every connection that the hub has closed. */
+  /** Told of every connection that the hub has closed. */
   readonly onClosed?: (closed: ClosedConsumer) => void;
 }
 
@@ -96,7 +102,7 @@ export function createHub({ bus, pendingBytesMax, ...options }: HubOptions): Hub
   /** Streams that have frames to give, and consumers whose connection drained in this turn of the event loop. */
   let touched: Stream[] = [];
   let drained: Consumer[] = [];
-  /** What is to be closed after the frames of this turn. */
+  /** The consumers to close after the frames of this turn. */
   let endings: (() => void)[] = [];
   let scheduled = false;
   const closings = new Closings({ blockedMs: closeGraceMs, onClosed, onEnded: remove });
@@ -128,7 +134,7 @@ export function createHub({ bus, pendingBytesMax, ...options }: HubOptions): Hub
     setImmediate(flush);
   }
 
-  /** Older frames first: what a drained consumer had parked goes before what this turn brought. */
+  /** Older frames first: the parked frames of a drained consumer go before the frames of this turn. */
   function flush(): void {
     scheduled = false;
     const resuming = drained;
@@ -164,7 +170,7 @@ export function createHub({ bus, pendingBytesMax, ...options }: HubOptions): Hub
     closings.proceed(consumer);
   }
 
-  /** From here on the consumer gets nothing but the reason. Nothing when it is closed already. */
+  /** From now on the consumer gets only its close reason. Does nothing when it is closed already. */
   function closeConsumer(consumer: Consumer, close: Close): void {
     const { instanceId } = consumer.stream;
     const instance = registry.instance(instanceId);

@@ -1,4 +1,7 @@
-/** The streams of one instance, one for each view that somebody has, and the one subscription on the bus that feeds them. */
+/**
+ * The streams of one instance, one for each view that a consumer has, and the one subscription on the bus that feeds
+ * them.
+ */
 
 import type { Bus, Event, Subscription } from "../bus/bus.js";
 import type { Entry } from "../directory/directory.js";
@@ -11,9 +14,9 @@ export class InstanceStreams {
   readonly accountId: string;
   /** The instance's. */
   name: string;
-  /** Each has a consumer. There are few, mostly one. */
+  /** The streams. Each has at least one consumer. There are few streams, mostly one. */
   readonly streams: Stream[] = [];
-  /** Consumers that are about to come. */
+  /** The number of consumers that are reserved but not added yet. */
   reservations = 0;
   readonly #options: StreamOptions;
   readonly #subscription: Subscription;
@@ -42,7 +45,7 @@ export class InstanceStreams {
     for (const stream of this.streams) stream.configure(entry);
   }
 
-  /** Makes it when there is none. */
+  /** The stream of a view. It is created when there is none. */
   streamOf(entry: Entry, view: View): Stream {
     const known = this.streams.find((stream) => sameView(stream.view, view));
     if (known !== undefined) return known;
@@ -51,7 +54,7 @@ export class InstanceStreams {
     return stream;
   }
 
-  /** False: it had left already. */
+  /** False when the consumer had left already. */
   leave(consumer: Consumer): boolean {
     const { stream } = consumer;
     if (!stream.remove(consumer)) return false;

@@ -30,7 +30,7 @@ export class StreamRegistry {
     return this.#instances.get(instanceId);
   }
 
-  /** Makes it when there is none. A consumer must be added to it at once. */
+  /** The streams of an instance. They are created when there are none; then a consumer must be added at once. */
   streamOf(entry: Entry, view: View): Stream {
     return this.#streamsOf(entry).streamOf(entry, view);
   }
@@ -47,7 +47,7 @@ export class StreamRegistry {
     };
   }
 
-  /** False: it had left already. */
+  /** False when the consumer had left already. */
   leave(consumer: Consumer): boolean {
     const { instanceId } = consumer.stream;
     const instance = this.#instances.get(instanceId);

@@ -13,9 +13,9 @@ import type { Waiting } from "./waiting.js";
 import { splitIntoBatches, splitIntoPasses, type WriteBatch } from "./write-batch.js";
 
 export interface StreamOptions {
-  /** More bytes waiting for one consumer end it. */
+  /** Most bytes that may wait for one consumer. With more, it is closed. */
   readonly pendingBytesMax: number;
-  /** What waits for all blocked consumers of the hub. */
+  /** The waiting frames of all blocked consumers of the hub. */
   readonly waiting: Waiting;
 }
 
@@ -27,7 +27,7 @@ export interface StreamOptions {
 const carriedMax = 2048;
 
 export class Stream {
-  /** In no order: a removal moves the last one into the gap. */
+  /** The consumers, in no order: a removal moves the last one into the gap. */
   readonly consumers: Consumer[] = [];
   readonly instanceId: string;
   readonly view: View;
@@ -37,7 +37,7 @@ export class Stream {
   /** Names it to the fan-out's broadcasts: no other stream of the node has it. */
   readonly topic: string;
   readonly #pendingBytesMax: number;
-  /** Of the last enabled configuration: a disable never widens what open connections get. */
+  /** The filter of the last enabled configuration. Disabling a channel never widens what open connections get. */
   #filter: Filter | undefined;
   /** Set by `configure`, which the constructor calls. */
   #build!: FrameBuilder;
@@ -46,7 +46,7 @@ export class Stream {
   readonly #late = new Set<Consumer>();
   /** Whether the consumers have joined: from the first broadcast on. One that never does gets large frames cheaper. */
   #broadcasting = false;
-  /** The last broadcast, until every consumer was asked whether its connection took it. */
+  /** The last broadcast, until every connection was checked for whether it took it. */
   #unchecked: WriteBatch | undefined;
 
   constructor(entry: Entry, view: View, topic: string, { pendingBytesMax, waiting }: StreamOptions) {
@@ -66,14 +66,14 @@ export class Stream {
     if (websocket?.enabled) this.#filter = narrow(compileFilter(websocket), this.view);
   }
 
-  /** It gets what is accepted from now on. */
+  /** Adds a consumer. It gets the events that are accepted from now on. */
   add(consumer: Consumer): void {
     consumer.index = this.consumers.push(consumer) - 1;
     if (!this.idle) this.#late.add(consumer);
     else if (this.#broadcasting) consumer.joinBroadcasts();
   }
 
-  /** False: it was gone already. */
+  /** False when the consumer was gone already. */
   remove(consumer: Consumer): boolean {
     const { index } = consumer;
     if (index === -1) return false;
@@ -157,7 +157,7 @@ export class Stream {
     // A reader itself, so that the frames stay until every consumer was given them.
     this.log.enter(offset);
     this.log.append(frames);
-    // Backwards: whoever goes is replaced by one that had its turn already.
+    // The loop runs backwards: a removed consumer is replaced by one that had its turn already.
     for (let i = this.consumers.length - 1; i >= 0; i--) {
       const consumer = this.consumers[i] as Consumer;
       const strange = this.#late.size > 0 && this.#late.has(consumer) ? consumer.joinedAt - offset : 0;

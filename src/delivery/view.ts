@@ -1,4 +1,6 @@
-/** What a consumer wants to see of an instance. Consumers of one instance with the same view share a stream. */
+/**
+ * A view says what a consumer wants to see of an instance. Consumers of one instance with the same view share a stream.
+ */
 
 import { allTypes, type Filter } from "../domain/filter.js";
 import type { FanOut } from "./fan-out.js";
@@ -6,7 +8,7 @@ import type { FrameFormat } from "./frames/frame.js";
 
 export interface View<Connection = unknown> {
   readonly format: FrameFormat;
-  /** How its frames leave. */
+  /** The fan-out by which its frames leave. */
   readonly fanOut: FanOut<Connection>;
   /** The bits of the wanted types (`eventTypeBit`). They only narrow what the channel configuration takes. */
   readonly types: number;

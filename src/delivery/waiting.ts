@@ -1,4 +1,6 @@
-/** What waits for the blocked consumers of a node in all, and who goes first when it is too much. */
+/**
+ * Counts the waiting frames of all blocked consumers of a node, and decides who is closed first when they are too many.
+ */
 
 import type { BufferedBytes } from "./buffered-bytes.js";
 import type { Consumer } from "./consumer.js";
@@ -6,7 +8,9 @@ import type { Consumer } from "./consumer.js";
 export class Waiting {
   /** Bytes of frames that the streams keep for their blocked consumers, each frame once however many wait for it. */
   frameBytes = 0;
-  /** Those that are to be closed are not among them: nothing waits for them any more. */
+  /**
+   * The blocked consumers. A consumer that is being closed is not in the list, because no frames wait for it any more.
+   */
   readonly blocked = new Set<Consumer>();
   /** Of the fan-outs that have had a consumer. */
   readonly #buffered: BufferedBytes[] = [];

@@ -16,12 +16,16 @@ export function splitIntoBatches(frames: readonly Frame[], fanOut: Pick<FanOut<u
   return batches;
 }
 
-/** More would not stay in the processor's cache until every consumer got it. */
+/**
+ * Most bytes that each consumer gets in one pass. More would not stay in the processor's cache until every consumer has
+ * got them.
+ */
 const passBytes = 300_000;
 
 /**
- * Passes over the consumers: what one of them gets before the next one does. A batch at least, and all that fit into 300 kB.
- * While its memory in the kernel is at hand, a further write is cheaper.
+ * Cuts batches into passes over the consumers. In a pass one consumer gets all batches of the pass before the next
+ * consumer does: at least one batch, and all that fit into 300 kB. A further write is cheaper while the kernel's memory
+ * of the consumer is in the cache.
  */
 export function splitIntoPasses(frames: readonly Frame[], fanOut: Pick<FanOut<unknown>, "batchEnd">): WriteBatch[][] {
   const passes: WriteBatch[][] = [];

@@ -14,7 +14,9 @@ export interface FrameFormat {
 /** Builds the frame of an event, once for all consumers of a stream. `media`: whether the event's media goes into it. */
 export type FrameBuilder = (event: Event, media: boolean) => Frame;
 
-/** A frame that may wait for long: in memory of its own, or it would keep 8 KiB of strangers alive. */
+/**
+ * Copies a frame that may wait for long into memory of its own. In Node's pool it would keep 8 KiB of other data alive.
+ */
 export function lasting(frame: Frame): Frame {
   if (frame.buffer.byteLength === frame.length) return frame;
   const copy = Buffer.allocUnsafeSlow(frame.length);
