@@ -12,7 +12,9 @@ import { reservePort } from "./transport/uws/reserve-port.js";
 import { openNatsServer } from "./workers/nats-server.js";
 import { startSupervisor } from "./workers/supervisor.js";
 
-/** Of each worker: ten for its calls, one to listen, one for nonces, and what its start needs. */
+/**
+ * Connections of one worker to the database: ten for its calls, one to listen, one for nonces, and one for its start.
+ */
 const connectionsPerWorker = 13;
 /** The default of NATS. Above it, twice PUBLISH_MAX_BYTES leave room for the envelope of an event. */
 const payloadBytesMin = 1024 * 1024;

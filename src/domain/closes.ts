@@ -35,7 +35,7 @@ export const explainedCloses: readonly ExplainedClose[] = [
   },
 ];
 
-/** What the log and the metrics call a cut. The peer hears nothing; its library says 1006 of itself. */
+/** The code by which the log and the metrics name a cut. The peer gets no close frame; its own library reports 1006. */
 export const withoutCloseFrame = 1006;
 export const peerGone: Close = { code: withoutCloseFrame, reason: "no sign of life" };
 /** It sends pings and does not read the pongs, which the gateway must keep. */

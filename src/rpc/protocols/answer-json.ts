@@ -14,7 +14,7 @@ interface PlainMember {
   text: string;
 }
 
-/** Members that are not optional are never left out. */
+/** Writes answers as JSON. It leaves out a member only when the member is optional. */
 export function compileAnswerJson(desc: DescMessage): (message: Message) => string {
   const members = plainMembers(desc);
   if (members === undefined) return (message) => JSON.stringify(toJson(desc, message, { alwaysEmitImplicit: true }));
