@@ -33,16 +33,17 @@ import type { UwsSocket } from "./socket.js";
 import type { HttpResponse, WebSocket } from "./uws.js";
 
 /**
- * **A cork holds 16 KiB, a topic's queue 32 messages or as much.** Upstream: what does not fit is written at once, in a write of
- * its own. Seen in its source. Ours: no write has more, so that one write is one call of the kernel. Delete when the library has
- * no buffer of a fixed size.
+ * **A cork holds 16 KiB, and a topic's queue holds 32 messages or 16 KiB.** Upstream: the rest is written at once, in a
+ * write of its own. Seen in the library's source. Ours: no write has more than this, so one write is one call of the
+ * kernel. Delete when the library has no buffer of a fixed size.
  */
 export const corkBytesMax = 16_000;
 export const corkFramesMax = 32;
 
 /**
- * **Within a cork every `send` answers 1**, and the buffered bytes are 0. Upstream: nothing is written before the cork ends. Seen in
- * the test. Ours: the socket is asked when the cork has ended; the answer is what it holds then. Delete when a cork answers.
+ * **Within a cork every `send` answers 1**, and the buffered bytes are 0. Upstream: nothing is written before the cork
+ * ends. Seen in the test. Ours: after the cork has ended, ask the socket how many bytes it holds. Delete when a cork
+ * returns this itself.
  */
 export function writeCorked(socket: UwsSocket, batch: WriteBatch): number {
   corked.socket = socket;
@@ -51,7 +52,7 @@ export function writeCorked(socket: UwsSocket, batch: WriteBatch): number {
   return socket.getBufferedAmount();
 }
 
-/** The arguments of `sendAll`, which is shared so that no write makes a closure. */
+/** The arguments of `sendAll`. All writes share that function, so that no write needs a closure of its own. */
 const corked: { socket: UwsSocket | undefined; batch: WriteBatch } = { socket: undefined, batch: [] };
 
 function sendAll(): void {
