@@ -14,7 +14,7 @@ export type OnMessage = (message: { readonly subject: string; readonly data: Uin
 export interface NatsLink {
   /** False from the first sign of a lost connection until the server has taken all subscriptions again. */
   readonly connected: boolean;
-  /** The time of the last such return, in milliseconds since 1970. */
+  /** When `connected` last became true, in milliseconds since 1970. */
   readonly connectedAt: number;
   /** Largest message that the server takes, in bytes. Undefined until the server has said it. */
   readonly payloadMax: number | undefined;

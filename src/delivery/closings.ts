@@ -24,7 +24,7 @@ export interface ClosedConsumer extends Close {
 interface Closing {
   readonly close: Close;
   readonly decided: Omit<ClosedConsumer, "outcome" | "code" | "reason">;
-  /** KiB that its stream had been given by then. */
+  /** How many KiB the consumer's stream had been given when the closing started. */
   readonly given: number;
   timer: NodeJS.Timeout | undefined;
   /** Its connection takes bytes, and a ping waits there after all frames. */
@@ -35,7 +35,7 @@ export interface ClosingsOptions {
   /** How long a connection may take nothing. Then its peer does not read: it is cut. */
   readonly blockedMs: number;
   readonly onClosed: (closed: ClosedConsumer) => void;
-  /** The consumer was told or cut. Its fan-out does the rest. */
+  /** Called when the consumer was sent its reason, or its connection was cut. The fan-out then ends the connection. */
   readonly onEnded: (consumer: Consumer) => void;
 }
 

@@ -148,8 +148,8 @@ export function encryptionKey(): Kind<Buffer> {
 }
 
 /**
- * An origin as browsers write it in `Origin`: in lower case and without a default port. Applications may use schemes of
- * their own.
+ * Turns an entry of a list of origins into the form that browsers send in `Origin`: lower case, without a default port. A
+ * star, a star as the first label of a host, and schemes of applications are allowed. Undefined for every other text.
  */
 function toOrigin(text: string): string | undefined {
   if (text === "*") return text;

@@ -5,7 +5,10 @@ import { basename, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { allProcesses, commandOf, isRunning, parentOf } from "../machine/process.js";
 
-/** Of a primary process and all nats-servers that it starts: tells whose they are, and differs at every start. */
+/**
+ * The name that a primary process gives to its nats-servers. The name holds the process id of the primary, and is new at
+ * every start of the primary.
+ */
 export function natsName(primary: number, random: string): string {
   return `eventwire-${primary}-${random}`;
 }

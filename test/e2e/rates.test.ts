@@ -2,7 +2,9 @@
 
 import { describe, expect, it, onTestFinished } from "vitest";
 import { type DatabaseProxy, startDatabaseProxy } from "../support/database-proxy.js";
+import { startNatsServer } from "../support/nats-server.js";
 import { type PublicServer, startPublicServer } from "../support/public-server.js";
+import { lacks } from "../support/requirements.js";
 
 const shared = {
   ACCOUNT_TOKEN: "ta_of-two-nodes",
@@ -12,9 +14,10 @@ const shared = {
 };
 
 async function startTwo(env: Record<string, string> = {}) {
-  const near = await startPublicServer({ ...shared, ...env });
+  const nats = await startNatsServer();
+  const near = await startPublicServer({ ...shared, NATS_URL: nats.url, ...env });
   let proxy: DatabaseProxy | undefined;
-  const far = await startPublicServer({ ...shared, ...env }, async () => {
+  const far = await startPublicServer({ ...shared, NATS_URL: nats.url, ...env }, async () => {
     proxy = await startDatabaseProxy(near.database.url);
     return proxy.url;
   });
@@ -22,6 +25,7 @@ async function startTwo(env: Record<string, string> = {}) {
     await far.close();
     await proxy?.close();
     await near.close();
+    await nats.close();
   });
   return { near, far, proxy: proxy as unknown as DatabaseProxy };
 }
@@ -43,7 +47,7 @@ const upgrade = (server: PublicServer) => call(server, "GET", "/ws/unknown");
 const publish = (server: PublicServer) =>
   call(server, "POST", "/api/events/publish/unknown", { event: "call.update", data: {} });
 
-describe("a rate limit", () => {
+describe.skipIf(await lacks("nats-server"))("a rate limit", () => {
   it("holds for each node when nothing is set", async () => {
     const { near, far } = await startTwo();
     expect(await list(near)).toEqual([200, "3"]);

@@ -201,6 +201,9 @@ describe.skipIf(lacksNatsServer)("a worker that is killed", () => {
   it("ends with its primary", async () => {
     const server = await startWorkersProgram(database.url);
     const pids = server.pids();
+    const orphan = server.natsPid() as number;
+    // The next start in its directory would end it, and there is none.
+    onTestFinished(() => void process.kill(orphan, "SIGKILL"));
     const consumer = await connect(server, await createInstance(server));
     server.kill("SIGKILL");
     expect((await consumer.closed)[0]).toBe(1006);

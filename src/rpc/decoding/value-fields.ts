@@ -1,6 +1,6 @@
 /**
- * Fields that take any JSON value: the google.protobuf.Value fields of CreateInstance's inline channel. A value that
- * cannot be read, or is too large to be right, counts as a wrong value and never as a wrong message.
+ * The fields `websocket_*` of CreateInstance, which take any JSON value (google.protobuf.Value). A value that cannot be
+ * read, or has more bytes than the limit below, is a wrong value of its field. It never makes the whole message wrong.
  */
 
 import {

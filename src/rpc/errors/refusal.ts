@@ -47,7 +47,7 @@ function refusalOf(error: AppError, field: string | undefined): Refusal {
   return refusal;
 }
 
-/** `field` is spelt as the protocol spells it. */
+/** `field` is the name of the field in the form of the message: its JSON name in JSON, its proto name in binary. */
 export function refuse(
   wire: Wire,
   error: AppError,

@@ -9,7 +9,7 @@ const delayMsMax = 500;
 const quietMs = 30_000;
 
 export interface Backoff {
-  /** Logs the failure, then waits until the next attempt. */
+  /** Waits until the next attempt. Logs the failure first, unless the same reason was logged in the last 30 s. */
   failed(error: unknown): Promise<void>;
   succeeded(): void;
 }
