@@ -254,12 +254,15 @@ describe("a client that goes away", () => {
   });
 
   it("in the body leaves the configuration as it was", async () => {
-    await server.call("POST", "/api/events/websocket/desk-1", { enabled: true, events: ["call.update"] });
+    // An instance of its own: the clients above are gone, and what one of them sent whole may still be written.
+    await server.createInstance("desk-left", "ti_desk-left", { enabled: true, events: ["call.update"] });
     const connection = await openRaw(server.port);
-    await connection.send(jsonRequest(set, '{"enabled":false}', token).subarray(0, -1));
+    await connection.send(
+      jsonRequest("POST /api/events/websocket/desk-left", '{"enabled":false}', token).subarray(0, -1),
+    );
     connection.socket.end();
     expect(await connection.response()).toBeUndefined();
-    const { text } = await server.call("GET", "/api/events/getWebsocket/desk-1");
+    const { text } = await server.call("GET", "/api/events/getWebsocket/desk-left");
     expect(text).toContain('"enabled":true,"events":["call.update"]');
   });
 });
