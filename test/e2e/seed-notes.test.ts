@@ -211,8 +211,11 @@ describe("the errors", () => {
           headers: { token: "token-of-limited", "content-type": "application/json" },
           body: '{"enabled":true}',
         });
-      const granted = await Promise.all(Array.from({ length: 100 }, call));
-      expect(granted.map(({ status }) => status)).toEqual(granted.map(() => 200));
+      // In tens: a hundred edits of one row at once wait for each other, on a busy machine longer than a write may take.
+      for (let ten = 0; ten < 10; ten++) {
+        const granted = await Promise.all(Array.from({ length: 10 }, call));
+        expect(granted.map(({ status }) => status)).toEqual(granted.map(() => 200));
+      }
       const refused = await call();
       expect([refused.status, await refused.json()]).toEqual([429, envelope("Rate limit exceeded. Try again later.")]);
     } finally {
