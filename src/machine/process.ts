@@ -1,6 +1,9 @@
 /** Looks at processes by their id. The system may have given the id to another process in the meantime. */
 
 import { readdirSync, readFileSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+
+const pollMs = 20;
 
 /** Whether a process has the id. Also true for a zombie. */
 export function isTaken(pid: number): boolean {
@@ -17,6 +20,23 @@ export function isRunning(pid: number): boolean {
   if (!isTaken(pid)) return false;
   const status = readProc(pid, "stat");
   return status === undefined || !/\) Z /.test(status);
+}
+
+/**
+ * Sends the signal and waits until the process has ended. False when the process still runs after `msMax`. True at once when
+ * the signal cannot be sent: then there is no such process, or it belongs to another user.
+ */
+export async function endProcess(pid: number, signal: NodeJS.Signals, msMax: number): Promise<boolean> {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    return true;
+  }
+  for (let waited = 0; waited < msMax; waited += pollMs) {
+    if (!isRunning(pid)) return true;
+    await delay(pollMs);
+  }
+  return false;
 }
 
 /** The program and its arguments. Undefined without a /proc, and for a process that has gone. */

@@ -2,8 +2,7 @@
 
 import { readdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
-import { allProcesses, commandOf, isRunning, parentOf } from "../machine/process.js";
+import { allProcesses, commandOf, endProcess, parentOf } from "../machine/process.js";
 
 /**
  * The name that a primary process gives to its nats-servers. The name holds the process id of the primary, and is new at
@@ -13,7 +12,6 @@ export function natsName(primary: number, random: string): string {
   return `eventwire-${primary}-${random}`;
 }
 
-const pollMs = 20;
 const stopMsMax = 5_000;
 
 /** `directory`: has a directory for each primary process that ever started a nats-server, by its `natsName`. */
@@ -24,7 +22,8 @@ export async function endOrphans(directory: string): Promise<void> {
     // A nats-server gets another parent when its primary has ended. So a process that has the primary's id by now is
     // not its parent.
     if (pid !== undefined && parentOf(pid) === primary && primary !== process.pid) continue;
-    if (pid !== undefined) await end(pid);
+    if (pid !== undefined && !(await endProcess(pid, "SIGTERM", stopMsMax)))
+      await endProcess(pid, "SIGKILL", stopMsMax);
     rmSync(join(directory, name), { recursive: true, force: true });
   }
 }
@@ -34,18 +33,4 @@ function findNatsServer(name: string): number | undefined {
     const [program = "", ...args] = commandOf(pid) ?? [];
     return basename(program) === "nats-server" && args.includes(name);
   });
-}
-
-async function end(pid: number): Promise<void> {
-  for (const signal of ["SIGTERM", "SIGKILL"] as const) {
-    try {
-      process.kill(pid, signal);
-    } catch {
-      return;
-    }
-    for (let waited = 0; waited < stopMsMax; waited += pollMs) {
-      if (!isRunning(pid)) return;
-      await delay(pollMs);
-    }
-  }
 }

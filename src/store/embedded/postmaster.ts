@@ -3,7 +3,7 @@
 import { closeSync, openSync, readdirSync, readFileSync, rmSync, statSync, truncateSync } from "node:fs";
 import { basename, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { commandOf, isRunning, isTaken } from "../../machine/process.js";
+import { commandOf, endProcess, isRunning, isTaken } from "../../machine/process.js";
 import { type Cluster, closeCluster } from "./cluster.js";
 
 export interface Postmaster {
@@ -143,19 +143,6 @@ export async function startPostmaster(
 
 /** Stops the server, cutting its sessions. If it does not stop in time, it is stopped as by a crash. */
 export async function stopPostmaster(pid: number): Promise<void> {
-  if (await ends(pid, "SIGINT", fastStopMsMax)) return;
-  await ends(pid, "SIGQUIT", immediateStopMsMax);
-}
-
-async function ends(pid: number, signal: NodeJS.Signals, msMax: number): Promise<boolean> {
-  try {
-    process.kill(pid, signal);
-  } catch {
-    return true;
-  }
-  for (let waited = 0; waited < msMax; waited += pollMs) {
-    if (!isRunning(pid)) return true;
-    await delay(pollMs);
-  }
-  return false;
+  if (await endProcess(pid, "SIGINT", fastStopMsMax)) return;
+  await endProcess(pid, "SIGQUIT", immediateStopMsMax);
 }
