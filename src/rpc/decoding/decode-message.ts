@@ -30,7 +30,7 @@ const fieldsMax = 10_100;
 export function decodeBinary(desc: DescMessage, bytes: Uint8Array): Message {
   try {
     const { rest, values } = apart(desc, bytes);
-    for (const fields = new Fields(rest, 0, rest.length, fieldsMax); fields.next(); );
+    boundFields(rest);
     const message = fromBinary(desc, rest, { recursionLimit, readUnknownFields: false });
     for (const [field, value] of values)
       setValue(message, field, () => fromBinary(ValueSchema, value, { recursionLimit }));
@@ -41,6 +41,12 @@ export function decodeBinary(desc: DescMessage, bytes: Uint8Array): Message {
       rule: `message must be a ${desc.typeName} in Protobuf's binary form`,
     });
   }
+}
+
+/** Throws WireError for more than `fieldsMax` fields, since to decode so many would hold the event loop too long. */
+function boundFields(message: Uint8Array): void {
+  const fields = new Fields(message, 0, message.length, fieldsMax);
+  while (fields.next());
 }
 
 /** Parses `bytes` as a JSON object. Throws AppError INVALID_REQUEST_BODY. */
