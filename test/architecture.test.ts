@@ -1,6 +1,6 @@
 /** The tree obeys its rules: who imports what, where npm packages live, how large a file may be. */
 
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { describe, expect, it } from "vitest";
 import { findEnvironmentUses } from "./support/environment-uses.js";
@@ -129,6 +129,20 @@ describe("every file", () => {
 
   it("opens with what it is for", () => {
     for (const { path, text } of sources) expect(text, path).toMatch(/^(#!.*\n)?\/\*\*[ \n]/);
+  });
+
+  it("names compiled files only of sources that exist, since an old build keeps those of a file that moved", () => {
+    const programs = readdirSync("test", { recursive: true, encoding: "utf8" })
+      .filter((path) => /\.(ts|mjs)$/.test(path) && !path.includes("node_modules"))
+      .map((path) => join("test", path));
+    const named = [...programs, "package.json"].flatMap((path) =>
+      [...readFileSync(path, "utf8").matchAll(/\bdist\/((?:src|gen)\/[\w/-]+)\.js/g)].map(([, name]) => ({
+        path,
+        name,
+      })),
+    );
+    expect(named.length).toBeGreaterThan(10);
+    expect(named.filter(({ name }) => !existsSync(`${name}.ts`))).toEqual([]);
   });
 
   it("exports what is its own: there are no barrels", () => {

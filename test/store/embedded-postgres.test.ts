@@ -68,7 +68,7 @@ async function answers(server: EmbeddedPostgres): Promise<boolean> {
 /** Opens the directory in a process of its own, and resolves with it and the server's URL. */
 async function openInChild(): Promise<{ child: ChildProcess; url: string }> {
   const program = `
-    const { openEmbeddedPostgres } = await import(${JSON.stringify(new URL("../../dist/src/store/embedded-postgres.js", import.meta.url).href)});
+    const { openEmbeddedPostgres } = await import(${JSON.stringify(new URL("../../dist/src/store/embedded/embedded-postgres.js", import.meta.url).href)});
     const logger = { warn() {}, error() {}, info() {}, debug() {} };
     const server = await openEmbeddedPostgres({ dataDirectory: process.argv[1], purpose: "service", settings: ["fsync=off"], logger });
     console.log(server.url);

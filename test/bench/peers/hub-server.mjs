@@ -5,7 +5,7 @@ import { createPlainFormat } from "../../../dist/src/delivery/frames/plain.js";
 import { createHub } from "../../../dist/src/delivery/hub.js";
 import { wholeView } from "../../../dist/src/delivery/view.js";
 import { checkEventData } from "../../../dist/src/service/event-data.js";
-import { UwsFanOut } from "../../../dist/src/transport/uws-fan-out.js";
+import { UwsFanOut } from "../../../dist/src/transport/uws/fan-out.js";
 import { announce, asked, startControl } from "./control.mjs";
 import { baseUrl, createPayloads, filterOf, instanceName, instanceToken } from "./payload.mjs";
 import { startApp } from "./uws-app.mjs";

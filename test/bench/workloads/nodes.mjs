@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { rmSync, writeFileSync } from "node:fs";
 import { pino } from "pino";
 import { WebSocket } from "ws";
-import { openEmbeddedPostgres } from "../../../dist/src/store/embedded-postgres.js";
+import { openEmbeddedPostgres } from "../../../dist/src/store/embedded/embedded-postgres.js";
 import { startGenerator } from "../driver/generator.mjs";
 import { loadCore } from "../driver/machine.mjs";
 import { cpuNs, kill, sleep, start } from "../driver/processes.mjs";
