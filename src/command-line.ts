@@ -1,6 +1,6 @@
 /**
- * The command line. It starts the server and stops it on a signal, and it has the commands for accounts, instances and
- * the key.
+ * The command line of the program. The command `serve` starts the server. The other commands manage accounts, instances
+ * and the encryption key.
  */
 
 import { readFileSync } from "node:fs";
@@ -15,7 +15,10 @@ import { readSettings } from "./settings/settings.js";
 import { openCommandStore } from "./store/open-store.js";
 import { rotateEncryptionKey } from "./store/postgres/key-rotation.js";
 
-/** Runs one command. Ends the process itself when the command fails. `env` is where settings are read from. */
+/**
+ * Runs one command with the settings in `env`. When the command fails, prints the error and ends the process with code
+ * 1.
+ */
 export async function runCommandLine(self: Omit<NodeJS.Process, "env">, env: NodeJS.ProcessEnv): Promise<void> {
   function readOptions() {
     const settings = readSettings(env);
@@ -47,7 +50,8 @@ export async function runCommandLine(self: Omit<NodeJS.Process, "env">, env: Nod
   addKeyCommands(program, { rotate: async () => rotateEncryptionKey(readOptions()), print: line.print });
 
   try {
-    // As the parser's default command, `serve` would take an unknown command for an argument of its own.
+    // `serve` is not the default command of the parser, because `serve` would then take the name of an unknown command
+    // for an argument of `serve`.
     const given = self.argv.slice(2);
     await program.parseAsync(given.length === 0 ? ["serve"] : given, { from: "user" });
   } catch (error) {

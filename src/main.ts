@@ -1,5 +1,8 @@
 #!/usr/bin/env node
-/** The program: looks whether it can run here, and only then loads the rest, whose many files may be more than it may open. */
+/**
+ * The entry of the program. Checks whether the program can run on this machine, and only then loads the other modules:
+ * loading them opens some 300 files, which a low limit on open files would not allow.
+ */
 
 import "./machine/file-limit.js";
 import "./machine/runtime-check.js";

@@ -1,4 +1,4 @@
-/** Opens the bus that fits the settings: NATS between nodes and between workers, or none for a process alone. */
+/** Opens the bus that fits the settings: NATS for several nodes or workers, or a bus in memory for a single process. */
 
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
@@ -20,7 +20,7 @@ export function openBus(settings: Settings, logger: Logger, directory: Directory
   });
 }
 
-/** Undefined for a process without others. */
+/** Returns how this process reaches NATS. Undefined for a single process, which needs no NATS. */
 function wayToNats(settings: Settings, parent: Parent | undefined): NatsWay | undefined {
   if (parent?.nats !== undefined) return { addressFile: parent.nats.addressFile };
   if (settings.natsUrl === undefined) return undefined;
@@ -37,15 +37,19 @@ function wayToNats(settings: Settings, parent: Parent | undefined): NatsWay | un
   };
 }
 
-/** The same for all processes that hear each other's events. Where NATS_URL names one, it is taken to be the same NATS. */
+/**
+ * Returns the name of the bus. It is the same in all processes that exchange events. Processes that have a NATS_URL and
+ * the same subject prefix are assumed to use the same NATS.
+ */
 export function busName(settings: Settings, parent?: Parent): string {
   if (parent?.nats !== undefined) return parent.nats.name;
   return settings.natsUrl === undefined ? `alone ${randomUUID()}` : `nats ${settings.natsSubjectPrefix}`;
 }
 
 /**
- * A channel that is disabled here, or not yet configured, tells nothing of other nodes: sockets that are still open keep the
- * last enabled filter, and a node that has heard of a first configuration some milliseconds earlier may have sockets.
+ * Whether another node may have sockets for this event. Only an enabled configuration can rule that out. When the
+ * channel was disabled, open sockets keep the last enabled filter. When the channel is not configured here, another
+ * node may have heard of a first configuration some milliseconds earlier.
  */
 function mayBeWanted(directory: Directory, { instanceId, type }: Event): boolean {
   const websocket = directory.instanceById(instanceId)?.websocket;

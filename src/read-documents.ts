@@ -1,4 +1,7 @@
-/** Reads the documents of the public port: those that the build has collected, told where clients reach this gateway. */
+/**
+ * Reads the documents that the public port serves and the build has collected. Writes into them the URL at which
+ * clients reach this gateway.
+ */
 
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
@@ -12,7 +15,7 @@ const contentTypes: Record<string, string> = {
   ".txt": "text/plain; charset=utf-8",
 };
 
-/** What depends on the installation. Of all other documents the bytes are served as they are. */
+/** By path: how a document is edited that depends on the installation. All other documents are served byte for byte. */
 const localise: Record<string, (text: string, publicUrl: string) => string> = {
   "/openapi.json": (text, url) => edited(text, { servers: [{ url }] }),
   "/asyncapi.json": (text, publicUrl) => {
@@ -25,7 +28,7 @@ const localise: Record<string, (text: string, publicUrl: string) => string> = {
   "/llms-full.txt": withWholeLinks,
 };
 
-/** Throws a sentence that says what to do when there are none. */
+/** Reads all documents into memory. When the build has made no documents, throws an error that says what to do. */
 export function readDocuments(publicUrl: string): Documents {
   const directory = findDirectory();
   const files = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
@@ -58,7 +61,7 @@ function edited(json: string, members: object): string {
   return `${JSON.stringify({ ...JSON.parse(json), ...members }, null, 2)}\n`;
 }
 
-/** Links that begin at the root work from anywhere then. */
+/** Puts `publicUrl` before each link that begins at the root, so that the link also works outside this server. */
 function withWholeLinks(text: string, publicUrl: string): string {
   return text.replaceAll("](/", () => `](${publicUrl}/`);
 }

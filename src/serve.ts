@@ -1,4 +1,4 @@
-/** Runs the server as a process: what it prints, which signals stop it, and how long stopping may take. */
+/** Runs the server as a process: what the process prints, which signals stop it, and how long stopping may take. */
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,23 +12,23 @@ import { startWorkers } from "./start-workers.js";
 import { findParent, type Parent } from "./workers/parent.js";
 
 /**
- * Time for everything after the drain: five seconds for blocked sockets, five for calls in flight, then the embedded
- * database.
+ * Longest time for closing the server after the drain, in seconds. Blocked sockets take at most five seconds and calls
+ * in flight five more; the rest is for the embedded database.
  */
 const closeSeconds = 25;
 
 /**
- * Under `npm start` a Ctrl-C reaches the process twice: from the terminal and from npm. A second signal within this
- * time is ignored.
+ * Under `npm start` one Ctrl-C sends two signals to the process: one from the terminal and one from npm. A second
+ * signal within this time, in milliseconds, is ignored.
  */
 const echoMs = 500;
 
-/** This process, whose environment is given apart from it. */
+/** The process object without `env`. Functions get the environment as a parameter of its own. */
 type Self = Omit<NodeJS.Process, "env">;
 
 /**
- * Resolves when the server listens. The server then runs until a signal. Rejects with one sentence when it cannot
- * start.
+ * Starts the server. Resolves when the server listens; the server then runs until a signal stops it. Rejects with one
+ * sentence when the server cannot start.
  */
 export async function serve(self: Self, env: NodeJS.ProcessEnv): Promise<void> {
   const settings = readSettings(env);
@@ -37,7 +37,8 @@ export async function serve(self: Self, env: NodeJS.ProcessEnv): Promise<void> {
   const logger = createLogger({ level: settings.logLevel, readable: self.stderr.isTTY === true }).child(named ?? {});
   const reloader = createReloader(self, logger, settings);
   const stopper = createStopper(self, logger, settings.drainSeconds, parent);
-  // The reader of the output may have gone. That is no reason to end.
+  // The program that reads this output may have ended. Without this listener, the error of the next write would stop
+  // the server.
   self.stdout.on("error", () => {});
 
   const listener: ServerListener = {
@@ -69,7 +70,7 @@ export async function serve(self: Self, env: NodeJS.ProcessEnv): Promise<void> {
   stopper.hold(server);
 }
 
-/** On SIGHUP reads everything anew that can change while the server runs: certificate and log level. */
+/** On SIGHUP, reads the certificate and the log level anew. Nothing else can change while the server runs. */
 function createReloader(self: Self, logger: Logger, settings: Settings): { hold(server: Server): void } {
   let server: Server | undefined;
   self.on("SIGHUP", () => {
@@ -84,7 +85,7 @@ function createReloader(self: Self, logger: Logger, settings: Settings): { hold(
   };
 }
 
-/** The level in the file `log-level` in DATA_DIR, else LOG_LEVEL. */
+/** Returns the log level in the file `log-level` in DATA_DIR. Without a valid level in that file, returns LOG_LEVEL. */
 function readLogLevel({ dataDir, logLevel }: Settings): string {
   try {
     return settingTable.logLevel.kind.parse(readFileSync(join(dataDir, "log-level"), "utf8").trim()) ?? logLevel;
@@ -94,7 +95,7 @@ function readLogLevel({ dataDir, logLevel }: Settings): string {
 }
 
 interface Stopper {
-  /** Names the server that has to be closed. */
+  /** Tells the stopper which server to close when the process stops. */
   hold(server: Server): void;
   fail(error: Error): void;
 }
@@ -104,7 +105,8 @@ function createStopper(self: Self, logger: Logger, drainSeconds: number, parent?
   let stopping: { readonly code: number; readonly since: number } | undefined;
 
   /**
-   * When a stop comes while the server starts, it waits for the start, because half a start cannot be closed cleanly.
+   * Stops the process with this exit code. While the server still starts, the stop waits for the end of the start,
+   * because a server that is half started cannot be closed cleanly.
    */
   function stop(code: number): void {
     stopping = { code, since: performance.now() };
@@ -146,7 +148,8 @@ function createStopper(self: Self, logger: Logger, drainSeconds: number, parent?
   }
 
   parent?.onStop(() => stop(0));
-  // A signal to all processes of a service reaches the workers too. But only the primary decides when they stop.
+  // A signal to all processes of a service reaches the workers too. Workers ignore the signal, because the primary
+  // process decides when they stop.
   self.on("SIGTERM", parent ? () => {} : onSignal);
   self.on("SIGINT", parent ? () => {} : onSignal);
   self.on("uncaughtException", onDefect);

@@ -1,4 +1,6 @@
-/** The composition root: creates every part of the server, in the order in which they need each other. */
+/**
+ * The composition root of a node: creates every part of the server, in the order in which the parts need each other.
+ */
 
 import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
@@ -45,11 +47,11 @@ import { UwsFanOut } from "./transport/uws/fan-out.js";
 import { startPublicPort } from "./transport/uws/port.js";
 import type { Parent } from "./workers/parent.js";
 
-/** News for the process that runs the server. */
+/** The callbacks by which a starting server reports to the process that runs the server. */
 export interface ServerListener {
-  /** The first start has created an account. Show the token: nobody else knows it, and it is not stored in clear. */
+  /** Called when the first start has made an account. Show its token: no readable copy of the token is stored. */
   onFirstAccount(token: string): void;
-  /** The database answered at last and cannot be used as it is; the message says what to change. */
+  /** Called when the database answers after the start and cannot be used. The message says what to change. */
   onUnusable(error: Error): void;
 }
 
@@ -59,25 +61,25 @@ export interface Server {
   readonly grpcUrl: string;
   readonly publicPort: number;
   readonly servicePort: number;
-  /** Reads the certificate anew. A certificate that cannot be used is logged and changes nothing. */
+  /** Reads the certificate anew. When the new one cannot be used, the server logs that and keeps the old one. */
   reload(): void;
   /**
-   * Stops the server: says that it leaves, closes its sockets with 1001 over `drainSeconds` while it goes on serving,
-   * lets calls in flight finish, and then closes the parts that these needed. It may be called again.
+   * Stops the server: it says that it leaves, goes on serving while it closes its sockets with 1001 over
+   * `drainSeconds`, lets calls in flight finish, and closes its parts. Every further call returns the same promise.
    */
   close(): Promise<void>;
 }
 
-/** Least time for calls in flight after the last socket. They get the rest of `drainSeconds` if that is more. */
+/** Least time, in ms, for calls in flight after the last socket. They get the rest of `drainSeconds` if it is more. */
 const callGraceMs = 5_000;
 
-/** How long a start waits until older nodes without NATS_URL have ended and the database has forgotten them. */
+/** How long beyond `drainSeconds` a start waits until older nodes without NATS_URL have left the database, in ms. */
 const predecessorMs = 8_000;
 
-/** How long the start waits for the database. After that the ports answer while the node goes on waiting for it. */
+/** How long a start waits for the database, in ms. After that the ports open, and the node goes on waiting. */
 const databaseWaitMs = 2_000;
 
-/** Rejects with a sentence that says what the operator has to change. One of several workers has a `parent`. */
+/** Starts a node; `parent` is given for a worker. Rejects with a sentence that says what the operator must change. */
 export async function startServer(
   settings: Settings,
   logger: Logger,
@@ -102,7 +104,7 @@ export async function startServer(
     const server = await startPorts(settings, logger, directory, opened, bus, parent);
     listening.open();
     opened.ready.catch(listener.onUnusable);
-    // Only now the first start creates the account, because a start that fails must not have shown a token.
+    // The first account is created only after the ports are open: a start that fails must not have shown a token.
     if (isFirstStart) await readyOrLate(opened.ready.catch(() => {}));
     return server;
   } catch (error) {
@@ -137,7 +139,7 @@ async function startPorts(
     onClosed: (closed) => clientLog.info("socket closed by the service", { ...closed }),
   });
   directory.listen(hub);
-  // All workers hear these changes. Only the first one logs them.
+  // All workers hear of these changes. Only worker 1 logs them, so that each change is logged once.
   if (parent === undefined || parent.slot === 1) directory.watchOwners(logOwners(clientLog));
   const status = createInstanceStatus({ store, logger });
   const publishing = createPublishing({
@@ -249,14 +251,14 @@ function chooseRateLimiter(settings: Settings, counters: RateCounters, parent: P
   return parent === undefined ? createNodeRateLimiter(limits) : createMachineRateLimiter(limits);
 }
 
-/** The budget must hold two of the largest events beside the reserve for small bodies. */
+/** Creates the budget for request bodies. It must hold two of the largest events beside the part for small bodies. */
 function createBodyBudget({ requestBodiesMaxBytes, publishMaxBytes, workers }: Settings): BodyBudget {
   return new BodyBudget(Math.max(requestBodiesMaxBytes / workers, 3 * publishMaxBytes));
 }
 
 type Closable = { close(): Promise<void> };
 
-/** When one of two parts cannot be opened, closes the other one. */
+/** Waits until two parts are open. When one cannot be opened, closes the other one and throws the error. */
 async function bothOrNone<A extends Closable, B extends Closable>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
   try {
     return await Promise.all([a, b]);

@@ -1,4 +1,7 @@
-/** The composition root of the primary process: what the workers share, and the workers. It serves nothing itself. */
+/**
+ * The composition root of the primary process. Opens the parts that the workers share, and starts the workers. The
+ * primary process serves no calls.
+ */
 
 import type { Logger } from "pino";
 import { findProgram } from "./machine/find-program.js";
@@ -13,19 +16,26 @@ import { openNatsServer } from "./workers/nats-server.js";
 import { startSupervisor } from "./workers/supervisor.js";
 
 /**
- * Connections of one worker to the database: ten for its calls, one to listen, one for nonces, and one for its start.
+ * Database connections of one worker: ten for calls, one to listen for changes, one for the nonces that test the
+ * listening, and one for the start.
  */
 const connectionsPerWorker = 13;
-/** The default of NATS. Above it, twice PUBLISH_MAX_BYTES leave room for the envelope of an event. */
+/**
+ * Least limit on the size of a NATS message, in bytes: the default of nats-server. For large events the limit is twice
+ * PUBLISH_MAX_BYTES, which leaves room for the envelope of an event.
+ */
 const payloadBytesMin = 1024 * 1024;
-/** Largest message of the client library. It breaks the connection at a larger one. */
+/**
+ * Greatest limit on the size of a NATS message, in bytes. The NATS client closes its connection when a message is
+ * larger.
+ */
 const payloadBytesMax = 64 * 1024 * 1024;
-/** Connections for commands and for people who look into the database. */
+/** Database connections that are left for commands and for people who look into the database. */
 const connectionsLeft = 40;
 
 /**
- * Like `startServer`, with so many processes as `settings.workers` says. The first account's token they print.
- * `searchPath`: the variable PATH, on which nats-server is looked for.
+ * Starts as many workers as `settings.workers` says, and returns them as one server. The workers print the token of the
+ * first account. `searchPath` is the variable PATH, on which nats-server is looked for.
  */
 export async function startWorkers(
   settings: Settings,
@@ -81,7 +91,7 @@ export async function startWorkers(
   };
 }
 
-/** Undefined when NATS_URL names a NATS that runs. */
+/** Returns the path of the program nats-server. Undefined when NATS_URL names a NATS that runs already. */
 function findNatsServer({ natsUrl, workers }: Settings, searchPath: string): string | undefined {
   if (natsUrl !== undefined) return undefined;
   const program = findProgram("nats-server", searchPath);

@@ -1,4 +1,7 @@
-/** `eventwire account …`: creates, lists and revokes accounts, and changes their tokens. */
+/**
+ * The commands `eventwire account …`. With them an operator creates, lists and revokes accounts, and replaces the token
+ * of an account.
+ */
 
 import type { Command } from "commander";
 import {

@@ -1,17 +1,20 @@
-/** The parts that the commands on accounts and instances share. */
+/** The parts that the commands `eventwire account …` and `eventwire instance …` share, such as options and tables. */
 
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Account, Store } from "../store/store.js";
 
 export interface CommandLine {
-  /** Opens the store for one command, which closes it afterwards. */
+  /** Opens the store for one command. The command closes the store when it is done. */
   readonly open: () => Promise<Store>;
   readonly print: (line: string) => void;
-  /** Shortest token of a new instance, in characters. */
+  /** Returns how many characters the token of a new instance must have at least. */
   readonly instanceTokenMinLength: () => number;
 }
 
-/** Runs a command on the store. Prints its result as JSON, or as `show` writes it. */
+/**
+ * Runs a command on the store and prints the result of `work`: as JSON if `json` is true, otherwise as the lines that
+ * `show` returns.
+ */
 export async function runCommand<T>(
   { open, print }: CommandLine,
   json: boolean | undefined,
@@ -32,7 +35,10 @@ export function jsonOption(): Option {
   return new Option("--json", "print JSON");
 }
 
-/** `lengthMin` is called only when a token is given. */
+/**
+ * Makes the option `--token`. `lengthMin` returns the shortest length of a token, in characters. It is called only when
+ * the user gives the option.
+ */
 export function tokenOption(lengthMin: () => number): Option {
   const meaning =
     "use this token in place of a generated one, which is safer: others on this machine can see arguments";
@@ -47,7 +53,10 @@ export function tokenOption(lengthMin: () => number): Option {
 const unitMs: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const graceMsMax = 7 * 86_400_000;
 
-/** The option for the grace, in milliseconds. */
+/**
+ * Makes the option `--grace`, which says how long the old token works after a rotation. The command gets this time in
+ * milliseconds.
+ */
 export function graceOption(): Option {
   const meaning = "how long the old token still works, up to 7d: sockets opened with it close at the end";
   return new Option("--grace <time>", meaning).default(0, "0").argParser((text) => {
@@ -58,7 +67,7 @@ export function graceOption(): Option {
   });
 }
 
-/** The line about the old token. */
+/** Makes the output line that says until when the old token works. Without a grace there is no such line. */
 export function showGrace(graceMs: number): string[] {
   return graceMs === 0 ? [] : [`until    ${new Date(Date.now() + graceMs).toISOString()} the old token works too`];
 }
@@ -67,7 +76,10 @@ export function group(program: Command, name: string, description: string): Comm
   return program.command(name).description(description);
 }
 
-/** The contract's rule for a name. No route could name an instance with another one. */
+/**
+ * Checks the name of an instance by the rule of the contract. No route could address an instance whose name breaks the
+ * rule.
+ */
 export function parseInstanceName(text: string): string {
   const possible =
     /^[^ /\p{Cc}]([^/\p{Cc}]*[^ /\p{Cc}])?$/u.test(text) && [...text].length <= 100 && !/^\.\.?$/.test(text);
@@ -77,7 +89,10 @@ export function parseInstanceName(text: string): string {
   );
 }
 
-/** Finds an account by id or by name. Without either, takes the only account that exists. */
+/**
+ * Finds the account whose id or name is `wanted`. Without `wanted`, takes the only account. Revoked accounts do not
+ * count. Throws when no account or more than one account fits.
+ */
 export async function chooseAccount(store: Store, wanted: string | undefined): Promise<Account> {
   const accounts = (await store.listAccounts()).filter(({ revokedAt }) => revokedAt === undefined);
   const found = wanted === undefined ? accounts : accounts.filter(({ id, name }) => id === wanted || name === wanted);
@@ -89,7 +104,7 @@ export async function chooseAccount(store: Store, wanted: string | undefined): P
   return account;
 }
 
-/** Writes rows as a table with aligned columns. */
+/** Formats a head and rows as lines of text with aligned columns. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)));
   return [head, ...rows].map((row) =>

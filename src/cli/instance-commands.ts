@@ -1,4 +1,7 @@
-/** `eventwire instance …`: creates, lists and deletes instances, and changes their tokens. */
+/**
+ * The commands `eventwire instance …`. With them an operator creates, lists and deletes instances, and replaces the
+ * token of an instance.
+ */
 
 import { type Command, Option } from "commander";
 import type { Instance } from "../domain/instance.js";
@@ -116,7 +119,7 @@ function accountOption(): Option {
   return new Option("--account <account>", "id or name of the account; not needed while there is only one");
 }
 
-/** Reads the list page by page, because a statement may take at most ten seconds. */
+/** Reads all instances of an account, page by page, because a statement may take the database at most ten seconds. */
 async function listAll(store: Store, accountId: string): Promise<InstanceListing[]> {
   const listed: InstanceListing[] = [];
   for (;;) {

@@ -1,10 +1,16 @@
-/** `eventwire key …`: changes the key that encrypts the instance tokens. */
+/**
+ * The command `eventwire key rotate`. It replaces the key with which the instance tokens in the database are encrypted.
+ */
 
 import type { Command } from "commander";
 import { type CommandLine, group } from "./command.js";
 
 export interface KeyCommandLine extends Pick<CommandLine, "print"> {
-  /** `tokens` is undefined when the new key was in force already. `keyFile` is undefined when the new key was given. */
+  /**
+   * Replaces the encryption key. `tokens` is the number of tokens that were encrypted anew, or undefined when the new
+   * key was in force already. `keyFile` is the file that holds the new key, or undefined when the operator gave the new
+   * key in NEW_ENCRYPTION_KEY.
+   */
   readonly rotate: () => Promise<{ readonly tokens: number | undefined; readonly keyFile: string | undefined }>;
 }
 

@@ -1,3 +1,6 @@
-/** The text of a JSON object that was read to its end without an error. Code that gets one need not check it again. */
+/**
+ * The bytes of a JSON object that our code has read to the end without an error. Code that gets a CheckedObject need
+ * not check the text again.
+ */
 
 export class CheckedObject extends Uint8Array<ArrayBufferLike> {}

@@ -1,25 +1,30 @@
 /**
- * Walks the UTF-8 text of a JSON object byte by byte. It checks every rule of RFC 8259, builds no objects, and tells a
- * watcher where members stand. It can stop anywhere and go on later, so that a large text need not hold the event loop.
+ * A cursor walks through the UTF-8 text of a JSON object byte by byte. It checks every rule of RFC 8259, builds no
+ * objects, and tells a watcher where members stand. The cursor can stop anywhere and go on later, so a large text need
+ * not hold the event loop.
  */
 
 import { JsonError } from "./json-error.js";
 import { isNumberComplete, nextOfNumber, numberEnds, numberStart } from "./number.js";
 
 /**
- * Deeper nesting is refused. No event needs it, and the parsers of consumers fail at depths that are not much larger.
+ * Most levels to which objects and arrays may nest. Deeper text is refused: no event needs more levels, and the JSON
+ * parsers of consumers fail at depths that are not much larger.
  */
 export const depthMax = 256;
 
-/** Hears of the members and elements of those objects and arrays that it looks into. It always looks into the root. */
+/**
+ * The cursor tells a watcher where members and elements begin and end: always those of the root, and those of an inner
+ * object or array if `begin` returned true for it.
+ */
 export interface Watcher {
   /**
-   * A member or an element begins. `depth` is 1 in the root. The cursor stands at the value; in an object the watcher
-   * may ask for the key. The answer says whether the watcher wants to look into the value if that is an object or an
-   * array.
+   * The cursor calls this when a member or an element begins. `depth` is 1 in the root. The cursor stands at the value;
+   * in an object the watcher may ask the cursor for the key. Returns whether the watcher wants to hear of the contents
+   * of the value, if the value is an object or an array.
    */
   begin(cursor: Cursor, depth: number): boolean;
-  /** The value that began last at this depth has ended. The cursor stands after it. */
+  /** The cursor calls this after the value that began last at this depth. It stands at the byte after that value. */
   end(cursor: Cursor, depth: number): void;
 }
 
@@ -34,8 +39,8 @@ const openBrace = 0x7b;
 const closeBrace = 0x7d;
 
 /**
- * The state of the cursor: the kind of text to which the next byte belongs. From `value` on white space may stand
- * before it.
+ * The states of the cursor. A state says to which kind of text the next byte belongs. In the states from `value` on,
+ * white space may come first.
  */
 const inString = 0;
 const inKey = 1;
@@ -48,17 +53,17 @@ const separator = 7;
 const afterValue = 8;
 const afterText = 9;
 
-/** 1 for each byte that ends a run of plain bytes in a string: the quote, the backslash, control characters. */
+/** By byte: 1 if the byte ends a run of plain bytes in a string: the quote, the backslash, a control character. */
 const stops = Uint8Array.from({ length: 256 }, (_, byte) =>
   byte < 0x20 || byte === quote || byte === backslash ? 1 : 0,
 );
-/** 1 for each byte that may follow a backslash, except `u`. */
+/** By byte: 1 if the byte may follow a backslash in a string, except `u`, which needs four hex digits after it. */
 const escapes = Uint8Array.from({ length: 256 }, (_, byte) =>
   '"\\/bfnrt'.includes(String.fromCharCode(byte)) ? 1 : 0,
 );
 
 export class Cursor {
-  /** Offset of the next byte to read. */
+  /** Offset of the byte that the cursor reads next. */
   at = 0;
   /** Offset of the opening quote of the current member's key. */
   keyStart = 0;
@@ -68,13 +73,13 @@ export class Cursor {
   readonly #levelsMax: number;
   #state = value;
   #number = numberStart;
-  /** The closing bytes of the open objects and arrays. */
+  /** The closing byte (`}` or `]`) of each object and array that is open, the outermost first. */
   readonly #open: number[] = [];
-  /** The number of open objects and arrays, from the root on, that the watcher looks into. */
+  /** Number of open objects and arrays whose contents the watcher hears of, counted from the root. */
   #watched = 0;
   #enters: boolean;
 
-  /** The caller must check that the bytes are UTF-8. `levelsMax` is how deep objects and arrays may nest. */
+  /** The caller must check first that `bytes` is UTF-8. `levelsMax` is how deep objects and arrays may nest. */
   constructor(bytes: Uint8Array, watcher?: Watcher, levelsMax: number = depthMax) {
     this.#bytes = bytes;
     this.#levelsMax = levelsMax;
@@ -100,7 +105,7 @@ export class Cursor {
     return this.#bytes[this.at] === openBrace;
   }
 
-  /** Reads about `bytesMax` bytes on. True when the text was read to its end. Throws JsonError. */
+  /** Reads about `bytesMax` more bytes. Returns true at the end of the text. Throws JsonError for a broken rule. */
   run(bytesMax: number): boolean {
     const bytes = this.#bytes;
     const stop = Math.min(bytes.length, this.at + bytesMax);
@@ -186,7 +191,7 @@ export class Cursor {
     this.#state = inKey;
   }
 
-  /** False when the string goes on after `stop`. */
+  /** Reads on in a string. Returns true after the closing quote, and false when the string goes on after `stop`. */
   #string(stop: number): boolean {
     const bytes = this.#bytes;
     let at = this.at;
@@ -207,7 +212,7 @@ export class Cursor {
     }
   }
 
-  /** False when the number goes on after `stop`. */
+  /** Reads on in a number. Returns true at the end of the number, and false when the number goes on after `stop`. */
   #digits(stop: number): boolean {
     const bytes = this.#bytes;
     let at = this.at;
@@ -255,7 +260,7 @@ export class Cursor {
     if (depth > 0 && depth === this.#watched) (this.#watcher as Watcher).end(this, depth);
   }
 
-  /** Goes on to the next member or element, or leaves the container. */
+  /** Reads the byte after a value: a comma leads to the next member or element, a closing byte ends the container. */
   #next(): void {
     const close = this.#open[this.#open.length - 1];
     const byte = this.#bytes[this.at];
@@ -270,9 +275,9 @@ export class Cursor {
     return new JsonError(this.at < this.#bytes.length ? message : "the text ends too early", this.at);
   }
 
-  /** Compares a key that has escapes. Only here a key is built. */
+  /** Whether the current key, which contains escapes, decodes to `name`. The cursor decodes no other keys. */
   #decodesTo(name: string): boolean {
-    // Each escape takes at most six bytes and stands for at least one character.
+    // An escape has at most six bytes and stands for one character, so a longer key cannot be `name`.
     if (this.#keyEnd - this.keyStart - 2 > 6 * name.length) return false;
     return JSON.parse(Buffer.from(this.#bytes.subarray(this.keyStart, this.#keyEnd)).toString()) === name;
   }

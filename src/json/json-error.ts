@@ -1,6 +1,6 @@
-/** An error that says why a text is not the expected JSON, and at which byte. */
+/** The error for a text that is not the expected JSON. The error says what is wrong, and at which byte. */
 
-/** The text is no JSON, nests too deep, or is not what the caller asked for. */
+/** Thrown when a text is not JSON, nests too deep, or is not the kind of value that the caller needs. */
 export class JsonError extends Error {
   /** Offset of the byte at which the fault was seen, from 0. */
   readonly at: number;
@@ -11,7 +11,10 @@ export class JsonError extends Error {
   }
 }
 
-/** A sentence for the caller: the rule for the text, and the fault. It repeats nothing of the text. */
+/**
+ * Describes the error to a client: the rule that the text must keep, and the fault. The description quotes nothing from
+ * the text.
+ */
 export function jsonRule(cause: unknown): string {
   const what = "must be a JSON object";
   return cause instanceof JsonError ? `${what}: ${cause.message} at byte ${cause.at}` : what;

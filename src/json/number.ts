@@ -1,6 +1,12 @@
-/** The grammar of a JSON number without its minus sign, one byte at a time. */
+/**
+ * The grammar of a JSON number, as a state machine that reads one byte at a time. The minus sign before the number is
+ * read elsewhere.
+ */
 
-/** The states of a number that is being read. */
+/**
+ * The states of reading a JSON number. The first state is `numberStart`; each other state says which part was read
+ * last.
+ */
 export const numberStart = 0;
 const zero = 1;
 const whole = 2;
@@ -9,10 +15,10 @@ const fraction = 4;
 const exponent = 5;
 const sign = 6;
 const power = 7;
-/** The answer for a byte that does not belong to the number. */
+/** Returned instead of a next state when the byte does not belong to the number. */
 export const numberEnds = 255;
 
-/** The next state, by state and byte. */
+/** The next state for each pair of state and byte. The index is 128 times the state, plus the byte. */
 const table = new Uint8Array(8 * 128).fill(numberEnds);
 
 function on(states: readonly number[], bytes: string, next: number): void {

@@ -1,33 +1,43 @@
-/** Checks a JSON object and finds where the values of some of its members stand in the text. */
+/** Checks the text of a JSON object, and finds where the values of the wanted members stand in the text. */
 
 import { CheckedObject } from "./checked-object.js";
 import { Cursor, type Watcher } from "./cursor.js";
 import { afterwards, inSlices } from "./slices.js";
 import { requireUtf8 } from "./utf8.js";
 
-/** A range of bytes. `end` is the offset after the last byte. */
+/** A range of bytes in a text. `start` is the offset of the first byte, and `end` the offset after the last byte. */
 export interface Range {
   readonly start: number;
   readonly end: number;
 }
 
-/** Where the values of members stand, with their quotes or brackets. A member that is absent has no range. */
+/**
+ * By member name: the range of the member's value, with its quotes or brackets. A member that is absent has no range.
+ */
 export type Ranges<Name extends string> = Partial<Record<Name, Range>>;
 
-/** The text of a value that a scan has found. */
+/**
+ * Returns the text of a value whose range a scan has found. The text of an object is a CheckedObject. Copies nothing.
+ */
 export function textAt(bytes: Uint8Array, { start, end }: Range): Uint8Array {
   const isObject = bytes[start] === 0x7b;
   return isObject ? new CheckedObject(bytes.buffer, bytes.byteOffset + start, end - start) : bytes.subarray(start, end);
 }
 
-/** Whether a value that a scan has found is a string without escapes. The bytes of such a string are its text. */
+/**
+ * Whether the value in this range is a string without escapes. The bytes between the quotes of such a string are its
+ * text.
+ */
 export function isPlainString(bytes: Uint8Array, { start, end }: Range): boolean {
   if (bytes[start] !== 0x22) return false;
   for (let at = start + 1; at < end; at++) if (bytes[at] === 0x5c) return false;
   return true;
 }
 
-/** Finds members of an object by name. When a name stands twice the last one counts, as everywhere in JSON. */
+/**
+ * A watcher that finds members of an object by name. When two members have the same name, the later member counts, as
+ * everywhere in JSON.
+ */
 export class Members<Name extends string> implements Watcher {
   readonly #names: readonly Name[];
   #name: Name | undefined;
@@ -51,9 +61,9 @@ export class Members<Name extends string> implements Watcher {
 }
 
 /**
- * Finds the values of the named members of a JSON object. Answers at once for a text of usual size, and works in slices
- * for a longer one. Throws or rejects with JsonError when the text is not UTF-8, not JSON, no object, or nested deeper
- * than `levelsMax`, which is 256 by default.
+ * Finds the values of the named members of a JSON object. Answers at once for a text up to 128 KiB. Reads a longer text
+ * in slices, and then returns a promise. Throws or rejects with JsonError when the text is not UTF-8, not JSON, no
+ * object, or nested deeper than `levelsMax` (256 by default).
  */
 export function scanMembers<Name extends string>(
   bytes: Uint8Array,
@@ -65,11 +75,11 @@ export function scanMembers<Name extends string>(
 }
 
 /**
- * Checks that `bytes` is a JSON object and shows it to the watcher. It works in slices and throws as `scanMembers`
- * does.
+ * Checks that `bytes` is a JSON object, and shows its members to the watcher. Returns undefined when the check is done
+ * at once, and a promise when a long text is read in slices. Throws or rejects with JsonError.
  */
 export function scan(bytes: Uint8Array, watcher?: Watcher, levelsMax?: number): Promise<void> | undefined {
-  // This takes a millisecond for 16 MiB, so it needs no slices.
+  // The check for UTF-8 takes a millisecond for 16 MiB, so it needs no slices.
   requireUtf8(bytes);
   return inSlices(new Cursor(bytes, watcher, levelsMax));
 }

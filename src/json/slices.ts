@@ -1,16 +1,17 @@
 /**
- * Does long work on bytes in slices, between the turns of the event loop, so that no message keeps all others waiting.
+ * Does long work on bytes in slices. Between two slices the event loop does other work, so no large message keeps all
+ * others waiting.
  */
 
-/** Work that can stop at any byte and go on later. */
+/** Long work that can stop at any byte and go on later. */
 export interface Sliceable {
-  /** Goes on for about `bytesMax` bytes. True when the work is done. */
+  /** Goes on with the work for about `bytesMax` bytes. Returns true when the work is done. */
   run(bytesMax: number): boolean;
 }
 
-/** The size of a slice. Work up to this size is done at once; the slowest work takes 10 ms a megabyte. */
+/** The size of a slice, in bytes. Work up to this size is done at once; the slowest work takes 10 ms a megabyte. */
 export const sliceBytes = 128 * 1024;
-/** How long all long work together may hold one turn, in milliseconds. */
+/** Longest time for which all slices together may hold one turn of the event loop, in milliseconds. */
 const turnMs = 3;
 
 interface Job {
@@ -19,10 +20,13 @@ interface Job {
   reject(error: unknown): void;
 }
 
-/** The waiting work. Each job gets a slice before the first job gets its next one. */
+/** The work that waits for a slice. The jobs take turns: each job gets one slice before the first job gets another. */
 const jobs: Job[] = [];
 
-/** Undefined when the work was done at once, as work below 128 KiB is. Throws or rejects with the error of `run`. */
+/**
+ * Does work in slices. Returns undefined when the first slice has finished the work, as with work up to 128 KiB.
+ * Otherwise returns a promise. Throws or rejects with the error of `run`.
+ */
 export function inSlices(work: Sliceable): Promise<void> | undefined {
   if (work.run(sliceBytes)) return undefined;
   return new Promise((resolve, reject) => {
@@ -30,7 +34,10 @@ export function inSlices(work: Sliceable): Promise<void> | undefined {
   });
 }
 
-/** Calls `next` when the work is done: at once when it is done already. */
+/**
+ * Calls `next` after the promise `done` has resolved. Calls `next` at once when `done` is undefined, because the work
+ * is then done already.
+ */
 export function afterwards<T>(done: Promise<void> | undefined, next: () => T): T | Promise<T> {
   return done === undefined ? next() : done.then(next);
 }
@@ -51,8 +58,8 @@ function turn(): void {
 }
 
 /**
- * Measures how long one turn has spent on work that can wait. On a busy machine it also counts the time of other
- * processes, so the work only pauses earlier.
+ * Measures how long the current turn of the event loop has spent on work that can wait. On a busy machine the clock
+ * also counts the time of other processes. The work then only pauses earlier.
  */
 export class TurnClock {
   #until = 0;
@@ -61,7 +68,8 @@ export class TurnClock {
   };
 
   /**
-   * Whether work that takes about `ms` must go on in another turn; see `nextTurn`. The first work of a turn never must.
+   * Whether work that takes about `ms` milliseconds must wait for another turn of the event loop; see `nextTurn`. The
+   * first work of a turn never has to wait.
    */
   isOver(ms: number): boolean {
     const now = performance.now();

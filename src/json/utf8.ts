@@ -1,16 +1,16 @@
-/** Checks that a text is UTF-8. Do this before any other check. */
+/** Checks that a text is UTF-8. Code must make this check before any other check of the text. */
 
 import { isUtf8 } from "node:buffer";
 import { JsonError } from "./json-error.js";
 
-/** Throws a JsonError that names the first byte which is not UTF-8. */
+/** Throws a JsonError with the offset of the first byte that is not UTF-8. */
 export function requireUtf8(bytes: Uint8Array): void {
   if (!isUtf8(bytes)) throw new JsonError("no UTF-8", firstFault(bytes));
 }
 
 /**
- * Offset of the first faulty byte. Skips good pieces, first large ones, then smaller ones, and at last single
- * characters.
+ * Returns the offset of the first byte that is not UTF-8. Skips correct pieces of the text: large pieces first, then
+ * smaller ones, and at last single characters.
  */
 function firstFault(bytes: Uint8Array): number {
   let at = 0;
@@ -26,7 +26,7 @@ function firstFault(bytes: Uint8Array): number {
   }
 }
 
-/** The nearest offset at or before `at` where a character may begin. */
+/** Returns the nearest offset at or before `at` where a character may begin. */
 function characterStart(bytes: Uint8Array, at: number): number {
   let start = at;
   while (at - start < 3 && ((bytes[start] ?? 0) & 0xc0) === 0x80) start--;

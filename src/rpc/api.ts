@@ -1,4 +1,7 @@
-/** The calls of the contract as every protocol serves them: first token, rate limit and instance, then the method. */
+/**
+ * The interface through which every protocol runs the calls of the contract: first token, rate limit and instance, then
+ * the method.
+ */
 
 import type { DescMethod, Message } from "@bufbuild/protobuf";
 import type { Bucket } from "../../gen/eventwire/v1/policy_pb.js";
@@ -13,50 +16,52 @@ export interface Credentials {
    */
   readonly token: string | undefined;
   /**
-   * Read it only when there is no valid token, and within the turn of the call: to ask uWebSockets for it costs 7 µs.
+   * The address of the caller. Read this property only when there is no valid token, and only in the turn of the event
+   * loop in which the call began. To ask uWebSockets for the address costs 7 µs.
    */
   readonly remoteAddress: string;
 }
 
-/** The state of the window that a call was charged to. The `X-RateLimit-*` headers say it. */
+/** The state of the rate-limit window to which a call was charged. The `X-RateLimit-*` headers carry these values. */
 export interface RateStatus {
   readonly limit: number;
   readonly remaining: number;
-  /** Unix time in seconds, rounded up. */
+  /** When the window ends, as Unix time in seconds, rounded up. */
   readonly reset: number;
 }
 
 /**
- * The result of the first two checks, token and rate limit. A refusal is a result too and no rejection, because it also
- * carries its rate.
+ * The result of the first two checks of a call, token and rate limit. A refusal is part of the result and not a
+ * rejection, because a refused call also has a rate.
  */
 export interface Admission {
   readonly principal: Principal | undefined;
-  /** Absent when the method has no rate limit or its bucket is off. */
+  /** Undefined when the call was not charged to a rate limit. */
   readonly rate: RateStatus | undefined;
   /**
-   * INVALID_TOKEN; RATE_LIMITED; GET_INSTANCE_FAILED while the directory has not been read; OUT_OF_DATE while it is
-   * stale.
+   * The error that refuses the call; undefined when the call is admitted. It is INVALID_TOKEN, MISSING_TOKEN (upgrade
+   * only), RATE_LIMITED, GET_INSTANCE_FAILED while the directory has not been read, or OUT_OF_DATE while the directory
+   * is stale.
    */
   readonly refusal: AppError | undefined;
 }
 
 export interface Api {
   /**
-   * Checks token and rate limit for a method, before its body is read. Returns a promise only when a rate has to be
-   * looked up.
+   * Checks token and rate limit of a call to `method`, before the body is read. Returns a promise only when a rate
+   * limit is charged.
    */
   admit(method: DescMethod, credentials: Credentials): Admission | Promise<Admission>;
   /**
-   * Checks token and rate limit for an upgrade, which is no method of the contract. Accepts the token of an account or
-   * of an instance. Without a token the refusal is `MISSING_TOKEN` and not `INVALID_TOKEN`.
+   * Checks token and rate limit of an upgrade, which is no method of the contract. Accepts the token of an account or
+   * of an instance. When there is no token, the refusal is `MISSING_TOKEN` and not `INVALID_TOKEN`.
    */
   admitUpgrade(bucket: Bucket, credentials: Credentials): Admission | Promise<Admission>;
   /**
-   * Runs an admitted unary call: first the instance (404, 403), then the body (400), then the method. `decode` is
-   * called only after the instance was found. It may throw or reject with anything, which becomes INVALID_REQUEST_BODY.
-   * Throws or rejects with AppError only. A call that needs no database is answered without a promise, because promises
-   * were a tenth of a REST publish.
+   * Runs an admitted unary call: finds the instance (or fails with 404 or 403), decodes the body (or fails with 400),
+   * then runs the method. `decode` is called only after the instance was found. An error of `decode` that is no
+   * AppError becomes INVALID_REQUEST_BODY. Throws or rejects with AppError only. A call that needs no database returns
+   * no promise, because promises took a tenth of the time of a REST publish.
    */
   call(
     method: DescMethod,
@@ -64,18 +69,21 @@ export interface Api {
     instance: string | undefined,
     decode: () => Message | Promise<Message>,
   ): Answer | Promise<Answer>;
-  /** Throws AppError when the call is refused or the method is no stream. */
+  /** Opens an admitted stream. Throws AppError when the call is refused or `method` is no stream. */
   openStream(method: DescMethod, admission: Admission): StreamCall<Message, Message>;
 }
 
-/** An admitted stream. It is over when `complete` or `fail` was called, or when its caller wants no more answers. */
+/**
+ * An admitted stream. The stream is over when `complete` or `fail` was called, or when the protocol wants no more
+ * answers.
+ */
 export interface StreamCall<T, R> {
   /**
-   * Answers one request, without a promise when there is nothing to wait for. Throws or rejects when the stream must
+   * Answers one request. Returns no promise when there is nothing to wait for. Throws or rejects when the stream must
    * end.
    */
   answer(request: T): R | Promise<R>;
   complete(): void;
-  /** The error to send for a failure of `answer` or of the requests. */
+  /** Turns an error of `answer`, or of reading the requests, into the error that the client gets. */
   fail(error: unknown): AppError;
 }

@@ -1,4 +1,4 @@
-/** Runs the calls of the contract, over whatever protocol they came. */
+/** Runs the calls of the contract, whichever protocol a call comes over. */
 
 import type { DescMethod, Message } from "@bufbuild/protobuf";
 import type { Logger } from "pino";
@@ -40,7 +40,7 @@ export interface ApiOptions {
   readonly logger: Logger;
 }
 
-/** Throws when a method of the contract has no policy or no implementation. */
+/** Creates the API. Throws when a method of the contract has no policy or no implementation. */
 export function createApi(options: ApiOptions): Api {
   const { directory, limiter, logger } = options;
   const policies = readPolicies(services);
@@ -67,7 +67,7 @@ export function createApi(options: ApiOptions): Api {
   requireImplemented(policies.keys(), { unary: new Set(methods.keys()), streams: new Set(streams.keys()) });
   const comparisons = new Map([...policies.keys()].map((desc) => [desc, compareAnswers(desc)]));
 
-  /** At once for an instance that is found in memory. */
+  /** Finds the instance that a call names. Returns no promise when the method looks instances up in memory. */
   function resolve(method: Method, { principal }: Admission, name = ""): Call | Promise<Call> {
     if (principal === undefined || method.desc.input.field.instance === undefined)
       return { principal, instance: undefined, entry: undefined };
@@ -87,7 +87,10 @@ export function createApi(options: ApiOptions): Api {
     return request instanceof Promise ? request.then(runWith) : runWith(request);
   }
 
-  /** The one place where failures of calls are logged. */
+  /**
+   * Turns an error into the AppError for the client, and logs the error if its status is 500 or above. This is the one
+   * place where failures of methods are logged.
+   */
   function report(error: unknown, desc: DescMethod, instanceId: string | undefined): AppError {
     const failure = AppError.from(error);
     comparisons.get(desc)?.(failure.reason);
@@ -106,7 +109,9 @@ export function createApi(options: ApiOptions): Api {
       const fail = (error: unknown): never => {
         throw report(error, desc, call?.instance?.id);
       };
-      /** The rest of a long answer is read later, and that may fail too. */
+      /**
+       * Code further on reads the rest of a long answer later. When that reading fails, `fail` reports the error too.
+       */
       const watch = (answer: Answer): Answer => (answer instanceof LongAnswer ? answer.watched(fail) : answer);
       try {
         if (admission.refusal !== undefined) throw admission.refusal;

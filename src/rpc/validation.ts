@@ -1,4 +1,4 @@
-/** Checks the rules that the contract declares on its messages. */
+/** Checks messages by the rules that the contract declares on them. */
 
 import { create, type DescField, type DescMessage, getOption, type MessageShape } from "@bufbuild/protobuf";
 import type { Path } from "@bufbuild/protobuf/reflect";
@@ -8,11 +8,14 @@ import { AppError } from "../domain/errors.js";
 import { eventTypeRule, isEventType } from "../domain/event-type.js";
 
 export interface Validation {
-  /** Throws AppError INVALID_REQUEST_BODY. */
+  /** Checks a message by the rules of its type. Throws AppError INVALID_REQUEST_BODY. */
   check<D extends DescMessage>(desc: D, message: MessageShape<D>): void;
 }
 
-/** Compiles the rules of `inputs` now: the first use of a type takes 50 ms, and later uses about 1 µs. */
+/**
+ * Creates the validation. Compiles the rules of all `inputs` now, because the first check of a type takes 50 ms, and a
+ * later check about 1 µs.
+ */
 export function createValidation(inputs: readonly DescMessage[]): Validation {
   const validator = createValidator({ failFast: true });
   for (const input of inputs) validator.validate(input, create(input));
@@ -27,7 +30,10 @@ export function createValidation(inputs: readonly DescMessage[]): Validation {
   };
 }
 
-/** A single field that is an event type is checked by publishing, for the sake of its batches. */
+/**
+ * Whether the field is a list of event types. A single event type is not checked here: publishing checks it, for events
+ * in batches too.
+ */
 function isEventTypeList(field: DescField): boolean {
   return field.fieldKind === "list" && getOption(field, is_event_type);
 }
@@ -41,13 +47,16 @@ function checkEventTypes({ localName, jsonName }: DescField, message: object): v
   throw new AppError("INVALID_REQUEST_BODY", { cause, field, rule: eventTypeRule });
 }
 
-/** The refusal of a violation. Its rule is the sentence of the contract. */
+/** Makes the refusal for a rule that the message broke. The text of the rule is the sentence of the contract. */
 function refusal(violation: Violation | undefined, cause: Error): AppError {
   if (violation === undefined) return new AppError("INVALID_REQUEST_BODY", { cause });
   return new AppError("INVALID_REQUEST_BODY", { cause, field: pathText(violation.field), rule: violation.message });
 }
 
-/** The field as JSON spells it. The key of a map comes from the caller, so it is left out. */
+/**
+ * Returns the path of the wrong field as JSON spells it. The key of a map is left out, because it comes from the
+ * caller.
+ */
 function pathText(path: Path): string {
   return path.reduce((text, step) => {
     if (step.kind === "list_sub") return `${text}[${step.index}]`;

@@ -1,9 +1,9 @@
-/** Decodes the base64 text of a JSON string, escapes included, slice by slice. */
+/** Decodes the base64 text in a JSON string, slice by slice. The string may contain JSON escapes. */
 
 const backslash = 0x5c;
 const padding = 0x3d;
 
-/** By byte: 1 for a character of either base64 alphabet, 2 for white space, which is skipped. */
+/** By byte: 1 for a character of either base64 alphabet, 2 for white space, which is skipped, 0 for all other bytes. */
 const kinds = Uint8Array.from({ length: 256 }, (_, byte) => {
   const character = String.fromCharCode(byte);
   if (/[A-Za-z0-9+/_-]/.test(character)) return 1;
@@ -18,11 +18,14 @@ export class Base64 {
   readonly #bytes: Buffer;
   #at: number;
   #size = 0;
-  /** Up to three characters that do not make whole bytes yet. */
+  /** Up to three characters of the last slice that do not make whole bytes yet. */
   #rest = "";
   #padded = 0;
 
-  /** The text stands between `start` and `end`, without its quotes. It must be a checked JSON string. */
+  /**
+   * The base64 text stands in `text` from `start` to `end`, without its quotes. The caller must have checked that it is
+   * a JSON string.
+   */
   constructor(text: Uint8Array, start: number, end: number) {
     this.#text = text;
     this.#at = start;
@@ -30,7 +33,10 @@ export class Base64 {
     this.#bytes = Buffer.allocUnsafeSlow(Math.ceil(((end - start) * 3) / 4));
   }
 
-  /** Goes on for about `bytesMax` characters. True at the end. Throws for text that is not base64. */
+  /**
+   * Decodes about `charactersMax` more characters. Returns true at the end of the text. Throws when the text is not
+   * base64.
+   */
   run(charactersMax: number): boolean {
     const stop = Math.min(this.#end, this.#at + charactersMax);
     const characters = Buffer.allocUnsafe(stop - this.#at);
@@ -65,7 +71,10 @@ export class Base64 {
     return code < 256 ? code : 0;
   }
 
-  /** A single character makes no byte. Padding may be absent; if it is there, it must fill up to four characters. */
+  /**
+   * Checks the end of the text. `left` is the number of characters after the last whole group of four. A single
+   * character makes no byte. Padding may be absent; if there is padding, it must fill the group up to four characters.
+   */
   #checkEnd(left: number): void {
     if (left === 1 || this.#padded > 2 || (this.#padded > 0 && (left + this.#padded) % 4 !== 0))
       throw new Error("no base64");
@@ -73,8 +82,8 @@ export class Base64 {
 }
 
 /**
- * The byte for `
- * `, `\r` and `\t`. For every other escape 0, which is not base64.
+ * Returns the byte for the escapes `\n`, `\r` and `\t`, given the letter after the backslash. Returns 0, which is not
+ * base64, for every other escape.
  */
 function spaceOf(escaped: number): number {
   if (escaped === 0x6e) return 0x0a;

@@ -1,6 +1,6 @@
-/** Walks the fields of a Protobuf message without building anything. */
+/** Walks through the fields of a Protobuf message without building any objects. */
 
-/** The bytes are no Protobuf message, or one that no encoder writes. */
+/** Thrown when bytes are no Protobuf message, or are a message in a form that no encoder writes. */
 export class WireError extends Error {}
 
 export const varint = 0;
@@ -8,7 +8,7 @@ export const bit64 = 1;
 export const lengthDelimited = 2;
 const bit32 = 5;
 
-/** No field is longer than this, because a message holds at most 2 GiB. */
+/** Longest varint of a tag or a length, in bytes. Five bytes are enough, because a message holds at most 2 GiB. */
 const lengthBytesMax = 5;
 const varintBytesMax = 10;
 
@@ -17,16 +17,19 @@ export class Fields {
   readonly #end: number;
   #left: number;
   #at: number;
-  /** Offset of the field's tag. */
+  /** Offset of the current field's tag. */
   from = 0;
-  /** Number and wire type of the field, as its tag has them. */
+  /** Number of the current field. `type` is its wire type. Both stand in the tag. */
   number = 0;
   type = 0;
-  /** Offset of the field's value, after its length. */
+  /** Offset of the current field's value, after the length if there is one. `end` is the offset after the value. */
   start = 0;
   end = 0;
 
-  /** A message with more than `max` fields is refused. */
+  /**
+   * The message stands in `bytes` from `start` to `end`. When the message has more than `max` fields, `next` throws
+   * WireError.
+   */
   constructor(bytes: Uint8Array, start: number, end: number, max: number) {
     this.#bytes = bytes;
     this.#at = start;
@@ -34,7 +37,7 @@ export class Fields {
     this.#left = max;
   }
 
-  /** Goes to the next field. False after the last one. Throws WireError. */
+  /** Goes to the next field. Returns false after the last field. Throws WireError when the bytes are not a message. */
   next(): boolean {
     if (this.#at >= this.#end) return false;
     if (this.#left-- === 0) throw new WireError("too many fields");
@@ -61,7 +64,7 @@ export class Fields {
     return this.number === number && this.type === type;
   }
 
-  /** The value of a varint, its lowest 64 bits. */
+  /** Returns the value of a varint field. Only its lowest 64 bits count. */
   big(): bigint {
     let value = 0n;
     for (let at = this.start; at < this.end; at++)
@@ -69,7 +72,7 @@ export class Fields {
     return BigInt.asUintN(64, value);
   }
 
-  /** The value of a varint as a number: exact up to 2^53. */
+  /** Returns the value of a varint field as a number, which is exact up to 2^53. */
   value(): number {
     let value = 0;
     let factor = 1;
@@ -78,13 +81,13 @@ export class Fields {
     return value;
   }
 
-  /** Whether a varint is anything but 0. */
+  /** Whether the value of a varint field is anything but 0. */
   truth(): boolean {
     for (let at = this.start; at < this.end; at++) if (((this.#bytes[at] as number) & 0x7f) !== 0) return true;
     return false;
   }
 
-  /** A varint below 2^32. */
+  /** Reads a varint below 2^32, such as a tag or a length. */
   #small(): number {
     let value = 0;
     for (let i = 0; i < lengthBytesMax && this.#at < this.#end; i++) {

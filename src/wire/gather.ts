@@ -1,11 +1,11 @@
 /**
- * Joins the pieces of a body as they arrive. To join 16 MiB at the end would take 15 ms, most of it for memory that is
- * touched first.
+ * Joins the pieces of a body, each when it arrives. To join 16 MiB at the end would take 15 ms, most of it because new
+ * memory is slow when it is first written.
  */
 
 /**
- * A body of half this size or more gets memory for the largest allowed body, so it is never copied again. Memory that
- * is not touched costs nothing.
+ * A body that grows beyond half this size, in bytes, gets memory for the largest allowed body, so that it is never
+ * copied again. Memory that nobody has written to costs nothing.
  */
 const growBytesMax = 4 * 1024 * 1024;
 
@@ -16,8 +16,8 @@ export class Gather {
   #size = 0;
 
   /**
-   * `announced` is the announced size of the body, or 0 when none was announced. `max` is the size of the largest body,
-   * which the caller must enforce.
+   * `announced` is the size of the body in bytes as the sender announced it, or 0 when the sender announced none. `max`
+   * is the size of the largest body. The caller must refuse larger bodies.
    */
   constructor(announced: number, max: number) {
     this.#announced = Math.min(announced, max);
@@ -28,7 +28,7 @@ export class Gather {
     return this.#size;
   }
 
-  /** Appends a copy of the piece. */
+  /** Appends a copy of the piece to the body. */
   add(piece: Uint8Array): void {
     const size = this.#size + piece.length;
     let bytes = this.#bytes;
@@ -39,7 +39,7 @@ export class Gather {
     this.#size = size;
   }
 
-  /** A view of everything that was added. */
+  /** Returns all bytes that were added, as a view without a copy. */
   whole(): Buffer {
     return this.#bytes?.subarray(0, this.#size) ?? Buffer.alloc(0);
   }

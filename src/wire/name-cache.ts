@@ -1,7 +1,10 @@
-/** Keeps strings that repeat in messages. To compare the bytes with a known string costs a tenth of decoding them. */
+/**
+ * A cache of strings that repeat in messages, such as the names of instances. To compare bytes with a cached string
+ * takes a tenth of the time of decoding the bytes.
+ */
 
 export interface NameCache {
-  /** Undefined when the bytes are not UTF-8. */
+  /** Returns the string whose bytes stand from `start` to `end`. Undefined when these bytes are not UTF-8. */
   read(bytes: Buffer, start: number, end: number): string | undefined;
 }
 
@@ -10,10 +13,13 @@ interface Name {
   readonly text: string;
 }
 
-/** A longer string is not kept; it is decoded each time. */
+/** Longest string that the cache keeps, in bytes. A longer string is decoded each time. */
 const nameBytesMax = 64;
 
-/** Keeps at most `slots` names, a power of two. The hash of a name's bytes chooses its one slot. */
+/**
+ * Creates a cache of at most `slots` strings; `slots` must be a power of two. The hash of a string's bytes chooses its
+ * slot. A new string replaces the string that was in the slot.
+ */
 export function createNameCache(slots: number): NameCache {
   const names: (Name | undefined)[] = Array(slots).fill(undefined);
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

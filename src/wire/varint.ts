@@ -1,6 +1,6 @@
-/** Writes Protobuf's numbers by hand, for places where reflection would cost more than everything else. */
+/** Writes Protobuf varints by hand, for places where the library's reflection would cost more than everything else. */
 
-/** Writes a whole number up to 2^53. Returns the offset after it. */
+/** Writes `value`, a whole number up to 2^53, as a varint at offset `at`. Returns the offset after the varint. */
 export function writeVarint(bytes: Buffer, at: number, value: number): number {
   let rest = value;
   let next = at;

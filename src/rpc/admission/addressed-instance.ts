@@ -1,4 +1,4 @@
-/** Finds the instance that a call names, and refuses a caller who may not reach it. */
+/** Finds the instance that a call names, and refuses a caller whose token does not allow that instance. */
 
 import type { Directory, Entry } from "../../directory/directory.js";
 import { AppError } from "../../domain/errors.js";
@@ -6,9 +6,12 @@ import type { Instance, Principal } from "../../domain/instance.js";
 import type { Instances } from "../../service/instances.js";
 
 export interface AddressedInstances {
-  /** Looks in memory; for events. Throws INSTANCE_MISMATCH or INSTANCE_NOT_FOUND. */
+  /** Finds the instance in memory, which is enough for an event. Throws INSTANCE_MISMATCH or INSTANCE_NOT_FOUND. */
   entry(principal: Principal, name: string): Entry;
-  /** Looks in the database, which alone is authoritative. Rejects with the same errors and with GET_INSTANCE_FAILED. */
+  /**
+   * Finds the instance in the database, which alone is authoritative. Rejects with INSTANCE_MISMATCH,
+   * INSTANCE_NOT_FOUND or GET_INSTANCE_FAILED.
+   */
   instance(principal: Principal, name: string): Promise<Instance>;
 }
 
@@ -16,8 +19,8 @@ export function createAddressedInstances(options: { directory: Directory; instan
   const { directory, instances } = options;
 
   /**
-   * This check comes before the look-up, because the holder of another instance's token must not learn which names
-   * exist.
+   * Refuses the holder of another instance's token. This check comes before the look-up, because such a caller must not
+   * learn which names exist.
    */
   function refuseMismatch(principal: Principal, name: string): void {
     if (principal.kind === "instance" && directory.instanceById(principal.id)?.instance.name !== name)
@@ -36,7 +39,8 @@ export function createAddressedInstances(options: { directory: Directory; instan
       refuseMismatch(principal, name);
       const instance = await instances.find(principal.accountId, name);
       if (instance === undefined) throw new AppError("INSTANCE_NOT_FOUND");
-      // The instance was deleted and created again under the same name since the token was looked up.
+      // The ids differ when, after the token was looked up, the instance was deleted and another one was created under
+      // its name.
       if (principal.kind === "instance" && instance.id !== principal.id) throw new AppError("INSTANCE_MISMATCH");
       return instance;
     },

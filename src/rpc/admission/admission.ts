@@ -1,4 +1,4 @@
-/** The first two checks of every call: token, then rate limit. */
+/** The first two checks of every call: the token, then the rate limit. */
 
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Bucket, Caller } from "../../../gen/eventwire/v1/policy_pb.js";
@@ -20,7 +20,10 @@ export function createAdmission(options: {
 }): Pick<Api, "admit" | "admitUpgrade"> {
   const { directory, limiter, policies } = options;
 
-  /** `points` is 0 for a stream: opening it is free, and each of its events is charged. */
+  /**
+   * Checks the token and then the rate limit. `points` is how much a call is charged. It is 0 for a stream, because
+   * opening a stream is free and each of its events is charged.
+   */
   function check(
     accepts: (principal: Principal) => boolean,
     bucket: Bucket,
@@ -46,8 +49,8 @@ export function createAdmission(options: {
   }
 
   /**
-   * A bucket that is off would not limit guessing, so a call without a valid token is then charged to the global
-   * bucket.
+   * Refuses a call without a valid token. The call is charged to its bucket, so that nobody can guess tokens without
+   * limit. When the bucket PUBLISH is off, the call is charged to the bucket GLOBAL.
    */
   async function refuseStranger(bucket: Bucket, { remoteAddress }: Credentials, reason: Reason): Promise<Admission> {
     const charged = bucket === Bucket.PUBLISH && !limiter.isOn(bucket) ? Bucket.GLOBAL : bucket;
@@ -69,16 +72,19 @@ export function createAdmission(options: {
   };
 }
 
-/** The error with the time to wait until the window has ended. */
+/** Makes the error for a caller over its rate limit. The error says how many seconds remain until the window ends. */
 function rateLimited({ reset }: RateStatus): AppError {
   const seconds = Math.ceil(reset - Date.now() / 1000);
   return new AppError("RATE_LIMITED", { retryAfterSeconds: Math.min(Math.max(1, seconds), windowSeconds) });
 }
 
-/** Time to wait, in seconds. */
+/** Time after which a client should try again when the directory of a node is stale, in seconds. */
 const outOfDateRetryAfter = 5;
 
-/** The error for calls that rest on tokens and configurations, which may have changed without this node's knowledge. */
+/**
+ * Makes the error for a call while the directory is stale: tokens and configurations may have changed without this
+ * node's knowledge.
+ */
 export function outOfDate(): AppError {
   return new AppError("OUT_OF_DATE", { retryAfterSeconds: outOfDateRetryAfter });
 }

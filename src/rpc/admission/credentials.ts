@@ -5,7 +5,10 @@
 
 const bearer = /^bearer +([\x21-\x7e]+)$/i;
 
-/** An empty value counts as absent. The first value that is present counts. */
+/**
+ * Returns the first token that is present: in the header `token`, then in `Authorization`, then in the query. An empty
+ * value counts as absent.
+ */
 export function tokenFrom(
   token: string | null | undefined,
   authorization: string | null | undefined,
@@ -15,8 +18,8 @@ export function tokenFrom(
 }
 
 /**
- * On machines where `char` is signed, uWebSockets removes these bytes from the ends of a header. So this code removes
- * them on every port and machine. A token that contains one of them is another token.
+ * Removes bytes that are not visible ASCII from both ends of a header value. On machines where `char` is signed,
+ * uWebSockets removes these bytes itself. This function makes every port and machine do the same.
  */
 function trimmed(value: string | null | undefined): string {
   if (!value) return "";

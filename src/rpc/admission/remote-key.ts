@@ -1,8 +1,8 @@
-/** The rate-limit key of a remote address. */
+/** The key under which calls from a remote address are counted for the rate limit. */
 
 /**
- * One key per IPv4 address and per IPv6 /64. One subscriber has a whole /64, so guessing would be free with a key per
- * address.
+ * Returns one key per IPv4 address and one per IPv6 /64 network. One subscriber has a whole /64, so with a key per IPv6
+ * address the rate limit would stop nobody from guessing tokens.
  */
 export function remoteKey(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
@@ -17,7 +17,7 @@ export function remoteKey(address: string): string {
   return `address:${groups.slice(0, 4).join(":")}`;
 }
 
-/** The IPv4 address in a mapped IPv6 address, which uWebSockets.js writes in hexadecimal groups. */
+/** Returns the IPv4 address in a mapped IPv6 address, which uWebSockets.js writes in hexadecimal groups. */
 function ipv4(groups: readonly string[]): string {
   const high = Number.parseInt(groups[6] ?? "0", 16);
   const low = Number.parseInt(groups[7] ?? "0", 16);

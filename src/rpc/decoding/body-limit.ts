@@ -1,4 +1,4 @@
-/** How large the body of a call may be, and how a larger one is refused. */
+/** How large the body of a call may be, and with which error a larger body is refused. */
 
 import { BodyLimit as Limit, type Policy } from "../../../gen/eventwire/v1/policy_pb.js";
 import type { Reason } from "../../domain/errors.js";
@@ -6,21 +6,24 @@ import { parsedBytesMax } from "../../json/parsed-bytes.js";
 
 export interface BodyLimit {
   readonly bytes: number;
-  /** Refuses what is larger. */
+  /** The reason of the error for a body of more than `bytes`. */
   readonly tooLarge: Reason;
 }
 
-/** Room for names and framing beside the largest event. */
+/** How many bytes a message may have beside the largest event, for names and framing. */
 const eventOverheadBytes = 4096;
 
 const small: BodyLimit = { bytes: parsedBytesMax, tooLarge: "INVALID_REQUEST_BODY" };
 
-/** Of a body over REST. */
+/** Returns the limit on the body of a REST call, by the policy of its method. */
 export function restLimit({ bodyLimit }: Policy, publishMaxBytes: number): BodyLimit {
   return bodyLimit === Limit.EVENT ? { bytes: publishMaxBytes, tooLarge: "EVENT_TOO_LARGE" } : small;
 }
 
-/** Of one RPC message. The JSON form of an event's bytes is a third longer; publishing checks the exact size. */
+/**
+ * Returns the limit on one RPC message, by the policy of its method. In JSON form the bytes of an event are base64 and
+ * so a third longer. Publishing checks the exact size of the event.
+ */
 export function messageLimit({ bodyLimit }: Policy, publishMaxBytes: number): BodyLimit {
   if (bodyLimit !== Limit.EVENT) return small;
   return { bytes: Math.ceil((publishMaxBytes * 4) / 3) + eventOverheadBytes, tooLarge: "EVENT_TOO_LARGE" };

@@ -1,4 +1,4 @@
-/** The compressions that RPC messages may have, in both directions. */
+/** The compressions that RPC messages may have, in requests and in answers. */
 
 import { compressionBrotli, compressionGzip } from "@connectrpc/connect-node";
 

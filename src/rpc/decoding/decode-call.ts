@@ -11,16 +11,16 @@ import { compileRawJson } from "./raw-json.js";
 
 export interface DecodeCall {
   /**
-   * Returns a message of usual size without a promise. Throws or rejects with AppError. The message may have views of
-   * `bytes`.
+   * Decodes a message in JSON form. Throws or rejects with AppError. Bytes in the message may be views of `bytes`, so
+   * `bytes` must not change afterwards.
    */
   json(bytes: Buffer): Message | Promise<Message>;
   binary(bytes: Buffer): Message;
 }
 
 /**
- * A message with an event is never parsed into objects. Any other message has at most 64 KiB, which its reader
- * enforces.
+ * Makes the decoder for messages of one type. A message with events is never parsed into objects. Any other message has
+ * at most 64 KiB; the code that reads the message enforces this.
  */
 export function compileDecodeCall(desc: DescMessage): DecodeCall {
   const events = createEventDecoder();

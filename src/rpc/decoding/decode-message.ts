@@ -1,6 +1,6 @@
 /**
- * Decodes a message of the contract from bytes or JSON. A message that cannot be read is refused with the field and its
- * rule.
+ * Decodes a message of the contract from bytes or from JSON. A message that cannot be decoded is refused with the name
+ * of the wrong field and the rule that this field broke.
  */
 
 import {
@@ -23,10 +23,10 @@ import { Fields } from "../../wire/fields.js";
 import { recursionLimit } from "./recursion-limit.js";
 import { apart, setValue, smallValue, valueFields, without } from "./value-fields.js";
 
-/** Most fields of a message: as many as a list may have names, and some more. */
+/** Most fields that a message in binary form may have. To decode more would hold the event loop too long. */
 const fieldsMax = 10_100;
 
-/** Throws AppError INVALID_REQUEST_BODY. */
+/** Decodes a message from Protobuf's binary form. Throws AppError INVALID_REQUEST_BODY. */
 export function decodeBinary(desc: DescMessage, bytes: Uint8Array): Message {
   try {
     const { rest, values } = apart(desc, bytes);
@@ -43,7 +43,7 @@ export function decodeBinary(desc: DescMessage, bytes: Uint8Array): Message {
   }
 }
 
-/** Throws WireError for more than `fieldsMax` fields, since to decode so many would hold the event loop too long. */
+/** Throws WireError when the message has more than `fieldsMax` fields. */
 function boundFields(message: Uint8Array): void {
   const fields = new Fields(message, 0, message.length, fieldsMax);
   while (fields.next());
@@ -64,7 +64,9 @@ export function parseJsonObject(bytes: Uint8Array): JsonObject {
   throw new AppError("INVALID_REQUEST_BODY", { rule: `body ${jsonRule(undefined)}` });
 }
 
-/** The fault of a text that is no JSON. JSON.parse does not say where it stopped. */
+/**
+ * Returns the error of a text that is no JSON, with the offset of the fault. JSON.parse does not say where it stopped.
+ */
 function faultOf(bytes: Uint8Array): unknown {
   try {
     new Cursor(bytes).run(Number.POSITIVE_INFINITY);
@@ -74,7 +76,7 @@ function faultOf(bytes: Uint8Array): unknown {
   }
 }
 
-/** Unknown members are ignored. Throws AppError INVALID_REQUEST_BODY. */
+/** Makes a message from a parsed JSON object. Unknown members are ignored. Throws AppError INVALID_REQUEST_BODY. */
 export function decodeJson(desc: DescMessage, json: JsonObject): Message {
   try {
     const values = valueFields(desc);
@@ -91,7 +93,10 @@ export function decodeJson(desc: DescMessage, json: JsonObject): Message {
   }
 }
 
-/** The rule for a member of a wrong type, in our words: the library's own sentences repeat the caller's value. */
+/**
+ * Makes the refusal of a member that has a wrong type. The rule is in our own words, because the sentences of the
+ * Protobuf library repeat the caller's value.
+ */
 export function wrongType(error: unknown, desc: DescMessage): AppError {
   const cause = error instanceof Error && isFieldError(error.cause) ? error.cause : error;
   if (!isFieldError(cause)) {

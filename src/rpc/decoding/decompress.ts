@@ -1,4 +1,4 @@
-/** Decompresses a message piece by piece, because a small one may become the largest that is allowed. */
+/** Decompresses a message piece by piece, because a small message may decompress to more bytes than are allowed. */
 
 import { finished } from "node:stream";
 import { createBrotliDecompress, createGunzip } from "node:zlib";
@@ -7,7 +7,7 @@ import { AppError } from "../../domain/errors.js";
 import { Gather } from "../../wire/gather.js";
 import type { Room } from "./room.js";
 
-/** Largest piece that comes out at once. One turn of the event loop has to copy it. */
+/** Largest piece of decompressed bytes. Each piece is copied within one turn of the event loop. */
 const chunkSize = 64 * 1024;
 
 const openers: Record<string, (options: { chunkSize: number }) => ReturnType<typeof createGunzip>> = {
@@ -16,8 +16,9 @@ const openers: Record<string, (options: { chunkSize: number }) => ReturnType<typ
 };
 
 /**
- * Rejects with `tooLarge()` beyond `bytesMax`, with OVERLOADED where there is no room for what comes out, and with
- * INVALID_REQUEST_BODY for bytes that are not so compressed. What comes out stays in the room.
+ * Decompresses a message. Rejects with `tooLarge()` when the result has more than `bytesMax` bytes. Rejects with
+ * OVERLOADED when `room` has no memory left for the result, and with INVALID_REQUEST_BODY when the bytes are not
+ * compressed in this way. The result stays counted in `room`.
  */
 export function decompress(
   message: Uint8Array,

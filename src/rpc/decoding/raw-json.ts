@@ -1,6 +1,6 @@
 /**
- * Makes a message from the text of a JSON object without parsing its large members. A raw member is taken byte for
- * byte, and base64 is decoded in slices.
+ * Makes a message from the text of a JSON object without parsing the large members. The text of a raw member is taken
+ * byte for byte, and base64 is decoded in slices.
  */
 
 import {
@@ -27,8 +27,8 @@ import { createNameCache } from "../../wire/name-cache.js";
 import { wrongType } from "./decode-message.js";
 
 /**
- * Returns a message without a promise when the text has usual size. Throws or rejects with AppError. The bytes of the
- * message may be views of `text`.
+ * Makes a message from the text of a JSON object. Returns no promise for a text of usual size (up to 128 KiB). Throws
+ * or rejects with AppError. Bytes in the message may be views of `text`.
  */
 export type DecodeRawJson = (text: Buffer, instance?: string) => Message | Promise<Message>;
 
@@ -38,8 +38,9 @@ export function hasRawField(desc: DescMessage): boolean {
 }
 
 /**
- * Unknown members are ignored. `variable` is the field that the path has filled with the instance. When it is given the
- * call came over REST, where a field that takes the text of a member has no member of its own.
+ * Makes the function that decodes messages of one type. Unknown members are ignored. `variable` is given only for REST:
+ * it is the field for the instance, which comes from the path. Over REST, the field that takes the text of a member
+ * cannot be set under its own name.
  */
 export function compileRawJson(desc: DescMessage, variable?: DescField): DecodeRawJson {
   const rawFields = desc.fields.filter((field) => hasOption(field, raw_json_of));
@@ -63,7 +64,8 @@ export function compileRawJson(desc: DescMessage, variable?: DescField): DecodeR
     for (const { field, member } of parsed) {
       const range = ranges[member];
       if (range === undefined) continue;
-      // To parse a string and merge it would cost as much as everything else here.
+      // A short string without escapes is read directly. To parse and merge the string would cost as much as all other
+      // work here.
       if (isScalar(field, ScalarType.STRING) && isShort(range) && isPlainString(text, range)) {
         assign(message, field, names.read(text, range.start + 1, range.end - 1) as string);
         continue;
@@ -109,7 +111,7 @@ export function compileRawJson(desc: DescMessage, variable?: DescField): DecodeR
   };
 }
 
-/** A member may nest as deep as an event's data, and stands one level below the body. */
+/** Most levels of a body. The data of an event may have `depthMax` levels, and stands one level below the body. */
 const memberLevelsMax = depthMax + 1;
 const quote = 0x22;
 const nullStart = 0x6e;
@@ -130,7 +132,7 @@ function decode(base64: Base64, field: DescField): Promise<void> | undefined {
 }
 
 function assignText(message: Message, field: DescField, member: string, text: Uint8Array): void {
-  // null counts as absent, as everywhere in the JSON form of Protobuf.
+  // A member that is null counts as absent, as everywhere in Protobuf's JSON form.
   if (text[0] === nullStart) return;
   if (!(text instanceof CheckedObject)) {
     const rule = jsonRule(new JsonError("expected an object", 0));

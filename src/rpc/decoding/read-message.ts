@@ -1,4 +1,7 @@
-/** Reads the one message of a unary RPC call: takes it out of its envelope, decompresses it, and enforces its limit. */
+/**
+ * Reads the one message of a unary RPC call: takes the message out of its envelope, decompresses it, and enforces the
+ * size limit.
+ */
 
 import { type Compression, compressedFlag, type UniversalServerRequest } from "@connectrpc/connect/protocol";
 import { AppError } from "../../domain/errors.js";
@@ -9,7 +12,7 @@ import type { BodyLimit } from "./body-limit.js";
 import { decompress } from "./decompress.js";
 import type { Room } from "./room.js";
 
-/** Throws AppError. The rest of the body is left unread. */
+/** Reads the message from the body of a request. Throws AppError, and then leaves the rest of the body unread. */
 export async function readMessage(
   wire: Wire,
   { body, header }: UniversalServerRequest,
@@ -51,7 +54,10 @@ async function readWhole(
   return gather.whole();
 }
 
-/** Whether the one message is compressed. */
+/**
+ * Checks the envelope of the message, and returns whether the message is compressed. Throws AppError when the envelope
+ * is wrong.
+ */
 function checkEnvelope(bytes: Buffer): boolean {
   if (bytes.length < headBytes) throw unreadable("message must be one message with a prefix of 5 bytes");
   const flags = bytes[0] as number;

@@ -1,5 +1,5 @@
 /**
- * How deep messages may nest. An event may have 256 levels. JSON nests once per level, a Struct in binary form three
- * times.
+ * How deep messages may nest when the Protobuf library decodes them. An event may have 256 levels. JSON nests once for
+ * each level, and a Struct in binary form three times.
  */
 export const recursionLimit = 1024;

@@ -1,8 +1,14 @@
-/** Memory for what is made of a request, such as its decompressed message: a part of a budget that all requests share. */
+/**
+ * The memory for data that is made from one request, such as its decompressed message. It is part of a budget that all
+ * requests share.
+ */
 
 export interface Room {
-  /** False: there is no room for so many more bytes, and nothing has changed. They count until the request is answered. */
+  /**
+   * Takes `bytes` from the budget until the request is answered. When the budget has not so many bytes left, takes none
+   * and returns false.
+   */
   grow(bytes: number): boolean;
-  /** Gives back what is needed no more before that. */
+  /** Gives back `bytes` to the budget before the request is answered, because they are no longer needed. */
   shrink(bytes: number): void;
 }

@@ -1,6 +1,6 @@
 /**
- * Writes a google.protobuf.Struct as JSON text directly from its bytes. Objects in between would take ten times as
- * long, and would lose a member named `__proto__`.
+ * Writes a google.protobuf.Struct as JSON text directly from its binary form. To build objects first would take ten
+ * times as long, and would lose a member named `__proto__`.
  */
 
 import { isUtf8 } from "node:buffer";
@@ -10,20 +10,20 @@ import { depthMax } from "../../json/cursor.js";
 import { parsedBytesMax } from "../../json/parsed-bytes.js";
 import { bit64, Fields, lengthDelimited, varint, WireError } from "../../wire/fields.js";
 
-/** The undecoded bytes of a Struct. */
+/** The bytes of a google.protobuf.Struct in binary form, not decoded. */
 export class StructBytes extends Uint8Array<ArrayBufferLike> {}
 
 const quote = 0x22;
-/** By byte: its escape in JSON. */
+/** By byte: the escape that JSON needs for the byte. Undefined when the byte needs none. */
 const escapes: readonly (string | undefined)[] = Array.from({ length: 0x5d }, (_, byte) => {
   if (byte >= 0x20 && byte !== quote && byte !== 0x5c) return undefined;
   return JSON.stringify(String.fromCharCode(byte)).slice(1, -1);
 });
 
 /**
- * Writes the members in the order of the bytes. When a name stands twice, readers of JSON take the last member, as
- * readers of a Struct do. Throws AppError INVALID_REQUEST_BODY for a Struct of more than 64 KiB, or one without a JSON
- * form.
+ * Converts a Struct to JSON text. The members keep their order. When two members have the same name, a reader takes the
+ * later one, in JSON as in a Struct. Throws AppError INVALID_REQUEST_BODY for a Struct of more than 64 KiB, or one with
+ * a value that JSON does not have.
  */
 export function structToJson(struct: StructBytes): CheckedObject {
   if (struct.length > parsedBytesMax)
@@ -55,7 +55,7 @@ class StructWriter {
     this.#container("{", "}", start, end, depth, (from, to) => this.#entry(from, to, depth));
   }
 
-  /** Writes a Struct or a list. Both have only the repeated field 1. */
+  /** Writes a Struct or a list as JSON. The contents of both stand in the repeated field 1. */
   #container(
     open: string,
     close: string,
@@ -77,7 +77,7 @@ class StructWriter {
     this.#ascii(close);
   }
 
-  /** Writes a member. Key and value may come in any order; a missing key is empty. */
+  /** Writes one member of a Struct. Key and value may come in any order. A missing key is written as the empty name. */
   #entry(start: number, end: number, depth: number): void {
     let key = { start: end, end };
     let value: { start: number; end: number } | undefined;
@@ -92,7 +92,7 @@ class StructWriter {
     this.#value(value.start, value.end, depth);
   }
 
-  /** Writes a value. When it has several kinds, the last one counts. */
+  /** Writes a google.protobuf.Value as JSON. When the value has several kinds, the last kind counts. */
   #value(start: number, end: number, depth: number): void {
     const fields = this.#fields(start, end);
     let kind: { number: number; start: number; end: number; truth: boolean } | undefined;
@@ -131,7 +131,7 @@ class StructWriter {
 
   #string(start: number, end: number): void {
     const from = this.#from;
-    // A byte takes at most six bytes, as `\\u0001` does.
+    // One byte of a string becomes at most six bytes of JSON, such as `\u0001`.
     this.#room(6 * (end - start) + 2);
     const to = this.#to;
     let at = this.#at;
@@ -163,7 +163,7 @@ class StructWriter {
   }
 }
 
-/** The kinds of a google.protobuf.Value, by field number. */
+/** The wire type of each kind of a google.protobuf.Value, by field number. */
 const kindTypes: readonly (number | undefined)[] = [
   undefined,
   varint,

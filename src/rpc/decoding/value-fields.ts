@@ -1,6 +1,7 @@
 /**
  * The fields `websocket_*` of CreateInstance, which take any JSON value (google.protobuf.Value). A value that cannot be
- * read, or has more bytes than the limit below, is a wrong value of its field. It never makes the whole message wrong.
+ * read, or is larger than the limits in this file, counts as a wrong value of its field. It never makes the whole
+ * message wrong.
  */
 
 import {
@@ -16,10 +17,11 @@ import { parsedBytesMax } from "../../json/parsed-bytes.js";
 import { Fields, lengthDelimited } from "../../wire/fields.js";
 
 /**
- * Largest value that is read. A filter has at most 64 names of 16 characters; a larger value is wrong, and to read it
- * would take long.
+ * Largest value that is read, in bytes of binary form. A filter has at most 64 names of 16 characters. A larger value
+ * is wrong anyway, and to read it would take long.
  */
 const valueBytesMax = 4096;
+/** Most values that a JSON value may contain, itself included. */
 const valueNodesMax = 512;
 
 const known = new WeakMap<DescMessage, readonly DescField[]>();
@@ -33,7 +35,7 @@ export function valueFields(desc: DescMessage): readonly DescField[] {
   return fields;
 }
 
-/** Sets the field to the value that `read` returns, or to a Value without a kind when `read` throws. */
+/** Sets `field` to the value that `read` returns. When `read` throws, sets the field to a Value without a kind. */
 export function setValue(message: Message, field: DescField, read: () => Value): void {
   let value: Value;
   try {
@@ -44,13 +46,15 @@ export function setValue(message: Message, field: DescField, read: () => Value):
   (message as unknown as Record<string, Value>)[field.localName] = value;
 }
 
-/** The JSON object without the members of these fields, in both spellings. */
+/**
+ * Returns the JSON object without the members of these fields. A member may have either spelling of the field's name.
+ */
 export function without(json: JsonObject, fields: readonly DescField[]): JsonObject {
   const hidden = new Set(fields.flatMap(({ name, jsonName }) => [name, jsonName]));
   return Object.fromEntries(Object.entries(json).filter(([name]) => !hidden.has(name)));
 }
 
-/** Throws for a value that is larger than any right value. */
+/** Returns `value`. Throws when the value is larger than any valid value of a field. */
 export function smallValue(value: JsonValue | undefined): JsonValue {
   const waiting: unknown[] = [value];
   for (let count = 0; waiting.length > 0; count++) {
@@ -62,7 +66,10 @@ export function smallValue(value: JsonValue | undefined): JsonValue {
   return value as JsonValue;
 }
 
-/** The bytes of a message without these fields, and the last value of each field. Throws WireError. */
+/**
+ * Takes the fields of type google.protobuf.Value out of a binary message. Returns the bytes without these fields, and
+ * the last value of each field. Throws WireError.
+ */
 export function apart(desc: DescMessage, bytes: Uint8Array): { rest: Uint8Array; values: Map<DescField, Uint8Array> } {
   const values = new Map<DescField, Uint8Array>();
   const numbers = new Map(valueFields(desc).map((field) => [field.number, field]));
@@ -80,5 +87,5 @@ export function apart(desc: DescMessage, bytes: Uint8Array): { rest: Uint8Array;
   return { rest: Buffer.concat(pieces), values };
 }
 
-/** Bytes that are no message: half a tag. */
+/** Stands in place of a value that is too large. This half of a tag is no message, so decoding it fails. */
 const tooLarge = Uint8Array.of(0x80);

@@ -1,6 +1,6 @@
-/** Which of two media types a client prefers (RFC 9110, section 12.5.1). */
+/** Decides which of two media types a client prefers, by the header `Accept` (RFC 9110, section 12.5.1). */
 
-/** Whether `accept` gives `type` a higher quality than `other`. Write both in lower case. */
+/** Whether the header `accept` gives `type` a higher quality than `other`. Both types must be in lower case. */
 export function prefers(accept: string, type: string, other: string): boolean {
   const ranges = accept.split(",").map(readRange);
   return qualityOf(type, ranges) > qualityOf(other, ranges);
@@ -8,7 +8,7 @@ export function prefers(accept: string, type: string, other: string): boolean {
 
 interface Range {
   readonly name: string;
-  /** From 0 to 1. 0 means that the client does not want the type. */
+  /** How much the client wants the media type, from 0 to 1. With 0 the client does not want the type. */
   readonly quality: number;
 }
 
@@ -20,7 +20,7 @@ function readRange(text: string): Range {
   return { name, quality: quality >= 0 && quality <= 1 ? quality : 0 };
 }
 
-/** The quality of a media type. The most specific range that matches it counts. */
+/** Returns the quality of a media type. When several ranges match the type, the most specific range counts. */
 function qualityOf(type: string, ranges: readonly Range[]): number {
   const family = `${type.slice(0, type.indexOf("/"))}/*`;
   for (const name of [type, family, "*/*"]) {

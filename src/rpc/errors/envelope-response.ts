@@ -1,4 +1,4 @@
-/** The RPC handlers' response with an error, for requests that speak none of the RPC protocols. */
+/** Makes the response with an error for a request that speaks none of the RPC protocols. */
 
 import type { UniversalServerResponse } from "@connectrpc/connect/protocol";
 import type { AppError } from "../../domain/errors.js";
@@ -6,7 +6,7 @@ import { onePiece } from "../protocols/one-piece.js";
 import { errorAnswer } from "./error-answer.js";
 
 export interface EnvelopeOptions {
-  /** Replaces the status of the catalogue. */
+  /** The HTTP status of the response, in place of the status that the catalogue has for the error. */
   readonly status?: number;
   /** The header `Accept` of the request. */
   readonly accept?: string | null | undefined;

@@ -1,4 +1,4 @@
-/** The answer with an error over REST: the envelope, or a problem document when the client asked for one. */
+/** Makes the REST answer to an error: the envelope, or a problem document when the client asked for one. */
 
 import { catalogue } from "../../../gen/errors.js";
 import type { AppError } from "../../domain/errors.js";
@@ -8,14 +8,17 @@ import { errorHeaders } from "./error-headers.js";
 export interface ErrorAnswer {
   readonly contentType: string;
   readonly body: string;
-  /** The headers that say more about the error. */
+  /** The HTTP headers that say more about the error, such as the reason. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
 const json = "application/json; charset=utf-8";
 const problemJson = "application/problem+json";
 
-/** `accept` is the header of the request, or empty when it has none. */
+/**
+ * Makes the REST answer to an error. `accept` is the header `Accept` of the request, or empty when the request has
+ * none.
+ */
 export function errorAnswer(error: AppError, accept: string): ErrorAnswer {
   const headers = errorHeaders(error);
   if (!accept.toLowerCase().includes(problemJson)) return { contentType: json, body: envelope(error), headers };
@@ -28,7 +31,7 @@ function envelope({ message }: AppError): string {
   return JSON.stringify({ success: false, error: { message } });
 }
 
-/** The problem document of RFC 9457. `reason`, `field` and `rule` are our own members. */
+/** Makes the problem document of RFC 9457. The members `reason`, `field` and `rule` are our own additions. */
 function problem({ reason, message, status, field, rule }: AppError): string {
   return JSON.stringify({
     type: `urn:eventwire:error:${reason.toLowerCase().replaceAll("_", "-")}`,

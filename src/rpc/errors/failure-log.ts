@@ -1,4 +1,4 @@
-/** The part of a failure's cause that goes into the log. */
+/** The parts of an error that go into the log. */
 
 export interface CauseDescription {
   readonly type: string;
@@ -7,7 +7,10 @@ export interface CauseDescription {
   readonly stack?: string | undefined;
 }
 
-/** Only these fields are logged. Drivers put rows and parameters into their errors, and those can hold tokens. */
+/**
+ * Describes the cause of an error for the log. Other fields of an error are not logged, because database drivers put
+ * rows and parameters into errors, and these can hold tokens.
+ */
 export function describeCause(error: unknown): CauseDescription {
   if (!(error instanceof Error)) return { type: typeof error, message: String(error) };
   const cause = error.cause instanceof Error ? error.cause : error;

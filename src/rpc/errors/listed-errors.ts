@@ -1,6 +1,6 @@
 /**
- * Compares what is answered with what the contract lists. An error that it does not list is answered all the same, and told
- * to whoever subscribes to the channel, as the tests do.
+ * Compares the errors that a node answers with the errors that the contract lists. An error that is not listed is still
+ * sent to the client. It is also published on a diagnostics channel, to which the tests subscribe.
  */
 
 import { channel } from "node:diagnostics_channel";
@@ -8,12 +8,12 @@ import type { DescMethod } from "@bufbuild/protobuf";
 import { answers, refusals } from "../../../gen/errors.js";
 import type { Reason } from "../../domain/errors.js";
 
-/** The name of the channel. */
+/** The name of the diagnostics channel on which unlisted errors are published. */
 export const unlistedErrors = "eventwire:unlisted-error";
 
-/** A message of the channel. */
+/** The message on the diagnostics channel about one unlisted error. */
 export interface UnlistedError {
-  /** As the contract names it in its list. */
+  /** The method or the upgrade that answered with the error, as the contract's list names it. */
   readonly route: string;
   readonly reason: Reason;
 }
@@ -23,17 +23,20 @@ type Compare = (reason: Reason) => void;
 
 const unlisted = channel(unlistedErrors);
 
-/** Of calls of a method. One that is no method of the contract has no list, and is not compared. */
+/**
+ * Makes the function that compares the errors of calls to a method. A method outside the contract has no list, and its
+ * errors are not compared.
+ */
 export function compareAnswers(method: DescMethod): Compare {
   return compare(answers, `${method.parent.typeName}/${method.name}`);
 }
 
-/** Of the items of the batches that a method takes. */
+/** Makes the function that compares the refusals of single events in the batches that a method takes. */
 export function compareRefusals(method: DescMethod): Compare {
   return compare(refusals, `${method.parent.typeName}/${method.name}`);
 }
 
-/** Of the upgrade, which is no method. */
+/** Makes the function that compares the errors of the upgrade, which is no method of the contract. */
 export function compareUpgrade(): Compare {
   return compare(answers, "GET /ws/{instance}");
 }

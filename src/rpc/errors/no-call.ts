@@ -1,4 +1,7 @@
-/** Answers to requests for a method that are not calls of any RPC protocol. */
+/**
+ * Answers requests that name a method but are no call of any RPC protocol: the HTTP method or the content type is
+ * wrong.
+ */
 
 import type { UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { AppError } from "../../domain/errors.js";

@@ -1,4 +1,7 @@
-/** Writes an error in the caller's protocol, without the library's handlers, because a refusal must cost little. */
+/**
+ * Writes an error in the caller's RPC protocol. The handlers of the Connect library are not used, because a refusal
+ * must cost little.
+ */
 
 import { encodeEnvelope, type UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { codeToHttpStatus, endStreamFlag, errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
@@ -12,21 +15,29 @@ import type { Wire } from "../protocols/wire.js";
 import { rateMetadata } from "../rate-limit/rate-metadata.js";
 import { toConnectError } from "./rpc-error.js";
 
-/** The options for details that people read. */
+/**
+ * The JSON options for the details of an error. Fields with default values are written too, because people read the
+ * details.
+ */
 const detailsJson = { alwaysEmitImplicit: true };
 
-/** The parts of a refusal that are the same for the same reason. To make its details takes 50 µs. */
+/**
+ * The parts of a refusal that are the same for equal errors. They are kept, because making the details of an error
+ * takes 50 µs.
+ */
 interface Refusal {
   readonly httpStatus: number;
-  /** The headers beside it. */
+  /** The headers that describe the error, such as `Eventwire-Error`. */
   readonly beside: Readonly<Record<string, string>>;
-  /** The JSON body of Connect. */
+  /** The body of the refusal in Connect, which is JSON. */
   readonly json: Buffer;
-  /** The trailers of gRPC, with the headers beside it. */
+  /** The trailers of the refusal in gRPC. They include the headers that describe the error. */
   readonly trailer: Readonly<Record<string, string>>;
 }
 
-/** Most refusals that are kept. Rules can name places in messages, so their number has no bound. */
+/**
+ * Most refusals that are kept. A rule can name a place in a message, so the number of different refusals has no bound.
+ */
 const knownMax = 256;
 const known = new Map<string, Refusal>();
 
@@ -47,7 +58,10 @@ function refusalOf(error: AppError, field: string | undefined): Refusal {
   return refusal;
 }
 
-/** `field` is the name of the field in the form of the message: its JSON name in JSON, its proto name in binary. */
+/**
+ * Makes the response that refuses a call. `field` is the name of the wrong field: its JSON name when messages are JSON,
+ * its proto name when they are binary.
+ */
 export function refuse(
   wire: Wire,
   error: AppError,
@@ -60,7 +74,7 @@ export function refuse(
     header[wire.acceptEncodingHeader] = compressions.map(({ name }) => name).join(",");
   switch (wire.protocol) {
     case "connect": {
-      // An error is JSON, in whatever form the messages are.
+      // In Connect the body of an error is JSON, even when the messages are binary.
       const all = { ...header, ...beside, ...rateMetadata(rate), "content-type": "application/json" };
       return { status: httpStatus, header: new Headers(all), body: onePiece(json) };
     }

@@ -1,4 +1,7 @@
-/** Turns an AppError into the error of Connect and gRPC: canonical code, exact text, and details of `google.rpc`. */
+/**
+ * Turns an AppError into the error of Connect and gRPC: the canonical code, the exact text, and details of
+ * `google.rpc`.
+ */
 
 import { Code, ConnectError } from "@connectrpc/connect";
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "../../../gen/google/rpc/error_details_pb.js";
@@ -19,8 +22,9 @@ const codes: Record<CodeName, Code> = {
 };
 
 /**
- * The details: always `ErrorInfo`; `BadRequest` when a field or a rule is known; `RetryInfo` when the caller should
- * come back. `field` is spelt as the protocol spells it.
+ * Makes the ConnectError for an AppError. It always has the detail `ErrorInfo`. It has `BadRequest` when a field or a
+ * rule is known, and `RetryInfo` when the caller should try again later. `field` is the field's name in the spelling of
+ * the protocol.
  */
 export function toConnectError(
   error: AppError,

@@ -1,6 +1,6 @@
 /**
- * A lasting change that a call made, and the kind of token that made it, for the operator's log. It holds no token and
- * no payload.
+ * Describes, for the operator's log, a lasting change that a call made, and the kind of token with which it was made.
+ * The description holds no token and no payload.
  */
 
 import type { Principal } from "../../domain/instance.js";
@@ -11,14 +11,14 @@ export interface ControlChange {
   readonly instanceId: string;
   /** The name of the instance. */
   readonly instance: string;
-  /** The configuration that is in force from now on. Present when the call set one. */
+  /** The channel configuration that is in force from now on. Undefined when the call set no configuration. */
   readonly websocket?: Websocket | undefined;
   readonly by: "account token" | "instance token";
   /** The id of the account or instance that the token belongs to. */
   readonly byId: string;
 }
 
-/** Gets each change once, on the node that served the call. */
+/** Called once for each change, on the node that served the call. */
 export type OnChange = (change: ControlChange) => void;
 
 export function doneBy({ kind, id }: Principal): Pick<ControlChange, "by" | "byId"> {

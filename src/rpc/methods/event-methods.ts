@@ -1,4 +1,4 @@
-/** The methods of EventService. This file has the call with one event; `event-stream.ts` has the stream of batches. */
+/** The unary method of EventService, which publishes one event. The stream of batches is in `event-stream.ts`. */
 
 import {
   EventService,
@@ -14,15 +14,15 @@ import { checkingRequest, entryMethod, type Method } from "./method.js";
 
 export function createEventMethods({ publishing }: { publishing: Publishing }): Method[] {
   const publishEvent = entryMethod(EventService.method.publishEvent, (request, entry) => {
-    // Count before publishing: a socket that this event closes still took it.
+    // The sockets are counted before publishing, because a socket that this event closes still took the event.
     const sockets = request.receipt ? publishing.takers(entry, request.event) : undefined;
     const published = publishing.publishTo(entry, toEventInput(request));
     const answer = (id: EventId) =>
       publishing.reached()?.then((reached) => answerOf(id, reached, sockets)) ?? answerOf(id, true, sockets);
     return published instanceof Promise ? published.then(answer) : answer(published);
   });
-  // Publishing checks the rules of an event by hand, for the stream's sake. To check them here too would cost 5 %
-  // of a REST publish.
+  // Publishing checks the rules of an event itself, because the stream of batches needs that. To check the rules here
+  // too would cost 5 % of a REST publish.
   return [checkingRequest(publishEvent)];
 }
 
@@ -37,7 +37,10 @@ function answerOf(id: EventId, reached: boolean, sockets: number | undefined): P
   };
 }
 
-/** Checks only the payload; publishing checks the rest. Throws AppError INVALID_REQUEST_BODY. */
+/**
+ * Makes the input of publishing from a request. Checks only the payload, because publishing checks the rest. Throws
+ * AppError INVALID_REQUEST_BODY.
+ */
 export function toEventInput({ event, payload, media }: PublishEventRequest): EventInput {
   return { event, data: jsonBytes(payload), media: media.length > 0 ? media : undefined };
 }

@@ -1,11 +1,13 @@
 /**
- * Checks that every method of the contract has an implementation. Otherwise a forgotten method would not exist, and
- * nobody would notice.
+ * Checks at the start that every method of the contract has an implementation. Without this check a forgotten method
+ * would be missing and nobody would notice.
  */
 
 import type { DescMethod } from "@bufbuild/protobuf";
 
-/** Throws for a method without an implementation, or with an implementation for another kind of call. */
+/**
+ * Throws when a method of the contract has no implementation, or only one for another kind of call (unary or stream).
+ */
 export function requireImplemented(
   contract: Iterable<DescMethod>,
   { unary, streams }: { unary: ReadonlySet<DescMethod>; streams: ReadonlySet<DescMethod> },

@@ -1,5 +1,6 @@
 /**
- * The methods of InstanceService: create an instance with its inline channel configuration, list instances, delete one.
+ * The methods of InstanceService: create an instance, with a channel configuration if the request has one; list
+ * instances; delete an instance.
  */
 
 import {
@@ -39,7 +40,10 @@ export function createInstanceMethods(options: {
 }): Method[] {
   const { instances, validation, onChange, logger } = options;
 
-  /** A configuration that breaks the rules becomes a disabled channel, because it must not stop the creation. */
+  /**
+   * Reads the channel configuration in a CreateInstance request. A configuration that breaks the rules becomes a
+   * disabled channel, because it must not stop the creation of the instance.
+   */
   function readBlock(request: CreateInstanceRequest): { websocket: Websocket; refusal?: AppError } | undefined {
     const block = inlineBlock(request);
     if (block === undefined) return undefined;
@@ -106,8 +110,8 @@ export function createInstanceMethods(options: {
 }
 
 /**
- * The body that SetWebsocket would have got. Undefined when none of the three fields is given. JSON null counts as
- * given.
+ * Returns the fields `websocket_*` of the request as the body that SetWebsocket would get. Undefined when the request
+ * has none of the three fields. A field that is JSON null counts as given.
  */
 function inlineBlock(request: CreateInstanceRequest): JsonObject | undefined {
   const given: [string, Value | undefined][] = [
@@ -121,7 +125,10 @@ function inlineBlock(request: CreateInstanceRequest): JsonObject | undefined {
   return members.length === 0 ? undefined : Object.fromEntries(members);
 }
 
-/** A Value without a JSON form makes all three fields wrong. A binary client can send one: without a kind, or NaN. */
+/**
+ * Returns a Value as JSON. A binary client can send a Value without a JSON form: one without a kind, or NaN. Such a
+ * Value becomes a text that none of the three fields `websocket_*` accepts.
+ */
 function toJsonOrString(value: Value): JsonValue {
   try {
     return toJson(ValueSchema, value);

@@ -1,4 +1,7 @@
-/** An answer that is too long for one message: its start, and the rest of its list. */
+/**
+ * An answer that is too long for one message. It has a beginning, and the rest of its list, which is made while the
+ * client reads.
+ */
 
 import type { Message } from "@bufbuild/protobuf";
 import type { AppError } from "../../domain/errors.js";
@@ -7,15 +10,18 @@ export class LongAnswer {
   constructor(
     /** The answer with the first items of the list. */
     readonly begin: Message,
-    /** The JSON name of the list. */
+    /** The JSON name of the list in the answer. */
     readonly list: string,
-    /** The further items. They are made while the caller reads them. Rejects with AppError. */
+    /**
+     * The items of the list after the first ones. They are made while the caller reads them. The iteration rejects with
+     * AppError.
+     */
     readonly rest: AsyncIterable<readonly Message[]>,
-    /** The error for a caller whose protocol answers in one message. */
+    /** The error for a client whose protocol has only one message for the answer. */
     readonly refusal: AppError,
   ) {}
 
-  /** The same answer; `fail` translates an error of the rest. */
+  /** Returns the same answer. When reading `rest` fails, `fail` gets the error and throws the error for the client. */
   watched(fail: (error: unknown) => never): LongAnswer {
     return new LongAnswer(this.begin, this.list, watch(this.rest, fail), this.refusal);
   }
@@ -31,7 +37,7 @@ async function* watch<T>(rest: AsyncIterable<T>, fail: (error: unknown) => never
 
 export type Answer = Message | LongAnswer;
 
-/** Turns an answer into one message. Throws the refusal of a long answer. */
+/** Returns the answer as one message. For a long answer, throws its refusal. */
 export function wholeAnswer(answer: Answer): Message {
   if (answer instanceof LongAnswer) throw answer.refusal;
   return answer;

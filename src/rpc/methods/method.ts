@@ -1,5 +1,6 @@
 /**
- * A unary method of the contract with its implementation, by the facts about its call that the implementation needs.
+ * A unary method of the contract together with its implementation. The functions here make a method for each kind of
+ * implementation: one that needs nothing, the caller, the instance, or the instance in memory.
  */
 
 import {
@@ -14,7 +15,10 @@ import type { Entry } from "../../directory/directory.js";
 import type { Instance, Principal } from "../../domain/instance.js";
 import { type Answer, LongAnswer } from "./long-answer.js";
 
-/** What the checks found. A request with the field `instance` has an instance, and an entry where it is found in memory. */
+/**
+ * The results of the checks before a method runs. A request with the field `instance` has an `instance`. It has an
+ * `entry` too when the method looks instances up in memory.
+ */
 export interface Call {
   readonly principal: Principal | undefined;
   readonly instance: Instance | undefined;
@@ -28,9 +32,15 @@ export interface Method {
    * once and is enough for an event.
    */
   readonly instanceFrom: "database" | "memory";
-  /** Whether the method itself holds its request to the rules of the contract. */
+  /**
+   * True when the method itself checks the request by the rules of the contract. Otherwise the API checks the request
+   * before `run`.
+   */
   readonly checksRequest: boolean;
-  /** `request` is a message of the method's input, and valid unless the method checks that itself. */
+  /**
+   * Runs the method. `request` is a message of the method's input type. It is valid, unless `checksRequest` says that
+   * the method checks it.
+   */
   run(request: Message, call: Call): Answer | Promise<Answer>;
 }
 
@@ -65,7 +75,7 @@ export function entryMethod<I extends DescMessage, O extends DescMessage>(
   return { ...method(desc, (request, { entry }) => run(request, known(entry))), instanceFrom: "memory" };
 }
 
-/** The same method, whose implementation checks what the rules of the contract ask for. */
+/** Returns the same method, marked as one that checks its request itself. */
 export function checkingRequest(method: Method): Method {
   return { ...method, checksRequest: true };
 }
@@ -87,7 +97,8 @@ function method<I extends DescMessage, O extends DescMessage>(
 }
 
 /**
- * The policy of the method promises this value. If it is missing, the contract contradicts itself: an internal error.
+ * Returns a value that the policy of the method promises. When the value is missing, the contract contradicts itself,
+ * and the call fails with an internal error.
  */
 function known<T>(value: T | undefined): T {
   if (value === undefined) throw new Error("the policy of this method does not provide what it needs");

@@ -32,7 +32,9 @@ export function createWebsocketMethods(options: { websockets: Websockets; onChan
   ];
 }
 
-/** Takes a validated request: `enabled` is present, and the events are known types. */
+/**
+ * Makes a channel configuration from a validated request, in which `enabled` is present and the events are known types.
+ */
 export function toWebsocket({ enabled, events, mediaBase64 }: SetWebsocketRequest): Websocket {
   return { enabled: enabled === true, events, mediaBase64 };
 }

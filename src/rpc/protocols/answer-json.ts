@@ -1,20 +1,29 @@
-/** The JSON of an answer. Where all its members are plain, no reflection is needed, which would cost a fifth of a REST call. */
+/**
+ * Writes the JSON of an answer. When all members of the answer are plain, the library's reflection is not used, because
+ * it would cost a fifth of a REST call.
+ */
 
 import { type DescMessage, type Message, ScalarType, toJson } from "@bufbuild/protobuf";
 
-/** Their JSON is the value itself. */
+/** The types whose values are the same in JSON as in a message. */
 const plainTypes = new Set([ScalarType.BOOL, ScalarType.STRING, ScalarType.INT32, ScalarType.UINT32]);
 
 interface PlainMember {
   readonly localName: string;
-  /** The name in JSON, in quotes and with its colon. */
+  /** The name of the member in JSON, with its quotes and its colon. */
   readonly key: string;
-  /** The value of the last answer, and what was written for it: most members are the same in every answer. */
+  /**
+   * The value of the member in the last answer. `text` is the JSON of this value. It is used again when the next answer
+   * has the same value, as most answers do.
+   */
   value: unknown;
   text: string;
 }
 
-/** Writes answers as JSON. It leaves out a member only when the member is optional. */
+/**
+ * Makes the function that writes answers of one type as JSON. A member is left out only when it is optional and has no
+ * value.
+ */
 export function compileAnswerJson(desc: DescMessage): (message: Message) => string {
   const members = plainMembers(desc);
   if (members === undefined) return (message) => JSON.stringify(toJson(desc, message, { alwaysEmitImplicit: true }));
@@ -34,7 +43,7 @@ export function compileAnswerJson(desc: DescMessage): (message: Message) => stri
   };
 }
 
-/** In the order of their numbers; undefined when one of them is not plain. */
+/** Returns the members of the message in the order of their field numbers. Undefined when a member is not plain. */
 function plainMembers(desc: DescMessage): PlainMember[] | undefined {
   const fields = [...desc.fields].sort((a, b) => a.number - b.number);
   const plain = fields.every((field) => field.fieldKind === "scalar" && plainTypes.has(field.scalar) && !field.oneof);

@@ -1,5 +1,5 @@
 /**
- * What our code and the Connect library must know of each other about one request: its admission, its requests, and
+ * The data about one request that our code and the Connect library share: the admission, the requests of a stream, and
  * whether the method was reached.
  */
 
@@ -10,15 +10,17 @@ import type { Read } from "../streams/pipeline.js";
 
 export interface CallContext {
   readonly admission: Admission;
-  /** The requests of a stream that our code decodes. The library then gets no messages. */
+  /** The requests of a stream that our code decodes. When they are present, the Connect library gets no messages. */
   readonly requests?: Read<Message> | undefined;
-  /** Set when the method was called. An answer after that is our own and not the library's. */
+  /**
+   * True once the method was called. The answer to a call that did not reach its method comes from the Connect library.
+   */
   reached: boolean;
 }
 
 export const callContextKey = createContextKey<CallContext | undefined>(undefined, { description: "call context" });
 
-/** Every method must call this first. */
+/** Returns the call context and marks the method as reached. Every method must call this function first. */
 export function enter({ values }: HandlerContext): CallContext {
   const callContext = values.get(callContextKey);
   if (callContext === undefined) throw new Error("a handler was called without its call context");

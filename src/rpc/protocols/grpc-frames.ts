@@ -1,6 +1,6 @@
 /**
- * Reads and writes the length-prefixed messages of gRPC: 5 bytes with flags and size, then the message, still
- * compressed if it was.
+ * Reads and writes the length-prefixed messages of gRPC. Each message follows a prefix of 5 bytes with flags and size.
+ * This code does not decompress a message.
  */
 
 import { compressedFlag } from "@connectrpc/connect/protocol";
@@ -16,11 +16,11 @@ export interface FramedMessage {
 
 export interface FrameReader {
   /**
-   * The messages that are complete now. They are views of the chunk if possible. Throws AppError after the good
-   * messages.
+   * Returns the messages that this chunk completes. Where possible they are views of the chunk. Throws AppError at a
+   * wrong prefix, after the messages before it were returned.
    */
   read(chunk: Buffer): Iterable<FramedMessage>;
-  /** Throws AppError when a message is incomplete. */
+  /** Call it at the end of the body. Throws AppError when the last message is incomplete. */
   end(): void;
 }
 
@@ -30,10 +30,10 @@ interface Prefix {
 }
 
 export function createFrameReader(messageBytesMax: number): FrameReader {
-  /** The bytes of a prefix that is not complete yet. */
+  /** The first bytes of a prefix whose other bytes have not arrived yet. */
   const head = Buffer.alloc(headBytes);
   let headSize = 0;
-  /** The message that is not complete yet. */
+  /** The message that has arrived only in part. Undefined when there is no such message. */
   let begun: { readonly prefix: Prefix; readonly gather: Gather } | undefined;
 
   function readPrefix(bytes: Buffer, at: number): Prefix {
@@ -95,7 +95,7 @@ export function frame(message: Uint8Array): Buffer {
   return framed;
 }
 
-/** Writes the prefix of a message of `size` bytes. */
+/** Writes the prefix of a message of `size` bytes at offset `at`. */
 export function frameHead(bytes: Buffer, at: number, size: number): void {
   bytes[at] = 0;
   bytes.writeUInt32BE(size, at + 1);

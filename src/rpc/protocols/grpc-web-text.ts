@@ -1,6 +1,6 @@
 /**
- * The text form of gRPC-Web (`application/grpc-web-text`), which is the binary form in base64. Browsers can read it in
- * pieces, so the official client uses it for streamed answers.
+ * The text form of gRPC-Web (`application/grpc-web-text`), which is the binary form in base64. Browsers can read the
+ * text form in pieces, so the official client uses it for streamed answers.
  */
 
 import type { UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
@@ -9,7 +9,7 @@ import type { Handler } from "./handlers.js";
 
 const textType = /^application\/grpc-web-text/i;
 
-/** Makes a handler that takes and answers the text form too. */
+/** Makes a handler that also takes requests in the text form, and then answers in the text form. */
 export function withText(handler: Handler): Handler {
   return {
     ...handler,
@@ -24,7 +24,7 @@ export function withText(handler: Handler): Handler {
 function toBinary(request: UniversalServerRequest, contentType: string): UniversalServerRequest {
   const header = new Headers(request.header);
   header.set("content-type", contentType.replace(/-text/i, ""));
-  // This header counts the bytes of the text.
+  // The header `content-length` counts the bytes of the base64 text and not of the decoded body.
   header.delete("content-length");
   return { ...request, header, body: decoded(request.body as AsyncIterable<Uint8Array>) };
 }
@@ -32,7 +32,7 @@ function toBinary(request: UniversalServerRequest, contentType: string): Univers
 function toText(response: UniversalServerResponse): UniversalServerResponse {
   const { header, body } = response;
   const contentType = header?.get("content-type") ?? "";
-  // An error outside the protocol is not in base64.
+  // An error in another form than gRPC-Web is not sent in base64.
   if (body === undefined || !contentType.startsWith("application/grpc-web")) return response;
   const changed = new Headers(header);
   changed.set("content-type", contentType.replace("grpc-web", "grpc-web-text"));
@@ -40,14 +40,17 @@ function toText(response: UniversalServerResponse): UniversalServerResponse {
 }
 
 /**
- * Encodes each piece with padding of its own, as the protocol says: a client may decode every piece when it arrives.
+ * Encodes each piece of the body with its own padding, as gRPC-Web demands, because a client may decode every piece
+ * when it arrives.
  */
 async function* encoded(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   for await (const { buffer, byteOffset, length } of body)
     yield Buffer.from(Buffer.from(buffer, byteOffset, length).toString("base64"), "latin1");
 }
 
-/** Decodes base64 in which padding may also stand between pieces. Throws AppError when it is not base64. */
+/**
+ * Decodes a base64 body, in which padding may also stand between pieces. Throws AppError when the body is not base64.
+ */
 async function* decoded(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let rest = "";
   for await (const { buffer, byteOffset, length } of body) {

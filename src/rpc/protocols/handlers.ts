@@ -1,6 +1,6 @@
 /**
- * The methods of the contract as handlers for Connect, gRPC-Web and gRPC. A call is admitted before its body is
- * decoded.
+ * Makes the handlers for Connect, gRPC-Web and gRPC from the methods of the contract. A call is admitted before its
+ * body is decoded.
  */
 
 import type { DescMethod, DescMethodUnary } from "@bufbuild/protobuf";
@@ -32,23 +32,27 @@ import { readWire, type Wire } from "./wire.js";
 
 export interface HandlersOptions {
   readonly api: Api;
-  /** Whether gRPC is served too. gRPC needs the trailers of HTTP/2, so only the service port has it. */
+  /** Whether the handlers serve gRPC too. gRPC needs the trailers of HTTP/2, so only the service port serves gRPC. */
   readonly grpc: boolean;
-  /** Largest event (PUBLISH_MAX_BYTES). */
+  /** Size of the largest event, in bytes (PUBLISH_MAX_BYTES). */
   readonly publishMaxBytes: number;
   /** Aborted when the server closes. Open streams then end with UNAVAILABLE. */
   readonly shutdown?: AbortSignal | undefined;
   readonly logger: Logger;
 }
 
-/** One method on one path. Mount it for every HTTP method: it answers 405 and 415 itself. */
+/**
+ * Serves one method of the contract on one path. Send requests of every HTTP method to the handler: it answers 405 and
+ * 415 itself.
+ */
 export interface Handler {
-  /** `/<package>.<Service>/<Method>`. */
+  /** The path of the method: `/<package>.<Service>/<Method>`. */
   readonly path: string;
   readonly method: DescMethod;
   /**
-   * Never rejects. `request.url` must be absolute; `request.body` is an AsyncIterable of bytes and may be left unread
-   * (a refusal), so the caller has to discard the rest. `room` bounds what is made of the body.
+   * Answers a request, and never rejects. `request.url` must be absolute, and `request.body` an AsyncIterable of bytes.
+   * A refusal may leave the body unread, so the caller must discard the rest. `room` limits the memory for data that is
+   * made from the body.
    */
   handle(request: UniversalServerRequest, remoteAddress: string, room: Room): Promise<UniversalServerResponse>;
 }
@@ -73,12 +77,12 @@ export function createHandlers(options: HandlersOptions): Handler[] {
   return [...unary, ...streams];
 }
 
-/** Makes a handler from a route of the library. The route must call `enter` first. */
+/** Makes a handler from a route of the Connect library. The method in the route must call `enter` first. */
 export function createHandler(
   route: UniversalHandler,
   options: {
     admit: (credentials: Credentials) => Admission | Promise<Admission>;
-    /** A faster way, for the calls that it can take. */
+    /** A faster way to serve a stream of batches, for the calls that `batches.takes` accepts. */
     batches?: GrpcBatches | undefined;
     /** How our own code decodes the messages. When it is absent, the library decodes them. */
     decode?: { readonly decoder: DecodeCall; readonly bytesMax: number } | undefined;
@@ -101,8 +105,8 @@ export function createHandler(
     const contextValues = createContextValues().set(callContextKey, callContext);
     const body = requests === undefined ? request.body : nothing();
     const response = await route({ ...request, body, contextValues });
-    // The library decodes a message before it calls us. When it cannot read one, it answers in its own words, which are
-    // replaced here.
+    // The Connect library decodes a message before it calls the method. When the library cannot decode the message, it
+    // answers in its own words. Our refusal replaces that answer here.
     if (callContext.reached || response.status === httpVersionNotSupported) return response;
     throw new AppError("INVALID_REQUEST_BODY", { rule: `message must be one ${route.method.input.typeName}` });
   }
@@ -148,5 +152,5 @@ async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 const isUnary = (method: DescMethod): method is DescMethodUnary => method.methodKind === "unary";
 
-/** The status by which the library refuses a bidirectional stream over HTTP/1.1. */
+/** The HTTP status with which the Connect library refuses a bidirectional stream over HTTP/1.1. */
 const httpVersionNotSupported = 505;

@@ -1,14 +1,15 @@
 /**
- * The requests of a stream as the api reads them. They end when the caller's signal is aborted, and fail with AppError
- * only.
+ * Passes the requests of a stream on to the API. The requests end when the caller's signal is aborted, and fail with
+ * AppError only.
  */
 
 import { Code, ConnectError } from "@connectrpc/connect";
 import { AppError, type Reason } from "../../domain/errors.js";
 
 /**
- * `tooLarge` refuses a message that the library found too large. A deadline or a lost client ends the requests as if it had said goodbye: nobody is left to hear an error. A signal
- * that is aborted with an AppError makes them fail with it.
+ * Passes on the requests of a stream. When the client leaves or its deadline passes, the requests end as if the client
+ * had finished, because nobody is left to hear an error. When a signal is aborted with an AppError, the requests fail
+ * with this error. `tooLarge` is the reason for a message that the Connect library found too large.
  */
 export async function* incoming<T>(
   requests: AsyncIterable<T>,
@@ -22,7 +23,7 @@ export async function* incoming<T>(
   for (const signal of watched) signal.addEventListener("abort", onAbort);
   try {
     while (!watched.some((signal) => signal.aborted)) {
-      // Promise.race would add a reaction to a promise that lives as long as the stream.
+      // Promise.race would add a callback for each request to a promise that lives as long as the stream.
       const result = await new Promise<IteratorResult<T> | undefined>((resolve, reject) => {
         interrupt = () => resolve(undefined);
         iterator.next().then(resolve, reject);
@@ -34,7 +35,7 @@ export async function* incoming<T>(
     for (const signal of watched) if (signal.reason instanceof AppError) throw signal.reason;
   } catch (error) {
     if (error instanceof AppError) throw error;
-    // The library wraps the error of a body in one of its own.
+    // The Connect library wraps the error of a request body in a ConnectError.
     if (error instanceof ConnectError && error.cause instanceof AppError) throw error.cause;
     if (!(error instanceof ConnectError) || gone.has(error.code)) return;
     throw new AppError(error.code === Code.ResourceExhausted ? tooLarge : "INVALID_REQUEST_BODY", { cause: error });

@@ -1,4 +1,4 @@
-/** The body of an answer that is complete from the start. */
+/** Makes the body of an answer whose bytes are all there from the start. */
 
 export async function* onePiece(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;

@@ -1,6 +1,6 @@
 /**
- * The streams of the contract as routes of a Connect router: they refuse, announce the rate, run the call and translate
- * errors.
+ * Makes routes of a Connect router for the streams of the contract. A route refuses calls, sends the rate-limit
+ * headers, runs the stream and translates errors.
  */
 
 import { setMaxListeners } from "node:events";
@@ -22,8 +22,8 @@ import type { HandlersOptions } from "./handlers.js";
 import { incoming } from "./incoming-stream.js";
 
 /**
- * Throws for a kind of stream that this code does not know. Otherwise such a method would be missing and nobody would
- * notice.
+ * Makes the routes of all streams. Throws for a kind of stream that this code cannot serve. Otherwise such a method
+ * would be missing and nobody would notice.
  */
 export function createStreamRoutes({ api, grpc, publishMaxBytes, shutdown }: HandlersOptions): UniversalHandler[] {
   const common = {
@@ -51,7 +51,8 @@ export function createStreamRoutes({ api, grpc, publishMaxBytes, shutdown }: Han
         } catch (error) {
           throw toConnectError(AppError.from(error), rateMetadata(admission.rate));
         } finally {
-          // Do not await this: the next request may take for ever. To end the answers ends the requests too.
+          // Do not await this promise, because the next request may never come. When the answers end, the requests end
+          // too.
           taken.return(undefined).catch(() => {});
         }
         if (context.signal.aborted) throw cutShort(context.signal);
@@ -74,7 +75,7 @@ async function* each<T>(read: Read<T>): AsyncGenerator<T> {
 
 const isBidi = (method: DescMethod): method is DescMethodBiDiStreaming => method.methodKind === "bidi_streaming";
 
-/** A call whose deadline has passed must not look like a success. */
+/** Makes the error for a call that was cut short. A call whose deadline has passed must not look like a success. */
 function cutShort({ reason }: AbortSignal): ConnectError {
   return new ConnectError("Cut short", reason instanceof ConnectError ? reason.code : Code.Canceled);
 }

@@ -1,4 +1,4 @@
-/** Reads the headers of an RPC call: version, deadline and compressions. */
+/** Reads the version, the deadline and the compressions of an RPC call from its headers. */
 
 import { type Compression, compressionNegotiate } from "@connectrpc/connect/protocol";
 import { protocolVersion } from "@connectrpc/connect/protocol-connect";
@@ -8,13 +8,16 @@ import { checkTimeout } from "./timeout-header.js";
 import type { Wire } from "./wire.js";
 
 export interface Terms {
-  /** The compression of the message; null for none. */
+  /** The compression of the request message. Null when the message is not compressed. */
   readonly request: Compression | null;
-  /** The compression of the answer. */
+  /** The compression of the answer. Null when the answer is not compressed. */
   readonly response: Compression | null;
 }
 
-/** Throws INVALID_REQUEST, UNSUPPORTED_COMPRESSION or INVALID_REQUEST_BODY for a header that it does not understand. */
+/**
+ * Reads the headers of an RPC call. For a header that it does not understand, throws AppError INVALID_REQUEST
+ * (version), UNSUPPORTED_COMPRESSION or INVALID_REQUEST_BODY (deadline).
+ */
 export function readTerms(wire: Wire, header: Headers): Terms {
   const connect = wire.protocol === "connect" || wire.protocol === "connect-stream";
   if (connect && (header.get("connect-protocol-version") ?? protocolVersion) !== protocolVersion)

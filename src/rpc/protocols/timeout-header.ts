@@ -1,4 +1,4 @@
-/** The deadlines that RPC calls carry. */
+/** Checks the headers that set the deadline of an RPC call. */
 
 import { AppError } from "../../domain/errors.js";
 import type { Wire } from "./wire.js";
@@ -9,7 +9,10 @@ const unitMs: Record<string, number> = { H: 3_600_000, M: 60_000, S: 1_000, m: 1
 const grpcTimeout = /^(\d{1,8})([HMSmun])$/;
 const connectTimeout = /^\d{1,10}$/;
 
-/** Throws INVALID_REQUEST_BODY for a header that is no deadline. */
+/**
+ * Checks the header that sets the deadline of a call. Throws AppError INVALID_REQUEST_BODY when the header is no
+ * deadline.
+ */
 export function checkTimeout({ protocol }: Wire, header: Headers): void {
   const connect = protocol === "connect" || protocol === "connect-stream";
   const timeout = header.get(connect ? "connect-timeout-ms" : "grpc-timeout");
@@ -20,7 +23,9 @@ export function checkTimeout({ protocol }: Wire, header: Headers): void {
   throw new AppError("INVALID_REQUEST_BODY", { rule });
 }
 
-/** Removes a deadline that is longer than a timer of Node can run (24 days). The timer would fire at once. */
+/**
+ * Removes a deadline that is longer than a timer of Node.js can run (24 days), because such a timer would fire at once.
+ */
 export function clampTimeout(header: Headers): void {
   const [, amount, unit = ""] = grpcTimeout.exec(header.get("grpc-timeout") ?? "") ?? [];
   if (amount !== undefined && Number(amount) * (unitMs[unit] ?? 0) > timerMsMax) header.delete("grpc-timeout");

@@ -15,7 +15,7 @@ import { compileAnswerJson } from "./answer-json.js";
 import { onePiece } from "./one-piece.js";
 import type { Wire } from "./wire.js";
 
-/** A smaller answer is not worth compressing. */
+/** Smallest answer that is compressed, in bytes. To compress a smaller answer is not worth the time. */
 const compressBytesMin = 1024;
 
 type Encode = (message: Message, json: boolean) => Uint8Array;

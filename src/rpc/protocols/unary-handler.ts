@@ -1,6 +1,6 @@
 /**
- * Serves a unary method of the contract in the RPC protocols. The library's handlers are made for streams. They decode
- * a message before our code can say what is wrong with it, and take ten times longer.
+ * Serves a unary method of the contract in the RPC protocols. The handlers of the Connect library are not used: they
+ * take ten times longer, and they decode a message before our code can say which field is wrong.
  */
 
 import type { DescMethodUnary, Message } from "@bufbuild/protobuf";
@@ -30,7 +30,7 @@ import { readWire, type Wire } from "./wire.js";
 
 export interface UnaryHandlerOptions {
   readonly api: Api;
-  /** Whether gRPC is served too. */
+  /** Whether the handler serves gRPC too. */
   readonly grpc: boolean;
   readonly limit: BodyLimit;
   readonly logger: Logger;
@@ -45,7 +45,7 @@ export function createUnaryHandler(method: DescMethodUnary, options: UnaryHandle
   const decoder = compileDecodeCall(method.input);
   const compare = compareAnswers(method);
 
-  /** An error that is no AppError is a mistake of ours. */
+  /** Returns the error for the client. An error that is no AppError is a fault in our code, so it is logged. */
   function failed(error: unknown): AppError {
     if (error instanceof AppError) return error;
     logger.error({ method: path, err: describeCause(error) }, "call failed outside its method");

@@ -1,4 +1,4 @@
-/** Finds out which RPC protocol a request speaks, by its content type. */
+/** Finds out from the content type of a request which RPC protocol the request speaks. */
 
 import { parseContentType as parseConnect } from "@connectrpc/connect/protocol-connect";
 import { parseContentType as parseGrpc } from "@connectrpc/connect/protocol-grpc";
@@ -10,12 +10,16 @@ export interface Wire {
   readonly json: boolean;
   /** The content type of an answer. */
   readonly contentType: string;
-  /** The names of two headers: the compression of the request, and the compressions that the caller accepts. */
+  /** The name of the header that says how the request is compressed. */
   readonly encodingHeader: string;
+  /** The name of the header that says which compressions the caller accepts. */
   readonly acceptEncodingHeader: string;
 }
 
-/** The text form of gRPC-Web has another content type; see `grpc-web-text.ts`. */
+/**
+ * The RPC protocols, by name and by form of the messages. The text form of gRPC-Web has another content type; see
+ * `grpc-web-text.ts`.
+ */
 const wires: Readonly<Record<string, Wire>> = Object.fromEntries(
   (["proto", "json"] as const).flatMap((codec) => [
     wire("connect", codec, `application/${codec}`, ""),

@@ -1,6 +1,6 @@
 /**
- * The rate limiter of all nodes together. It counts in the database, with one statement per call. While the database is
- * away every node counts for itself.
+ * The rate limiter that all nodes share. It counts calls in the database, with one statement per call. While the
+ * database is away, every node counts for itself.
  */
 
 import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
@@ -9,8 +9,8 @@ import { createFixedWindows, windowSeconds } from "./fixed-windows.js";
 import type { RateLimiter, RateLimits } from "./rate-limiter.js";
 
 /**
- * Most keys that are remembered after they used up their window. When there are more, those whose window has ended are
- * removed.
+ * Most keys that are remembered because they have used up their window. When there are more, the keys whose window has
+ * ended are removed.
  */
 const spentMax = 10_000;
 
@@ -18,7 +18,10 @@ export function createClusterRateLimiter(limits: RateLimits, counters: RateCount
   return createFixedWindows(limits, (options) => {
     const { keyPrefix, points: limit } = options;
     const alone = new RateLimiterMemory(options);
-    /** When the window of a key ends that has used it up. It goes by a clock that nobody sets. */
+    /**
+     * By key: when the window ends that the key has used up, in milliseconds of `performance.now()`. Nobody can set
+     * that clock.
+     */
     const spent = new Map<string, number>();
 
     function remember(key: string, leftMs: number): void {
@@ -28,7 +31,7 @@ export function createClusterRateLimiter(limits: RateLimits, counters: RateCount
     }
 
     async function consume(key: string, points: number): Promise<RateLimiterRes> {
-      // A caller that goes on beyond its limit costs the database nothing.
+      // A caller that goes on calling beyond its limit is refused from memory, so its calls cost the database nothing.
       const spentMs = (spent.get(key) ?? 0) - performance.now();
       if (spentMs > 0) throw new RateLimiterRes(0, spentMs);
       const counted = await counters.count(`${keyPrefix}:${key}`, points, windowSeconds * 1000).catch(() => undefined);

@@ -1,6 +1,6 @@
 /**
- * Counts calls in fixed windows of 60 s, per bucket and key. A window begins with its first call. The counts may be
- * kept anywhere.
+ * Counts calls in fixed windows of 60 s, for each bucket and each key. A window begins with its first call. Each rate
+ * limiter decides where the counts are kept.
  */
 
 import { type RateLimiterAbstract, RateLimiterRes } from "rate-limiter-flexible";
@@ -9,18 +9,21 @@ import type { RateLimiter, RateLimits } from "./rate-limiter.js";
 
 export const windowSeconds = 60;
 
-/** The options of one of the library's limiters. */
+/** The options of a limiter of the library rate-limiter-flexible. */
 export interface WindowOptions {
   readonly keyPrefix: string;
   readonly points: number;
-  /** In seconds. */
+  /** The length of a window, in seconds. */
   readonly duration: number;
 }
 
 /** Counts the calls of one bucket. */
 type Counter = Pick<RateLimiterAbstract, "points" | "consume">;
 
-/** `count` creates the counter of a bucket. */
+/**
+ * Creates a rate limiter. `count` creates the counter of one bucket. A bucket whose limit is 0 is off and gets no
+ * counter.
+ */
 export function createFixedWindows(limits: RateLimits, count: (options: WindowOptions) => Counter): RateLimiter {
   const limiters = new Map<Bucket, Counter>();
   for (const [bucket, keyPrefix] of [
@@ -58,14 +61,17 @@ async function consume(limiter: Counter, key: string, points: number) {
 }
 
 /**
- * The points that were left for a refused call. The library goes on counting beyond the limit, but the window ends when
- * it would have ended anyway. When a key is known to have used up its window, its call is refused without a count.
+ * Returns how many points a refused call had left. The library counts on beyond the limit, but the window does not get
+ * longer. A key that is known to have used up its window is refused without a count, and has 0 points left.
  */
 function leftBefore({ consumedPoints }: RateLimiterRes, limit: number, points: number): number {
   return consumedPoints === 0 ? 0 : Math.max(0, limit - (consumedPoints - points));
 }
 
-/** The library uses this node's clock. When that is set back, a timer still ends the window after 60 s. */
+/**
+ * Returns the Unix time, in seconds, at which the window ends. The library uses the clock of this node. When somebody
+ * sets that clock back, a timer still ends the window after 60 s.
+ */
 function resetOf({ msBeforeNext }: RateLimiterRes): number {
   return Math.ceil((Date.now() + Math.min(msBeforeNext, windowSeconds * 1000)) / 1000);
 }

@@ -1,16 +1,19 @@
 /**
- * The rate limiter of all workers of a machine together. It counts in the memory of the primary process, with one
- * message each way per call.
+ * The rate limiter that all workers of a machine share. It counts calls in the memory of the primary process. Each call
+ * costs one message to the primary process and one back.
  */
 
 import { RateLimiterCluster, RateLimiterClusterMaster, RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 import { createFixedWindows } from "./fixed-windows.js";
 import type { RateLimiter, RateLimits } from "./rate-limiter.js";
 
-/** When the primary does not answer in time, because the machine is overloaded, calls must go on. */
+/**
+ * How long a worker waits for the answer of the primary process, in milliseconds. After that the worker counts the call
+ * itself, because calls must go on when the machine is overloaded.
+ */
 const answerMsMax = 1_000;
 
-/** The limiter of a worker. While the primary does not answer, the worker counts for itself. */
+/** Creates the rate limiter of a worker. While the primary process does not answer, the worker counts for itself. */
 export function createMachineRateLimiter(limits: RateLimits): RateLimiter {
   return createFixedWindows(limits, (options) => {
     const together = new RateLimiterCluster({ ...options, timeoutMs: answerMsMax });
@@ -26,7 +29,7 @@ export function createMachineRateLimiter(limits: RateLimits): RateLimiter {
   });
 }
 
-/** Starts the counting in the primary. */
+/** Starts the counting for all workers. Call this function in the primary process. */
 export function countForWorkers(): void {
   new RateLimiterClusterMaster();
 }

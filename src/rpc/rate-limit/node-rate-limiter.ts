@@ -1,4 +1,4 @@
-/** The rate limiter of one node, which counts in memory. */
+/** The rate limiter of one node, which counts calls in its own memory. */
 
 import { RateLimiterMemory } from "rate-limiter-flexible";
 import { createFixedWindows } from "./fixed-windows.js";

@@ -1,9 +1,9 @@
-/** The port of the rate limiters. The files `…-rate-limiter.ts` implement it. */
+/** The interface of the rate limiters. The files `…-rate-limiter.ts` implement it. */
 
 import type { Bucket } from "../../../gen/eventwire/v1/policy_pb.js";
 import type { RateStatus } from "../api.js";
 
-/** Calls a minute. 0 switches the bucket off. */
+/** How many calls a caller may make per minute, by bucket. 0 switches the bucket off. */
 export interface RateLimits {
   readonly global: number;
   readonly create: number;
@@ -19,7 +19,8 @@ export interface Charge {
 export interface RateLimiter {
   isOn(bucket: Bucket): boolean;
   /**
-   * Charges points to a key. Undefined when the bucket is off. 0 points read the state without a charge. Never rejects.
+   * Charges points to a key. 0 points only read the state. Resolves with undefined when the bucket is off. Never
+   * rejects.
    */
   charge(bucket: Bucket, key: string, points?: number): Promise<Charge | undefined>;
 }

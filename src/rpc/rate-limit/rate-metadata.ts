@@ -1,4 +1,4 @@
-/** The `X-RateLimit-*` headers. The metadata of gRPC has the same names. */
+/** Makes the `X-RateLimit-*` headers of a call. In gRPC the metadata has the same names. */
 
 import type { RateStatus } from "../api.js";
 

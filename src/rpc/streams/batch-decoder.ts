@@ -1,6 +1,7 @@
 /**
- * Decodes events from Protobuf and builds nothing but the events. The library's reflection takes 1.5 µs for an event,
- * which is more than publishing it. It takes seconds for a large Struct or for very many empty events.
+ * Decodes events from Protobuf's binary form and builds nothing but the events. The library's reflection takes 1.5 µs
+ * for an event, which is more than publishing the event takes. For a large Struct or for very many empty events the
+ * reflection takes seconds.
  */
 
 import type { PublishEventRequest, PublishEventsRequest } from "../../../gen/eventwire/v1/event_service_pb.js";
@@ -9,7 +10,7 @@ import { createNameCache } from "../../wire/name-cache.js";
 import { StructBytes } from "../decoding/struct-json.js";
 import { batchEventsMax, tooManyEvents } from "./batch-limit.js";
 
-/** Tags of the fields. All are below 16, so a tag is one byte. */
+/** The tags of the fields of events and batches. Each field number is below 16, so each tag is one byte. */
 const sequenceTag = 0x08;
 const eventsTag = 0x12;
 const instanceTag = 0x0a;
@@ -18,28 +19,36 @@ const dataJsonTag = 0x22;
 const mediaTag = 0x2a;
 
 const noBytes = new Uint8Array(0);
-/** Longest varint that the fast way reads, in bytes. A batch with a longer one takes the slow way. */
+/**
+ * Longest varint that the fast decoder reads, in bytes. A batch with a longer varint is decoded by the slow decoder.
+ */
 const varintBytesMax = 9;
-/** Most fields of an event or a batch, its events not counted. The contract has far fewer. */
+/** Most fields of an event. A batch may have as many beside its events. The contract has far fewer. */
 const fieldsMax = 64;
-/** Longest name of an instance: a hundred characters of at most four bytes. */
+/** Longest name of an instance, in bytes: a hundred characters of at most four bytes each. */
 const nameBytesMax = 400;
 
-/** The bytes of a decoded event are views of the message. A Struct stays bytes; see `structOf`. */
+/**
+ * Decodes events and batches. The bytes in a decoded event are views of the message. A Struct is not decoded;
+ * `structOf` returns its bytes.
+ */
 export interface EventDecoder {
-  /** Throws AppError or WireError. */
+  /** Decodes one event. Throws AppError or WireError. */
   event(message: Buffer): PublishEventRequest;
-  /** Throws the same errors, and also refuses a batch of too many events. */
+  /** Decodes one batch. Throws AppError or WireError, also for a batch of too many events. */
   batch(message: Buffer): PublishEventsRequest;
 }
 
-/** The bytes of the Struct of an event that was decoded here. */
+/** Returns the bytes of the Struct in an event that this decoder made. Undefined when the event has no Struct. */
 export function structOf(payload: PublishEventRequest["payload"]): StructBytes | undefined {
   const value: unknown = payload.value;
   return payload.case === "data" && value instanceof StructBytes ? value : undefined;
 }
 
-/** Puts the bytes of a Struct into its field. Only this function does so. */
+/**
+ * Makes a payload whose Struct stays undecoded bytes. The type of the payload does not show that, so read such a
+ * payload only with `structOf`.
+ */
 function structPayload(bytes: Buffer, start: number, end: number): PublishEventRequest["payload"] {
   const value: unknown = new StructBytes(bytes.buffer, bytes.byteOffset + start, end - start);
   return { case: "data", value } as PublishEventRequest["payload"];
@@ -47,11 +56,14 @@ function structPayload(bytes: Buffer, start: number, end: number): PublishEventR
 
 export function createEventDecoder(): EventDecoder {
   const names = createNameCache(1024);
-  /** Offset of the next byte, and offset after the field whose length was just read. */
+  /** `at` is the offset of the next byte. `end` is the offset after the field whose length was read last. */
   let at = 0;
   let end = 0;
 
-  /** False unless there is a length of at most four bytes that ends within `limit`. */
+  /**
+   * Reads the length of a field and sets `end`. Returns false when the length has more than four bytes, or the field
+   * does not end within `limit`.
+   */
   function readLength(bytes: Buffer, limit: number): boolean {
     let length = 0;
     for (let shift = 0; shift < 28 && at < limit; shift += 7) {
@@ -75,7 +87,10 @@ export function createEventDecoder(): EventDecoder {
     return undefined;
   }
 
-  /** A name that is too long becomes the empty name, which is refused in the same way. */
+  /**
+   * Reads the name of an instance or of an event type. A name that is too long is read as the empty name, which
+   * publishing refuses in the same way.
+   */
   function readName(bytes: Buffer, start: number, limit: number): string {
     if (limit - start > nameBytesMax) return "";
     const name = names.read(bytes, start, limit);
@@ -83,7 +98,7 @@ export function createEventDecoder(): EventDecoder {
     return name;
   }
 
-  /** Reads an event of the shape that producers send. Undefined for any other shape. */
+  /** Reads an event of the form that producers usually send. Returns undefined for any other form. */
   function readEvent(bytes: Buffer, limit: number): PublishEventRequest | undefined {
     let instance = "";
     let event = "";
@@ -106,7 +121,7 @@ export function createEventDecoder(): EventDecoder {
     return { $typeName: "eventwire.v1.PublishEventRequest", instance, event, payload, media, receipt: false };
   }
 
-  /** Reads an event of any shape. */
+  /** Reads an event of any form. This takes longer than `readEvent`. */
   function readAnyEvent(bytes: Buffer, start: number, limit: number): PublishEventRequest {
     const event = emptyEvent();
     for (const fields = new Fields(bytes, start, limit, fieldsMax); fields.next(); ) {

@@ -1,6 +1,6 @@
 /**
- * Encodes the answers to batches as gRPC messages. The library's reflection takes longer for an answer than publishing
- * an event takes. This code writes answers without refusals, and leaves all others to the library.
+ * Encodes the answers to batches as gRPC messages. Answers without refusals are written by hand, because the library's
+ * reflection takes longer for an answer than publishing an event takes. The library writes all other answers.
  */
 
 import { toBinary } from "@bufbuild/protobuf";
@@ -8,14 +8,14 @@ import { type PublishEventsResponse, PublishEventsResponseSchema } from "../../.
 import { writeVarint } from "../../wire/varint.js";
 import { frame, frameHead, headBytes } from "../protocols/grpc-frames.js";
 
-/** Tags of the fields. */
+/** The tags of the fields of an answer. */
 const sequenceTag = 0x08;
 const publishedTag = 0x10;
 
-/** Largest answer that is written here: a frame head, two tags, a varint of 64 bits and one of 32 bits. */
+/** Largest answer that is written by hand, in bytes: a frame head, two tags, a varint of 64 bits and one of 32 bits. */
 const plainBytesMax = headBytes + 17;
 
-/** Encodes all answers into one piece, for one write. */
+/** Encodes all answers into one buffer, which goes out in one write. */
 export function encodeAnswers(answers: readonly PublishEventsResponse[]): Buffer {
   if (!answers.every(isPlain))
     return Buffer.concat(answers.map((a) => frame(toBinary(PublishEventsResponseSchema, a))));

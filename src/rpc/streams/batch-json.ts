@@ -1,4 +1,7 @@
-/** Decodes a batch of events from JSON, event by event, without parsing the events. */
+/**
+ * Decodes a batch of events from JSON. The events are found in the text and decoded one by one, without parsing them
+ * into objects.
+ */
 
 import { create, type Message } from "@bufbuild/protobuf";
 import {
@@ -16,12 +19,15 @@ import { decodeJson } from "../decoding/decode-message.js";
 import { compileRawJson } from "../decoding/raw-json.js";
 import { batchEventsMax, tooManyEvents } from "./batch-limit.js";
 
-/** A member of an event stands three levels below the body. */
+/**
+ * Most levels in the JSON of a batch. The data of an event may have `depthMax` levels, and stands three levels below
+ * the body.
+ */
 const batchLevelsMax = depthMax + 3;
 
 const schema = PublishEventsRequestSchema;
 
-/** Throws or rejects with AppError. */
+/** Makes the function that decodes a batch from JSON. This function rejects with AppError. */
 export function createBatchJson(): (text: Buffer) => Promise<Message> {
   const decodeEvent = compileRawJson(PublishEventRequestSchema);
   return async (text) => {
@@ -47,7 +53,9 @@ function readSequence(text: Buffer, { start, end }: Range): PublishEventsRequest
   return decodeJson(schema, { sequence }) as PublishEventsRequest;
 }
 
-/** Finds the events of a batch. When a member stands twice, the last one counts. */
+/**
+ * A watcher that finds the events and the sequence number of a batch. When a member stands twice, the later one counts.
+ */
 class Batch implements Watcher {
   readonly #text: Buffer;
   readonly #members = new Members(["sequence"]);

@@ -1,10 +1,10 @@
-/** The largest number of events in a batch. */
+/** The largest number of events in a batch, and the error for more. */
 
 import { AppError } from "../../domain/errors.js";
 
 /**
- * The contract's rule. It is checked by hand, because protovalidate would look at every event, and publishing does so
- * again.
+ * Most events in a batch, by the rule of the contract. Our code checks this rule by hand, because protovalidate would
+ * look at every event, and publishing looks at every event anyway.
  */
 export const batchEventsMax = 1024;
 

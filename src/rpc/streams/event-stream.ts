@@ -1,4 +1,7 @@
-/** The stream of event batches. Only here the cost of an event counts: one core takes 300,000 events a second. */
+/**
+ * The stream of event batches. Only in this stream the cost of a single event matters: one core takes 300,000 events a
+ * second.
+ */
 
 import {
   EventService,
@@ -24,18 +27,19 @@ import { batchEventsMax, tooManyEvents } from "./batch-limit.js";
 
 const answerType = "eventwire.v1.PublishEventsResponse";
 
-/** Work between two looks at the clock, in bytes of data. An event and a batch count as some bytes. */
+/** After so much work, in bytes of data, the stream looks at the clock. */
 const uncheckedBytes = 32 * 1024;
+/** The work of an event or a batch beside its data, counted as bytes of data. */
 const overheadBytes = 256;
-/** How much longer a byte of a Struct takes than a byte of JSON text. */
+/** How many times longer a byte of a Struct takes than a byte of JSON text. */
 const structWork = 8;
-/** The dearest text takes 12 ms a megabyte. */
+/** How many bytes of JSON text are checked per millisecond. The slowest text takes 12 ms a megabyte. */
 const bytesPerMs = 80 * 1024;
 
 type Answered = PublishEventsResponse | Promise<PublishEventsResponse>;
 type Refusals = PublishEventsResponse_Refusal[];
 
-/** A batch that is being published. Its events from `granted` on are over the rate limit. */
+/** A batch that is being published. Its events from index `granted` on are over the rate limit and are refused. */
 interface Publication {
   readonly events: readonly PublishEventRequest[];
   readonly granted: number;
@@ -44,9 +48,9 @@ interface Publication {
 
 export interface EventStream {
   /**
-   * Opens a stream. The returned function answers one batch, without a promise when there is nothing to wait for. A
-   * batch is published after all batches before it, and long work goes on in further turns of the event loop. When the
-   * function throws or rejects, the stream ends: the token is no longer valid, or the message is no batch.
+   * Opens a stream. The returned function answers one batch, without a promise when there is nothing to wait for.
+   * Batches are published one after the other, and long work goes on in further turns of the event loop. When the
+   * function throws or rejects, the stream must end, for example because the token is no longer valid.
    */
   open(principal: Principal): (batch: PublishEventsRequest) => Answered;
 }
@@ -74,7 +78,7 @@ export function createEventStream(options: {
     open(principal) {
       const clock = new TurnClock();
       let unchecked = 0;
-      /** Settles when all batches so far are published. Undefined when they are. */
+      /** Settles when all batches so far are published. Undefined when no batch is being published. */
       let busy: Promise<void> | undefined;
 
       function mustPause(bytes: number): boolean {
@@ -84,7 +88,10 @@ export function createEventStream(options: {
         return clock.isOver(bytes / bytesPerMs);
       }
 
-      /** Do not create a function per event here: that would be a tenth of the cost of an event. */
+      /**
+       * Publishes the events of a batch from index `first` on. No function is created per event here, because that
+       * would take a tenth of the time of an event.
+       */
       function publishFrom(first: number, batch: Publication): Refusals | Promise<Refusals> {
         const { events, granted, refusals } = batch;
         for (let index = first; index < events.length; index++) {
@@ -142,7 +149,7 @@ export function createEventStream(options: {
 
 function noWord(): void {}
 
-/** The work of an event, in bytes of JSON text. */
+/** Returns the work of an event, counted as bytes of JSON text. */
 function workOf({ payload }: PublishEventRequest): number {
   const struct = structOf(payload);
   if (struct !== undefined) return overheadBytes + structWork * struct.length;
@@ -161,7 +168,7 @@ function refusable(
   return published.then(noWord, (error: unknown) => void refusals.push(refusal(index, event, error)));
 }
 
-/** Turns an error into a refusal. Throws it when it is no AppError. */
+/** Turns an error into the refusal of one event. Throws an error that is no AppError. */
 function refusal(index: number, event: PublishEventRequest, error: unknown): PublishEventsResponse_Refusal {
   if (!(error instanceof AppError)) throw error;
   const { reason, message, field, rule = "" } = error;

@@ -1,14 +1,17 @@
 /**
- * Takes further requests of a stream while the answers to earlier requests are awaited. The answers keep the order of
+ * Takes further requests of a stream while earlier requests still wait for their answers. The answers keep the order of
  * the requests.
  */
 
 import type { StreamCall } from "../api.js";
 
-/** Most unanswered requests. They are enough to do other work during a round trip to the bus. */
+/**
+ * Most requests of a stream that may be unanswered at once. So many are enough to fill the time of a round trip to the
+ * bus with other work.
+ */
 export const inFlightMax = 8;
 
-/** Reads the next requests, which may be none. Undefined after the last request. */
+/** Reads the next requests of a stream, which may be none. Resolves with undefined after the last request. */
 export type Read<T> = () => Promise<Iterable<T> | undefined>;
 
 interface Answer<R> {
@@ -23,19 +26,20 @@ interface Waiting<R> {
 }
 
 /**
- * Returns all answers that are ready together, because each step of an iteration costs as much as a batch. Reads only
- * while the caller waits for an answer. A failure, of the requests or of an answer, comes after the answers before it.
+ * Iterates over the answers of a stream. One step returns all answers that are ready, because each step costs as much
+ * as a batch. The pipeline reads requests only while its caller waits for an answer. A failure of a request or an
+ * answer comes after all earlier answers.
  */
 export class Pipeline<T, R> implements AsyncIterableIterator<R[]> {
   readonly #call: StreamCall<T, R>;
   readonly #read: Read<T>;
   #requests: Iterator<T> | undefined;
   #reading = false;
-  /** True when no more requests are read. */
+  /** True when the pipeline reads no more requests. */
   #ended = false;
-  /** True when the call was told how it ended. */
+  /** True when `complete` or `fail` of the call was called. */
   #over = false;
-  /** The answers, in the order of the requests. */
+  /** The answers that the caller has not got yet, in the order of the requests. */
   readonly #answers: Answer<R>[] = [];
   #unsettled = 0;
   #waiting: Waiting<R> | undefined;
@@ -57,15 +61,15 @@ export class Pipeline<T, R> implements AsyncIterableIterator<R[]> {
   }
 
   /**
-   * Takes no more requests. The requests so far are answered, then the iteration ends, with the failure if there is
-   * one.
+   * Reads no more requests. The requests so far are answered, then the iteration ends. When `failure` is given, the
+   * iteration ends with this error.
    */
   end(failure?: unknown): void {
     this.#endWith(failure);
     this.#advance();
   }
 
-  /** The caller wants no more answers. */
+  /** Ends the iteration when the caller wants no more answers. */
   async return(): Promise<IteratorResult<R[]>> {
     this.#ended = true;
     this.#answers.length = 0;

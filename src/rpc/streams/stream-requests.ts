@@ -11,25 +11,25 @@ import type { Read } from "./pipeline.js";
 
 export interface RequestForm {
   readonly json: boolean;
-  /** The compression that the headers name. With null a compressed message is refused. */
+  /** The compression that the headers of the call name. When it is null, a compressed message is refused. */
   readonly compression: Compression | null;
-  /** The largest message, decompressed. */
+  /** Size of the largest message after decompression, in bytes. */
   readonly bytesMax: number;
-  /** For the message that was decompressed last. */
+  /** The memory for the message that was decompressed last. */
   readonly room: Room;
 }
 
 /**
- * Reads the next requests, in groups as they arrive. Rejects with AppError. A body that breaks off ends like a complete
- * one, because the client would not see an error any more. A body that was refused still has its client, so its error
- * is thrown.
+ * Makes the function that reads the next requests, in groups as they arrive. This function rejects with AppError. When
+ * the client breaks off its body, the requests end like complete ones, because the client would not see an error any
+ * more. When the node has refused the body, the client is still there, so the error is thrown.
  */
 export function readRequests(chunks: AsyncIterator<Uint8Array>, decoder: DecodeCall, form: RequestForm): Read<Message> {
   const { json, compression, bytesMax, room } = form;
   const frames = createFrameReader(bytesMax);
-  /** The messages of a chunk that cannot be decoded at once. */
+  /** The messages of a chunk that must first be decompressed or parsed. Undefined when there are none. */
   let slow: Iterator<FramedMessage> | undefined;
-  /** What the last decompressed message takes of the room. */
+  /** How many bytes of `room` the last decompressed message takes. */
   let opened = 0;
 
   function* decoded(chunk: Uint8Array): Iterable<Message> {

@@ -1,4 +1,4 @@
-/** A token bucket: it allows a number of uses at once, and from then on a number of uses per second. */
+/** A token bucket. It allows a number of uses at once, and after those a number of uses per second. */
 
 export class Allowance {
   readonly #most: number;
@@ -12,7 +12,7 @@ export class Allowance {
     this.#left = most;
   }
 
-  /** Takes one use. False when none is left. */
+  /** Takes one use from the bucket. Returns false when no use is left. */
   take(): boolean {
     const now = performance.now();
     this.#left = Math.min(this.#most, this.#left + ((now - this.#at) / 1000) * this.#perSecond);

@@ -1,7 +1,7 @@
 /**
- * Decides when a call of the service port is served. It is not served in the turn that reads it, so that a reset in the
- * same read is seen first. Of calls without a valid token only a few are served in each turn of the event loop, and the
- * connections take turns.
+ * Decides when a call on the service port is served. A call is not served in the turn of the event loop that reads it.
+ * So a reset in the same read is seen first, and the call is dropped. Of the calls without a valid token only a few are
+ * served in each turn, and the connections take turns.
  */
 
 import { tokenFrom } from "../../rpc/admission/credentials.js";
@@ -10,28 +10,34 @@ import { FairQueue } from "./fair-queue.js";
 import { firstValue, type ReceivedHeaders } from "./first-value.js";
 
 export interface ArrivingCall extends ReceivedHeaders {
-  /** Whether nobody waits for an answer any more. */
+  /** Whether the call was reset or its connection closed, so that nobody waits for the answer. */
   gone(): boolean;
   serve(authenticated: boolean): void;
-  /** Ends the call unserved, in a way that tells the client to send it again. */
+  /** Ends the call without serving it, in such a way that the client may send the call again. */
   refuse(): void;
   whenClosed(callback: () => void): void;
 }
 
 export interface ArrivalsOptions {
-  /** Whether this is a valid token. */
+  /** Whether `token` is a valid token. */
   readonly knows: (token: string) => boolean;
-  /** Told of the first call of a connection with a valid token. */
+  /** Called when the first call with a valid token arrives on a connection. */
   readonly onAuthenticated: (connection: Connection) => void;
-  /** Most open calls without a valid token, on all connections. Above it each connection may have one. */
+  /**
+   * Most calls without a valid token that may be open on all connections together. When so many are open, each
+   * connection may still have one such call.
+   */
   readonly anonymousCalls: number;
 }
 
-/** Calls without a valid token that are served in one turn. A refusal takes at most a millisecond. */
+/**
+ * How many calls without a valid token are served in one turn of the event loop. To refuse such a call takes at most a
+ * millisecond.
+ */
 const anonymousPerTurn = 4;
 
 export class Arrivals {
-  /** Work for calls without a valid token. */
+  /** The queue of the work for calls without a valid token. */
   readonly anonymousWork = new FairQueue<unknown>(anonymousPerTurn);
   readonly #options: ArrivalsOptions;
   #arrived: [Connection, ArrivingCall][] = [];

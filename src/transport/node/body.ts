@@ -1,6 +1,7 @@
 /**
- * The body of a request to a Node.js server as an async iterator. Node's own iterator reads through an async generator
- * and, over HTTP/2, through a second stream. For a stream of event batches that costs more than publishing the events.
+ * The body of a request to a Node.js server, as an async iterator. The iterator of Node.js reads through an async
+ * generator and, over HTTP/2, through a second stream. For a stream of event batches that would cost more than
+ * publishing the events.
  */
 
 import type { IncomingMessage } from "node:http";
@@ -8,7 +9,10 @@ import type { Http2Stream } from "node:http2";
 import type { BodyHold } from "../body-budget.js";
 import { ByteQueue } from "../byte-queue.js";
 
-/** It listens only from the first `next` on. Until then the request can be refused with its body unread. */
+/**
+ * The body listens to its source only from the first `next` on. A request that is refused before that keeps its body
+ * unread.
+ */
 export class NodeBody extends ByteQueue {
   readonly #source: IncomingMessage | Http2Stream;
   #listening = false;
@@ -29,7 +33,7 @@ export class NodeBody extends ByteQueue {
     const brokeOff = (): void => {
       if (!source.readableEnded) this.fail(new Error("the body broke off"));
     };
-    // An empty body ends although nobody listens.
+    // An empty body ends even if nobody listens, so its `end` event may have passed already.
     if (source.readableEnded) this.end();
     if (source.destroyed) brokeOff();
     source.on("data", (chunk: Buffer) => this.push(chunk));

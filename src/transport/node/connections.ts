@@ -1,20 +1,20 @@
-/** The connections of the service port. It limits the number of connections without a valid token. */
+/** Keeps the connections of the service port, and limits how many connections may be without a valid token. */
 
 import type { Socket } from "node:net";
 import { remoteKey } from "../../rpc/admission/remote-key.js";
 import type { ServiceLimits } from "./limits.js";
 
 export class Connection {
-  /** The IPv4 address, or the network of the IPv6 address. */
+  /** The remote IPv4 address, or the /64 network of the remote IPv6 address. */
   readonly address: string;
-  /** True until the connection has shown which protocol it speaks. */
+  /** True until the connection has shown whether it speaks HTTP/1.1 or HTTP/2. */
   undecided = true;
-  /** True once the connection has shown a valid token. */
+  /** True once a call with a valid token has arrived on the connection. */
   authenticated = false;
-  /** Number of open calls. */
+  /** Number of open calls on the connection. */
   calls = 0;
 
-  /** `socket` is the TCP socket, whatever runs over it. */
+  /** `socket` is the TCP socket, also when TLS runs over it. */
   constructor(readonly socket: Socket) {
     this.address = remoteKey(socket.remoteAddress ?? "unknown");
   }
@@ -23,13 +23,16 @@ export class Connection {
 export class Connections {
   readonly #limits: ServiceLimits;
   readonly #onEvicted: (address: string) => void;
-  /** By the peer's address and port. The socket itself would not do as a key, because TLS wraps it in another one. */
+  /**
+   * The connections by the address and port of the peer. The socket cannot be the key, because TLS wraps the TCP socket
+   * in another socket.
+   */
   readonly #byPeer = new Map<string, Connection>();
   /** The connections without a valid token, the oldest first. */
   readonly #anonymous = new Set<Connection>();
   readonly #anonymousPerAddress = new Map<string, number>();
 
-  /** `onEvicted` is told of each connection that is closed to make room for another. */
+  /** `onEvicted` is called with the address of each connection that is closed to make room for a newer one. */
   constructor(limits: ServiceLimits, onEvicted: (address: string) => void) {
     this.#limits = limits;
     this.#onEvicted = onEvicted;
@@ -48,7 +51,7 @@ export class Connections {
     this.#makeRoom(connection.address);
   }
 
-  /** Undefined when the connection has gone already. */
+  /** Returns the connection of a TCP or TLS socket. Undefined when the connection has closed already. */
   of(socket: Socket): Connection | undefined {
     return this.#byPeer.get(peerOf(socket));
   }
@@ -78,8 +81,8 @@ export class Connections {
   }
 
   /**
-   * The oldest connection is closed and not the newest. A client with a token shows it at once and is then no longer
-   * counted.
+   * When there are too many connections without a valid token, closes the oldest of them. The newest one stays, because
+   * a client with a token shows it at once and then no longer counts.
    */
   #makeRoom(address: string): void {
     const { anonymousConnections, anonymousConnectionsPerAddress } = this.#limits;

@@ -1,10 +1,17 @@
-/** Ends calls whose client does not go on: it stops in the middle of its request, or takes nothing of its answer. */
+/**
+ * Ends calls whose client does not go on: the client stops in the middle of its request, or takes nothing of the
+ * answer.
+ */
 
 import { Http2ServerResponse } from "node:http2";
 import { cut, type ServiceExchange, sinkOf, sourceOf } from "./exchange.js";
 import type { ServiceLimits } from "./limits.js";
 
-/** `ofRequests` is true for a stream of requests. With a valid token such a stream has no deadline. */
+/**
+ * Cuts a call whose request does not arrive whole in time. `ofRequests` is true for a stream of requests. Over HTTP/2,
+ * a stream of requests has no deadline when it has a valid token; without one it is cut when no byte comes for
+ * `anonymousIdleMs`.
+ */
 export function boundRequest(
   exchange: ServiceExchange,
   { limits, authenticated, ofRequests }: { limits: ServiceLimits; authenticated: boolean; ofRequests: boolean },
@@ -20,7 +27,10 @@ export function boundRequest(
   sinkOf(response).once("close", clear);
 }
 
-/** Call it when the answer is handed over. `answerMs` is the longest time without any progress. */
+/**
+ * Cuts a call whose client takes nothing of the answer for `answerMs` milliseconds. Call this function when the answer
+ * is handed over to Node.js.
+ */
 export function boundAnswer(exchange: ServiceExchange, answerMs: number): void {
   const sink = sinkOf(exchange.response);
   if (sink.writableFinished || sink.destroyed) return;

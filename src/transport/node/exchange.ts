@@ -1,4 +1,7 @@
-/** Translates one HTTP exchange of the service port to the universal request and response of the RPC handlers. */
+/**
+ * Translates an HTTP request on the service port, and its response, to the universal request and response that the RPC
+ * handlers use.
+ */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import {
@@ -17,11 +20,11 @@ import { firstValue } from "./first-value.js";
 export interface ServiceExchange {
   readonly request: IncomingMessage | Http2ServerRequest;
   readonly response: ServerResponse | Http2ServerResponse;
-  /** Aborted when the client goes before its answer is complete. */
+  /** Aborted when the client leaves before its answer is complete. */
   readonly signal: AbortSignal;
   /**
-   * The longest time for which the client may take nothing of a stream of answers, in milliseconds. Undefined means for
-   * ever.
+   * Longest time for which the client may take nothing of a stream of answers, in milliseconds. Undefined when there is
+   * no limit.
    */
   readonly stallMs: number | undefined;
 }
@@ -36,13 +39,16 @@ export function openServiceExchange(
   sink.once("close", () => {
     if (!sink.writableFinished) controller.abort(new ConnectError("the client is gone", Code.Canceled));
   });
-  // A cut connection is a normal end. Without a listener its error would end the process.
+  // A connection that the client cuts is a normal end. Without these listeners the error would end the process.
   request.on("error", () => {});
   response.on("error", () => {});
   return { request, response, signal: controller.signal, stallMs };
 }
 
-/** Only the path of the target is used. Nothing may depend on the host that the client names. */
+/**
+ * Makes the universal request that the RPC handlers use. Only the path comes from the request target, so that nothing
+ * depends on the host that the client names.
+ */
 export function toUniversalRequest(
   { request, signal }: ServiceExchange,
   path: string,
@@ -67,28 +73,29 @@ export function toUniversalRequest(
   };
 }
 
-/** Ends the exchange at once. */
+/** Ends the exchange at once: resets the HTTP/2 stream, or destroys the HTTP/1.1 connection. */
 export function cut({ request, response }: ServiceExchange): void {
   if (response instanceof Http2ServerResponse) response.stream.close(constants.NGHTTP2_CANCEL);
   else request.socket.destroy();
 }
 
 /**
- * The stream that carries the answer. Over HTTP/2 this is not the response, which says "finish" also for a stream that
- * was reset.
+ * Returns the Node.js stream that carries the answer. Over HTTP/2 that is not the response object, because the response
+ * emits `finish` also for a stream that was reset.
  */
 export function sinkOf(response: ServiceExchange["response"]): ServerResponse | ServerHttp2Stream {
   return response instanceof Http2ServerResponse ? response.stream : response;
 }
 
-/** The stream that carries the body. */
+/** Returns the Node.js stream that carries the body of the request. */
 export function sourceOf(request: ServiceExchange["request"]): IncomingMessage | Http2Stream {
   return request instanceof Http2ServerRequest ? request.stream : request;
 }
 
 /**
- * Resolves when the answer is handed over or the client has gone. `whole` sends the body in one write. Otherwise each
- * piece is sent when it is ready. `last` asks an HTTP/1.1 client to leave.
+ * Sends the answer. Resolves when the answer is handed over to Node.js, or the client has gone. With `whole` the body
+ * goes out in one write; otherwise each piece goes out when it is ready. `last` asks an HTTP/1.1 client to close its
+ * connection.
  */
 export async function answer(
   exchange: ServiceExchange,
@@ -110,7 +117,7 @@ export async function answer(
       discardRest(request, response);
       response.end(bytes);
     } else {
-      // The headers are sent with the first piece, because the method may set some until then.
+      // The headers go out with the first piece of the body, because the method may set headers until then.
       for (let piece = await pieces?.next(); ; piece = await pieces?.next()) {
         if (signal.aborted) return;
         if (!response.headersSent) response.writeHead(status, headers);
@@ -126,14 +133,15 @@ export async function answer(
   }
 }
 
-/** Whether the connection goes on after this answer, as far as its client is concerned. */
+/** Whether the client wants to keep the connection open after this answer. */
 function keptAlive(response: ServiceExchange["response"]): boolean {
   return response instanceof Http2ServerResponse || response.shouldKeepAlive;
 }
 
 /**
- * With an answer that ends the connection Node.js cuts it, whatever the client is still sending, and a client that writes into a
- * cut connection never reads the answer. The deadline of the request bounds this.
+ * Resolves when the client has sent its whole body. When an answer ends the connection, Node.js cuts the connection
+ * even if the client still sends. A client that writes into a cut connection never reads the answer. The deadline of
+ * the request limits this wait.
  */
 function bodySent(request: ServiceExchange["request"]): Promise<void> | undefined {
   if (request instanceof Http2ServerRequest || request.readableEnded || request.destroyed) return undefined;
@@ -175,8 +183,8 @@ function drained(exchange: ServiceExchange): Promise<void> {
 }
 
 /**
- * Discards the unread rest of the request. Over HTTP/1.1 it is read and ignored; over HTTP/2 the client is told to stop
- * sending.
+ * Discards the rest of the request body that nobody has read. Over HTTP/1.1 the rest is read and ignored. Over HTTP/2
+ * the client is told to stop sending.
  */
 function discardRest(request: ServiceExchange["request"], response: ServiceExchange["response"]): void {
   if (sourceOf(request).readableEnded) return;
@@ -185,7 +193,7 @@ function discardRest(request: ServiceExchange["request"], response: ServiceExcha
     return;
   }
   const { stream } = response;
-  // In this turn the reset would overtake the trailers, which the response sends on the same event. So it waits for the
-  // next turn.
+  // The stream is closed in the next turn of the event loop. In this turn the reset would overtake the trailers, which
+  // the response sends on the same event.
   stream.once("wantTrailers", () => setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR)));
 }

@@ -1,15 +1,18 @@
-/** Does work that must not hold up other work: a little per turn of the event loop, and the owners take turns. */
+/**
+ * A queue for work that must not hold up other work. A few tasks are done in each turn of the event loop, and the
+ * owners of the tasks take turns.
+ */
 
-/** Does one piece of work. The result says whether there was anything to do. */
+/** Does one piece of work. Returns whether there was anything to do. */
 export type Task = () => boolean;
 
 export class FairQueue<Owner> {
   readonly #perTurn: number;
-  /** The tasks by owner. The owner whose turn it is comes first. */
+  /** The waiting tasks of each owner. The owner that comes first in the map is served next. */
   readonly #tasks = new Map<Owner, Task[]>();
   #scheduled = false;
 
-  /** In one turn `perTurn` tasks are done. A task that had nothing to do is not counted. */
+  /** The queue does `perTurn` tasks in each turn of the event loop. A task that had nothing to do is not counted. */
   constructor(perTurn: number) {
     this.#perTurn = perTurn;
   }
@@ -21,7 +24,7 @@ export class FairQueue<Owner> {
     this.#schedule();
   }
 
-  /** Resolves when it is this owner's turn. */
+  /** Resolves when it is the turn of `owner`, who may then do one piece of work. */
   turn(owner: Owner): Promise<void> {
     return new Promise((resolve) => {
       this.add(owner, () => {

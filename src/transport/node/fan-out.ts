@@ -1,6 +1,7 @@
 /**
- * How frames leave through Node's own streams, one for each consumer: over HTTP/2, which gRPC and Connect consumers speak, or a
- * socket. There is no broadcast, and most of them take what they are given only in a later turn of the event loop.
+ * The fan-out for consumers of gRPC and Connect. Each consumer has a Node.js stream of its own, over HTTP/2 or a
+ * socket. This fan-out has no broadcast. Most of its streams pass on the bytes that they get only in a later turn of
+ * the event loop.
  */
 
 import type { Writable } from "node:stream";
@@ -15,41 +16,56 @@ import type { Entry } from "../../directory/directory.js";
 import type { Close } from "../../domain/closes.js";
 import type { Principal } from "../../domain/instance.js";
 
-/** The stream of one consumer, and what its protocol says in its own way. */
+/** The connection of one consumer: the stream, and the operations that each protocol does in its own way. */
 export interface WritableConnection {
-  /** Its `error` event is the transport's to hear. */
+  /** The stream to which frames are written. The transport must listen for the stream's `error` event. */
   readonly writable: Writable;
-  /** Asks the peer for a sign of life (over HTTP/2 a PING of the session), and tells `Hub.ponged` of the answer. */
+  /**
+   * Sends a ping to the peer; over HTTP/2 this is a PING of the session. When the answer comes, the transport calls
+   * `Hub.ponged`.
+   */
   ping(): void;
-  /** Writes why, after everything that was written, and ends the stream. */
+  /** Writes the reason of the close after everything that was written before, and ends the stream. */
   end(close: Close): void;
 }
 
 export interface WritableFanOutOptions {
   /**
-   * Bytes that a stream may hold and still be given more, as a kernel's buffer would take them: they do not count as waiting.
-   * 256 KiB by default, and by reference: what many streams hold is there once. A stream whose `highWaterMark` is higher is
-   * given as much.
+   * Up to this many bytes that a stream holds count as taken, like bytes in a kernel's buffer; 256 KiB by default. With
+   * more the stream is blocked. Streams that hold the same frame share its memory. A stream whose `highWaterMark` is
+   * higher may hold as much as that.
    */
   readonly heldBytesMax?: number;
-  /** How long a stream may take to end, in ms; then it is destroyed. 60 s by default. */
+  /**
+   * Longest time that a stream may take to end, in milliseconds; 60,000 by default. After that the stream is destroyed.
+   */
   readonly endMsMax?: number;
 }
 
 /**
- * Half of the frames that may wait for a consumer, and what HTTP/2 lets a peer be sent unasked. A stream takes them when the turn
- * is over: with more, a reader would be taken for a slow one because a turn brought much.
+ * Most frames that a consumer gets in one turn of the event loop: half of the frames that may wait for a consumer. A
+ * stream passes frames on only after the turn. With more frames, one busy turn could make a fast consumer look slow.
  */
 const turnFramesMax = 128;
+/**
+ * Most bytes that a consumer gets in one turn of the event loop: as many as an HTTP/2 peer may be sent before it grants
+ * more.
+ */
 const turnBytesMax = 64 * 1024;
-/** As long as a frame of HTTP/2: a larger frame of ours goes in such pieces, so that what a stream holds of it falls in steps. */
+/**
+ * Largest piece that is written to a stream, in bytes: the length of an HTTP/2 frame. A larger event frame is written
+ * in several pieces, so that the bytes that the stream holds go down step by step.
+ */
 const pieceBytes = 16 * 1024;
-/** Frames that go to a stream as one. */
+/** Most frames that are written to a stream as one batch. */
 const batchFramesMax = 32;
 
 export class WritableFanOut implements FanOut<WritableConnection> {
   readonly buffered = new BufferedBytes();
-  /** A stream ends after what was written to it, whenever that is read. */
+  /**
+   * There is no limit, because the end of a stream arrives after everything that was written to the stream, however
+   * late the peer reads.
+   */
   readonly unreadMaxAtEnd = Number.POSITIVE_INFINITY;
   readonly #heldBytesMax: number;
   readonly #endMsMax: number;
@@ -86,12 +102,12 @@ export class WritableFanOut implements FanOut<WritableConnection> {
     return at;
   }
 
-  /** Always hands over all of it, by reference: an end may not come in the midst of a frame. */
+  /** Hands over the whole batch, because a stream must not end in the middle of a frame. The bytes are not copied. */
   write({ writable }: WritableConnection, batch: WriteBatch): number {
     writable.cork();
     for (const frame of batch) writePieces(writable, frame);
     writable.uncork();
-    // Without the need for it `drain` would not come.
+    // A stream emits `drain` only if it needs a drain. Without that event the stream would stay blocked.
     return writable.writableNeedDrain && writable.writableLength >= this.#heldBytesMax ? 0 : allTaken;
   }
 
@@ -99,7 +115,7 @@ export class WritableFanOut implements FanOut<WritableConnection> {
     return writable.writableLength;
   }
 
-  /** A stream writes by itself as soon as it can. */
+  /** Does nothing, because a stream writes by itself as soon as it can. */
   nudge(): void {}
 
   ping(connection: WritableConnection): void {
@@ -125,7 +141,7 @@ function writePieces(writable: Writable, frame: Frame): void {
       writable.write(frame.subarray(at, Math.min(at + pieceBytes, frame.length)));
 }
 
-/** Adds a consumer, and tells the hub what its stream says from then on. */
+/** Adds a consumer to the hub, and tells the hub when the consumer's stream has drained or closed. */
 export function addWritable(
   hub: Hub,
   connection: WritableConnection,

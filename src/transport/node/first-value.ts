@@ -1,17 +1,17 @@
 /**
- * Reads a header that may stand more than once. Node.js gives all of its values, or the first one even if that is
- * empty.
+ * Reads a header that a request may have several times. Node.js gives either all values of such a header, or only the
+ * first value, even if the first is empty.
  */
 
 import type { IncomingHttpHeaders } from "node:http";
 
 export interface ReceivedHeaders {
   readonly headers: IncomingHttpHeaders;
-  /** Names and values in turn, as they were sent. */
+  /** Names and values of the headers in turn, as the client sent them. */
   readonly rawHeaders: readonly string[];
 }
 
-/** The first value that is not empty. The public port takes the same one. */
+/** Returns the first value of the header that is not empty. The public port takes the same value. */
 export function firstValue(
   { headers, rawHeaders }: ReceivedHeaders,
   name: "token" | "authorization",

@@ -1,4 +1,4 @@
-/** The standard service `grpc.health.v1.Health`. This node gives the same answer for every service. */
+/** The standard service `grpc.health.v1.Health`. A node gives the same answer for each of its services. */
 
 import type { DescService } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect";
@@ -8,15 +8,16 @@ import { enter } from "../../rpc/protocols/call-context.js";
 
 export interface ServiceHealthOptions {
   readonly services: readonly DescService[];
-  /** The reason why this node cannot serve; undefined when it can. */
+  /** Returns the reason why this node cannot serve, or undefined when the node can serve. */
   readonly trouble: () => Promise<string | undefined>;
   /**
-   * Aborted when the node begins to shut down. The answer is NOT_SERVING from then on, and watches are told at once.
+   * Aborted when the node begins to shut down. From then on the answer is NOT_SERVING, and open watches get this answer
+   * at once.
    */
   readonly draining: AbortSignal;
-  /** Ends watches, after a last NOT_SERVING. */
+  /** Aborted when the node closes. Open watches then end, after a last NOT_SERVING. */
   readonly shutdown: AbortSignal;
-  /** Time between two looks of a watch, in milliseconds. */
+  /** Time between two checks that a watch makes, in milliseconds. */
   readonly watchIntervalMs: number;
 }
 
@@ -53,7 +54,8 @@ export function addHealth(router: ConnectRouter, options: ServiceHealthOptions):
         if (now !== told) yield { status: now };
         told = now;
         if (ends.some((signal) => signal.aborted)) return;
-        // A signal wakes only watches that wait already.
+        // A signal wakes only a watch that waits already. When the node began to leave before this line, the watch
+        // checks again at once.
         if (now !== Status.SERVING || !leaving()) await pause(watchIntervalMs, [...ends, draining]);
       }
     },
@@ -65,7 +67,7 @@ function admit(context: HandlerContext): void {
   if (refusal !== undefined) throw toConnectError(refusal);
 }
 
-/** Waits. Ends early when one of the signals is aborted. */
+/** Waits for `ms` milliseconds, or until one of the signals is aborted. */
 function pause(ms: number, signals: readonly AbortSignal[]): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {

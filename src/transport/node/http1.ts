@@ -1,5 +1,6 @@
 /**
- * The HTTP/1.1 connections of the service port: their calls, and the limit on requests without waiting for an answer.
+ * The HTTP/1.1 connections of the service port: passes on their calls, and limits how many requests a client may send
+ * without waiting for the answers.
  */
 
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
@@ -9,7 +10,10 @@ import type { Connection } from "./connections.js";
 import { headerBytesMax, type ServiceLimits } from "./limits.js";
 import type { ServeCall } from "./routes.js";
 
-/** Most requests in a row without waiting for an answer. Hardly any client sends two. */
+/**
+ * Most unanswered requests on one HTTP/1.1 connection. Hardly any client sends a second request before it has the first
+ * answer.
+ */
 const pipelinedMax = 16;
 
 export interface Http1 {
@@ -55,7 +59,8 @@ export function createHttp1(options: { limits: ServiceLimits; arrivals: Arrivals
     take,
   );
   server.on("clientError", (_, socket) => socket.destroy());
-  // The server gets its connections from outside and never listens. This starts its timers for headers and requests.
+  // This server never listens: the port hands each connection to it. The event starts the timers for headers and
+  // requests.
   server.emit("listening");
 
   return {

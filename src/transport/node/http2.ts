@@ -1,6 +1,6 @@
 /**
- * The HTTP/2 connections of the service port: their calls and their end. A connection is kept alive, cut when its peer
- * is dead or makes calls only to reset them, and asked to leave on shutdown.
+ * The HTTP/2 connections of the service port. This file passes on their calls, pings the peers, and asks the peers to
+ * leave on shutdown. It cuts a connection whose peer is dead, or whose client makes calls only to reset them.
  */
 
 import {
@@ -20,25 +20,36 @@ import type { ReceivedHeaders } from "./first-value.js";
 import { callsMax, headerBytesMax, type ServiceLimits } from "./limits.js";
 import type { ServeCall } from "./routes.js";
 
-/** How much of a body a client without a valid token may send before it is read. */
+/**
+ * HTTP/2 window of a stream without a valid token, in bytes. The client may send that much of a body before the node
+ * reads any of it.
+ */
 const anonymousWindowBytes = 64 * 1024;
-/** One batch of events in flight fits in, so its window needs no round trip. */
+/**
+ * HTTP/2 window of a stream on a connection with a valid token, in bytes. A batch of events fits into the window, so
+ * the producer sends it without waiting for a round trip.
+ */
 const streamWindowBytes = 2 ** 20;
+/** HTTP/2 window of a whole connection with a valid token, in bytes. */
 const sessionWindowBytes = 4 * 2 ** 20;
 /**
- * Node refuses new streams when a session takes more memory. An event may have 16 MiB, and several may be on their way.
+ * Most memory of one HTTP/2 session, in megabytes. Above it, Node.js refuses new streams. An event may have 16 MiB, and
+ * several events may be on their way.
  */
 const sessionMegabytesMax = 128;
 
-/** Most pings in a row that a peer may leave unanswered. One ping may fall into a pause of the peer. */
+/**
+ * How many pings in a row a peer may leave unanswered before its connection is cut. One ping may fall into a pause of
+ * the peer.
+ */
 const unansweredMax = 2;
 
 export interface Http2 {
   /** Takes over a connection that speaks HTTP/2. */
   add(socket: Socket, connection: Connection): void;
-  /** Widens the windows of a connection that has shown a valid token. */
+  /** Enlarges the HTTP/2 windows of a connection on which a call with a valid token has arrived. */
   authenticated(connection: Connection): void;
-  /** Sends GOAWAY: streams in flight finish, and new ones are refused. */
+  /** Asks all peers to leave, with GOAWAY. Open streams finish, and new streams are refused. */
   close(): void;
 }
 
@@ -46,14 +57,17 @@ export interface Http2Options {
   readonly limits: ServiceLimits;
   readonly arrivals: Arrivals;
   readonly serve: ServeCall;
-  /** Told of each connection that was ended for its resets. */
+  /** Called with the address of each connection that was ended because its client reset too many calls. */
   readonly onResets: (address: string) => void;
 }
 
 interface Session {
   readonly http2: ServerHttp2Session;
   unanswered: number;
-  /** When the last call ended, in milliseconds of `performance.now()`. */
+  /**
+   * When the last call of the session ended, in milliseconds of `performance.now()`. Before the first call: when the
+   * session began.
+   */
   idleSince: number;
 }
 
@@ -82,7 +96,8 @@ export function createHttp2({ limits, arrivals, serve, onResets }: Http2Options)
   }
 
   const timer = setInterval(() => {
-    // This runs after the sockets were read, so a pause of this process does not look like a dead peer.
+    // `setImmediate` runs after the sockets were read. So answers to pings that came during a pause of this process are
+    // seen first, and no peer looks dead by mistake.
     setImmediate(() => {
       for (const [connection, session] of sessions) look(connection, session);
     });
@@ -105,11 +120,11 @@ export function createHttp2({ limits, arrivals, serve, onResets }: Http2Options)
       sessions.set(connection, session);
       http2.on("error", () => http2.destroy());
       http2.once("close", () => sessions.delete(connection));
-      // The last argument exists; only its type is missing.
+      // Node.js passes `rawHeaders` as the last argument, but its type declaration leaves it out.
       type Arrived = [stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: number, rawHeaders?: string[]];
       http2.on("stream", (...[stream, headers, , rawHeaders = []]: Arrived) => {
         connection.calls++;
-        // Without a listener a reset would end the process.
+        // Without this listener, the error of a reset stream would end the process.
         stream.on("error", () => {});
         stream.once("close", () => {
           connection.calls--;

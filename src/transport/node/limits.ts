@@ -1,4 +1,4 @@
-/** What the clients of the service port may do: times, and bounds for clients without a valid token. */
+/** The limits for clients of the service port: times for all clients, and bounds for clients without a valid token. */
 
 export interface ServiceLimits {
   /**
@@ -10,36 +10,43 @@ export interface ServiceLimits {
    * Longest time for a whole request with a valid token, in milliseconds. A stream of requests may stay open for ever.
    */
   readonly requestMs: number;
-  /** The same for a request without a valid token. */
+  /** Longest time for a whole request without a valid token, in milliseconds. */
   readonly anonymousRequestMs: number;
   /**
-   * Without a valid token: longest time without a byte on a stream of requests, or without a request on an HTTP/2
-   * connection, in milliseconds.
+   * Longest silence of a client without a valid token, in milliseconds: no byte on a stream of requests, or no request
+   * on an HTTP/2 connection.
    */
   readonly anonymousIdleMs: number;
   /** Longest time for which a client may take nothing of its answer, in milliseconds. */
   readonly answerMs: number;
   /** Time between two HTTP/2 pings, in milliseconds. */
   readonly pingIntervalMs: number;
-  /** Time between two looks of a watch of `grpc.health.v1.Health`, in milliseconds. */
+  /** Time between two checks that a watch of `grpc.health.v1.Health` makes, in milliseconds. */
   readonly healthWatchIntervalMs: number;
-  /** Most connections without a valid token, in all and per address. Above it the oldest one is closed. */
-  readonly anonymousConnections: number;
-  readonly anonymousConnectionsPerAddress: number;
-  /** Most open calls without a valid token, in all. Above it each connection may have one. */
-  readonly anonymousCalls: number;
   /**
-   * Calls without a valid token that a connection may reset unanswered: so many at once, and so many per second from
-   * then on.
+   * Most connections without a valid token, from all addresses together. When there are more, the oldest one is closed.
    */
+  readonly anonymousConnections: number;
+  /** Most connections without a valid token from one address. When there are more, the oldest one is closed. */
+  readonly anonymousConnectionsPerAddress: number;
+  /**
+   * Most open calls without a valid token, on all connections together. When so many are open, each connection may
+   * still have one.
+   */
+  readonly anonymousCalls: number;
+  /** How many calls without a valid token the client of a connection may reset at once, before they are answered. */
   readonly resets: number;
+  /**
+   * How many calls without a valid token the client of a connection may reset per second, after it has used up
+   * `resets`.
+   */
   readonly resetsPerSecond: number;
   /**
-   * How long an address gets its new connections handled slowly after one of its connections had more resets, in
-   * milliseconds.
+   * How long new connections of an address are handled slowly, in milliseconds, after a client at that address has
+   * reset too many calls.
    */
   readonly slowMs: number;
-  /** Time between two new connections of such an address, in milliseconds. */
+  /** Time between two new connections of an address that is handled slowly, in milliseconds. */
   readonly slowConnectionMs: number;
 }
 
@@ -60,8 +67,8 @@ export const defaultLimits: ServiceLimits = {
   slowConnectionMs: 100,
 };
 
-/** Largest head of a request, and largest list of headers that HTTP/2 makes of it. */
+/** Largest head of a request, in bytes. Over HTTP/2 the limit holds for the decompressed list of headers. */
 export const headerBytesMax = 16 * 1024;
 
-/** Most calls that a connection may have open at once. */
+/** Most calls that one connection may have open at once. */
 export const callsMax = 128;

@@ -1,19 +1,23 @@
 /**
  * Decides when a new connection of the service port is handled: one in each turn of the event loop, and the addresses
- * take turns. An address that made calls only to reset them is handled slowly for a while. Node.js makes a stream of
- * every call in a read before our code hears of the first one, and thousands of new connections would make it collect a
- * million streams as garbage at once.
+ * take turns. An address whose client made calls only to reset them is handled slowly for a while. Node.js makes a
+ * stream of every call in a read before our code hears of the first call. So thousands of new connections at once would
+ * leave Node.js with a million streams to collect as garbage.
  */
 
 import { FairQueue, type Task } from "./fair-queue.js";
 import type { ServiceLimits } from "./limits.js";
 
-/** Most addresses that are remembered. With more, the address that misbehaved longest ago is forgotten. */
+/**
+ * Most addresses that are remembered as slow. When there are more, the address that misbehaved longest ago is
+ * forgotten.
+ */
 const addressesMax = 1_024;
 
 interface Slow {
-  /** In milliseconds of `performance.now()`. */
+  /** Until when the address is handled slowly, in milliseconds of `performance.now()`. */
   readonly until: number;
+  /** When the next connection of the address may be handled, in milliseconds of `performance.now()`. */
   next: number;
 }
 
@@ -38,7 +42,10 @@ export class Newcomers {
     setTimeout(() => this.#queue.add(address, task), at - now);
   }
 
-  /** Call it when a connection of this address was ended for its resets. */
+  /**
+   * Handles new connections of this address slowly for a while. Call this method when a connection of the address was
+   * ended for its resets.
+   */
   slowDown(address: string): void {
     const now = performance.now();
     const next = this.#slow.get(address)?.next ?? now;

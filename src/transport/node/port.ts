@@ -25,30 +25,37 @@ import { createServiceRoutes, type ServiceRoutesOptions } from "./routes.js";
 import { sniff } from "./sniff.js";
 
 export interface ServicePortOptions {
-  /** Whether this is a valid token. A client without one is limited in the memory and time that it may take. */
+  /** Whether `token` is valid. A client without a valid token may take only little memory and time. */
   readonly knows: (token: string) => boolean;
-  /** The handlers, made with `grpc: true` and the signal of `shutdown`. */
+  /** The RPC handlers. They must be made with `grpc: true` and with the signal of `shutdown`. */
   readonly handlers: readonly Handler[];
-  /** Shared with the public port. */
+  /** The memory budget for request bodies, which both ports share. */
   readonly bodies: BodyBudget;
   readonly host: string;
-  /** 0 takes a free one. */
+  /** The TCP port on which to listen. With 0 the system chooses a free port. */
   readonly port: number;
-  /** The PEM texts. Without them the port is cleartext, and HTTP/2 needs prior knowledge. */
+  /**
+   * Certificate and key as PEM texts. Without them the port speaks cleartext, and an HTTP/2 client needs prior
+   * knowledge.
+   */
   readonly tls?: { readonly cert: string; readonly key: string } | undefined;
-  /** The reason why this node cannot serve; undefined when it can. `grpc.health.v1.Health` reports it. */
+  /**
+   * Returns the reason why this node cannot serve, or undefined when the node can serve. `grpc.health.v1.Health`
+   * reports it.
+   */
   readonly trouble: () => Promise<string | undefined>;
   readonly metrics: ServiceRoutesOptions["metrics"];
   /** Whether gRPC reflection is served. */
   readonly reflection: boolean;
   /**
-   * Aborted when the node begins to shut down. The port goes on listening and serving, streams too, so that producers
-   * reach the sockets that are still open. But health says NOT_SERVING, and HTTP/1.1 clients are asked to leave.
+   * Aborted when the node begins to shut down. The port still listens and serves calls and streams, so that producers
+   * reach the sockets that are still open. But the health answer is NOT_SERVING, and HTTP/1.1 clients are asked to
+   * leave.
    */
   readonly draining: AbortSignal;
-  /** Aborted by `close`. Open streams then end. */
+  /** `close` aborts this controller. Open streams then end. */
   readonly shutdown: AbortController;
-  /** Told of each connection that was ended for its behaviour, or closed to make room for another. */
+  /** Called for each connection that was ended because of its behaviour, or closed to make room for a newer one. */
   readonly onConnectionEnded: (ended: EndedConnection) => void;
   readonly logger: Logger;
   readonly limits?: Partial<ServiceLimits>;
@@ -61,16 +68,16 @@ export interface EndedConnection {
 
 export interface ServicePort {
   readonly port: number;
-  /** With TLS: new connections see this certificate from now on. Throws when it cannot be used. */
+  /** Replaces the certificate of a port with TLS for new connections. Throws when the certificate cannot be used. */
   renew(tls: { readonly cert: string; readonly key: string }): void;
   /**
-   * Stops accepting, ends streams, lets calls in flight finish, and cuts the rest after the deadline. It may be called
-   * again.
+   * Stops accepting connections, ends streams, and lets calls in flight finish. After `deadlineMs` milliseconds cuts
+   * the connections that are still open. Further calls return the same promise.
    */
   close(deadlineMs: number): Promise<void>;
 }
 
-/** Rejects with a sentence that names GRPC_PORT when it cannot listen. */
+/** Opens the service port. When the port cannot listen, rejects with a sentence that names GRPC_PORT. */
 export async function startServicePort(options: ServicePortOptions): Promise<ServicePort> {
   const { host, tls, metrics, draining, shutdown, logger, knows, onConnectionEnded } = options;
   const limits = { ...defaultLimits, ...options.limits };
@@ -166,10 +173,13 @@ export async function startServicePort(options: ServicePortOptions): Promise<Ser
   };
 }
 
-/** Largest message to reflection and health. Names of services and files are short. */
+/**
+ * Largest message to the services reflection and health, in bytes. These messages only hold names of services and
+ * files, which are short.
+ */
 const standardMessageBytesMax = 4 * 1024;
 
-/** Reflection and health. Anybody may call them. */
+/** Makes the handlers for gRPC reflection and health. Anybody may call them, also without a token. */
 function standardHandlers(
   { reflection, trouble, draining, shutdown: { signal: shutdown }, logger }: ServicePortOptions,
   { healthWatchIntervalMs }: ServiceLimits,

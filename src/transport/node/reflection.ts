@@ -1,4 +1,7 @@
-/** gRPC server reflection, so that grpcurl and `buf curl` need no schema. It has v1, and v1alpha for older tools. */
+/**
+ * gRPC server reflection, from which tools such as grpcurl and `buf curl` learn the schema. The node serves version v1,
+ * and v1alpha for older tools.
+ */
 
 import {
   createFileRegistry,
@@ -27,17 +30,17 @@ import { incoming } from "../../rpc/protocols/incoming-stream.js";
 
 type Answer = NonNullable<MessageInitShape<typeof ServerReflectionResponseSchema>["messageResponse"]>;
 
-/** Most requests on one stream. A tool takes some dozen to learn the whole schema. */
+/** Most requests on one reflection stream. A tool needs some dozens to learn the whole schema. */
 const requestsMax = 256;
 
 export interface ReflectionOptions {
-  /** Ends open streams. */
+  /** Aborted when the node closes. Open reflection streams then end. */
   readonly shutdown: AbortSignal;
-  /** Resolves when the next request may be answered. */
+  /** Resolves when the next reflection request may be answered. */
   readonly turn: () => Promise<void>;
 }
 
-/** Describes `services` and itself. */
+/** Adds reflection to `router`. It describes `services` and the reflection service itself. */
 export function addReflection(
   router: ConnectRouter,
   services: readonly DescService[],
@@ -107,7 +110,10 @@ function fileAnswer(answers: ReadonlyMap<DescFile, Answer>, file: DescFile | und
   return (file && answers.get(file)) ?? notFound(name);
 }
 
-/** The encoded file with all files that it imports. It is made once, because encoding takes 5 ms. */
+/**
+ * Encodes the descriptors of a file and of all files that it imports. Each answer is made once, at the start, because
+ * encoding takes 5 ms.
+ */
 function encode(file: DescFile): Answer {
   const fileDescriptorProto = [...closure(file).values()].map(({ proto }) =>
     toBinary(FileDescriptorProtoSchema, proto),
@@ -119,7 +125,7 @@ function notFound(name: string): Answer {
   return { case: "errorResponse", value: { errorCode: Code.NotFound, errorMessage: `Not found: ${name}` } };
 }
 
-/** The file and all files that it imports, by name. */
+/** Returns a file and all files that it imports, by name. */
 function closure(file: DescFile, found = new Map<string, DescFile>()): Map<string, DescFile> {
   if (found.has(file.proto.name)) return found;
   found.set(file.proto.name, file);
@@ -127,7 +133,7 @@ function closure(file: DescFile, found = new Map<string, DescFile>()): Map<strin
   return found;
 }
 
-/** v1alpha is v1 under another package name. */
+/** Makes the reflection service of version v1alpha, which is v1 under another package name. */
 function alphaReflection(): DescService {
   const json = JSON.stringify(toJson(FileDescriptorProtoSchema, file_grpc_reflection_v1_reflection.proto));
   const renamed = json.replaceAll("grpc.reflection.v1", "grpc.reflection.v1alpha").replaceAll("/v1/", "/v1alpha/");

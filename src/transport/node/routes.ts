@@ -20,14 +20,14 @@ export interface ServiceRoutesOptions {
   readonly handlers: readonly Handler[];
   readonly bodies: BodyBudget;
   readonly limits: ServiceLimits;
-  /** The body of `GET /metrics`. */
+  /** Returns the body of `GET /metrics`. */
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
-  /** Whether clients are asked to leave. */
+  /** Whether the node shuts down, so that each answer asks its HTTP/1.1 client to leave. */
   readonly closing: () => boolean;
   readonly logger: Logger;
 }
 
-/** `authenticated` is true when the call came with a valid token. */
+/** Serves one call. `authenticated` is true when the call came with a valid token. */
 export type ServeCall = (
   request: IncomingMessage | Http2ServerRequest,
   response: ServerResponse | Http2ServerResponse,
@@ -89,7 +89,10 @@ export function createServiceRoutes(options: ServiceRoutesOptions): ServeCall {
   };
 }
 
-/** gRPC clients read a gRPC status and no page of HTTP. */
+/**
+ * Makes the answer to a call on an unknown path. A gRPC client gets a gRPC status, because it does not read an HTTP
+ * error page.
+ */
 function unknownPath({ headers }: ServiceExchange["request"]): UniversalServerResponse {
   const refusal = new AppError("NOT_FOUND");
   const contentType = headers["content-type"] ?? "";

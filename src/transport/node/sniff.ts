@@ -1,14 +1,17 @@
-/** Tells HTTP/2 with prior knowledge from HTTP/1.1 by the first bytes of a connection. */
+/** Finds out from the first bytes of a connection whether its client speaks HTTP/1.1 or HTTP/2. */
 
 import type { Socket } from "node:net";
 
-/** The first bytes of every HTTP/2 connection (RFC 9113, section 3.4). No method of HTTP/1.1 begins like this. */
+/** The first bytes of every HTTP/2 connection (RFC 9113, section 3.4). No HTTP/1.1 request begins with these bytes. */
 const preface = Buffer.from("PRI * HTTP/2.0");
 
 export interface SniffOptions {
-  /** Called once, with all bytes that were read put back. `seen` are these bytes. */
+  /**
+   * Called once, when the protocol is known. `seen` are the bytes that were read. They have been put back, so the next
+   * reader of the socket gets them again.
+   */
   readonly decided: (protocol: "http1" | "http2", seen: Buffer) => void;
-  /** A connection that has not shown its protocol after this time is cut. */
+  /** Longest time until a connection has shown its protocol, in milliseconds. After that the connection is cut. */
   readonly timeoutMs: number;
 }
 
@@ -35,7 +38,7 @@ export function sniff(socket: Socket, { decided, timeoutMs }: SniffOptions): voi
     socket.off("close", stop);
   }
 
-  /** The peer closed the connection before it had shown its protocol. */
+  /** Called when the peer has ended the connection before it showed its protocol. */
   function cut(): void {
     socket.destroy();
   }
