@@ -70,7 +70,9 @@ export interface Server {
   close(): Promise<void>;
 }
 
-/** Least time, in ms, for calls in flight after the last socket. They get the rest of `drainSeconds` if it is more. */
+/**
+ * Least time, in ms, that calls in flight get after the last socket closed. They may get the rest of `drainSeconds`.
+ */
 const callGraceMs = 5_000;
 
 /** How long beyond `drainSeconds` a start waits until older nodes without NATS_URL have left the database, in ms. */
@@ -270,7 +272,7 @@ async function bothOrNone<A extends Closable, B extends Closable>(a: Promise<A>,
   }
 }
 
-/** Waits for `ready`, but not longer than `databaseWaitMs`. Rejects if `ready` rejects in that time. */
+/** Waits until `ready` resolves, but not longer than `databaseWaitMs`. Rejects if `ready` rejects in that time. */
 async function readyOrLate(ready: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => {

@@ -14,17 +14,17 @@ import { isNumberComplete, nextOfNumber, numberEnds, numberStart } from "./numbe
 export const depthMax = 256;
 
 /**
- * The cursor tells a watcher where members and elements begin and end: always those of the root, and those of an inner
- * object or array if `begin` returned true for it.
+ * The cursor tells a watcher where members and elements begin and end. It always reports those of the root, and those
+ * of an inner object or array only if `begin` returned true for that value.
  */
 export interface Watcher {
   /**
-   * The cursor calls this when a member or an element begins. `depth` is 1 in the root. The cursor stands at the value;
-   * in an object the watcher may ask the cursor for the key. Returns whether the watcher wants to hear of the contents
-   * of the value, if the value is an object or an array.
+   * The cursor calls `begin` when a member or an element begins. `depth` is 1 in the root. The cursor stands at the
+   * value; in an object the watcher may ask the cursor for the key. Returns whether the watcher wants to hear of the
+   * contents of the value, if the value is an object or an array.
    */
   begin(cursor: Cursor, depth: number): boolean;
-  /** The cursor calls this after the value that began last at this depth. It stands at the byte after that value. */
+  /** The cursor calls `end` after the value that began last at this depth. The cursor then stands after the value. */
   end(cursor: Cursor, depth: number): void;
 }
 

@@ -9,7 +9,10 @@ export interface Sliceable {
   run(bytesMax: number): boolean;
 }
 
-/** The size of a slice, in bytes. Work up to this size is done at once; the slowest work takes 10 ms a megabyte. */
+/**
+ * The size of a slice of long work, in bytes. Work up to this size is done at once. The slowest work takes 10 ms a
+ * megabyte.
+ */
 export const sliceBytes = 128 * 1024;
 /** Longest time for which all slices together may hold one turn of the event loop, in milliseconds. */
 const turnMs = 3;

@@ -110,7 +110,8 @@ export function createApi(options: ApiOptions): Api {
         throw report(error, desc, call?.instance?.id);
       };
       /**
-       * Code further on reads the rest of a long answer later. When that reading fails, `fail` reports the error too.
+       * The rest of a long answer is read after `call` has returned. When that reading fails, `fail` reports the error
+       * too.
        */
       const watch = (answer: Answer): Answer => (answer instanceof LongAnswer ? answer.watched(fail) : answer);
       try {

@@ -14,7 +14,7 @@ export function readPolicies(services: readonly DescService[]): Policies {
   return new Map(services.flatMap((service) => service.methods.map((method) => [method, readPolicy(method)] as const)));
 }
 
-/** The policy of `GET /ws/{instance}`. */
+/** The contract's policy for `GET /ws/{instance}`, the upgrade to a WebSocket. */
 export const upgradePolicy: Policy = getOption(WebsocketService, upgrade);
 
 /**

@@ -1,4 +1,4 @@
-/** The services of the contract. */
+/** All services of the contract, as the generated code describes them. */
 
 import { EventService } from "../../gen/eventwire/v1/event_service_pb.js";
 import { HealthService } from "../../gen/eventwire/v1/health_service_pb.js";

@@ -18,7 +18,10 @@ export class Base64 {
   readonly #bytes: Buffer;
   #at: number;
   #size = 0;
-  /** Up to three characters of the last slice that do not make whole bytes yet. */
+  /**
+   * Up to three characters that are left from the last slice. They are decoded with the next slice, because only four
+   * characters make whole bytes.
+   */
   #rest = "";
   #padded = 0;
 

@@ -49,8 +49,8 @@ export function createAdmission(options: {
   }
 
   /**
-   * Refuses a call without a valid token. The call is charged to its bucket, so that nobody can guess tokens without
-   * limit. When the bucket PUBLISH is off, the call is charged to the bucket GLOBAL.
+   * Refuses a call without a valid token. The call is charged to its bucket, because guessing tokens must be limited.
+   * When the bucket PUBLISH is off, the call is charged to the bucket GLOBAL.
    */
   async function refuseStranger(bucket: Bucket, { remoteAddress }: Credentials, reason: Reason): Promise<Admission> {
     const charged = bucket === Bucket.PUBLISH && !limiter.isOn(bucket) ? Bucket.GLOBAL : bucket;

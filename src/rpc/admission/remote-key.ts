@@ -1,8 +1,8 @@
 /** The key under which calls from a remote address are counted for the rate limit. */
 
 /**
- * Returns one key per IPv4 address and one per IPv6 /64 network. One subscriber has a whole /64, so with a key per IPv6
- * address the rate limit would stop nobody from guessing tokens.
+ * Returns one key per IPv4 address and one per IPv6 /64 network. One subscriber has a whole /64, and could guess tokens
+ * without limit if each IPv6 address had its own key.
  */
 export function remoteKey(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];

@@ -32,7 +32,7 @@ import { wrongType } from "./decode-message.js";
  */
 export type DecodeRawJson = (text: Buffer, instance?: string) => Message | Promise<Message>;
 
-/** Whether the message has a field that takes the source text of a member. */
+/** Whether messages of this type have a field that takes the source text of a JSON member. */
 export function hasRawField(desc: DescMessage): boolean {
   return desc.fields.some((field) => hasOption(field, raw_json_of));
 }

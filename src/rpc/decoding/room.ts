@@ -9,6 +9,6 @@ export interface Room {
    * and returns false.
    */
   grow(bytes: number): boolean;
-  /** Gives back `bytes` to the budget before the request is answered, because they are no longer needed. */
+  /** Gives back `bytes` that are no longer needed to the budget, before the request is answered. */
   shrink(bytes: number): void;
 }

@@ -9,16 +9,16 @@ import type { Websocket } from "../../domain/websocket.js";
 export interface ControlChange {
   readonly what: "instance created" | "instance deleted" | "channel configured";
   readonly instanceId: string;
-  /** The name of the instance. */
+  /** The name of the instance that was created, deleted or configured. */
   readonly instance: string;
   /** The channel configuration that is in force from now on. Undefined when the call set no configuration. */
   readonly websocket?: Websocket | undefined;
   readonly by: "account token" | "instance token";
-  /** The id of the account or instance that the token belongs to. */
+  /** The id of the account or instance whose token made the change. */
   readonly byId: string;
 }
 
-/** Called once for each change, on the node that served the call. */
+/** The callback that gets each lasting change once, on the node that served the call. */
 export type OnChange = (change: ControlChange) => void;
 
 export function doneBy({ kind, id }: Principal): Pick<ControlChange, "by" | "byId"> {

@@ -1,6 +1,6 @@
 /**
- * A unary method of the contract together with its implementation. The functions here make a method for each kind of
- * implementation: one that needs nothing, the caller, the instance, or the instance in memory.
+ * A unary method of the contract together with its implementation. The functions in this file make methods by what
+ * their implementation needs: nothing, the caller, the instance, or the instance in memory.
  */
 
 import {
@@ -28,8 +28,8 @@ export interface Call {
 export interface Method {
   readonly desc: DescMethodUnary;
   /**
-   * Where the addressed instance is looked up: in the database, which alone is authoritative, or in memory, which answers at
-   * once and is enough for an event.
+   * Where the API looks up the instance that a call names: in the database, which alone is authoritative, or in memory,
+   * which answers at once and is enough for an event.
    */
   readonly instanceFrom: "database" | "memory";
   /**

@@ -1,4 +1,4 @@
-/** The methods of WebsocketService, which set and get the channel configuration. */
+/** The methods of WebsocketService, which set and get the channel configuration of an instance. */
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import {

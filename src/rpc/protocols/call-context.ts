@@ -13,7 +13,8 @@ export interface CallContext {
   /** The requests of a stream that our code decodes. When they are present, the Connect library gets no messages. */
   readonly requests?: Read<Message> | undefined;
   /**
-   * True once the method was called. The answer to a call that did not reach its method comes from the Connect library.
+   * True once the method was called. While it is false, an answer comes from the Connect library and not from our
+   * method.
    */
   reached: boolean;
 }

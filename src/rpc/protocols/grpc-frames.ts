@@ -20,7 +20,7 @@ export interface FrameReader {
    * wrong prefix, after the messages before it were returned.
    */
   read(chunk: Buffer): Iterable<FramedMessage>;
-  /** Call it at the end of the body. Throws AppError when the last message is incomplete. */
+  /** The caller calls `end` at the end of the body. Throws AppError when the last message is incomplete. */
   end(): void;
 }
 

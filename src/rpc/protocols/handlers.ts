@@ -84,7 +84,7 @@ export function createHandler(
     admit: (credentials: Credentials) => Admission | Promise<Admission>;
     /** A faster way to serve a stream of batches, for the calls that `batches.takes` accepts. */
     batches?: GrpcBatches | undefined;
-    /** How our own code decodes the messages. When it is absent, the library decodes them. */
+    /** How our own code decodes the messages of a stream. When this is absent, the Connect library decodes them. */
     decode?: { readonly decoder: DecodeCall; readonly bytesMax: number } | undefined;
     logger: Logger;
   },

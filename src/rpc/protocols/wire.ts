@@ -8,7 +8,7 @@ export interface Wire {
   readonly protocol: "connect" | "connect-stream" | "grpc" | "grpc-web";
   /** Whether messages are JSON. Otherwise they have Protobuf's binary form. */
   readonly json: boolean;
-  /** The content type of an answer. */
+  /** The content type of an answer in this protocol. */
   readonly contentType: string;
   /** The name of the header that says how the request is compressed. */
   readonly encodingHeader: string;

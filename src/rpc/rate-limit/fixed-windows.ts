@@ -17,7 +17,7 @@ export interface WindowOptions {
   readonly duration: number;
 }
 
-/** Counts the calls of one bucket. */
+/** The counter of one bucket: the two members of the library's limiter that are used here. */
 type Counter = Pick<RateLimiterAbstract, "points" | "consume">;
 
 /**

@@ -11,7 +11,10 @@ export interface RateLimits {
 }
 
 export interface Charge {
-  /** How many of the points were granted. When fewer were granted than asked for, the call is refused. */
+  /**
+   * How many of the points that were asked for were granted. The call, or the part of a batch, without points is
+   * refused.
+   */
   readonly granted: number;
   readonly status: RateStatus;
 }
@@ -19,8 +22,8 @@ export interface Charge {
 export interface RateLimiter {
   isOn(bucket: Bucket): boolean;
   /**
-   * Charges points to a key. 0 points only read the state. Resolves with undefined when the bucket is off. Never
-   * rejects.
+   * Charges points to a key: one for each call or event. With 0 points, only reads the state of the key. Resolves with
+   * undefined when the bucket is off. Never rejects.
    */
   charge(bucket: Bucket, key: string, points?: number): Promise<Charge | undefined>;
 }

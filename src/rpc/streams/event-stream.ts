@@ -29,7 +29,7 @@ const answerType = "eventwire.v1.PublishEventsResponse";
 
 /** After so much work, in bytes of data, the stream looks at the clock. */
 const uncheckedBytes = 32 * 1024;
-/** The work of an event or a batch beside its data, counted as bytes of data. */
+/** The work that an event or a batch causes beside its data, counted as so many bytes of data. */
 const overheadBytes = 256;
 /** How many times longer a byte of a Struct takes than a byte of JSON text. */
 const structWork = 8;

@@ -22,7 +22,7 @@ const method = EventService.method.publishEvents;
 export interface GrpcBatches {
   /** Whether the request is plain gRPC, without a compression, a deadline or JSON. */
   takes(request: UniversalServerRequest): boolean;
-  /** Answers an admitted call. */
+  /** Answers a plain gRPC call that was admitted. */
   handle(request: UniversalServerRequest, admission: Admission, room: Room): UniversalServerResponse;
 }
 

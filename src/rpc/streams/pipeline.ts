@@ -11,7 +11,9 @@ import type { StreamCall } from "../api.js";
  */
 export const inFlightMax = 8;
 
-/** Reads the next requests of a stream, which may be none. Resolves with undefined after the last request. */
+/**
+ * Reads the next group of requests of a stream; the group may be empty. Resolves with undefined after the last request.
+ */
 export type Read<T> = () => Promise<Iterable<T> | undefined>;
 
 interface Answer<R> {

@@ -81,8 +81,8 @@ export class Connections {
   }
 
   /**
-   * When there are too many connections without a valid token, closes the oldest of them. The newest one stays, because
-   * a client with a token shows it at once and then no longer counts.
+   * When there are too many connections without a valid token, of one address or in all, closes the oldest of them. The
+   * newest one stays, because a client with a token shows it at once and then no longer counts.
    */
   #makeRoom(address: string): void {
     const { anonymousConnections, anonymousConnectionsPerAddress } = this.#limits;

@@ -1,7 +1,4 @@
-/**
- * Translates an HTTP request on the service port, and its response, to the universal request and response that the RPC
- * handlers use.
- */
+/** Converts an HTTP request on the service port for the RPC handlers, and sends their response back over HTTP. */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import {
@@ -46,8 +43,8 @@ export function openServiceExchange(
 }
 
 /**
- * Makes the universal request that the RPC handlers use. Only the path comes from the request target, so that nothing
- * depends on the host that the client names.
+ * Converts an HTTP request to the form that the RPC handlers take. Only the path comes from the request target, so that
+ * nothing depends on the host that the client names.
  */
 export function toUniversalRequest(
   { request, signal }: ServiceExchange,

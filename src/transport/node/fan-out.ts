@@ -31,9 +31,9 @@ export interface WritableConnection {
 
 export interface WritableFanOutOptions {
   /**
-   * Up to this many bytes that a stream holds count as taken, like bytes in a kernel's buffer; 256 KiB by default. With
-   * more the stream is blocked. Streams that hold the same frame share its memory. A stream whose `highWaterMark` is
-   * higher may hold as much as that.
+   * How many bytes a stream may hold before it is blocked; 256 KiB by default. Fewer bytes count as taken, like bytes
+   * in a kernel's buffer. A stream whose `highWaterMark` is higher may hold that many bytes. Streams that hold the same
+   * frame share the memory of the frame.
    */
   readonly heldBytesMax?: number;
   /**
@@ -48,8 +48,8 @@ export interface WritableFanOutOptions {
  */
 const turnFramesMax = 128;
 /**
- * Most bytes that a consumer gets in one turn of the event loop: as many as an HTTP/2 peer may be sent before it grants
- * more.
+ * Most bytes that a consumer gets in one turn of the event loop: as many as HTTP/2 lets a node send before the peer
+ * grants more.
  */
 const turnBytesMax = 64 * 1024;
 /**

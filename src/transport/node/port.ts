@@ -1,4 +1,6 @@
-/** The service port: gRPC, Connect and gRPC-Web over HTTP/1.1 and HTTP/2, reflection, health and metrics, on one port. */
+/**
+ * The service port. It serves gRPC, Connect and gRPC-Web over HTTP/1.1 and HTTP/2, and reflection, health and metrics.
+ */
 
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
@@ -53,7 +55,7 @@ export interface ServicePortOptions {
    * leave.
    */
   readonly draining: AbortSignal;
-  /** `close` aborts this controller. Open streams then end. */
+  /** The port aborts this controller when it is closed. Open streams then end. */
   readonly shutdown: AbortController;
   /** Called for each connection that was ended because of its behaviour, or closed to make room for a newer one. */
   readonly onConnectionEnded: (ended: EndedConnection) => void;

@@ -1,4 +1,4 @@
-/** The routes of the service port: which part answers which path. */
+/** The routes of the service port: for each path, which part of the program answers. */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
@@ -90,8 +90,8 @@ export function createServiceRoutes(options: ServiceRoutesOptions): ServeCall {
 }
 
 /**
- * Makes the answer to a call on an unknown path. A gRPC client gets a gRPC status, because it does not read an HTTP
- * error page.
+ * Makes the answer to a call on an unknown path. A gRPC client gets a gRPC status, because gRPC clients do not read
+ * HTTP error pages.
  */
 function unknownPath({ headers }: ServiceExchange["request"]): UniversalServerResponse {
   const refusal = new AppError("NOT_FOUND");
