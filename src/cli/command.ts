@@ -7,7 +7,7 @@ export interface CommandLine {
   /** Opens the store for one command. The command closes the store when it is done. */
   readonly open: () => Promise<Store>;
   readonly print: (line: string) => void;
-  /** Returns how many characters the token of a new instance must have at least. */
+  /** Returns the least length of a new instance's token, in characters. */
   readonly instanceTokenMinLength: () => number;
 }
 

@@ -8,8 +8,8 @@ import { JsonError } from "./json-error.js";
 import { isNumberComplete, nextOfNumber, numberEnds, numberStart } from "./number.js";
 
 /**
- * Most levels to which objects and arrays may nest. Deeper text is refused: no event needs more levels, and the JSON
- * parsers of consumers fail at depths that are not much larger.
+ * Most levels to which objects and arrays may nest. No event needs more levels, and the JSON parsers of some consumers
+ * fail only a little deeper.
  */
 export const depthMax = 256;
 

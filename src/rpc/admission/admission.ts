@@ -21,7 +21,7 @@ export function createAdmission(options: {
   const { directory, limiter, policies } = options;
 
   /**
-   * Checks the token and then the rate limit. `points` is how much a call is charged. It is 0 for a stream, because
+   * Checks the token and then the rate limit. `points` says how much the call is charged: 0 for a stream, because
    * opening a stream is free and each of its events is charged.
    */
   function check(

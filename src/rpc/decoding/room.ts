@@ -9,6 +9,6 @@ export interface Room {
    * and returns false.
    */
   grow(bytes: number): boolean;
-  /** Gives back `bytes` that are no longer needed to the budget, before the request is answered. */
+  /** Gives `bytes` back to the budget when they are no longer needed, although the request is not answered yet. */
   shrink(bytes: number): void;
 }

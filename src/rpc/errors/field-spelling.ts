@@ -1,6 +1,6 @@
 /**
- * Spells the name of a wrong field as the caller's protocol does. Errors name fields as the contract's JSON over REST
- * does.
+ * Spells the name of a wrong field as the caller's protocol does. Inside the program, an error names a field as the
+ * JSON of REST does.
  */
 
 import { type DescField, type DescMessage, getOption, hasOption, isFieldSet, type Message } from "@bufbuild/protobuf";

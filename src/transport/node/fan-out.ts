@@ -63,8 +63,8 @@ const batchFramesMax = 32;
 export class WritableFanOut implements FanOut<WritableConnection> {
   readonly buffered = new BufferedBytes();
   /**
-   * There is no limit, because the end of a stream arrives after everything that was written to the stream, however
-   * late the peer reads.
+   * A peer may have any number of bytes left to read when its stream ends, because the end always arrives after
+   * everything that was written.
    */
   readonly unreadMaxAtEnd = Number.POSITIVE_INFINITY;
   readonly #heldBytesMax: number;

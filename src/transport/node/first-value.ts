@@ -7,7 +7,7 @@ import type { IncomingHttpHeaders } from "node:http";
 
 export interface ReceivedHeaders {
   readonly headers: IncomingHttpHeaders;
-  /** Names and values of the headers in turn, as the client sent them. */
+  /** All headers as the client sent them: a name, its value, the next name, and so on. */
   readonly rawHeaders: readonly string[];
 }
 

@@ -40,7 +40,9 @@ export interface ReflectionOptions {
   readonly turn: () => Promise<void>;
 }
 
-/** Adds reflection to `router`. It describes `services` and the reflection service itself. */
+/**
+ * Adds reflection to `router`. Clients can then ask for the schema of `services` and of the reflection service itself.
+ */
 export function addReflection(
   router: ConnectRouter,
   services: readonly DescService[],
