@@ -8,6 +8,9 @@ const callers = ["UNSPECIFIED", "ANYONE", "ACCOUNT", "ACCOUNT_OR_INSTANCE"];
 const buckets = [undefined, "RATE_LIMIT_GLOBAL", "RATE_LIMIT_CREATE", "RATE_LIMIT_PUBLISH"];
 const bodyLimits = ["64 KiB", "`PUBLISH_MAX_BYTES`"];
 const reasonPrefix = "REASON_";
+/** The file with the frames of the consumer protocol. */
+const framesFile = "eventwire/v1/frame";
+const closePrefix = "CLOSE_REASON_";
 
 /** @param {import("@bufbuild/protoplugin").Schema} schema */
 export function createContract(schema, packageName) {
@@ -36,6 +39,14 @@ export function createContract(schema, packageName) {
     const twice = catalogue.find(({ number, reason }) => numbers.includes(number) && names.includes(reason));
     if (twice !== undefined) throw new Error(`A policy repeats ${twice.reason}, which the checks before it answer.`);
     return catalogue.filter(({ number, reason }) => numbers.includes(number) || names.includes(reason));
+  };
+
+  const toClose = (value) => {
+    const { code, reason, reconnect, status, refusals } = option(value, `${packageName}.close`) ?? {};
+    if (!code || !reason || !status) throw new Error(`${value.name} has no (close) with code, reason and status.`);
+    const name = value.name.slice(closePrefix.length);
+    const refused = pick(refusals).map((error) => error.reason);
+    return { name, code, reason, reconnect, status, refusals: refused, meaning: commentOf(value) };
   };
 
   const toPolicy = ({ caller, bucket, successStatus, bodyLimit }) => ({
@@ -80,6 +91,8 @@ export function createContract(schema, packageName) {
       methods: desc.methods.map(toMethod),
     })),
     upgrade: toUpgrade(upgrade),
+    closes: enumValues("CloseReason").map(toClose),
+    frames: files.filter((file) => file.name === framesFile).flatMap((file) => file.messages),
     // Policies are written into the methods; nobody sends them.
     messages: files.filter((file) => file.services.length > 0).flatMap((file) => file.messages),
     rules: (field) => option(field, "buf.validate.field"),
