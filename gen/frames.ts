@@ -1,0 +1,209 @@
+/** The frames of the consumer protocol in their JSON form. Generated from proto/; do not edit. */
+
+/** The names of the event types that this release knows. */
+export const eventTypeNames = ["message.exchange", "message.status", "call.update", "group.flow", "instance.state", "label.update"] as const;
+
+/** The instance that the event happened on. It has no token, because no `eventwire.v1` frame carries a credential. */
+export interface EventFrameInstanceData {
+  /** The setting PUBLIC_URL of the gateway, without a trailing slash. */
+  readonly baseUrl: string;
+  /** Name of the instance. */
+  readonly instance: string;
+}
+
+/** One event. */
+export interface EventFrame {
+  /** Type of the event; see EventType. Ignore an event of a type that you do not know. */
+  readonly event: string;
+  /** The event's id: a UUIDv7 of 36 characters in lower case. It is the same on every connection and in the answer to the publisher. Use it to recognise an event that you have seen. */
+  readonly id: string;
+  /** The time when the gateway accepted the event. */
+  readonly time: string;
+  /** The place of the event in the history of its instance: opaque ASCII text of at most 64 characters. Store the last one, and present it as `after` when you connect again. Absent when no history is kept. */
+  readonly position?: string;
+  /** When it happened, as the producer said in `occurred_at`. Absent when the producer did not say. */
+  readonly occurredAt?: string;
+  /** Over a WebSocket: the object itself, byte for byte as it was published, but for its media. The `base64` of its media stands in it only while the channel has `mediaBase64`, and only up to MEDIA_MAX_BYTES (8 MiB by default). */
+  readonly data: Readonly<Record<string, unknown>>;
+  /** The instance that the event happened on. */
+  readonly instanceData: EventFrameInstanceData;
+}
+
+/** The events that a connection gets. */
+export interface EffectiveFilter {
+  /** The event types that are delivered, each once. Never empty: a filter that takes all types lists all of them. */
+  readonly events: readonly string[];
+  /** Whether `message.exchange` events come with their media: inline as base64 over a WebSocket, as raw bytes in a Subscribe stream. */
+  readonly mediaBase64: boolean;
+}
+
+/** How much history the gateway keeps of an instance. */
+export interface History {
+  /** Most events that are kept. */
+  readonly events: number;
+  /** How long an event is kept, in seconds. */
+  readonly seconds: number;
+}
+
+/** How an earlier connection ended. */
+export interface PreviousClose {
+  /** The id of that connection. */
+  readonly connection: string;
+  /** Its close code, such as 4008; 0 when the gateway does not know how it ended. */
+  readonly code: number;
+  /** The reason text of the close; `unknown` when the gateway does not know how it ended. */
+  readonly reason: string;
+  /** The frames that waited for that connection when its close was decided. */
+  readonly waitingFrames: number;
+  /** The bytes that waited for that connection when its close was decided. */
+  readonly waitingBytes: number;
+}
+
+/** The first frame of every connection. */
+export interface HelloFrame {
+  /** Always `hello`. */
+  readonly control: "hello";
+  /** The id of this connection, for logs and for `previous`. */
+  readonly connection: string;
+  /** Name of the instance. Empty on a connection that gets all instances of an account. */
+  readonly instance: string;
+  /** The events that this connection gets. */
+  readonly filter: EffectiveFilter;
+  /** Counts the changes of the channel configuration. It is 0 on a connection that gets all instances of an account. */
+  readonly configurationVersion: number;
+  /** How much history is kept. Null when none is kept. */
+  readonly history: History | null;
+  /** The position where the live events begin. Null when no history is kept. */
+  readonly position: string | null;
+  /** Whether the connection goes on after the position in `after`. Null when the client did not ask for that. */
+  readonly resumed: boolean | null;
+  /** Why `resumed` is false. Null otherwise. */
+  readonly resumeRefusal: string | null;
+  /** How many earlier events follow before the live ones. */
+  readonly replayed: number;
+  /** After so many seconds without a frame the gateway sends a `position` frame. A client that has heard nothing for twice as long should connect again. */
+  readonly heartbeatSeconds: number;
+  /** Most frames that may wait for this connection. With more it is closed with 4008. */
+  readonly waitingFramesMax: number;
+  /** Most bytes that may wait for this connection. With more it is closed with 4008. */
+  readonly waitingBytesMax: number;
+  /** The time at the gateway. */
+  readonly time: string;
+  /** How the connection ended that the client named as `previous`. Null when the client named none. */
+  readonly previous: PreviousClose | null;
+}
+
+/** The owner changed, disabled or enabled the channel. On a connection that gets all instances of an account, an instance may also have been created or deleted. */
+export interface ConfigChangedFrame {
+  /** Always `config_changed`. */
+  readonly control: "config_changed";
+  /** Name of the instance. */
+  readonly instance: string;
+  /** Whether the channel accepts new connections. A connection that is open stays open when its channel is disabled, and keeps its filter. */
+  readonly enabled: boolean;
+  /** The events that this connection gets from now on. */
+  readonly filter: EffectiveFilter;
+  /** The version of the configuration that is in force now. */
+  readonly configurationVersion: number;
+  /** `changed`, or on a connection that gets all instances of an account: `created` or `deleted`. */
+  readonly change: string;
+}
+
+/** Events may be missing on this connection. */
+export interface GapFrame {
+  /** Always `gap`. */
+  readonly control: "gap";
+  /** Why: `bus_interrupted` (the bus between the nodes was away), `bus_lost` (the bus dropped events of another node), `history_expired`, or `node_changed`. */
+  readonly reason: string;
+  /** Events that were accepted from this time on may be missing. */
+  readonly from: string;
+  /** Events that were accepted after this time are not missing. */
+  readonly until: string;
+  /** How many events are missing. Null when that is not known. */
+  readonly missed: number | null;
+  /** Name of the instance whose events are missing. Null when the gap may concern every instance of this connection. */
+  readonly instance: string | null;
+}
+
+/** Nothing was sent for `heartbeatSeconds`: nothing has happened, and the connection works. */
+export interface PositionFrame {
+  /** Always `position`. */
+  readonly control: "position";
+  /** The position up to which this connection has got everything. Null when no history is kept. */
+  readonly position: string | null;
+  /** The time at the gateway. */
+  readonly time: string;
+}
+
+/** Answers `narrow`. The filter holds for every event after this frame. */
+export interface NarrowedFrame {
+  /** Always `narrowed`. */
+  readonly control: "narrowed";
+  /** The events that this connection gets from now on. */
+  readonly filter: EffectiveFilter;
+}
+
+/** The connection ends after this frame. A connection that takes no bytes gets neither this frame nor a close frame. */
+export interface ClosingFrame {
+  /** Always `closing`. */
+  readonly control: "closing";
+  /** The close code; see CloseReason. */
+  readonly code: number;
+  /** The reason text of the close. */
+  readonly reason: string;
+  /** Whether the client should connect again by itself. */
+  readonly reconnect: boolean;
+  /** How long the client should wait before it connects again, in milliseconds. It is random, so that many clients do not come back at once. */
+  readonly retryAfterMs: number;
+  /** The frames that waited for this connection when its close was decided. They were dropped. */
+  readonly waitingFrames: number;
+  /** The bytes that waited for this connection when its close was decided. */
+  readonly waitingBytes: number;
+  /** The position of the last event that was sent to this connection. Null when no history is kept. */
+  readonly position: string | null;
+}
+
+/** The handshake is refused. The close frame follows. Only WebSockets get this frame; a refused Subscribe ends with the error. */
+export interface RefusedFrame {
+  /** Always `refused`. */
+  readonly control: "refused";
+  /** The HTTP status of the error. */
+  readonly status: number;
+  /** The text of the error. */
+  readonly message: string;
+  /** Whether the client should connect again by itself. */
+  readonly reconnect: boolean;
+  /** How long the client should wait before it connects again, in milliseconds. */
+  readonly retryAfterMs: number;
+  /** Name of the error's reason for programs, such as `INSTANCE_NOT_FOUND`. */
+  readonly reason: string;
+  /** The rule that the request broke, as one sentence. Null when the message says everything. */
+  readonly rule: string | null;
+}
+
+/** A message of the client was not understood. The connection stays open. The tenth such message within a minute ends it with 4000. */
+export interface ErrorFrame {
+  /** Always `error`. */
+  readonly control: "error";
+  /** What is wrong with the message. */
+  readonly message: string;
+}
+
+/** Answers `ping`. */
+export interface PongFrame {
+  /** Always `pong`. */
+  readonly control: "pong";
+  /** The time at the gateway. */
+  readonly time: string;
+}
+
+/** A message of the client over a WebSocket: a JSON object of at most 4 KiB. Anything else is answered with ErrorFrame, and a larger message ends the connection with 1009. */
+export interface ClientMessage {
+  /** `narrow` or `ping`. */
+  readonly control: string;
+  /** For `narrow`: the event types that the client wants from now on, at most 64. They only ever narrow the owner's filter. An empty list means the whole of it. */
+  readonly events: readonly string[];
+}
+
+/** A frame that is no event. Its member `control` names its kind. */
+export type ControlFrame = HelloFrame | ConfigChangedFrame | GapFrame | PositionFrame | NarrowedFrame | ClosingFrame | RefusedFrame | ErrorFrame | PongFrame;
