@@ -1,28 +1,37 @@
-/** The waiting frames of one blocked consumer, and the rule that closes it: 256 frames, or the byte limit. */
+/**
+ * The frames that wait for one blocked consumer. The consumer is closed when more than 256 frames wait, or too many
+ * bytes.
+ */
 
 import type { FanOut } from "./fan-out.js";
 import type { FrameLog } from "./frame-log.js";
 import { countWithin, sizesWithin, type WriteBatch } from "./write-batch.js";
 
-/** The 257th waiting frame disconnects the client (the service's documented buffer). */
+/**
+ * Most frames that may wait for a consumer. The documents promise this number: the 257th waiting frame disconnects the
+ * client.
+ */
 const waitingFramesMax = 256;
 
 export class Backlog {
   /**
    * Sizes of the frames whose bytes the connection still holds. The frames themselves are not needed any more. A frame
-   * that was handed over in part is not in this list, because it counts as parked.
+   * that was handed over in part is not in this list, because it still waits in the frame log.
    */
   #inside: readonly number[] = [];
   readonly #fanOut: FanOut<unknown>;
-  /** Shared by the consumers of a stream. */
+  /** The frame log of the stream. All consumers of the stream share it. */
   readonly #log: FrameLog;
-  /** The offset from which the frames of the log are parked. Undefined once they are dropped. */
+  /**
+   * The offset of the first frame in the log that waits for this consumer. Undefined once the waiting frames were
+   * dropped.
+   */
   #offset: number | undefined;
   #begun = 0;
-  /** The part of the fan-out's buffered bytes that belongs to this consumer. */
+  /** How many of the fan-out's buffered bytes belong to this consumer. */
   #held = 0;
 
-  /** `offset` is that of the first frame that is not handed over. */
+  /** `offset` is the offset of the first frame that was not wholly handed over to the connection. */
   constructor(fanOut: FanOut<unknown>, log: FrameLog, offset: number) {
     this.#fanOut = fanOut;
     this.#log = log;
@@ -30,24 +39,30 @@ export class Backlog {
     log.enter(offset);
   }
 
-  /** Bytes of the first parked frame that were handed over. The next write must go on there. */
+  /** How many bytes of the first waiting frame were handed over. The next write must go on after them. */
   get begun(): number {
     return this.#begun;
   }
 
-  /** Bytes that the connection held after the last write. */
+  /** How many bytes the connection held after the last write. */
   get held(): number {
     return this.#held;
   }
 
-  /** After a write that was not wholly taken: the connection holds `buffered` bytes, of the batch's end. */
+  /**
+   * Notes a write that the connection did not wholly take. The connection still holds the last `buffered` bytes of the
+   * batch.
+   */
   hold(batch: WriteBatch, buffered: number): void {
     this.#inside = sizesWithin(batch, buffered, this.#fanOut);
     this.#fanOut.buffered.bytes += buffered - this.#held;
     this.#held = buffered;
   }
 
-  /** The same when only so many bytes of the first parked frame are handed over. */
+  /**
+   * Notes a write of which only the first `begun` bytes of the first waiting frame were handed over. The connection
+   * holds `buffered` bytes.
+   */
   holdBegun(begun: number, buffered: number): void {
     this.#begun = begun;
     this.hold([], buffered);
@@ -55,29 +70,35 @@ export class Backlog {
 
   /**
    * Whether the consumer may wait for everything in the log: at most 256 frames, and at most `bytesMax` bytes.
-   * `buffered` is the number of bytes that the connection holds now. When it is false, close the consumer.
+   * `buffered` is the number of bytes that the connection holds now. When the answer is false, close the consumer.
    */
   fits(buffered: number, bytesMax: number): boolean {
     return this.frames(buffered) <= waitingFramesMax && this.bytes(buffered) <= bytesMax;
   }
 
-  /** How many frames wait. */
+  /** Returns how many frames wait for the consumer. `buffered` is the number of bytes that the connection holds now. */
   frames(buffered: number): number {
     return this.#log.end - (this.#offset ?? this.#log.end) + countWithin(this.#inside, buffered);
   }
 
-  /** How many bytes wait, of payload where they are parked. */
+  /**
+   * Returns how many bytes wait for the consumer: the payload of the frames in the log, and the `buffered` bytes that
+   * the connection holds now.
+   */
   bytes(buffered: number): number {
     return this.#log.bytesFrom(this.#offset ?? this.#log.end) - this.#begun + buffered;
   }
 
-  /** Once the connection holds nothing: what one write may hand over; empty when nothing is parked any more. */
+  /**
+   * Returns the frames that the next write may hand over, or none when no frame waits. Call `next` when the connection
+   * holds no bytes.
+   */
   next(): WriteBatch {
     if (this.#offset === undefined) return [];
     return this.#begun > 0 ? this.#log.read(this.#offset, 1) : this.#log.readBatch(this.#offset, this.#fanOut);
   }
 
-  /** So many of the first frames are handed over. */
+  /** Notes that a write handed over the first `frames` waiting frames. */
   handedOver(frames: number): void {
     if (this.#offset === undefined) return;
     this.#log.move(this.#offset, this.#offset + frames);
@@ -86,7 +107,9 @@ export class Backlog {
     this.hold([], 0);
   }
 
-  /** Drops the parked frames. The bytes that the connection holds still count. It may be called again. */
+  /**
+   * Drops the frames that wait in the log. The bytes that the connection holds still count. A second call does nothing.
+   */
   drop(): void {
     if (this.#offset === undefined) return;
     this.#log.leave(this.#offset);
@@ -95,7 +118,7 @@ export class Backlog {
     this.#fanOut.buffered.leaving += this.#held;
   }
 
-  /** Drops everything, and no longer counts the bytes that the connection holds. It may be called again. */
+  /** Drops the waiting frames, and no longer counts the bytes that the connection holds. A second call does nothing. */
   clear(): void {
     this.drop();
     this.#fanOut.buffered.leaving -= this.#held;

@@ -1,22 +1,27 @@
-/** Consumers that have to be closed but cannot be told the reason yet: what each of them waits for, and how long. */
+/**
+ * Closes consumers whose peer cannot be sent the close reason at once. A closing waits until the peer can read the
+ * reason, or until a time limit.
+ */
 
 import { type Close, withoutCloseFrame } from "../domain/closes.js";
 import type { Consumer } from "./consumer.js";
 import { readingSeconds } from "./heartbeat.js";
 
-/** A connection that the gateway closed. */
+/** What the gateway reports about a connection that it closed. */
 export interface ClosedConsumer extends Close {
   readonly instanceId: string;
-  /** The instance's name. */
+  /** The name of the instance. */
   readonly instance: string;
   readonly openSeconds: number;
-  /** Frames that its connection took or holds. */
+  /** How many frames the connection had taken when its close was decided. */
   readonly framesDelivered: number;
-  /** The frames and bytes that waited for it when its close was decided. */
+  /** How many frames waited for the consumer when its close was decided. */
   readonly waitingFrames: number;
+  /** How many bytes waited for the consumer when its close was decided. */
   readonly waitingBytes: number;
   /**
-   * `told`: the reason was handed over. `cut`: the connection was cut without a reason. `left`: the peer closed first.
+   * How the connection ended. `told`: the gateway sent the close reason. `cut`: the gateway cut the connection without
+   * a reason. `left`: the peer closed first.
    */
   readonly outcome: "told" | "cut" | "left";
 }
@@ -24,33 +29,39 @@ export interface ClosedConsumer extends Close {
 interface Closing {
   readonly close: Close;
   readonly decided: Omit<ClosedConsumer, "outcome" | "code" | "reason">;
-  /** How many KiB the consumer's stream had been given when the closing started. */
+  /** How many KiB the consumer's stream had been given when this closing started. */
   readonly given: number;
   timer: NodeJS.Timeout | undefined;
-  /** Its connection takes bytes, and a ping waits there after all frames. */
+  /** Whether the consumer was sent the ping that stands after all its frames. */
   asked: boolean;
 }
 
 export interface ClosingsOptions {
-  /** How long a connection may take nothing. Then its peer does not read: it is cut. */
+  /**
+   * How long, in ms, a connection may stay blocked after its close was decided. Then the connection is cut, because its
+   * peer does not read.
+   */
   readonly blockedMs: number;
   readonly onClosed: (closed: ClosedConsumer) => void;
-  /** Called when the consumer was sent its reason, or its connection was cut. The fan-out then ends the connection. */
+  /** Called when the fan-out was told to end the connection, with a close reason or without. */
   readonly onEnded: (consumer: Consumer) => void;
 }
 
-/** Time for the answer to the ping, beside the time for reading. */
+/** How many seconds a peer gets to answer the ping, in addition to the time for reading. */
 const answerSeconds = 5;
 
 /**
- * A transport may give a peer little time to read up to the close reason (`unreadMaxAtEnd`). So the reason must not
- * stand after megabytes. A closing waits for two things: that the connection takes bytes, and then that the peer
- * answers a ping, which stands after all frames.
+ * Delays the close reason of a consumer until the peer can read it. A transport may cut the connection soon after the
+ * reason (see `unreadMaxAtEnd`), so a peer with megabytes to read would never see it. A closing therefore waits for two
+ * things: that the connection is not blocked, and then that the peer answers a ping. The ping stands after all frames.
  */
 export class Closings {
   readonly #closings = new Map<Consumer, Closing>();
   #blockedMs: number;
-  /** For the ping to be answered, at most. Then the reason is sent all the same. */
+  /**
+   * The longest wait, in ms, until a peer answers the ping that stands after its frames. Then the close reason is sent
+   * all the same.
+   */
   #unreadMsMax = Number.POSITIVE_INFINITY;
   readonly #options: ClosingsOptions;
 
@@ -59,7 +70,10 @@ export class Closings {
     this.#blockedMs = options.blockedMs;
   }
 
-  /** Once the consumer has left its stream, which gives it no frames any more. What is parked is dropped. */
+  /**
+   * Starts to close a consumer. The consumer must have left its stream, so that it gets no more frames. The frames that
+   * wait for the consumer in the frame log are dropped.
+   */
   start(consumer: Consumer, close: Close, decided: Closing["decided"]): void {
     const closing: Closing = { close, decided, given: consumer.given, timer: undefined, asked: false };
     this.#closings.set(consumer, closing);
@@ -69,7 +83,10 @@ export class Closings {
     else this.proceed(consumer);
   }
 
-  /** Its connection took something, or its peer answered a ping. */
+  /**
+   * Goes on with the close of a consumer. Call `proceed` when its connection took bytes or when its peer answered a
+   * ping. Does nothing for a consumer that is not being closed.
+   */
   proceed(consumer: Consumer): void {
     const closing = this.#closings.get(consumer);
     if (closing === undefined || consumer.blocked) return;
@@ -87,7 +104,7 @@ export class Closings {
     consumer.ping();
   }
 
-  /** Tells that the node shuts down. From now on no closing waits longer than `ms`. */
+  /** Shortens all waits because the node shuts down. From now on no closing waits longer than `ms`. */
   hurry(ms: number): void {
     this.#blockedMs = Math.min(this.#blockedMs, ms);
     this.#unreadMsMax = Math.min(this.#unreadMsMax, ms);
@@ -98,13 +115,13 @@ export class Closings {
     }
   }
 
-  /** Cuts a consumer whose closing was started, whatever it waits for. */
+  /** Cuts the connection of a consumer that is being closed, whatever the closing waits for. */
   giveUp(consumer: Consumer): void {
     const closing = this.#closings.get(consumer);
     if (closing !== undefined) this.#cut(consumer, closing);
   }
 
-  /** The connection is gone. */
+  /** Ends the closing of a consumer whose connection is gone, because the peer closed first. */
   gone(consumer: Consumer): void {
     const closing = this.#closings.get(consumer);
     if (closing !== undefined) this.#end(consumer, closing, "left");

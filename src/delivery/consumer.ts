@@ -1,4 +1,7 @@
-/** One open connection: writes what it can take, parks what it cannot, and says when it has become too slow. */
+/**
+ * A consumer: one open connection. Frames are written to the connection as long as it takes them. Other frames wait in
+ * the frame log, and when too many wait, the consumer is too slow.
+ */
 
 import type { Close } from "../domain/closes.js";
 import type { Principal } from "../domain/instance.js";
@@ -8,31 +11,29 @@ import type { Frame } from "./frames/frame.js";
 import type { Stream } from "./stream.js";
 import type { WriteBatch } from "./write-batch.js";
 
-/** Keep it small, with few fields and no closures: there may be hundreds of thousands of consumers. */
+/** Keep this class small, with few fields and no closures: a node may have hundreds of thousands of consumers. */
 export class Consumer {
   readonly principal: Principal;
   readonly stream: Stream;
-  /** The offset of its first frame. Earlier frames were accepted before it joined. */
+  /** The offset of the first frame that this consumer gets. Earlier frames were accepted before the consumer joined. */
   readonly joinedAt: number;
-  /** Its index in the stream's list; -1 once it is out of it. */
+  /** The index of this consumer in the list of its stream; -1 when the consumer is not in the list any more. */
   index = -1;
-  /** Its index in the heartbeat's list; -1 once it is out of it. */
+  /** The place of this consumer in the lists of the heartbeat; -1 when the consumer is not in a list any more. */
   beatIndex = -1;
-  /** Beats of the heartbeat since the last sign of life. */
+  /** How many beats of the heartbeat have passed since the peer's last sign of life. */
   silence = 0;
-  /** Its fan-out's. */
+  /** The connection of this consumer. Only its fan-out can use it. */
   readonly #connection: unknown;
   readonly #openedAt = now();
-  /**
-   * Positions in what its stream was given, in KiB: up to where a ping was answered, and where an unanswered ping
-   * stands.
-   */
+  /** How many KiB of its stream's frames the peer has read for certain: an answered ping stood after them. */
   #confirmed: number;
+  /** How many KiB the stream had been given when the unanswered ping was sent. Undefined when no ping is unanswered. */
   #asked: number | undefined;
   #open = true;
-  /** Whether it takes part in the broadcasts of its stream while it is not blocked. */
+  /** Whether the consumer takes part in the broadcasts of its stream while it is not blocked. */
   #broadcasts = false;
-  /** Present while it is blocked. */
+  /** The frames that wait for this consumer. Present only while the consumer is blocked. */
   #backlog: Backlog | undefined;
 
   constructor(connection: unknown, stream: Stream, principal: Principal) {
@@ -43,40 +44,47 @@ export class Consumer {
     this.#confirmed = stream.log.kibibytes;
   }
 
-  /** False once the connection is gone; nothing may touch it then. */
+  /** False once the connection is gone. Then nothing may touch the connection any more. */
   get open(): boolean {
     return this.#open;
   }
 
+  /** Whether the connection is blocked, so that frames wait for this consumer. */
   get blocked(): boolean {
     return this.#backlog !== undefined;
   }
 
-  /** KiB that its stream was given so far, including frames from before this consumer joined. */
+  /** How many KiB the stream of this consumer was given so far. Frames from before the consumer joined count too. */
   get given(): number {
     return this.stream.log.kibibytes;
   }
 
-  /** Of these, what its peer is known to have read: a ping after it was answered. */
+  /**
+   * How many KiB of its stream's frames the peer has read for certain. The peer answered a ping that stood after them.
+   */
   get confirmed(): number {
     return this.#confirmed;
   }
 
-  /** Sends the peer a ping after everything that was handed over. Does nothing while an earlier ping is unanswered. */
+  /**
+   * Sends the peer a ping after everything that was handed over. Does nothing while the peer has not answered an
+   * earlier ping.
+   */
   ping(): void {
     if (this.#asked !== undefined) return;
     this.#asked = this.given;
     this.stream.fanOut.ping(this.#connection);
   }
 
+  /** Tells the consumer that its peer answered the last ping. */
   answered(): void {
     this.#confirmed = this.#asked ?? this.#confirmed;
     this.#asked = undefined;
   }
 
   /**
-   * Offers the connection its untaken bytes again. Returns how many bytes are still untaken, or undefined when the
-   * connection took nothing.
+   * Offers the connection again the bytes that it has not taken. Returns how many bytes are left, or undefined when the
+   * connection took none of them.
    */
   nudge(): number | undefined {
     const before = this.#buffered;
@@ -85,17 +93,17 @@ export class Consumer {
     return left === 0 || left < before ? left : undefined;
   }
 
-  /** Bytes that its connection holds beside frames: answers to pings of its peer. */
+  /** How many bytes other than frames the connection holds. They are pongs, which answer pings of the peer. */
   get heldBesideFrames(): number {
     return this.#buffered - (this.#backlog?.held ?? 0);
   }
 
-  /** The frames and bytes that wait for it. Frames that also wait for others are included. */
+  /** How many bytes wait for this consumer. A frame counts in full, even if it waits for other consumers too. */
   get waitingBytes(): number {
     return this.#backlog?.bytes(this.#buffered) ?? this.#buffered;
   }
 
-  /** What is told of it when it is closed, as long as nothing is dropped. */
+  /** Describes the consumer for the report of its close. Call `describe` before the waiting frames are dropped. */
   describe() {
     const waitingFrames = this.#backlog?.frames(this.#buffered) ?? 0;
     return {
@@ -106,20 +114,27 @@ export class Consumer {
     };
   }
 
-  /** Takes part in the broadcasts of its stream, unless it is blocked; then as soon as it is not any more. */
+  /**
+   * Makes the consumer take part in the broadcasts of its stream. A blocked consumer begins to take part when it is not
+   * blocked any more.
+   */
   joinBroadcasts(): void {
     this.#broadcasts = true;
     if (this.#backlog === undefined) this.#join();
   }
 
-  /** Checks whether the connection took the last broadcast. If it did not, the consumer is blocked from now on. */
+  /**
+   * Checks whether the connection took the last broadcast. If the connection did not, the consumer is blocked from now
+   * on.
+   */
   check(broadcast: WriteBatch): void {
     if (this.#backlog === undefined && this.#buffered > 0) this.#hold(broadcast, this.stream.log.end);
   }
 
   /**
-   * Hands over batches that were just appended to the log, the first one at `offset`. From a batch that the connection
-   * refuses on, they stay in the log. False when too much waits and the consumer must be closed.
+   * Hands batches of frames to the connection until it is blocked. The other batches wait in the log. The caller must
+   * have appended the frames to the log, the first frame at `offset`. False when too much waits and the consumer must
+   * be closed.
    */
   deliver(batches: readonly WriteBatch[], offset: number, bytesMax: number): boolean {
     let end = offset;
@@ -131,12 +146,18 @@ export class Consumer {
     return true;
   }
 
-  /** The same for a batch that is broadcast to those that are not blocked. */
+  /**
+   * Lets the frames that were just appended to the log wait for this consumer if it is blocked. A consumer that is not
+   * blocked gets these frames by a broadcast. False when too much waits and the consumer must be closed.
+   */
   park(bytesMax: number): boolean {
     return this.#backlog === undefined || this.#backlog.fits(this.#buffered, bytesMax);
   }
 
-  /** Once the connection holds nothing: writes what is parked until it refuses again. */
+  /**
+   * Hands over the frames that wait in the log, until the connection is blocked again. Does nothing while the
+   * connection still holds bytes.
+   */
   resume(): void {
     if (this.#buffered > 0) return;
     for (let backlog = this.#backlog; backlog !== undefined; backlog = this.#backlog) {
@@ -146,7 +167,10 @@ export class Consumer {
     }
   }
 
-  /** Says why and ends. What is parked is dropped: the close covers it, also in the middle of a frame. */
+  /**
+   * Sends the close reason and ends the connection. The waiting frames are dropped, even the rest of a frame of which
+   * the connection got a part.
+   */
   end(close: Close): void {
     this.#forget();
     this.stream.fanOut.end(this.#connection, close);
@@ -159,8 +183,8 @@ export class Consumer {
   }
 
   /**
-   * Drops the parked frames at the start of a close that must wait for the connection. The consumer gets no broadcast
-   * afterwards.
+   * Drops the frames that wait for this consumer. Call `drop` when its close begins and has to wait for the connection.
+   * From now on the consumer gets no broadcast.
    */
   drop(): void {
     if (this.#backlog === undefined && this.#broadcasts) this.#leave();
@@ -169,7 +193,7 @@ export class Consumer {
     this.#backlog?.drop();
   }
 
-  /** Tells that the connection is gone, whichever side ended it. */
+  /** Tells the consumer that its connection is gone, whichever side ended the connection. */
   gone(): void {
     this.#open = false;
     this.#forget();
@@ -195,8 +219,8 @@ export class Consumer {
   }
 
   /**
-   * From here on it waits for everything at or after `offset`. Leaves the broadcasts, which would else come between the
-   * parts of a frame.
+   * Blocks the consumer. From now on all frames from `offset` on wait for it. The consumer leaves the broadcasts,
+   * because a broadcast must not come between two parts of a frame.
    */
   #block(offset: number): Backlog {
     const { fanOut, log, waiting } = this.stream;
@@ -211,7 +235,10 @@ export class Consumer {
     if (this.#broadcasts) this.#join();
   }
 
-  /** Hands over a batch that ends at the offset `end`, or what comes after `begun` of a single frame. False: it is blocked. */
+  /**
+   * Hands over a batch that ends at the offset `end`. Of a batch of one frame, only the bytes after the first `begun`
+   * bytes are handed over. False when the connection is blocked.
+   */
   #write(batch: WriteBatch, begun: number, end: number): boolean {
     const left = this.stream.fanOut.write(this.#connection, batch, begun);
     if (left > 0) {
@@ -231,7 +258,10 @@ export class Consumer {
   }
 }
 
-/** In whole seconds, since a small number costs a consumer no memory of its own. */
+/**
+ * Returns the time in whole seconds. JavaScript keeps a small integer within the object. A fraction would take memory
+ * of its own for each consumer.
+ */
 function now(): number {
   return Math.floor(performance.now() / 1000);
 }

@@ -1,23 +1,27 @@
-/** The schedule by which a node that shuts down closes its consumers, so that they do not all come back at once. */
+/**
+ * The schedule by which a node that shuts down closes its consumers. It spreads the closes over time, so that the
+ * consumers do not all connect again at once.
+ */
 
 /**
- * Length of a time slot. Each slot has one batch, at a random instant of the slot. Batches are small, because delivery
- * waits while a batch is closed.
+ * Length of a time slot, in ms. The node closes one batch of consumers in each slot, at a random instant. Batches are
+ * small, because delivery waits while a batch is closed.
  */
 const slotMs = 50;
 
 /**
- * Shortest time between two batches. A process that was held up catches up at 5/3 of the mean speed at most, so never
- * at twice.
+ * Shortest time between two batches, in ms. A process that was held up closes its late batches at 5/3 of the mean speed
+ * at most.
  */
 const gapMsMin = 30;
 
-/** Closes at least this many consumers a second, so that few consumers do not take the whole time. */
+/** Fewest consumers that the node closes in a second. So few consumers do not take the whole time. */
 const perSecondMin = 10;
 
 /**
- * Yields how many of `count` consumers are due so far, at random instants that are spread evenly over `overMs`. Yields
- * nothing when `overMs` is 0. In any span of a second or more, at most twice the mean become due.
+ * Yields, again and again, how many of `count` consumers are due so far. The instants are random and spread evenly over
+ * `overMs` ms. Yields nothing when `overMs` is 0. In any span of a second or more, at most twice the mean number
+ * becomes due.
  */
 export async function* drainSchedule(count: number, overMs: number): AsyncGenerator<number> {
   const slots = Math.ceil(Math.min(overMs, (count / perSecondMin) * 1000) / slotMs);

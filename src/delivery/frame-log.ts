@@ -1,40 +1,43 @@
 /**
- * The last frames of a stream, for its blocked consumers. The waiting frames of a consumer are always everything from
- * some offset on. So a consumer needs no list: it is a reader at an offset. The log keeps the frames from the first
- * reader on.
+ * The last frames of a stream, kept for its blocked consumers. A blocked consumer always waits for every frame from
+ * some offset on. So a consumer needs no list of frames: it is a reader at an offset. The log keeps the frames from the
+ * lowest offset of a reader on.
  */
 
 import type { FanOut } from "./fan-out.js";
 import { type Frame, lasting } from "./frames/frame.js";
 import type { WriteBatch } from "./write-batch.js";
 
-/** Offsets are numbers that only grow: that of a frame is how many were appended before it. */
+/**
+ * Keeps frames by offset. The offset of a frame is the number of frames that were appended before it. Offsets only
+ * grow.
+ */
 export class FrameLog {
   readonly #frames: Frame[] = [];
-  /** By frame: how many bytes were appended before it, in all. */
+  /** For each frame that the log keeps: how many bytes were appended to the log before this frame. */
   readonly #bytesBefore: number[] = [];
   #start = 0;
   #bytes = 0;
-  /** Counts what is kept, of all logs of a node. */
+  /** Counts the bytes of all frames that the logs of a node keep. */
   readonly #waiting: { frameBytes: number };
-  /** How many readers stand at an offset, from the first one to the end. */
+  /** How many readers stand at each offset, from the first frame that is kept to the end of the log. */
   readonly #readers: number[] = [0];
 
   constructor(waiting = { frameBytes: 0 }) {
     this.#waiting = waiting;
   }
 
-  /** The offset of the first frame that is kept. */
+  /** The offset of the first frame that the log still keeps. */
   get start(): number {
     return this.#start;
   }
 
-  /** The offset after the last frame. */
+  /** The offset after the last frame: the next frame that is appended gets it. */
   get end(): number {
     return this.#start + this.#frames.length;
   }
 
-  /** KiB that were appended in all. */
+  /** How many KiB were appended to the log so far. Frames that the log no longer keeps count too. */
   get kibibytes(): number {
     return Math.floor(this.#bytes / 1024);
   }
@@ -49,19 +52,22 @@ export class FrameLog {
     }
   }
 
-  /** Frames from a reader's offset on, so many at most. */
+  /** Returns at most `count` frames, the first one at a reader's offset. */
   read(offset: number, count: number): Frame[] {
     const from = offset - this.#start;
     return this.#frames.slice(from, from + count);
   }
 
-  /** What one write may hand over from a reader's offset on; empty at the end. */
+  /**
+   * Returns the frames that one write may hand over, the first one at a reader's offset. Returns none at the end of the
+   * log.
+   */
   readBatch(offset: number, fanOut: Pick<FanOut<unknown>, "batchEnd">): WriteBatch {
     const from = offset - this.#start;
     return this.#frames.slice(from, fanOut.batchEnd(this.#frames, from));
   }
 
-  /** From a reader's offset on. */
+  /** Returns how many bytes the frames have from a reader's offset to the end of the log. */
   bytesFrom(offset: number): number {
     return offset === this.end ? 0 : this.#bytes - (this.#bytesBefore[offset - this.#start] as number);
   }
@@ -70,19 +76,22 @@ export class FrameLog {
     this.#count(offset, 1);
   }
 
-  /** Moves a reader from one offset to another. The frame of the new offset must still be in the log. */
+  /** Moves a reader from one offset to another. The new offset must not be before `start`. */
   move(from: number, to: number): void {
     this.#count(to, 1);
     this.leave(from);
   }
 
-  /** Removes a reader, and the frames that only this reader needed. */
+  /** Removes a reader that stands at an offset, and drops the frames that only this reader needed. */
   leave(offset: number): void {
     this.#count(offset, -1);
     if (offset === this.#start) this.#trim();
   }
 
-  /** Those from an offset on have been given to whoever takes them. What is kept of them is for those who read later. */
+  /**
+   * Copies the frames from an offset on into memory of their own (see `lasting`). Call `settle` when these frames were
+   * given to all consumers. The frames that the log still keeps then wait for blocked consumers.
+   */
   settle(offset: number): void {
     for (let at = Math.max(offset - this.#start, 0); at < this.#frames.length; at++)
       this.#frames[at] = lasting(this.#frames[at] as Frame);

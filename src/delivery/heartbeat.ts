@@ -1,56 +1,85 @@
 /**
- * Finds the peers that are gone. It looks at every consumer twelve times within the idle timeout, and pings the silent
- * ones.
+ * Finds peers that are gone. The heartbeat looks at every consumer twelve times within the idle timeout, and pings a
+ * consumer that is silent.
  */
 
 import type { Consumer } from "./consumer.js";
 
 /**
- * The number of beats within the idle timeout. Beats are counted and not timed, so a process that stood still cuts
- * nobody.
+ * How many beats make one idle timeout. The heartbeat counts beats and does not measure time. So it cuts no consumer
+ * because the process itself stood still.
  */
 const beatsMax = 12;
-/** A silent consumer is pinged at its fourth to eighth beat, each at another, so that those who came at once are spread. */
+/**
+ * A silent consumer is pinged at its fourth to eighth beat. The beat differs from turn to turn, so that consumers that
+ * connected at the same time are not pinged at the same time.
+ */
 const pingFrom = 4;
 const pingSpread = 5;
-/** The consumers are spread over so many turns of a beat. 100,000 of them are 2,500 in one, of which some hundred are pinged. */
+/**
+ * How many turns one beat has. Each consumer belongs to one turn. With 100,000 consumers, each turn looks at 2,500
+ * consumers and pings some hundred of them.
+ */
 const turns = 40;
 
-/** KiB that were handed over and not confirmed as read: then a ping goes also to a consumer that is not silent. */
+/**
+ * A consumer that was given so many KiB since its last confirmation gets a ping, even if it is not silent. An answered
+ * ping confirms that the peer has read everything before the ping.
+ */
 const unconfirmedMax = 64;
-/** KiB that every reader is trusted to read in a second, so that the pong of a slow one may be late. */
+/**
+ * The reading speed, in KiB per second, that the heartbeat expects of every reader. The more a reader was given, the
+ * later its pong may come.
+ */
 const readPerSecond = 8;
-/** Of silence, in seconds, whatever was handed over: a kernel's buffers are read by then, or hardly ever. */
+/**
+ * The longest time, in seconds, that a reader gets because it was given many bytes. A reader that has not read the
+ * kernel's buffers by then will hardly ever do so.
+ */
 const silenceMax = 300;
 
-/** How long a reader may take to read so many KiB and to answer the ping after them, in seconds, beyond `seconds`. */
+/**
+ * Returns how many seconds a reader may take to read `kibibytes` KiB and then answer a ping. `seconds` is the time for
+ * the answer alone.
+ */
 export function readingSeconds(kibibytes: number, seconds: number): number {
   return Math.min(seconds + kibibytes / readPerSecond, Math.max(silenceMax, seconds));
 }
 
 export interface HeartbeatOptions {
-  /** Of silence: then a peer is gone. It is found out within the last twelfth of it. */
+  /**
+   * How many seconds a peer may be silent. Then it counts as gone. Because the heartbeat counts in twelfths of this
+   * time, a peer may count as gone up to a twelfth earlier.
+   */
   readonly idleSeconds: number;
-  /** The same for a consumer whose connection takes nothing more: until it takes something. */
+  /** How many seconds a blocked connection may take no byte. Then its peer counts as gone. */
   readonly blockedSeconds: number;
   readonly onGone: (consumer: Consumer) => void;
-  /** The connection of a blocked consumer took all that it held. */
+  /** Called when the connection of a blocked consumer has taken every byte that it held. */
   readonly onDrained: (consumer: Consumer) => void;
 }
 
 /**
- * Signs of life are a pong, a ping, a whole message, and that a blocked connection takes something again; a byte of an
- * unfinished message is none. A pong stands after all that was handed over before its ping: a reader gets more time for
- * that. A blocked consumer is not pinged but nudged: its kernel takes bytes again as soon as its peer has read some, while it
- * says so only when a third of megabytes is free, which takes a slow reader minutes.
+ * Watches the signs of life of peers: a pong, a ping, a whole message, or a byte that a blocked connection takes. A
+ * byte of an unfinished message is no sign of life.
+ *
+ * A peer reads everything that was sent before a ping, and only then answers the ping. So a peer that was sent much
+ * gets more time to answer.
+ *
+ * A blocked connection gets no ping. Instead the heartbeat offers it the waiting bytes again. A kernel takes bytes as
+ * soon as its peer has read some, but it reports that only when a third of its buffer is free. The buffer has
+ * megabytes, and a slow reader takes minutes to read a third.
  */
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
   readonly #secondsPerBeat: number;
-  /** By turn, in no order: a removal moves the last one of the turn into the gap. */
+  /**
+   * The consumers of each turn, in no order. When a consumer is removed, the last consumer of its turn takes its place
+   * in the list.
+   */
   readonly #turns: Consumer[][] = Array.from({ length: turns }, () => []);
   #count = 0;
-  /** The turn that the next one goes to. */
+  /** How many consumers were added so far. The number says which turn the next consumer goes to. */
   #next = 0;
   #turn = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -68,7 +97,7 @@ export class Heartbeat {
     this.#timer ??= setInterval(() => this.#beatNext(), (this.#secondsPerBeat / turns) * 1000).unref();
   }
 
-  /** Idempotent. */
+  /** Removes a consumer from the heartbeat. A second call does nothing. */
   remove(consumer: Consumer): void {
     const { beatIndex } = consumer;
     if (beatIndex === -1) return;
@@ -87,7 +116,8 @@ export class Heartbeat {
   #beatNext(): void {
     this.#turn = (this.#turn + 1) % turns;
     const list = this.#turns[this.#turn] as Consumer[];
-    // The loop runs backwards: a removed consumer is replaced by one that had its beat already.
+    // The loop runs backwards. When a consumer is removed, the last consumer of the list takes its place, and that one
+    // had its beat already.
     for (let i = list.length - 1; i >= 0; i--) this.#beat(list[i] as Consumer);
   }
 

@@ -1,4 +1,4 @@
-/** This node's consumers by instance and view: takes events from the bus, gives frames to consumers once per turn. */
+/** The hub of a node takes events from the bus and gives their frames to the consumers of the node, once per turn. */
 
 import type { Bus, Event } from "../bus/bus.js";
 import type { DirectoryListener, Entry } from "../directory/directory.js";
@@ -15,75 +15,80 @@ import { type Reservation, StreamRegistry } from "./stream-registry.js";
 import type { View } from "./view.js";
 import { Waiting } from "./waiting.js";
 
-/** How long a blocked consumer has by default until it can be told its close reason, in ms. Then it is cut. */
+/** How many ms a connection may take no byte, or stay blocked after its close was decided. Then the hub cuts it. */
 const closeGraceMsDefault = 60_000;
 const idleSecondsDefault = 48;
-/** Both times while the node shuts down, in ms. */
+/** How many ms a node that shuts down waits for a consumer that has to read up to its close reason. */
 export const shutdownGraceMs = 5_000;
 
-/** Most bytes of answers to pings that a peer does not read. A broadcast that was not checked yet counts too. */
+/** Most bytes of unread pongs that wait for one peer. Bytes of a broadcast count too until they were checked. */
 const pongBytesMax = 256 * 1024;
 
-/** Plain numbers, read when metrics are scraped. */
+/** What the hub has counted since it was created. Metrics read these numbers when they are scraped. */
 export interface HubStats {
   consumers: number;
-  /** Events that came from the bus. Each of them has a consumer on its instance. */
+  /** How many events the bus gave to this node. */
   events: number;
-  /** The part of these events that no stream's filter took. No frame was built for them. */
+  /** How many events from the bus gave no frame, because no stream's filter took them. */
   filtered: number;
-  /** One for each stream whose filter took the event. */
+  /** How many frames were built. An event gives one frame for each stream whose filter takes it. */
   framesBuilt: number;
-  /** Frames handed to consumers or parked for them. */
+  /** How many frames all consumers got, in sum. A frame that waits for a blocked consumer counts too. */
   framesDelivered: number;
-  /** Connections that the gateway closed, by close code. */
+  /** How many connections the gateway closed, by close code. */
   readonly closes: Map<number, number>;
 }
 
 export interface Hub extends DirectoryListener {
   readonly stats: Readonly<HubStats>;
   /**
-   * Call it before a consumer is added: it makes sure that events of the instance come to this node. The entry must be
-   * enabled.
+   * Makes the events of an instance come to this node. Call it before `add`. The channel in `entry` must be enabled.
    */
   reserve(entry: Entry): Reservation;
-  /** The entry must be enabled. Every event published from now on reaches the consumer, if it was reserved. */
+  /**
+   * Adds a consumer, which gets every event from now on if its instance was reserved. The channel in `entry` must be
+   * enabled.
+   */
   add<Connection>(connection: Connection, entry: Entry, principal: Principal, view: View<Connection>): Consumer;
-  /** How many consumers of an instance have a filter that takes events of this type. */
+  /** Returns how many consumers of an instance have a filter that takes events of this type. */
   takers(instanceId: string, type: EventType): number;
-  /** Tells that the connection is gone. It may be called again. */
+  /** Tells the hub that the connection of a consumer is gone. A second call does nothing. */
   remove(consumer: Consumer): void;
-  /** Tells that the connection took some of its bytes. */
+  /** Tells the hub that the connection of a consumer took some of its waiting bytes. */
   drained(consumer: Consumer): void;
-  /** Tells that the peer answered our ping. */
+  /** Tells the hub that the peer of a consumer answered a ping of the gateway. */
   ponged(consumer: Consumer): void;
-  /** Tells that the peer sent a ping and the transport answered it. */
+  /** Tells the hub that a consumer's peer sent a ping, and that the transport answered with a pong. */
   pinged(consumer: Consumer): void;
-  /** Tells that the peer sent a whole message. */
+  /** Tells the hub that the peer of a consumer sent a whole message. */
   heard(consumer: Consumer): void;
-  /** Closes one consumer: with its reason, once that can be read, or without. */
+  /** Closes one consumer. Its peer is sent the reason as soon as it can read it, or is cut if it does not read. */
   end(consumer: Consumer, close: Close): void;
   /**
-   * Closes every consumer: in random order, spread over at most `overMs` (see `drainSchedule`); those that are still open get
-   * their events, and one that is added meanwhile goes with the last. Resolves when all are told or cut, `shutdownGraceMs`
-   * after the last close at the latest.
+   * Closes every consumer, in random order over at most `overMs` ms (see `drainSchedule`). Open consumers still get
+   * events. A consumer that is added meanwhile is closed at the end. Resolves when every consumer was sent its reason
+   * or was cut, at most `shutdownGraceMs` after the last close.
    */
   close(close: Close, overMs: number): Promise<void>;
 }
 
 export interface HubOptions {
   readonly bus: Bus;
-  /** Most bytes that may wait for one consumer. With more, it is closed. */
+  /** Most bytes that may wait for one consumer. The hub closes a consumer for which more bytes would wait. */
   readonly pendingBytesMax: number;
   /**
-   * Most bytes that may wait for all consumers together. With more, the consumers for which the most waits are closed,
-   * one after the other.
+   * Most bytes that may wait for all consumers together; no limit by default. With more, the hub closes consumers one
+   * after the other, first the consumer for which the most bytes wait.
    */
   readonly waitingBytesMax?: number;
-  /** How long a blocked consumer has until it can be told its close reason. Then it is cut. 60 s by default. */
+  /**
+   * How many ms a connection may take no byte, or stay blocked after its close was decided. Then the hub cuts the
+   * connection. 60,000 by default.
+   */
   readonly closeGraceMs?: number;
-  /** Silence after which a peer counts as gone, in seconds; 48 by default. */
+  /** How many seconds a peer may be silent. Then the hub cuts the connection. 48 by default. */
   readonly idleSeconds?: number;
-  /** Told of every connection that the hub has closed. */
+  /** Called for every connection that the hub has closed. */
   readonly onClosed?: (closed: ClosedConsumer) => void;
 }
 
@@ -99,10 +104,11 @@ export function createHub({ bus, pendingBytesMax, ...options }: HubOptions): Hub
     framesDelivered: 0,
     closes: new Map(),
   };
-  /** Streams that have frames to give, and consumers whose connection drained in this turn of the event loop. */
+  /** The streams that have frames to give in this turn of the event loop. */
   let touched: Stream[] = [];
+  /** The consumers whose connection took waiting bytes in this turn of the event loop. */
   let drained: Consumer[] = [];
-  /** The consumers to close after the frames of this turn. */
+  /** The closes to start at the end of this turn, after the frames of the turn were given. */
   let endings: (() => void)[] = [];
   let scheduled = false;
   const closings = new Closings({ blockedMs: closeGraceMs, onClosed, onEnded: remove });
@@ -134,7 +140,7 @@ export function createHub({ bus, pendingBytesMax, ...options }: HubOptions): Hub
     setImmediate(flush);
   }
 
-  /** Older frames first: the parked frames of a drained consumer go before the frames of this turn. */
+  /** Gives the frames of a turn. A drained consumer first gets the older frames that waited for it. */
   function flush(): void {
     scheduled = false;
     const resuming = drained;
@@ -170,7 +176,7 @@ export function createHub({ bus, pendingBytesMax, ...options }: HubOptions): Hub
     closings.proceed(consumer);
   }
 
-  /** From now on the consumer gets only its close reason. Does nothing when it is closed already. */
+  /** Closes a consumer. From now on it gets only its close reason. A second call does nothing. */
   function closeConsumer(consumer: Consumer, close: Close): void {
     const { instanceId } = consumer.stream;
     const instance = registry.instance(instanceId);
@@ -279,7 +285,7 @@ export function createHub({ bus, pendingBytesMax, ...options }: HubOptions): Hub
       atEndOfTurn(() => closings.hurry(shutdownGraceMs));
       if (stats.consumers === 0) return;
       await new Promise<void>((resolve) => {
-        // A transport may send what was written within its handler, as the last reason after a pong, when that has returned.
+        // Wait one turn more: a transport may send a close reason only after its own handler has returned.
         onEmpty = () => setImmediate(resolve);
       });
     },

@@ -1,6 +1,6 @@
 /**
- * The streams of one instance, one for each view that a consumer has, and the one subscription on the bus that feeds
- * them.
+ * The streams of one instance. There is one stream for each view of a consumer, and one subscription on the bus for all
+ * streams.
  */
 
 import type { Bus, Event, Subscription } from "../bus/bus.js";
@@ -12,15 +12,15 @@ import { sameView, type View } from "./view.js";
 
 export class InstanceStreams {
   readonly accountId: string;
-  /** The instance's. */
+  /** The name of the instance. */
   name: string;
-  /** The streams. Each has at least one consumer. There are few streams, mostly one. */
+  /** The streams of the instance, mostly only one. Each stream has at least one consumer. */
   readonly streams: Stream[] = [];
-  /** The number of consumers that are reserved but not added yet. */
+  /** How many reservations of this instance are not released yet. */
   reservations = 0;
   readonly #options: StreamOptions;
   readonly #subscription: Subscription;
-  /** Streams made so far: what makes a topic unique. */
+  /** How many streams were created so far. The number makes the topic of each stream unique. */
   #made = 0;
 
   constructor(entry: Entry, bus: Bus, options: StreamOptions, receive: (to: InstanceStreams, event: Event) => void) {
@@ -30,22 +30,26 @@ export class InstanceStreams {
     this.#subscription = bus.subscribe(entry.instance.id, (event) => receive(this, event));
   }
 
-  /** Resolves when the next event, published on whatever node, would come; undefined when it would already. Never rejects. */
+  /**
+   * Resolves when this node gets every event of the instance that any node publishes from then on. Undefined when that
+   * is so already. Never rejects.
+   */
   get inForce(): Promise<void> | undefined {
     return this.#subscription.inForce;
   }
 
+  /** Whether the instance has neither a stream nor a reservation. */
   get unused(): boolean {
     return this.streams.length === 0 && this.reservations === 0;
   }
 
-  /** Takes effect for the next event. */
+  /** Gives a changed instance or channel configuration to all streams. The change takes effect for the next event. */
   configure(entry: Entry): void {
     this.name = entry.instance.name;
     for (const stream of this.streams) stream.configure(entry);
   }
 
-  /** The stream of a view. It is created when there is none. */
+  /** Returns the stream of a view. Creates the stream when there is none. */
   streamOf(entry: Entry, view: View): Stream {
     const known = this.streams.find((stream) => sameView(stream.view, view));
     if (known !== undefined) return known;
@@ -54,7 +58,7 @@ export class InstanceStreams {
     return stream;
   }
 
-  /** False when the consumer had left already. */
+  /** Takes a consumer out of its stream. False when the consumer had left before. */
   leave(consumer: Consumer): boolean {
     const { stream } = consumer;
     if (!stream.remove(consumer)) return false;
@@ -62,7 +66,7 @@ export class InstanceStreams {
     return true;
   }
 
-  /** How many consumers have a filter that takes events of this type. */
+  /** Returns how many consumers of the instance have a filter that takes events of this type. */
   takers(type: EventType): number {
     let takers = 0;
     for (const stream of this.streams) takers += stream.takers(type);
@@ -73,7 +77,7 @@ export class InstanceStreams {
     return this.streams.flatMap(({ consumers }) => consumers);
   }
 
-  /** Gets no events from here on. */
+  /** Ends the subscription on the bus. From now on the streams get no events. */
   stop(): void {
     this.#subscription.stop();
   }

@@ -1,4 +1,7 @@
-/** The streams of a node by instance, for as long as a consumer needs them. */
+/**
+ * Knows the streams of a node, by instance. The streams of an instance exist for as long as a consumer or a reservation
+ * needs them.
+ */
 
 import type { Bus, Event } from "../bus/bus.js";
 import type { Entry } from "../directory/directory.js";
@@ -7,9 +10,15 @@ import { InstanceStreams } from "./instance-streams.js";
 import type { Stream, StreamOptions } from "./stream.js";
 import type { View } from "./view.js";
 
-/** To be released when the connection is open, or will not be. */
+/**
+ * Makes the events of an instance come to this node before its consumer is added. Release the reservation when the
+ * connection is open, or when it is certain that the connection will not open.
+ */
 export interface Reservation {
-  /** Resolves when the next event, published on whatever node, would come; undefined when it would already. Never rejects. */
+  /**
+   * Resolves when this node gets every event of the instance that any node publishes from then on. Undefined when that
+   * is so already. Never rejects.
+   */
   readonly inForce: Promise<void> | undefined;
   release(): void;
 }
@@ -30,7 +39,10 @@ export class StreamRegistry {
     return this.#instances.get(instanceId);
   }
 
-  /** The streams of an instance. They are created when there are none; then a consumer must be added at once. */
+  /**
+   * Returns the stream of an instance and a view. Creates the stream when there is none; then add a consumer to it at
+   * once.
+   */
   streamOf(entry: Entry, view: View): Stream {
     return this.#streamsOf(entry).streamOf(entry, view);
   }
@@ -47,7 +59,7 @@ export class StreamRegistry {
     };
   }
 
-  /** False when the consumer had left already. */
+  /** Takes a consumer out of its stream. False when the consumer had left before. */
   leave(consumer: Consumer): boolean {
     const { instanceId } = consumer.stream;
     const instance = this.#instances.get(instanceId);

@@ -1,4 +1,4 @@
-/** The consumers of one instance that have the same view: they see the same sequence of frames. */
+/** A stream: the consumers of one instance that have the same view. All of them see the same sequence of frames. */
 
 import type { Event } from "../bus/bus.js";
 import type { Entry } from "../directory/directory.js";
@@ -13,40 +13,54 @@ import type { Waiting } from "./waiting.js";
 import { splitIntoBatches, splitIntoPasses, type WriteBatch } from "./write-batch.js";
 
 export interface StreamOptions {
-  /** Most bytes that may wait for one consumer. With more, it is closed. */
+  /** Most bytes that may wait for one consumer. A consumer for which more bytes would wait is closed. */
   readonly pendingBytesMax: number;
-  /** The waiting frames of all blocked consumers of the hub. */
+  /** Counts the bytes that wait for all blocked consumers of the hub. */
   readonly waiting: Waiting;
 }
 
 /**
- * So many frames may wait for later turns. What is more goes by a write per consumer at once, so that whoever publishes faster
- * than the consumers are served is held up by that. It is dearer, and a few hundred frames wait after any pause of the process:
- * with fewer it would never catch up.
+ * Most frames of a stream that may wait for a later turn. When more frames wait, the stream writes the oldest of them
+ * to each consumer in this turn. Such writes cost more than a broadcast, and so they hold up a producer that publishes
+ * faster than the consumers are served. After any pause of the process a few hundred frames wait. With a limit that
+ * low, the stream would never catch up.
  */
 const carriedMax = 2048;
 
 export class Stream {
-  /** The consumers, in no order: a removal moves the last one into the gap. */
+  /**
+   * The consumers of the stream, in no order. When a consumer is removed, the last consumer takes its place in the
+   * list.
+   */
   readonly consumers: Consumer[] = [];
   readonly instanceId: string;
   readonly view: View;
   readonly fanOut: FanOut<unknown>;
   readonly log: FrameLog;
   readonly waiting: Waiting;
-  /** Names it to the fan-out's broadcasts: no other stream of the node has it. */
+  /** The name of the stream in the broadcasts of its fan-out. No other stream of the node has this name. */
   readonly topic: string;
   readonly #pendingBytesMax: number;
-  /** The filter of the last enabled configuration. Disabling a channel never widens what open connections get. */
+  /**
+   * The filter of the last channel configuration that was enabled. A disabled configuration does not change the filter,
+   * so that disabling a channel never widens what open connections get.
+   */
   #filter: Filter | undefined;
-  /** Set by `configure`, which the constructor calls. */
+  /** Builds the frames of the stream. `configure` sets the builder, and the constructor calls `configure`. */
   #build!: FrameBuilder;
+  /** The frames that the stream has accepted and not given to its consumers yet. */
   #pending: Frame[] = [];
-  /** Consumers that came while frames waited that are not theirs. They join the broadcasts after those. */
+  /**
+   * Consumers that joined while older frames still waited for their turn. Such a consumer must not get these frames. It
+   * joins the broadcasts after them.
+   */
   readonly #late = new Set<Consumer>();
-  /** Whether the consumers have joined: from the first broadcast on. One that never does gets large frames cheaper. */
+  /**
+   * Whether the consumers have joined the broadcast topic of the stream. They join at the first broadcast, since large
+   * frames cost more for a connection that has joined a topic.
+   */
   #broadcasting = false;
-  /** The last broadcast, until every connection was checked for whether it took it. */
+  /** The last broadcast, until the stream has asked every connection whether it took this broadcast. */
   #unchecked: WriteBatch | undefined;
 
   constructor(entry: Entry, view: View, topic: string, { pendingBytesMax, waiting }: StreamOptions) {
@@ -60,20 +74,20 @@ export class Stream {
     this.configure(entry);
   }
 
-  /** Takes effect for the next event. */
+  /** Takes a changed instance or channel configuration over. The change takes effect for the next event. */
   configure({ instance, websocket }: Entry): void {
     this.#build = this.view.format.builderFor(instance);
     if (websocket?.enabled) this.#filter = narrow(compileFilter(websocket), this.view);
   }
 
-  /** Adds a consumer. It gets the events that are accepted from now on. */
+  /** Adds a consumer to the stream. The consumer gets the events that are accepted from now on. */
   add(consumer: Consumer): void {
     consumer.index = this.consumers.push(consumer) - 1;
     if (!this.idle) this.#late.add(consumer);
     else if (this.#broadcasting) consumer.joinBroadcasts();
   }
 
-  /** False when the consumer was gone already. */
+  /** Removes a consumer from the stream. False when the consumer was removed before. */
   remove(consumer: Consumer): boolean {
     const { index } = consumer;
     if (index === -1) return false;
@@ -87,22 +101,25 @@ export class Stream {
     return true;
   }
 
-  /** Frames that are accepted and not given to any consumer yet. */
+  /** How many frames the stream has accepted and not given to any consumer yet. */
   get ahead(): number {
     return this.#pending.length;
   }
 
-  /** No frame waits for its turn. */
+  /** Whether no frame waits to be given to the consumers. */
   get idle(): boolean {
     return this.#pending.length === 0;
   }
 
-  /** How many consumers have a filter that takes events of this type. */
+  /** Returns how many consumers of the stream have a filter that takes events of this type. */
   takers(type: EventType): number {
     return takes(this.#filter, type) ? this.consumers.length : 0;
   }
 
-  /** Whether the filter takes it; if so its frame is built, once for all consumers, and waits for the end of the turn. */
+  /**
+   * Builds the frame of an event, once for all consumers, if the stream's filter takes the event. The frame waits for
+   * the end of the turn. False when the filter does not take the event.
+   */
   accept(event: Event): boolean {
     const filter = this.#filter;
     if (filter === undefined || !takes(filter, event.type)) return false;
@@ -111,9 +128,9 @@ export class Stream {
   }
 
   /**
-   * Gives every consumer the frames that wait, as many as the fan-out plans for a turn (`idle` is false when some are left);
-   * all of them if `all`. `onSlow` hears of the consumers that must go. Returns how many frames were handed over or parked, in
-   * all.
+   * Gives every consumer the frames that wait: all of them if `all` is true, else as many as the fan-out plans for one
+   * turn. `idle` is false when some frames are left. Calls `onSlow` for each consumer that has to be closed as a slow
+   * consumer. Returns how many frames were handed over or kept for blocked consumers, summed over all consumers.
    */
   flush(all: boolean, onSlow: (consumer: Consumer) => void): number {
     const frames = this.#pending;
@@ -144,7 +161,10 @@ export class Stream {
     return delivered;
   }
 
-  /** A broadcast tells nobody what a connection took, so each consumer is asked before it gets anything else. */
+  /**
+   * Asks every consumer whether its connection took the last broadcast. A broadcast itself does not say so. Therefore
+   * the stream asks before a consumer gets anything else.
+   */
   #checkBroadcast(): void {
     if (this.#unchecked === undefined) return;
     for (const consumer of this.consumers) consumer.check(this.#unchecked);
@@ -154,10 +174,12 @@ export class Stream {
   #each(frames: readonly Frame[], onSlow: (c: Consumer) => void, give: (c: Consumer) => boolean): number {
     let given = 0;
     const offset = this.log.end;
-    // A reader itself, so that the frames stay until every consumer was given them.
+    // The stream itself reads the log during this loop, so that the log keeps the frames until every consumer was given
+    // them.
     this.log.enter(offset);
     this.log.append(frames);
-    // The loop runs backwards: a removed consumer is replaced by one that had its turn already.
+    // The loop runs backwards. When a consumer is removed, the last consumer takes its place in the list, and that one
+    // was served already.
     for (let i = this.consumers.length - 1; i >= 0; i--) {
       const consumer = this.consumers[i] as Consumer;
       const strange = this.#late.size > 0 && this.#late.has(consumer) ? consumer.joinedAt - offset : 0;
@@ -171,12 +193,15 @@ export class Stream {
     return given;
   }
 
-  /** The last frames of the log, which are all that is its own. */
+  /** Gives a late consumer the last frames of the log. Only these frames were accepted after the consumer joined. */
   #deliverLate(consumer: Consumer, own: readonly Frame[]): boolean {
     return consumer.deliver(splitIntoBatches(own, this.fanOut), this.log.end - own.length, this.#pendingBytesMax);
   }
 
-  /** Late consumers whose own frames are next are like the others from here on. */
+  /**
+   * Ends the special treatment of late consumers to which the next frame belongs. From now on they get the same frames
+   * as the other consumers.
+   */
   #admit(): void {
     for (const consumer of this.#late) {
       if (consumer.joinedAt > this.log.end) continue;

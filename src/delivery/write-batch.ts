@@ -1,9 +1,9 @@
-/** Write batches: how the frames of a turn are cut into writes, and which of a batch's frames still wait after one. */
+/** Cuts the frames of a turn into write batches, and says which frames of a batch still wait after a write. */
 
 import type { FanOut } from "./fan-out.js";
 import type { Frame } from "./frames/frame.js";
 
-/** The frames that one write hands over. */
+/** The frames that one write hands to a connection. */
 export type WriteBatch = readonly Frame[];
 
 export function splitIntoBatches(frames: readonly Frame[], fanOut: Pick<FanOut<unknown>, "batchEnd">): WriteBatch[] {
@@ -17,15 +17,15 @@ export function splitIntoBatches(frames: readonly Frame[], fanOut: Pick<FanOut<u
 }
 
 /**
- * Most bytes that each consumer gets in one pass. More would not stay in the processor's cache until every consumer has
- * got them.
+ * Most bytes that each consumer gets in one pass. More bytes would leave the processor's cache before the last consumer
+ * has got them.
  */
 const passBytes = 300_000;
 
 /**
- * Cuts batches into passes over the consumers. In a pass one consumer gets all batches of the pass before the next
- * consumer does: at least one batch, and all that fit into 300 kB. A further write is cheaper while the kernel's memory
- * of the consumer is in the cache.
+ * Cuts the frames of a turn into passes over the consumers. In a pass, a consumer gets all batches of the pass before
+ * the next consumer gets any. A pass has at least one batch, and as many as fit into 300 kB. The second write to a
+ * consumer is cheaper than the first, because the kernel's memory for this consumer is in the processor's cache.
  */
 export function splitIntoPasses(frames: readonly Frame[], fanOut: Pick<FanOut<unknown>, "batchEnd">): WriteBatch[][] {
   const passes: WriteBatch[][] = [];
@@ -42,13 +42,19 @@ export function splitIntoPasses(frames: readonly Frame[], fanOut: Pick<FanOut<un
   return passes;
 }
 
-/** Of a batch whose last `buffered` bytes are not taken yet: the sizes of the frames that they belong to. */
+/**
+ * Returns the sizes of those frames of a batch that the connection has not wholly taken. `buffered` is how many bytes
+ * at the end of the batch the connection still holds.
+ */
 export function sizesWithin(batch: WriteBatch, buffered: number, fanOut: Pick<FanOut<unknown>, "wireBytes">): number[] {
   const sizes = batch.map((frame) => fanOut.wireBytes(frame));
   return sizes.slice(sizes.length - countWithin(sizes, buffered));
 }
 
-/** How many frames of these sizes are not yet wholly taken, when their last `buffered` bytes still wait. */
+/**
+ * Returns how many of the last frames the connection has not wholly taken. `sizes` are the sizes of the frames, and
+ * `buffered` is how many bytes at their end the connection still holds.
+ */
 export function countWithin(sizes: readonly number[], buffered: number): number {
   let count = 0;
   for (let bytes = 0; bytes < buffered && count < sizes.length; count++) {

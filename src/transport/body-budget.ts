@@ -1,10 +1,10 @@
-/** Counts and limits the bytes of request bodies that are under way, on all ports of this process together. */
+/** Limits the bytes of request bodies that the process holds at one time, on all its ports together. */
 
 import type { Room } from "../rpc/decoding/room.js";
 
-/** Largest size of a small body. The reserve is for small bodies. */
+/** Largest size of a small body, in bytes. A part of the budget is reserved for small bodies. */
 const smallBytes = 64 * 1024;
-/** The part of the budget that large bodies must leave to small ones. */
+/** The part of the budget that is reserved for small bodies. Large bodies may not use it. */
 const reservedPart = 1 / 8;
 /** The prefix of an RPC message: one byte of flags and four bytes of size. */
 const prefixBytes = 5;
@@ -19,25 +19,28 @@ export class BodyBudget {
     this.#largeBytesMax = bytesMax * (1 - reservedPart);
   }
 
-  /** The bytes that are held now. */
+  /** How many bytes all bodies hold now. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Opens a hold for one body, whose bytes are all held until its last byte has arrived. */
+  /** Opens a hold for one body. All bytes of the body count until the hold is released. */
   open(): BodyHold {
     return new BodyHold(this, false);
   }
 
   /**
-   * Opens a hold for a stream of messages, each with a prefix that says its size. The bytes of a complete message are
-   * no longer held.
+   * Opens a hold for a stream of messages. A prefix before each message says how long the message is. The bytes of a
+   * message count until the reader has the complete message.
    */
   openStream(): BodyHold {
     return new BodyHold(this, true);
   }
 
-  /** Changes the count of a body from `from` bytes to `to`. False when there is no room; then nothing has changed. */
+  /**
+   * Changes the bytes that one body holds from `from` to `to`. False when there is no room for them; then nothing has
+   * changed.
+   */
   resize(from: number, to: number): boolean {
     const bytes = this.#bytes - from + to;
     if (to > from && bytes > (to > smallBytes ? this.#largeBytesMax : this.#bytesMax)) return false;
@@ -46,13 +49,13 @@ export class BodyBudget {
   }
 }
 
-/** The part of the budget that one body holds until it is released. */
+/** The part of the budget that one body holds until the hold is released. */
 export class BodyHold implements Room {
   readonly #budget: BodyBudget;
   readonly #framed: boolean;
   #bytes = 0;
   #released = false;
-  /** The bytes of the incomplete message among those that were read. */
+  /** How many bytes of an incomplete message the reader has got. */
   #unfinished = 0;
   #prefix = 0;
   #size = 0;
@@ -63,7 +66,7 @@ export class BodyHold implements Room {
     this.#framed = framed;
   }
 
-  /** Call it before the bytes are kept. False when there is no room for them. */
+  /** Adds bytes to the hold. Call `grow` before you keep the bytes. False when the budget has no room for them. */
   grow(bytes: number): boolean {
     if (this.#released) return true;
     const room = this.#budget.resize(this.#bytes, this.#bytes + bytes);
@@ -71,14 +74,14 @@ export class BodyHold implements Room {
     return room;
   }
 
-  /** Gives back what is needed no more before the release. */
+  /** Gives bytes back before the release. Call `shrink` for bytes that are no longer kept. */
   shrink(bytes: number): void {
     if (this.#released) return;
     this.#budget.resize(this.#bytes, this.#bytes - bytes);
     this.#bytes -= bytes;
   }
 
-  /** Call it when a chunk is handed to the reader. The reader keeps the chunk until it has a complete message. */
+  /** Notes that the reader got a chunk. The reader keeps the bytes of a message until it has the complete message. */
   read(chunk: Uint8Array): void {
     if (!this.#framed || this.#released) return;
     const before = this.#unfinished;
@@ -88,7 +91,7 @@ export class BodyHold implements Room {
     this.#bytes = bytes;
   }
 
-  /** Gives everything back. Bytes that arrive later do not count. It may be called again. */
+  /** Gives all bytes back. Bytes that arrive later do not count. A second call does nothing. */
   release(): void {
     if (this.#released) return;
     this.#released = true;

@@ -1,11 +1,17 @@
-/** A queue with a bound between a source that pushes the pieces of a body and a reader that pulls them. */
+/** A bounded queue between a source and a reader. The source pushes the pieces of a body, and the reader pulls them. */
 
 import { AppError } from "../domain/errors.js";
 import type { BodyHold } from "./body-budget.js";
 
-/** Most pieces that wait unread. A source hands over at most some hundred KiB at once. */
+/**
+ * Most pieces that may wait unread. With more, the queue pauses the source. A source pushes at most some hundred KiB at
+ * once.
+ */
 const waitingMax = 16;
-/** Most bytes that a reader gets in one turn of the event loop. To copy 16 MiB takes 10 ms. */
+/**
+ * Most bytes of a body that a reader gets in one turn of the event loop. More would hold up other work: to copy 16 MiB
+ * takes 10 ms.
+ */
 export const turnBytesMax = 1024 * 1024;
 
 export interface PausableSource {
@@ -18,27 +24,27 @@ interface Wanted {
   reject(error: Error): void;
 }
 
-/** Pauses its source when nobody reads, or when one turn has brought enough. */
+/** Pauses the source when too many pieces wait unread, or when one turn has brought enough bytes. */
 export class ByteQueue implements AsyncIterableIterator<Uint8Array> {
   readonly #source: PausableSource;
   readonly #hold: BodyHold | undefined;
   #chunks: Uint8Array[] = [];
   #ended = false;
   #error: Error | undefined;
-  /** True when the source may not be touched any more. */
+  /** Whether the source has failed. Then the queue must not touch the source any more. */
   #gone = false;
   #paused = false;
   #wanted: Wanted | undefined;
-  /** The bytes that the reader got in this turn. */
+  /** How many bytes the reader got in this turn of the event loop. */
   #given = 0;
 
-  /** `hold` counts the pushed bytes. The caller that opened it must release it. */
+  /** `hold` counts the bytes that the source pushes. The caller that opened the hold must release it. */
   constructor(source: PausableSource, hold?: BodyHold) {
     this.#source = source;
     this.#hold = hold;
   }
 
-  /** Whether the queue accepts no more pieces. */
+  /** Whether the body has ended, so that the queue accepts no more pieces. */
   get ended(): boolean {
     return this.#ended;
   }
@@ -47,7 +53,10 @@ export class ByteQueue implements AsyncIterableIterator<Uint8Array> {
     return this;
   }
 
-  /** The next piece. Call it again only after it has settled. Rejects when the body breaks off. */
+  /**
+   * Resolves with the next piece of the body. Call `next` again only when the last promise has settled. Rejects when
+   * the body breaks off.
+   */
   next(): Promise<IteratorResult<Uint8Array>> {
     return new Promise((resolve, reject) => {
       this.#wanted = { resolve, reject };
@@ -68,8 +77,8 @@ export class ByteQueue implements AsyncIterableIterator<Uint8Array> {
   }
 
   /**
-   * Adds a piece. Pieces after the end are thrown away. When there is no room for a piece, the body ends with
-   * OVERLOADED.
+   * Adds a piece of the body. A piece after the end is thrown away. When the budget has no room for a piece, the body
+   * ends with the error OVERLOADED.
    */
   push(chunk: Uint8Array, last = false): void {
     if (!this.#ended && chunk.length > 0) {
@@ -82,7 +91,7 @@ export class ByteQueue implements AsyncIterableIterator<Uint8Array> {
     }
     if (last) {
       this.#ended = true;
-      // Resume now, because the next request comes on the same connection.
+      // Resume the source now, because the next request comes on the same connection.
       this.#resume();
     } else if ((this.#chunks.length > waitingMax || this.#given >= turnBytesMax) && !this.#paused) {
       this.#paused = true;
@@ -91,12 +100,13 @@ export class ByteQueue implements AsyncIterableIterator<Uint8Array> {
     this.#give();
   }
 
+  /** Ends the body. The reader still gets the pieces that wait. */
   end(): void {
     this.#ended = true;
     this.#give();
   }
 
-  /** Ends the body with an error. No more pieces come, and the source may not be touched any more. */
+  /** Ends the body with an error. No piece comes after `fail`, and the queue does not touch the source any more. */
   fail(error: Error): void {
     this.#gone = true;
     this.#error ??= error;

@@ -1,15 +1,23 @@
-/** Decides which origins of web pages may read answers and open sockets, and answers their preflight requests. */
+/**
+ * Decides which web pages may read answers and open WebSockets, by their origin, and answers the preflight requests of
+ * browsers.
+ */
 
 import { cors as connectCors } from "@connectrpc/connect";
 
 export type Header = readonly [name: string, value: string];
 
 export interface Cors {
-  /** Headers for every answer to this `Origin` (empty when there is none). An origin that is not allowed gets none. */
+  /**
+   * Returns the CORS headers for every answer to a request with this `Origin`. An empty or forbidden origin gets none.
+   */
   headers(origin: string): readonly Header[];
-  /** Further headers for the answer to a preflight. */
+  /** Returns the further headers for the answer to a preflight request of this origin. A forbidden origin gets none. */
   preflight(origin: string): readonly Header[];
-  /** Whether a page of this `Origin` may open a socket. A client without the header is no browser, and may. */
+  /**
+   * Whether a web page of this origin may open a WebSocket. A request without an `Origin` header may, because it comes
+   * from no browser.
+   */
   mayConnect(origin: string, host: string): boolean;
 }
 
@@ -24,11 +32,14 @@ const preflightHeaders: readonly Header[] = [
     "Access-Control-Allow-Headers",
     ["Content-Type", "Authorization", "token", "Idempotency-Key", ...connectCors.allowedHeaders.slice(1)].join(", "),
   ],
-  // Two hours, the longest time that Chromium keeps the answer.
+  // Two hours, in seconds. Chromium keeps the answer to a preflight request no longer.
   ["Access-Control-Max-Age", "7200"],
 ];
 
-/** `allowed` as browsers write origins; `*` allows all of them, and `*.` before a host every one with one label more. */
+/**
+ * Makes the rules for these origins. `allowed` lists origins as browsers write them. `*` allows every origin. `*.`
+ * before a host allows every host that has exactly one label more.
+ */
 export function createCors(allowed: readonly string[], ownOrigin: string): Cors {
   const origins = new Set(allowed.filter((origin) => !origin.includes("://*.")));
   const all = origins.has("*");

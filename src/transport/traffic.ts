@@ -12,7 +12,7 @@ export class Traffic {
     if (--this.#inFlight === 0) this.#onIdle?.();
   }
 
-  /** Resolves when no call is in flight any more, and after `deadlineMs` at the latest. */
+  /** Resolves when no call is in flight any more, or after `deadlineMs` at the latest. */
   async idle(deadlineMs: number): Promise<void> {
     if (this.#inFlight === 0) return;
     await new Promise<void>((resolve) => {

@@ -1,21 +1,30 @@
-/** A frame: what an event is for the consumers of a stream, as bytes; and the port of those who build it. */
+/** A frame is the text of one event as bytes, as consumers get it. A frame format builds frames from events. */
 
 import type { Event } from "../../bus/bus.js";
 import type { Instance } from "../../domain/instance.js";
 
 export type Frame = Buffer;
 
-/** How events become frames. One object for each kind of frame: views are compared by it. */
+/**
+ * Says how events become frames. There is one object for each kind of frame, so that two views can be compared by it.
+ */
 export interface FrameFormat {
-  /** For an instance as it is now; called anew when the instance changes. What all its frames share is made here. */
+  /**
+   * Makes the builder for the frames of an instance. Delivery calls `builderFor` again when the instance changes. The
+   * builder prepares the bytes that all frames of the instance share.
+   */
   builderFor(instance: Instance): FrameBuilder;
 }
 
-/** Builds the frame of an event, once for all consumers of a stream. `media`: whether the event's media goes into it. */
+/**
+ * Builds the frame of an event, once for all consumers of a stream. `media` says whether the event's media goes into
+ * the frame.
+ */
 export type FrameBuilder = (event: Event, media: boolean) => Frame;
 
 /**
- * Copies a frame that may wait for long into memory of its own. In Node's pool it would keep 8 KiB of other data alive.
+ * Returns the frame in memory of its own, so that it can wait for long. A frame in Node.js's buffer pool would keep 8
+ * KiB of other data alive.
  */
 export function lasting(frame: Frame): Frame {
   if (frame.buffer.byteLength === frame.length) return frame;

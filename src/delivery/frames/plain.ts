@@ -1,4 +1,7 @@
-/** The plain frame: an event as JSON text with the data of its instance. `data` is spliced in as bytes, never parsed again. */
+/**
+ * Builds plain frames: the JSON text of an event with the data of its instance. The event's `data` is copied as bytes
+ * and never parsed again.
+ */
 
 import type { Event } from "../../bus/bus.js";
 import { type EventType, eventTypes } from "../../domain/event-type.js";
@@ -8,9 +11,9 @@ import { editMedia } from "./media.js";
 import { join } from "./parts.js";
 
 export interface PlainFormatOptions {
-  /** The public URL in every frame. */
+  /** The public URL of the gateway. Every frame contains it. */
   readonly baseUrl: string;
-  /** Media above it is left out of the frame, in bytes once decoded. The frame is built all the same. */
+  /** The largest media in a frame, in bytes before base64. An event with larger media gets a frame without media. */
   readonly mediaMaxBytes: number;
 }
 
@@ -28,7 +31,7 @@ const heads = Object.fromEntries(eventTypes.map((type) => [type, Buffer.from(`{"
   Buffer
 >;
 
-/** What follows `data` in every frame of an instance. */
+/** Returns the JSON text that follows `data` in every frame of an instance. */
 function frameTail(instance: Instance, baseUrl: string): Buffer {
   const instanceData = { baseUrl, instance: instance.name, token: instance.token };
   return Buffer.from(`,"instanceData":${JSON.stringify(instanceData)}}`);

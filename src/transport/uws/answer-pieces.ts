@@ -3,8 +3,9 @@
 import type { Exchange } from "./exchange.js";
 
 /**
- * `start` writes the status and the headers together with the first piece. When a piece cannot be made, the connection
- * is cut, so that no client takes a part for the whole answer.
+ * Writes the pieces of an answer as they come. `start` must write the status and the headers, and is called just before
+ * the first piece is written. When a later piece cannot be made, the connection is cut, so that the client does not
+ * take a part for the whole answer.
  */
 export async function answerPieces(
   exchange: Exchange,
@@ -27,8 +28,7 @@ export async function answerPieces(
     started = true;
     start();
   }
-  // Register this handler once. A handler that registers itself again from inside is not reliable in this version of
-  // uWebSockets.
+  // Register this handler once. In this version of uWebSockets, a handler that registers itself again is not reliable.
   res.onWritable(() => {
     writable = true;
     wake?.();

@@ -1,12 +1,12 @@
 /**
- * The uWebSockets apps of the public port. An app keeps the certificate with which it was made. So with TLS each
- * further certificate needs a further app. One app listens and hands every new connection to the newest app. Open
- * connections stay with their app.
+ * The uWebSockets apps of the public port. An app keeps the certificate with which it was made. So with TLS each new
+ * certificate needs a new app. One app listens and hands every new connection to the newest app. Open connections stay
+ * with their app.
  */
 
 import { createApp, type ListenSocket, listen, type TemplatedApp, type TlsFiles } from "./uws.js";
 
-/** Counts the WebSockets of one app. */
+/** Counts the open WebSockets of one app. */
 export interface Tally {
   opened(): void;
   closed(): void;
@@ -17,9 +17,12 @@ export type Mount = (app: TemplatedApp, tally: Tally) => void;
 export class PublicApps {
   readonly #tls: TlsFiles | undefined;
   readonly #listening: TemplatedApp;
-  /** The apps, the newest one last. None is removed, because its connections run in it (80 kB each). */
+  /**
+   * The apps that serve connections, the newest one last. No app is removed, because connections may still run in it.
+   * An app takes 80 kB.
+   */
   readonly #apps: TemplatedApp[];
-  /** The newest app, and all apps with open WebSockets. */
+  /** The newest app and every app with open WebSockets. Broadcasts go to these apps. */
   readonly #serving = new Set<TemplatedApp>();
   readonly #sockets = new Map<TemplatedApp, number>();
   #mount: Mount = () => {};
@@ -31,7 +34,10 @@ export class PublicApps {
     this.#serving.add(this.#newest);
   }
 
-  /** Call it once, before `listen`. `mount` is called again for every further app. */
+  /**
+   * Mounts the routes on the newest app. Call this method once, before `listen`. The function `mount` is called again
+   * for every new app.
+   */
   mount(mount: Mount): void {
     this.#mount = mount;
     this.#mountOn(this.#newest);
@@ -39,8 +45,8 @@ export class PublicApps {
   }
 
   /**
-   * From now on new connections see the certificate that the files hold now. Throws and changes nothing when it cannot
-   * be used.
+   * Makes new connections see the certificate that the TLS files hold now. Throws and changes nothing when that
+   * certificate cannot be used.
    */
   renew(): void {
     const before = this.#newest;
@@ -48,7 +54,7 @@ export class PublicApps {
     this.#mountOn(app);
     this.#apps.push(app);
     this.#serving.add(app);
-    // Both steps are in one turn, so no connection finds both apps or none.
+    // Both steps are in one turn of the event loop, so no new connection finds both apps or none.
     this.#listening.addChildAppDescriptor(app.getDescriptor());
     this.#listening.removeChildAppDescriptor(before.getDescriptor());
     if (this.#sockets.get(before) === 0) this.#serving.delete(before);
@@ -58,12 +64,12 @@ export class PublicApps {
     for (const app of this.#serving) app.publish(topic, frame, false);
   }
 
-  /** See `listen` of `uws.ts`. */
+  /** Listens on a port and hands new connections to the newest app. See `listen` of `uws.ts`. */
   listen(options: Parameters<typeof listen>[1]): Promise<ListenSocket | undefined> {
     return listen(this.#listening, options);
   }
 
-  /** Cuts every connection. */
+  /** Stops listening and cuts every connection of every app. */
   close(): void {
     for (const app of new Set([this.#listening, ...this.#apps])) app.close();
   }

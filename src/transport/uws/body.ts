@@ -1,4 +1,4 @@
-/** Collects the body of a request, up to a limit. */
+/** Collects the whole body of a request, up to a limit. */
 
 import { AppError } from "../../domain/errors.js";
 import { Gather } from "../../wire/gather.js";
@@ -6,7 +6,7 @@ import type { BodyHold } from "../body-budget.js";
 import { turnBytesMax } from "../byte-queue.js";
 import type { Exchange, Waited } from "./exchange.js";
 
-/** The whole body, or the mark for a body over the limit. */
+/** The whole body, or a mark that says that the body is over the limit. */
 export type Whole = Buffer | "too large";
 
 export class Body {
@@ -14,13 +14,16 @@ export class Body {
   readonly #limit: number;
   readonly #hold: BodyHold;
   #gather: Gather;
-  /** The bytes that arrived in this turn. */
+  /** How many bytes of the body arrived in this turn of the event loop. */
   #turnBytes = 0;
   #paused = false;
   #whole: Whole | undefined;
   #wanted: ((whole: Whole) => Waited) | undefined;
 
-  /** Create it in the same turn as the request: uWebSockets pushes the body and keeps nothing. */
+  /**
+   * Create a `Body` in the turn in which the request arrived: uWebSockets pushes the body from then on and keeps
+   * nothing.
+   */
   constructor(exchange: Exchange, limit: number) {
     this.#exchange = exchange;
     this.#limit = limit;
@@ -32,10 +35,11 @@ export class Body {
   }
 
   /**
-   * Calls back with the whole body: at once, or in the turn of its last chunk, and never when the client goes away
-   * before. An error that the callback throws is answered. A body over the limit is reported as soon as its size is
-   * announced or has arrived. The rest of such a body is read and thrown away after the answer; to cut the connection
-   * would take the answer from the client.
+   * Calls back with the whole body: at once if it is complete, otherwise when its last chunk arrives. Does not call
+   * back if the client goes away before. An error that the callback throws is answered.
+   *
+   * A body over the limit is reported as soon as its announced size or its received bytes exceed the limit. The rest of
+   * the body is read and thrown away, because a cut connection would take the answer from the client.
    */
   whenWhole(callback: (whole: Whole) => Waited): Waited {
     if (this.#whole !== undefined) return callback(this.#whole);
@@ -46,7 +50,7 @@ export class Body {
     if (isLast) this.#exchange.bodyCame = true;
     if (this.#whole !== undefined) return;
     if (!this.#exchange.open) {
-      // The request was answered before its body was read.
+      // Drop the bytes: the request was answered before its body was complete.
       this.#gather = nothing;
       return;
     }
@@ -62,15 +66,16 @@ export class Body {
       });
       return;
     }
-    // uWebSockets takes the chunk back when this function returns.
+    // `add` copies the chunk, because uWebSockets takes its memory back when this function returns.
     if (chunk.byteLength > 0) this.#gather.add(new Uint8Array(chunk));
     if (isLast) this.#settle(this.#gather.whole());
     else this.#pace(chunk.byteLength);
   }
 
   /**
-   * Pauses the request when a turn has brought enough. It does so only when nobody else can answer: a request that is
-   * paused cannot be resumed after its answer.
+   * Pauses the request when enough bytes of its body arrived in this turn. Pauses only while the handler waits for the
+   * whole body. Otherwise the handler could answer during the pause, and a paused request cannot be resumed after its
+   * answer.
    */
   #pace(bytes: number): void {
     if (this.#turnBytes === 0) setImmediate(this.#renew);

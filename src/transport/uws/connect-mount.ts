@@ -1,6 +1,6 @@
 /**
- * Connect and gRPC-Web over HTTP/1.1: hands requests of the public port to the RPC handlers. A slow reader on either
- * side makes the other side wait.
+ * Serves Connect and gRPC-Web over HTTP/1.1: hands requests of the public port to the RPC handlers. When the client or
+ * the handler reads slowly, the other one has to wait.
  */
 
 import type { UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
@@ -12,7 +12,7 @@ import { type Exchange, statusLine } from "./exchange.js";
 import { ambiguity } from "./request.js";
 import type { HttpRequest } from "./uws.js";
 
-/** Serves a request and always answers it. */
+/** Serves one request with an RPC handler, and always answers it. */
 export async function serveRpc(handler: Handler, exchange: Exchange, req: HttpRequest): Promise<void> {
   const { head, remoteAddress } = exchange;
   const abort = lazyAbort();
@@ -31,7 +31,8 @@ export async function serveRpc(handler: Handler, exchange: Exchange, req: HttpRe
   const query = head.query === "" ? "" : `?${head.query}`;
   const request: UniversalServerRequest = {
     httpVersion: "1.1",
-    // Only the path and the query matter here. The client's `Host` may not even be a valid name.
+    // The handlers use only the path and the query of this URL. `localhost` stands for the client's `Host`, which may
+    // not even be a valid name.
     url: `http://localhost${head.path}${query}`,
     method: head.method,
     header,
@@ -42,7 +43,7 @@ export async function serveRpc(handler: Handler, exchange: Exchange, req: HttpRe
   };
   try {
     const response = await handler.handle(request, remoteAddress, hold);
-    // A paused request could not be resumed after its answer.
+    // Read the body to its end before the answer, because a paused request cannot be resumed after its answer.
     if (handler.method.methodKind === "unary") {
       body.discard();
       await exchange.bodySent();
@@ -53,7 +54,10 @@ export async function serveRpc(handler: Handler, exchange: Exchange, req: HttpRe
   }
 }
 
-/** A controller that is made only when its signal is asked for. A refusal does not ask, and a controller takes 6 µs. */
+/**
+ * Makes an abort controller when its signal is first asked for. A controller takes 6 µs, and a refused call never asks
+ * for the signal.
+ */
 function lazyAbort(): Pick<AbortController, "signal" | "abort"> {
   let controller: AbortController | undefined;
   let aborted = false;
@@ -71,8 +75,8 @@ function lazyAbort(): Pick<AbortController, "signal" | "abort"> {
 }
 
 /**
- * Of two tokens the first counts, as over REST. `Headers` takes no character beyond Latin-1, and no header that we read
- * may have one.
+ * Copies the headers of a request. When the request has two tokens, the first one counts, as over REST. A character
+ * beyond Latin-1 becomes `?`, because `Headers` does not accept it. No header that we read may have such a character.
  */
 function copyHeaders(req: HttpRequest): Headers {
   const header = new Headers();
@@ -91,7 +95,8 @@ async function respond(
   const chunks = body?.[Symbol.asyncIterator]();
   try {
     const first = await chunks?.next();
-    // A unary answer is one chunk. Looking for a second chunk before writing saves a unary answer the chunked encoding.
+    // Look for a second chunk before the first one is written. A unary answer has only one chunk, and is then sent
+    // without the chunked encoding.
     const second = first?.done === false ? await chunks?.next() : undefined;
     if (!exchange.open) return;
     const { res } = exchange;

@@ -1,4 +1,4 @@
-/** Documents of the public port: the same bytes for everybody, sent no faster than their client reads. */
+/** Serves the documents of the public port. Everybody gets the same bytes, no faster than the client reads them. */
 
 import { AppError } from "../../domain/errors.js";
 import type { Header } from "../cors.js";
@@ -8,23 +8,30 @@ import { ambiguity } from "./request.js";
 export interface Document {
   readonly contentType: string;
   readonly body: Uint8Array;
-  /** Of RFC 9110, section 8.8.3, with its quotes; the same on every node. */
+  /** The entity tag of the document, with its quotes (RFC 9110, section 8.8.3). Every node has the same tag. */
   readonly etag: string;
 }
 
-/** By path, such as `/llms.txt`. There are no others, so that no path can lead out of them. */
+/** The documents by path, such as `/llms.txt`. Only these paths are served, so that no path can reach another file. */
 export type Documents = ReadonlyMap<string, Document>;
 
-/** Answers whose clients have not taken all yet: the kernel holds up to a whole document for each. */
+/**
+ * Most answers at one time whose client has not taken the whole document yet. The kernel may hold a whole document for
+ * each of them.
+ */
 const underWayMax = 64;
-/** GET and HEAD by path, without a token. A client that has not taken a document by `deadlineMs` is cut: by the default one of 4 kB/s has. */
+/**
+ * Makes the handlers of GET and HEAD for each path. They ask for no token. A client that has not taken the whole
+ * document after `deadlineMs` is cut. With the default, a client that reads 4 kB a second is in time.
+ */
 export function serveDocuments(documents: Documents, deadlineMs = 60_000): Map<string, Serve> {
   let underWay = 0;
 
   function serve(document: Document, exchange: Exchange, ifNoneMatch: string): void {
     const { head } = exchange;
     if (head.ambiguous) throw new AppError("INVALID_REQUEST", ambiguity);
-    // To be asked about every time: what is kept for one origin must not be shown to another, nor the one of an older release.
+    // A cache must ask the node each time before it uses a copy. It must not show a copy for one origin to another
+    // origin, nor a copy of an older release.
     const headers: readonly Header[] = [
       ["ETag", document.etag],
       ["Cache-Control", "public, no-cache"],
@@ -32,7 +39,7 @@ export function serveDocuments(documents: Documents, deadlineMs = 60_000): Map<s
     if (names(ifNoneMatch, document.etag)) exchange.answerEmpty(304, headers);
     else if (head.method === "HEAD") exchange.answer(200, "", headers, document.contentType);
     else if (underWay === underWayMax) throw new AppError("OVERLOADED", { retryAfterSeconds: 1 });
-    // Only `end` ends the connection too. It copies what the kernel does not take.
+    // Only `end` can also end the connection. `end` makes uWebSockets copy the bytes that the kernel does not take.
     else if (exchange.last) exchange.answer(200, document.body, headers, document.contentType);
     else send(document, exchange, headers);
   }
@@ -70,7 +77,10 @@ export function serveDocuments(documents: Documents, deadlineMs = 60_000): Map<s
   );
 }
 
-/** RFC 9110, section 13.1.2: compared weakly, since a proxy that compresses weakens the tag. */
+/**
+ * Whether an `If-None-Match` header names this entity tag (RFC 9110, section 13.1.2). The comparison is weak, because a
+ * proxy that compresses an answer makes its tag weak.
+ */
 function names(ifNoneMatch: string, etag: string): boolean {
   return ifNoneMatch.split(",").some((tag) => tag.trim() === "*" || tag.trim().replace(/^W\//, "") === etag);
 }

@@ -1,4 +1,4 @@
-/** One request on the public port together with its one answer. */
+/** An exchange is one request on the public port together with its one answer. */
 
 import { STATUS_CODES } from "node:http";
 import type { Logger } from "pino";
@@ -12,29 +12,29 @@ import type { Traffic } from "../traffic.js";
 import { RequestHead } from "./request.js";
 import type { HttpRequest, HttpResponse, us_socket_context_t } from "./uws.js";
 
-/** The parts that all exchanges of a port share. */
+/** What all exchanges of a port share. */
 export interface ExchangeContext {
   readonly cors: Cors;
   readonly traffic: Traffic;
   readonly bodies: BodyBudget;
-  /** Aborted when the node begins to shut down. From then on an answer ends its connection. */
+  /** Aborted when the node begins to shut down. From then on each answer ends its connection. */
   readonly draining: AbortSignal;
   readonly logger: Logger;
 }
 
 const json = "application/json; charset=utf-8";
 
-/** How long an answer that ends its connection waits for the end of the request, in milliseconds. */
+/** How long, in ms, an answer that ends its connection waits until the client has sent its whole body. */
 const bodyMsMax = 10_000;
 
 export function statusLine(status: number): string {
   return `${status} ${STATUS_CODES[status] ?? "Unknown"}`;
 }
 
-/** Work that returns a promise only when it has to wait. */
+/** The result of work. The work returns a promise only when it has to wait. */
 export type Waited = Promise<void> | void;
 
-/** Serves a request. It may read `req` only in its synchronous part. An error that it throws is answered. */
+/** Serves a request. May read `req` only before it first awaits something. An error that it throws is answered. */
 export type Serve = (exchange: Exchange, req: HttpRequest, socketContext: us_socket_context_t | undefined) => Waited;
 
 /**
@@ -51,25 +51,25 @@ export function exchanging(context: ExchangeContext, serve: Serve) {
 export class Exchange implements Credentials {
   readonly head: RequestHead;
   readonly res: HttpResponse;
-  /** The token in the query. Set only for requests that may have one there. */
+  /** The token from the query. Set only for requests that may have a token there. */
   queryToken: string | undefined;
-  /** The rate headers to send with the answer. */
+  /** The state of the rate limit. The answer sends it in its headers. */
   rate: RateStatus | undefined;
   readonly #context: ExchangeContext;
-  /** Undefined when requests are not logged. */
+  /** When the request arrived, as `performance.now()` told. Undefined when requests are not logged. */
   readonly #startedAt: number | undefined;
   #onAborted: (() => void) | undefined;
-  /** The last byte of the body has come. To be set by its reader. */
+  /** Whether the last byte of the body has arrived. The code that reads the body must set it. */
   bodyCame = false;
-  /** Somebody sets `bodyCame`. */
+  /** Whether some code reads the body and sets `bodyCame`. */
   #bodyWatched = false;
   #hold: BodyHold | undefined;
-  /** True while a handler of uWebSockets runs. */
+  /** True while a handler of uWebSockets runs. uWebSockets corks `res` during that time. */
   #corked = false;
   #state: "open" | "answered" | "aborted" = "open";
 
   constructor(context: ExchangeContext, res: HttpResponse, req: HttpRequest) {
-    // Do this first: uWebSockets ends the process when a handler throws before this is attached.
+    // Attach this first: uWebSockets ends the process when a handler throws before `onAborted` is attached.
     res.onAborted(() => this.#abort());
     this.res = res;
     this.#context = context;
@@ -79,12 +79,12 @@ export class Exchange implements Credentials {
     if (this.head.hasBody && this.head.closes) this.#watchBody(() => {});
   }
 
-  /** Whether the request still waits for its answer and its client is there. Otherwise `res` must not be touched. */
+  /** Whether the request waits for its answer and its client is still there. When false, `res` must not be touched. */
   get open(): boolean {
     return this.#state === "open";
   }
 
-  /** Whether this answer is the last one on its connection. */
+  /** Whether the gateway ends the connection after this answer. */
   get last(): boolean {
     return this.#context.draining.aborted || this.head.ambiguous;
   }
@@ -93,14 +93,14 @@ export class Exchange implements Credentials {
     return this.head.token(this.queryToken);
   }
 
-  /** To ask for it costs 7 µs. */
+  /** The IP address of the client; empty when the exchange is over. Reading it costs 7 µs. */
   get remoteAddress(): string {
     return this.open ? Buffer.from(this.res.getRemoteAddressAsText()).toString("latin1") : "";
   }
 
   /**
-   * Counts the bytes of the body that are kept, until the request is answered or its client has gone. `stream` is true
-   * for a stream of messages.
+   * Starts to count the bytes of the body that are kept. The count ends when the request is answered or its client has
+   * gone. Set `stream` to true for a stream of messages.
    */
   holdBody(stream: boolean): BodyHold {
     this.#bodyWatched = this.head.hasBody;
@@ -110,8 +110,9 @@ export class Exchange implements Credentials {
   }
 
   /**
-   * To be awaited before an answer. With an answer that ends the connection uWebSockets cuts it, whatever the client is still
-   * sending, and a client that writes into a cut connection never reads the answer. Undefined: nothing is to be awaited.
+   * Resolves when the client has sent its whole body, after 10 s at the latest. Undefined when there is nothing to wait
+   * for. Await it before an answer that ends the connection. With such an answer uWebSockets cuts the connection, and a
+   * client that is still writing then never reads the answer.
    */
   bodySent(): Promise<void> | undefined {
     const { head } = this;
@@ -127,15 +128,17 @@ export class Exchange implements Credentials {
     });
   }
 
-  /** Calls back once when the client goes away before the answer. Calls back at once when it has gone already. */
+  /**
+   * Calls back once when the client goes away before the answer. Calls back at once when the client has gone already.
+   */
   onAborted(callback: () => void): void {
     if (this.#state === "aborted") callback();
     else this.#onAborted = callback;
   }
 
   /**
-   * Call it inside a handler of uWebSockets, which has corked `res`, for all work that the handler does. An error that
-   * `work` throws or rejects with is answered.
+   * Runs the whole work of a uWebSockets handler. Call `attempt` only within the handler, because uWebSockets corks
+   * `res` there. An error that `work` throws or rejects with is answered.
    */
   attempt(work: () => Waited): void {
     this.#corked = true;
@@ -156,9 +159,9 @@ export class Exchange implements Credentials {
     });
   }
 
-  /** Writes status and headers. Call it when you write a JSON body to `res` yourself. */
+  /** Writes the status and the headers of an answer. Call `writeHead` when you write the body to `res` yourself. */
   writeHead(status: number, headers: readonly Header[] = [], contentType = json): void {
-    // uWebSockets itself writes "200 OK".
+    // uWebSockets writes the status 200 by itself.
     if (status !== 200) this.res.writeStatus(statusLine(status));
     this.res.writeHeader("Content-Type", contentType);
     this.#writeHeaders(headers);
@@ -173,10 +176,10 @@ export class Exchange implements Credentials {
     });
   }
 
-  /** Answers an error in the envelope, or in a problem document when the client prefers that. */
+  /** Answers with an error: in the envelope, or in a problem document when the client prefers that. */
   refuse(error: unknown, headers: readonly Header[] = []): void {
     const failure = AppError.from(error);
-    // An AppError has been logged where it was made.
+    // An `AppError` was logged where it was made.
     if (!(error instanceof AppError)) {
       this.#context.logger.error({ err: describeCause(error), path: this.head.path }, "answer failed");
     }
@@ -184,7 +187,10 @@ export class Exchange implements Credentials {
     this.answer(failure.status, body, [...headers, ...Object.entries(beside)], contentType);
   }
 
-  /** Writes the headers that every answer has. Call it when you write to `res` yourself. */
+  /**
+   * Writes the headers that every answer has. Call `writeSharedHeaders` when you write the head of an answer to `res`
+   * yourself.
+   */
   writeSharedHeaders(): void {
     for (const [name, value] of this.#context.cors.headers(this.head.origin)) this.res.writeHeader(name, value);
     if (this.rate === undefined) return;
@@ -193,7 +199,7 @@ export class Exchange implements Credentials {
     this.res.writeHeader("X-RateLimit-Reset", `${this.rate.reset}`);
   }
 
-  /** Marks the answer as complete. Call it when you wrote the answer to `res` yourself. */
+  /** Marks the answer as complete. Call `finish` when you wrote the answer to `res` yourself. */
   finish(status: number): void {
     if (!this.open) return;
     this.#state = "answered";
@@ -201,7 +207,10 @@ export class Exchange implements Credentials {
     this.#log(status);
   }
 
-  /** Takes the body from whoever reads it. */
+  /**
+   * Reads the rest of the body and throws it away. Any code that read the body before gets no more of it. Calls
+   * `onLast` at the end of the body.
+   */
   #watchBody(onLast: () => void): void {
     this.#bodyWatched = true;
     this.res.onData((_, isLast) => {
@@ -212,10 +221,9 @@ export class Exchange implements Credentials {
   }
 
   #send(status: number, write: () => void): void {
-    // The answer to an ambiguous request must wait for the next turn. When a request is answered within its own turn,
-    // uWebSockets goes on with the rest of the segment, even if the answer ends the connection. When the request still
-    // waits for its answer, uWebSockets cuts the connection instead.
-    // answer that ends the connection. While one waits for its answer it cuts the connection instead.
+    // Answer an ambiguous request in the next turn. When a request is answered in its own turn, uWebSockets goes on to
+    // serve the rest of the segment, even if the answer ends the connection. When the request still waits for its
+    // answer, uWebSockets cuts the connection instead.
     if (this.head.ambiguous) setImmediate(() => this.#write(status, write));
     else {
       const sent = this.bodySent();
@@ -237,8 +245,8 @@ export class Exchange implements Credentials {
   }
 
   /**
-   * Ends an answer without a body. uWebSockets cannot end an answer that announces a length above 0, and without a
-   * length it cannot end the connection.
+   * Ends an answer without a body. An answer that ends the connection must announce a length, and without a body
+   * uWebSockets allows only the length 0.
    */
   #endEmpty(): void {
     if (this.last) this.res.endWithoutBody(0, true);
@@ -258,7 +266,7 @@ export class Exchange implements Credentials {
     this.#context.traffic.end();
   }
 
-  /** Never log the query: it may hold a token. */
+  /** Logs the request at debug level. Never log the query: it may hold a token. */
   #log(status: number | "aborted"): void {
     if (this.#startedAt === undefined) return;
     const { method, path } = this.head;

@@ -1,4 +1,7 @@
-/** How frames leave through uWebSockets: one cork per socket, native broadcasts, fragments while much is copied. */
+/**
+ * The fan-out for WebSockets of uWebSockets. It writes several frames to a socket in one cork, and broadcasts frames by
+ * topic. It sends large frames in fragments while uWebSockets holds copies of many bytes.
+ */
 
 import { BufferedBytes } from "../../delivery/buffered-bytes.js";
 import { allTaken, type Broadcaster, type FanOut } from "../../delivery/fan-out.js";
@@ -10,12 +13,15 @@ import { offerAgain, unreadMaxAtEnd, writeCorked } from "./quirks.js";
 import type { UwsSocket } from "./socket.js";
 import { batchEnd, planTurn, wireBytes } from "./write-plan.js";
 
-/** Queues a frame for every socket that is subscribed to the topic; uWebSockets writes it at the end of the turn. */
+/**
+ * Queues a frame for every socket that is subscribed to the topic. uWebSockets writes the frame at the end of the turn.
+ */
 export type Publish = (topic: string, frame: Uint8Array) => void;
 
 /**
- * What uWebSockets may have copied for blocked sockets, in bytes: at least `min`, and more when `perSocket` for each open one
- * is more. Beyond it large frames go in fragments, so that the kernel's refusal leaves less to copy.
+ * Most bytes that uWebSockets may have copied for blocked sockets: `min` bytes, or `perSocket` bytes for each open
+ * socket if that is more. Above the limit, large frames go in fragments. Then less is left to copy when the kernel of a
+ * socket refuses bytes.
  */
 export interface CopyLimit {
   readonly min: number;
@@ -23,8 +29,9 @@ export interface CopyLimit {
 }
 
 /**
- * A small node's few slow readers never come to 1 MiB, so they never make frames dearer for the others. With 1 KiB each a
- * socket that does not read costs a few KiB in the mean, however many there are.
+ * With 1 MiB, the few slow readers of a small node never reach the limit, so frames do not get dearer for other
+ * readers. With 1 KiB per socket, a socket that does not read costs a few KiB on average, however many sockets do not
+ * read.
  */
 const copyLimitDefault: CopyLimit = { min: 1024 * 1024, perSocket: 1024 };
 
@@ -75,22 +82,27 @@ export class UwsFanOut implements FanOut<UwsSocket> {
     socket.close();
   }
 
-  /** From here on large frames go in fragments. */
+  /** Whether uWebSockets has copied so many bytes for blocked sockets that large frames have to go in fragments. */
   get copiesAreFull(): boolean {
     const { bytes, connections } = this.buffered;
     return bytes >= Math.max(this.#copyLimit.min, connections * this.#copyLimit.perSocket);
   }
 
-  /** What is begun goes on in one piece when not much is copied any more. */
+  /**
+   * Sends a frame in fragments, or the rest of a frame after its first `begun` bytes. The rest goes in one piece when
+   * uWebSockets holds few copied bytes again.
+   */
   #fragment(socket: UwsSocket, frame: Frame, begun: number): number {
     return sendFragments(socket, frame, begun, this.copiesAreFull ? fragmentBytes : frame.length);
   }
 }
 
-/** Tells the answer to our ping from the pongs that some clients send unasked, which are empty. */
+/**
+ * The payload of our pings. By it we tell the answers to our pings from the empty pongs that some clients send unasked.
+ */
 const pingPayload = "e";
 
-/** Whether the payload of a pong is that of our pings. */
+/** Whether a pong answers a ping of ours. Then its payload is as long as the payload of our pings. */
 export function answersPing(payload: ArrayBuffer): boolean {
   return payload.byteLength === pingPayload.length;
 }

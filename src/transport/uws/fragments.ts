@@ -1,18 +1,19 @@
-/** Sends a frame as one WebSocket message in fragments (RFC 6455, 5.4), until the kernel refuses. */
+/** Sends a frame as one WebSocket message in fragments (RFC 6455, section 5.4), until the kernel refuses bytes. */
 
 import { allTaken } from "../../delivery/fan-out.js";
 import type { Frame } from "../../delivery/frames/frame.js";
 import type { UwsSocket } from "./socket.js";
 
 /**
- * Bytes of payload. The kernel takes a small write whole or not at all, so about one fragment is left for uWebSockets to
- * copy; each costs a write, for healthy readers as well.
+ * Payload bytes of one fragment. The kernel takes such a small write whole or not at all, so about one fragment is left
+ * for uWebSockets to copy. Each fragment costs a write, also for a reader that reads fast.
  */
 export const fragmentBytes = 4 * 1024;
 
 /**
- * Sends what comes after `from` in fragments of `size` bytes; a whole frame must be longer than that. Answers how much of the
- * frame is not handed over when the kernel refuses: the last that was waits in uWebSockets, and `drain` will come.
+ * Sends the bytes of a frame from the index `from` on, in fragments of `size` bytes. When `from` is 0, the frame must
+ * be longer than `size`. Returns `allTaken`, or how many bytes of the frame were not handed over when the kernel
+ * refused. In that case the last fragment waits in uWebSockets, and `drain` will be called.
  */
 export function sendFragments(socket: UwsSocket, frame: Frame, from: number, size: number): number {
   let to = from;

@@ -1,14 +1,13 @@
-/** Whether a request is the WebSocket handshake of RFC 6455, section 4.2.1. */
+/** Checks whether a request is a correct WebSocket handshake (RFC 6455, section 4.2.1). */
 
 /**
- * 16 bytes in base64. The last character stands for only four bits of the last byte, so its other two bits must be
- * zero.
+ * The form of a `Sec-WebSocket-Key`: 16 bytes in base64. The 22nd character stands for only the last two bits of the
+ * last byte, so its other four bits must be zero.
  */
 const keyFormat = /^[A-Za-z0-9+/]{21}[AQgw]==$/;
 
 /**
- * The headers of the handshake. When a header stands twice, its values are joined by a comma, as RFC 9110, section 5.3,
- * says.
+ * The headers of a WebSocket handshake. When a header stands twice, a comma joins its values (RFC 9110, section 5.3).
  */
 export interface HandshakeHeaders {
   upgrade: string | undefined;
@@ -17,7 +16,7 @@ export interface HandshakeHeaders {
   key: string | undefined;
 }
 
-/** The `Sec-WebSocket-Key` of a correct handshake, else undefined. */
+/** Returns the `Sec-WebSocket-Key` of a correct handshake, or undefined when the handshake is not correct. */
 export function handshakeKey({ upgrade, connection, version, key }: HandshakeHeaders): string | undefined {
   const trimmed = key?.trim();
   const proper =
@@ -29,7 +28,7 @@ export function handshakeKey({ upgrade, connection, version, key }: HandshakeHea
   return proper ? trimmed : undefined;
 }
 
-/** Whether a list of tokens contains this token. */
+/** Whether a list of tokens, separated by commas, contains this token. Upper and lower case count as the same. */
 function names(list: string | undefined, token: string): boolean {
   if (list === undefined) return false;
   const text = list.toLowerCase();

@@ -1,9 +1,10 @@
 /**
- * Sets the largest head of a request to uWebSockets. The library reads this variable once, when it is loaded. Its
- * default is 4 KiB, and cookies alone can be larger. So import this module before the library.
+ * Sets the largest request head that uWebSockets accepts. The library reads the limit from an environment variable,
+ * once, when it is loaded. So import this module before the library. The library's default is 4 KiB, and cookies alone
+ * can be larger.
  */
 
-/** The same limit as on the service port. Above it the library itself answers 431. */
+/** Largest request head in bytes, the same as on the service port. uWebSockets itself answers 431 to a larger head. */
 const headBytesMax = 16 * 1024;
 
 process.env.UWS_HTTP_MAX_HEADERS_SIZE = String(headBytesMax);

@@ -1,9 +1,12 @@
-/** The name of the instance that a path addresses. */
+/** Reads the name of the addressed instance from the path of a request. */
 
-/** A name that no instance can have. It is looked up like any other name and found nowhere. */
+/** A name that no instance can have. A look-up of this name finds nothing. */
 const nobody = "/";
 
-/** Text that cannot be decoded, and text with a NUL, which the database does not take, become that name. */
+/**
+ * Decodes the name of an instance. Returns a name that no instance has when the text is missing or cannot be decoded.
+ * So does text with a NUL, which the database does not accept.
+ */
 export function instanceName(encoded: string | undefined): string {
   if (encoded === undefined) return nobody;
   if (!encoded.includes("%")) return encoded;

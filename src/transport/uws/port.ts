@@ -1,4 +1,4 @@
-/** The public port: REST, Connect, gRPC-Web, `/health`, documents and WebSocket upgrades over HTTP/1.1. */
+/** The public port. It serves REST, Connect, gRPC-Web, `/health`, documents and WebSocket upgrades over HTTP/1.1. */
 
 import type { Logger } from "pino";
 import { HealthService } from "../../../gen/eventwire/v1/health_service_pb.js";
@@ -21,37 +21,40 @@ import { mountUpgrade, type UpgradeRefusal } from "./upgrade.js";
 import type { TemplatedApp } from "./uws.js";
 
 export interface PublicPortOptions {
-  /** The apps are made before the port, because the hub broadcasts through them. */
+  /** The uWebSockets apps of the port. They are made before the port, because the hub broadcasts through them. */
   readonly apps: PublicApps;
   readonly api: Api;
   /**
-   * The handlers, made with `grpc: false`, because gRPC needs HTTP/2. Where the contract says so, their methods are
+   * The RPC handlers, made with `grpc: false`, because gRPC needs HTTP/2. Methods with a `google.api.http` option are
    * also served over REST.
    */
   readonly handlers: readonly Handler[];
-  /** Shared with the service port. */
+  /** The budget for request bodies. The public port and the service port share it. */
   readonly bodies: BodyBudget;
   readonly directory: Directory;
   readonly hub: Hub;
-  /** What a WebSocket sees of its instance. */
+  /** The view of every WebSocket: what it sees of the events of its instance. */
   readonly view: View<UwsSocket>;
   readonly host: string;
-  /** 0 takes a free one. */
+  /** The number of the port to listen on; 0 takes a free port. */
   readonly port: number;
-  /** Whether other processes of ours listen there too. The kernel then spreads the connections. */
+  /**
+   * Whether other processes of this installation listen on the same port. Then the kernel spreads new connections over
+   * the processes.
+   */
   readonly shared: boolean;
-  /** The origin under which clients reach this port. Pages of this origin may connect. */
+  /** The URL under which clients reach this port. Web pages of its origin may open WebSockets. */
   readonly publicUrl: string;
   readonly allowedOrigins: readonly string[];
   readonly documents: Documents;
   readonly publishMaxBytes: number;
-  /** Gets the outcome of each upgrade: `accepted`, `aborted`, or the reason of the refusal. */
+  /** Called with the outcome of each upgrade: `accepted`, `aborted`, or the reason of the refusal. */
   readonly onUpgrade: (outcome: string) => void;
-  /** Gets details of each refused upgrade. */
+  /** Called with details of each refused upgrade. */
   readonly onUpgradeRefused: (refusal: UpgradeRefusal) => void;
   /**
-   * Aborted when the node begins to shut down. The port goes on listening and serving, so that clients can read
-   * refusals. But upgrades are refused, and each answer ends its connection.
+   * Aborted when the node begins to shut down. The port then still listens and answers, so that clients can read why
+   * they are refused. Upgrades are refused, and each answer ends its connection.
    */
   readonly draining: AbortSignal;
   readonly logger: Logger;
@@ -60,16 +63,23 @@ export interface PublicPortOptions {
 export interface PublicPort {
   readonly port: number;
   /**
-   * Stops listening for a while: new connections are refused, so that a balancer goes elsewhere. Open connections stay.
+   * Stops listening for a while. New connections are refused, so that a load balancer tries another node. Open
+   * connections stay open.
    */
   pause(): void;
-  /** Listens again. False when another process has the port by now, or when there is still no free file. */
+  /**
+   * Listens again after `pause`. False when another process has taken the port, when the process has no free file
+   * descriptor, or when the port was closed.
+   */
   resume(): Promise<boolean>;
-  /** Stops accepting and lets calls in flight finish. Cuts the rest after `deadlineMs` at the latest. */
+  /**
+   * Stops accepting connections and waits for the calls in flight. After `deadlineMs` at the latest, all connections
+   * are cut.
+   */
   close(deadlineMs: number): Promise<void>;
 }
 
-/** Rejects with a sentence that names PORT when it cannot listen. */
+/** Opens the public port. Rejects with an error that names the setting PORT when the port cannot be listened on. */
 export async function startPublicPort(options: PublicPortOptions): Promise<PublicPort> {
   const { apps, api, handlers, bodies, host, port, publishMaxBytes, draining, logger } = options;
   const traffic = new Traffic();
@@ -86,7 +96,7 @@ export async function startPublicPort(options: PublicPortOptions): Promise<Publi
       const verbs: string[] = [route.verb];
       on(app, route.verb, route.pattern, serve);
       if (route.method === HealthService.method.checkHealth) {
-        // Balancers ask so.
+        // Some load balancers ask for the health with HEAD.
         app.head(route.pattern, serve);
         verbs.push("HEAD");
       }

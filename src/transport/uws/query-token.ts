@@ -1,8 +1,11 @@
-/** The token in the query of an upgrade: browsers cannot set headers on a WebSocket. */
+/**
+ * Reads the token from the query of an upgrade. A browser sends the token there, because it cannot set headers for a
+ * WebSocket.
+ */
 
 /**
- * The first value that is not empty. A plus sign stands for itself, because this is percent-encoding and not the
- * encoding of forms.
+ * Returns the first `token` in the query that is not empty. A plus sign stands for itself, because the query is
+ * percent-encoded and not encoded like a form.
  */
 export function queryToken(query: string): string | undefined {
   for (const pair of query.split("&")) {

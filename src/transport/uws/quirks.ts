@@ -1,31 +1,10 @@
 /**
- * What this build of uWebSockets does that its users do not expect, and what we do about it: here where a line suffices, else
- * in the file that is named. "Seen" says how it was reproduced. "The test" is `test/transport/quirks.test.ts`: it has the library
- * alone, and fails when an upgrade makes our part needless.
+ * What this build of uWebSockets does that its users do not expect, and what Eventwire does about it. Each comment in
+ * this file describes one such behaviour. "Upstream" names the cause in the library. "Seen" says how we reproduced the
+ * behaviour. "Ours" says what our code does. "Delete" says when our code becomes needless.
  *
- * Without a line of code here:
- *
- * - **A write within `drain` may stall the socket for ever.** Upstream: a frame of 16 KiB or more that the kernel takes in part
- *   there arms the writable poll, and the loop disarms it when the handler returns (oven-sh/bun#38177 describes the same
- *   line). Seen: frames of 17 KB sent within `drain`, also from a microtask; those of 15 KB pass. Ours: delivery writes in
- *   `setImmediate`, and `Hub.drained` only notes. Held by `test/transport/uws-backpressure.test.ts`. Delete when
- *   `us_socket_write2` sets `last_write_failed`; nothing else would get simpler.
- * - **A broadcast tells nobody what was taken.** Upstream: `publish` queues; the queue is written later, and `dropped` is called
- *   once for a whole batch. Seen in the test, and 238 calls for thousands of messages. Ours: each socket is asked for its buffered bytes before
- *   it gets anything else, and a broadcast is small (`write-plan.ts`). Delete when `publish` answers for each socket.
- * - **The close handler runs within `end` and `close`.** Seen in the test. Ours: `FanOut` allows it. Delete: never.
- * - **What is taken in part is copied.** Upstream keeps no reference to what it was given. Seen: 131 kB for each frozen reader of
- *   frames of 256 KiB. Ours: fragments beyond a limit (`fragments.ts`). Delete when a send can keep a reference.
- * - **A handler that throws before `onAborted` is attached ends the process**, as does one that returns without an answer
- *   (SIGABRT). Ours: the first line of `Exchange`. Delete: never.
- * - **A handler of `onWritable` that registers itself anew is not reliable** (uNetworking/uWebSockets.js#961). Ours: one
- *   registration an answer (`answer-pieces.ts`). Delete when the build is of 2026-05 or later.
- * - **Two different `Content-Length` or `Host` headers are accepted**, and the first counts. Ours: `request.ts` refuses them, and
- *   `exchange.ts` answers in a later turn, since the rest of the segment would be served too. Delete when the library refuses.
- * - **A port that is taken can be listened on**: SO_REUSEPORT is the default. Ours: `uws.ts`. Delete: never.
- * - **An app keeps the certificate that it was made with.** Ours: one app for each (`apps.ts`). Delete when it can be set.
- * - **A head of a request may have 4 KiB**, unless the environment says otherwise when the library is loaded. Ours:
- *   `head-limit.ts`. Delete when it is an option.
+ * "The test" is `test/transport/quirks.test.ts`. It uses the library alone, and fails when a new version of the library
+ * makes our code needless.
  */
 
 import type { WriteBatch } from "../../delivery/write-batch.js";
@@ -33,17 +12,76 @@ import type { UwsSocket } from "./socket.js";
 import type { HttpResponse, WebSocket } from "./uws.js";
 
 /**
- * **A cork holds 16 KiB, and a topic's queue holds 32 messages or 16 KiB.** Upstream: the rest is written at once, in a
- * write of its own. Seen in the library's source. Ours: no write has more than this, so one write is one call of the
- * kernel. Delete when the library has no buffer of a fixed size.
+ * **A write within `drain` may stall the socket for ever.** Upstream: within `drain`, the kernel takes a part of a
+ * frame of 16 KiB or more. The library then asks for the next writable event, and the event loop cancels that when the
+ * handler returns (oven-sh/bun#38177 describes the same line). Seen: frames of 17 KB stalled when they were sent within
+ * `drain` or from a microtask of it. Frames of 15 KB did not. Ours: `Hub.drained` only notes the socket, and delivery
+ * writes in `setImmediate`. `test/transport/uws-backpressure.test.ts` holds this. Delete when `us_socket_write2` sets
+ * `last_write_failed`; nothing else would get simpler.
+ */
+
+/**
+ * **A broadcast tells nobody which sockets took it.** Upstream: `publish` puts the message into a queue. The library
+ * writes the queue later, and calls `dropped` once for a whole batch. Seen in the test, and in a run with 238 calls of
+ * `dropped` for thousands of messages. Ours: delivery asks each socket for its buffered bytes before the socket gets
+ * anything else, and a broadcast is small (`write-plan.ts`). Delete when `publish` answers for each socket.
+ */
+
+/**
+ * **The close handler runs within `end` and `close`.** Seen in the test. Ours: the interface `FanOut` allows it.
+ * Delete: never.
+ */
+
+/**
+ * **The library copies what the kernel takes only in part.** Upstream: the library keeps no reference to a frame. Seen:
+ * 131 kB for each reader that stopped reading frames of 256 KiB. Ours: large frames go in fragments above a limit
+ * (`fragments.ts`). Delete when a send can keep a reference.
+ */
+
+/**
+ * **An exception in a handler ends the process (SIGABRT) when `onAborted` is not attached yet.** A handler that returns
+ * without an answer and without `onAborted` also ends the process. Ours: `Exchange` attaches `onAborted` in its first
+ * line. Delete: never.
+ */
+
+/**
+ * **A handler of `onWritable` that registers itself again is not reliable** (uNetworking/uWebSockets.js#961). Ours:
+ * each answer registers one handler (`answer-pieces.ts`). Delete when the build is of 2026-05 or later.
+ */
+
+/**
+ * **The library accepts two different `Content-Length` or `Host` headers**, and uses the first. Ours: `request.ts`
+ * marks such a request, and it is refused. `exchange.ts` answers it in a later turn, because the library would else
+ * serve the rest of the segment. Delete when the library refuses such requests.
+ */
+
+/**
+ * **Two processes can listen on the same port.** Upstream: SO_REUSEPORT is the default. Ours: `uws.ts` asks for an
+ * exclusive port. Delete: never.
+ */
+
+/**
+ * **An app keeps the certificate with which it was made.** Ours: each certificate gets a new app (`apps.ts`). Delete
+ * when an app can change its certificate.
+ */
+
+/**
+ * **A request head may have at most 4 KiB.** Upstream: the library reads another limit from the environment when it is
+ * loaded. Ours: `head-limit.ts` sets that limit. Delete when the limit is an option.
+ */
+
+/**
+ * **A cork holds 16 KiB, and the queue of a topic holds 32 messages or 16 KiB.** Upstream: the library writes the rest
+ * at once, in a further write. Seen in the library's source. Ours: no batch of several frames exceeds these limits, so
+ * that one batch is one call of the kernel. Delete when the library has no buffer of a fixed size.
  */
 export const corkBytesMax = 16_000;
 export const corkFramesMax = 32;
 
 /**
- * **Within a cork every `send` answers 1**, and the buffered bytes are 0. Upstream: nothing is written before the cork
- * ends. Seen in the test. Ours: after the cork has ended, ask the socket how many bytes it holds. Delete when a cork
- * returns this itself.
+ * **Within a cork every `send` answers 1, and the buffered bytes are 0.** Upstream: the library writes nothing before
+ * the cork ends. Seen in the test. Ours: after the cork has ended, we ask the socket how many bytes it holds. Delete
+ * when `cork` returns this number.
  */
 export function writeCorked(socket: UwsSocket, batch: WriteBatch): number {
   corked.socket = socket;
@@ -52,7 +90,10 @@ export function writeCorked(socket: UwsSocket, batch: WriteBatch): number {
   return socket.getBufferedAmount();
 }
 
-/** The arguments of `sendAll`. All writes share that function, so that no write needs a closure of its own. */
+/**
+ * The arguments of `sendAll`. All writes share this object and the function, so that no write needs a closure of its
+ * own.
+ */
 const corked: { socket: UwsSocket | undefined; batch: WriteBatch } = { socket: undefined, batch: [] };
 
 function sendAll(): void {
@@ -61,9 +102,10 @@ function sendAll(): void {
 }
 
 /**
- * **`drain` comes late.** The poll says that a kernel takes bytes only when a third of its buffer is free, which is megabytes, and
- * a slow reader takes minutes for them. Seen with readers of 50 events of 400 bytes a second (`test/e2e/slow-readers.test.ts`). Ours:
- * an empty cork writes what is buffered. Delete when the library sets TCP_NOTSENT_LOWAT.
+ * **`drain` comes late.** Upstream: a kernel reports that it takes bytes only when a third of its buffer is free. That
+ * is megabytes, and a slow reader takes minutes to read them. Seen with readers of 50 events of 400 bytes a second
+ * (`test/e2e/slow-readers.test.ts`). Ours: an empty cork makes the library write the bytes that wait. Delete when the
+ * library sets TCP_NOTSENT_LOWAT.
  */
 export function offerAgain(socket: UwsSocket): void {
   socket.cork(nothing);
@@ -72,31 +114,35 @@ export function offerAgain(socket: UwsSocket): void {
 function nothing(): void {}
 
 /**
- * **A socket ends 12 to 16 s after its close frame**, whatever its peer has still to read, and without a word. Upstream: `end` sets
- * the time-out of a shutdown, and a peer that sends something later (a ping of its own) makes the kernel throw away what it has not
- * read. Seen with readers of 50 to 200 events a second (`test/e2e/slow-readers.test.ts`). Ours: no more than this many KiB may be
- * unread when it is sent, which a reader reads in that time. Delete when the time-out is an option.
+ * **A socket ends 12 to 16 s after its close frame, however much its peer still has to read.** Upstream: `end` starts a
+ * time-out for the shutdown. And when the peer sends something after that, such as a ping, the kernel throws away the
+ * bytes that the peer has not read. Seen with readers of 50 to 200 events a second (`test/e2e/slow-readers.test.ts`).
+ * Ours: a close frame is sent only when the peer has at most this many KiB to read, which a reader can read in that
+ * time. Delete when the time-out is an option.
  */
 export const unreadMaxAtEnd = 64;
 
 /**
- * **The idle time-out is fed by the bytes of an unfinished message, and automatic pings cut slow readers**, whose
- * pongs stand after all that the kernel holds. Seen: a byte every 20 s kept a socket (`test/e2e/dead-peers.test.ts`). Ours: the longest time-out there is, in seconds, no automatic pings, and a heartbeat in delivery.
- * Delete when only whole messages count.
+ * **The bytes of an unfinished message restart the idle time-out, and automatic pings cut slow readers.** Upstream: the
+ * pong of a slow reader comes only after it has read all that the kernel holds. Seen: one byte every 20 s kept a socket
+ * open (`test/e2e/dead-peers.test.ts`). Ours: the longest time-out that the library allows, in seconds, no automatic
+ * pings, and a heartbeat in delivery. Delete when the library counts only whole messages.
  */
 export const idleTimeoutMax = 960;
 
 /**
- * **A message over `maxPayloadLength` cuts the socket without a close frame.** Seen in `test/transport/public-upgrade.test.ts`. Ours: a limit higher than the one that the client is
- * told of (1009), in bytes; not much, since what has come of an unfinished message is kept. Delete when 1009 is sent.
+ * **A message above `maxPayloadLength` cuts the socket without a close frame.** Seen in
+ * `test/transport/public-upgrade.test.ts`. Ours: this limit, in bytes, is above the largest message that a client may
+ * send, so that we can close with 1009 ourselves. It is not far above, since the library keeps the bytes of an
+ * unfinished message. Delete when the library sends 1009.
  */
 export const payloadMaxBytes = 64 * 1024;
 
 /**
- * **An upgrade that had to wait may close its socket** (uNetworking/uWebSockets#1928, mended by #1929 of 2026-07). Upstream: at the
- * end of the cork of an HTTP connection that was upgraded within it, the library reads a state that is no more. Seen: 4 of 75
- * sockets under load. Outside of every cork it prints a warning on stderr. Ours: the upgrade borrows the cork of an open WebSocket.
- * Delete when the build has #1929.
+ * **An upgrade that had to wait may close its socket** (uNetworking/uWebSockets#1928, mended by #1929 of 2026-07).
+ * Upstream: when a connection is upgraded within its own HTTP cork, the library reads a state that no longer exists at
+ * the end of that cork. Seen: 4 of 75 sockets under load. Outside of every cork the library prints a warning on stderr.
+ * Ours: the upgrade runs within the cork of another, open WebSocket. Delete when the build has #1929.
  */
 export class UpgradeCork<T> {
   readonly #lenders = new Set<WebSocket<T>>();
@@ -109,7 +155,10 @@ export class UpgradeCork<T> {
     this.#lenders.delete(socket);
   }
 
-  /** Without an open WebSocket the warning is printed. Within the turn of the request both corks do nothing. */
+  /**
+   * Runs an upgrade within the cork of an open WebSocket. When none is open, the library prints its warning. In the
+   * turn of the request itself, both corks do nothing.
+   */
   run(res: HttpResponse, upgrade: () => void): void {
     const [lender] = this.#lenders;
     if (lender === undefined) upgrade();
@@ -117,5 +166,7 @@ export class UpgradeCork<T> {
   }
 }
 
-/** Some, so that one is left when others close. */
+/**
+ * How many open WebSockets are remembered for their corks. There are several, so that one is left when others close.
+ */
 const lendersMax = 16;

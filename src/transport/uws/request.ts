@@ -1,22 +1,25 @@
-/** The parts of a request's head that an answer depends on. They are copied while uWebSockets still owns the head. */
+/**
+ * The parts of a request's head that an answer depends on. They are copied while uWebSockets still owns the head,
+ * because uWebSockets takes the head back at the end of the turn.
+ */
 
 import { tokenFrom } from "../../rpc/admission/credentials.js";
 import { type HandshakeHeaders, handshakeKey } from "./handshake.js";
 import type { HttpRequest } from "./uws.js";
 
-/** The rule for a request that is `ambiguous`. */
+/** The rule that an `ambiguous` request breaks. The error that refuses the request contains it. */
 export const ambiguity = {
   rule: "Host, Content-Length and Transfer-Encoding must each stand once and be readable in one way",
 };
 
 export class RequestHead {
-  /** As it was sent, with its case. */
+  /** The HTTP method as the client sent it, in upper or lower case. */
   readonly method: string;
-  /** Percent-encoded, without the query. */
+  /** The path of the request, percent-encoded and without the query. */
   readonly path: string;
-  /** Without the question mark; empty when there is none. */
+  /** The query of the request without the question mark; empty when the request has no query. */
   readonly query: string;
-  /** The variable of the path, percent-encoded. */
+  /** The value of the variable in the path, percent-encoded. Undefined when the route has no variable. */
   readonly variable: string | undefined;
   host = "";
   origin = "";
@@ -24,15 +27,16 @@ export class RequestHead {
   contentType = "";
   contentLength = "";
   /**
-   * Whether two parsers could read this request in two ways: `Host`, `Content-Length` or `Transfer-Encoding` stands
-   * twice, or the coding is not `chunked`, the only one that uWebSockets knows. uWebSockets takes the first value and
-   * goes on. We refuse the request.
+   * Whether two HTTP parsers could read this request in two ways. A request is ambiguous in these cases: it has two
+   * `Host` headers; it has two headers out of `Content-Length` and `Transfer-Encoding`; its `Content-Length` is empty;
+   * its coding is not `chunked`, the only coding that uWebSockets knows. uWebSockets uses the first header and serves
+   * the request. We refuse the request.
    */
   ambiguous = false;
   #chunked = false;
   #token = "";
   #authorization = "";
-  /** Absent when the request has no header of a handshake. */
+  /** The headers of a WebSocket handshake. Undefined when the request has none of these headers. */
   #handshake: HandshakeHeaders | undefined;
 
   constructor(req: HttpRequest) {
@@ -88,21 +92,25 @@ export class RequestHead {
     if (hosts > 1 || framings > 1) this.ambiguous = true;
   }
 
+  /** Whether the client announced a body. */
   get hasBody(): boolean {
     return this.#chunked || Number(this.contentLength) > 0;
   }
 
-  /** The client wants the connection to end with the answer. */
+  /** Whether the client wants the connection to end after the answer (`Connection: close`). */
   get closes(): boolean {
     return /\bclose\b/i.test(this.#handshake?.connection ?? "");
   }
 
-  /** The `Sec-WebSocket-Key` of a correct handshake, else undefined. */
+  /** The `Sec-WebSocket-Key` if the request is a correct WebSocket handshake, otherwise undefined. */
   get handshakeKey(): string | undefined {
     return this.#handshake && handshakeKey(this.#handshake);
   }
 
-  /** `query` is the token of the query, for requests that may have one there. */
+  /**
+   * Returns the token of the request. `query` is the token in the query of the URL, for requests that may have one
+   * there.
+   */
   token(query?: string | undefined): string | undefined {
     return tokenFrom(this.#token, this.#authorization, query);
   }

@@ -1,6 +1,6 @@
 /**
- * Makes sure that no other program has a port before several of our processes share it. Sharing itself does not notice
- * another program.
+ * Claims a port before several processes of Eventwire share it. The claim makes sure that no other program has the
+ * port. Sharing alone would not notice another program.
  */
 
 import { once } from "node:events";
@@ -8,12 +8,12 @@ import { type AddressInfo, createServer } from "node:net";
 
 export interface ClaimedPort {
   readonly port: number;
-  /** Gives the claim up. Until then no other program can have the port, and we cannot listen on it either. */
+  /** Gives the claim up. Before that, neither another program nor Eventwire itself can listen on the port. */
   release(): Promise<void>;
 }
 
 /**
- * Claims a port; 0 claims a free one. Rejects with a sentence that names the setting when the port cannot be listened
+ * Claims a port; 0 claims a free port. Rejects with an error that names the setting when the port cannot be listened
  * on.
  */
 export async function reservePort(setting: string, host: string, port: number): Promise<ClaimedPort> {

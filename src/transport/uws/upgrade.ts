@@ -1,4 +1,7 @@
-/** `GET /ws/:instance`: checks who asks before the socket exists, then makes it and gives it to the hub. */
+/**
+ * Serves `GET /ws/:instance`. It checks who asks before the WebSocket exists. Then it opens the WebSocket and gives it
+ * to the hub.
+ */
 
 import type { Consumer } from "../../delivery/consumer.js";
 import type { Hub } from "../../delivery/hub.js";
@@ -21,35 +24,44 @@ import { ambiguity } from "./request.js";
 import type { UwsSocket } from "./socket.js";
 import type { HttpRequest, TemplatedApp, us_socket_context_t } from "./uws.js";
 
-/** What clients send is thrown away; a larger message is a mistake that is told with 1009. */
+/**
+ * Largest message that a client may send, in bytes. The gateway throws every message away. A larger message must be a
+ * mistake, and its socket is closed with 1009.
+ */
 const messageMaxBytes = 4096;
 
 export interface UpgradeOptions {
   readonly api: Api;
   readonly directory: Directory;
   readonly hub: Hub;
-  /** What a WebSocket sees of its instance. */
+  /** The view of every WebSocket: what it sees of the events of its instance. */
   readonly view: View<UwsSocket>;
-  /** Hears what became of each request: `accepted`, `aborted`, or the reason of the refusal. */
+  /** Called with the outcome of each upgrade: `accepted`, `aborted`, or the reason of the refusal. */
   readonly onUpgrade: (outcome: string) => void;
   readonly onUpgradeRefused: (refusal: UpgradeRefusal) => void;
-  /** Of this app. */
+  /** Counts the open WebSockets of the app on which the upgrade is mounted. */
   readonly tally: Tally;
   readonly context: ExchangeContext;
 }
 
-/** Whom a refusal met: nothing of a token, and nothing of the query that may hold one. */
+/**
+ * What is reported about a refused upgrade. The report has no part of the token, and no part of the query, which may
+ * hold a token.
+ */
 export interface UpgradeRefusal {
   readonly reason: Reason;
-  /** The name in the path, cut at 200 characters. Absent without a valid token: it may be one that stands in the wrong place. */
+  /**
+   * The instance name from the path, cut at 200 characters. Absent when the token is not valid, because then the path
+   * may hold a token by mistake.
+   */
   readonly instance?: string;
-  /** As the browser says it, cut at 200 characters. */
+  /** The `Origin` header of the browser, cut at 200 characters. Absent when the client sent none. */
   readonly origin?: string;
-  /** Empty when the client has gone. */
+  /** The IP address of the client. Empty when the client has gone. */
   readonly remoteAddress: string;
 }
 
-/** Of what a client says of itself, in characters. */
+/** Most characters that a report takes from a text that the client sent. */
 const toldMax = 200;
 
 const compare = compareUpgrade();
@@ -59,11 +71,11 @@ interface Opening {
   readonly principal: Principal;
 }
 
-/** What uWebSockets keeps per socket. */
+/** The data that uWebSockets keeps for each WebSocket. */
 interface SocketData {
-  /** Until the socket is open, that is within the upgrade. */
+  /** The checked instance and principal. Present from the upgrade until the WebSocket is open. */
   opening: Opening | undefined;
-  /** From then on. */
+  /** The consumer in the hub. Present as soon as the WebSocket is open. */
   consumer: Consumer | undefined;
 }
 
@@ -84,7 +96,7 @@ export function mountUpgrade(app: TemplatedApp, pattern: string, options: Upgrad
 
   app.ws<SocketData>(pattern, {
     maxPayloadLength: payloadMaxBytes,
-    // The hub counts what waits for a socket.
+    // uWebSockets must not limit the bytes that wait for a socket, because the hub counts and limits them.
     maxBackpressure: 0,
     closeOnBackpressureLimit: false,
     compression: 0,
@@ -134,7 +146,8 @@ export function mountUpgrade(app: TemplatedApp, pattern: string, options: Upgrad
     },
   });
 
-  // uWebSockets takes only what has a key for an upgrade.
+  // uWebSockets calls this handler for a request without a `Sec-WebSocket-Key`, because it does not take that for an
+  // upgrade.
   app.get(pattern, exchanging(context, observed));
 }
 
@@ -165,7 +178,7 @@ async function serve(
       if (entry !== opening.entry) throw new AppError("INSTANCE_NOT_FOUND");
       if (options.context.draining.aborted) return refuse(options, exchange, "SHUTTING_DOWN");
     }
-    // From here to the open socket nothing is awaited: what was checked still holds when the hub gets it.
+    // Await nothing between this line and the open WebSocket, so that the checks above still hold when the hub gets it.
     if (!exchange.open) return "aborted";
     const data: SocketData = { opening, consumer: undefined };
     exchange.res.cork(() => {
@@ -202,7 +215,9 @@ const upgradeRequired: readonly Header[] = [
   ["Sec-WebSocket-Version", "13"],
 ];
 
-/** Throws why a socket may not be opened now. */
+/**
+ * Returns the instance for which a principal may open a WebSocket now. Throws an error with the reason when it may not.
+ */
 function findOpening(directory: Directory, principal: Principal | undefined, name: string): Opening {
   if (principal === undefined || principal.revoked) throw new AppError("INVALID_TOKEN");
   const entry = find(directory, principal, name);

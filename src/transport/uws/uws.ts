@@ -1,17 +1,24 @@
-/** The few things of uWebSockets.js whose types are missing or not enough: opening an app and its listen socket, fragments. */
+/**
+ * Types and functions for parts of uWebSockets.js that its own types lack: opening an app and its listen socket, and
+ * sending fragments.
+ */
 
 import "./head-limit.js";
 import * as uws from "uWebSockets.js";
 
 export type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t, WebSocket } from "uWebSockets.js";
 
-/** They are there, only not typed; see `UwsSocket`. */
+/** uWebSockets.js has these methods, but its own types do not list them. `UwsSocket` says what the fragments do. */
 declare module "uWebSockets.js" {
   interface TemplatedApp {
-    /** The app itself, for the two below. */
+    /** Returns a number that stands for this app in `addChildAppDescriptor` and `removeChildAppDescriptor`. */
     getDescriptor(): number;
-    /** From then on this app, which listens, hands what it accepts to those apps in turn. */
+    /**
+     * Adds a child app to this app, which listens. From then on this app hands each new connection to one of its child
+     * apps in turn.
+     */
     addChildAppDescriptor(descriptor: number): void;
+    /** Removes a child app. From then on the child app gets no new connections. */
     removeChildAppDescriptor(descriptor: number): void;
   }
   interface WebSocket<UserData> {
@@ -21,13 +28,16 @@ declare module "uWebSockets.js" {
   }
 }
 
-/** Paths of PEM files. */
+/** The paths of two PEM files: the certificate and its private key. */
 export interface TlsFiles {
   readonly cert: string;
   readonly key: string;
 }
 
-/** Typed as a missing value, but there. Without it a second process on the same port silently steals connections. */
+/**
+ * The option that makes a listen socket exclusive. uWebSockets.js has it, but its types do not. Without it, a second
+ * process that listens on the same port takes connections, and nobody notices.
+ */
 const { LIBUS_LISTEN_EXCLUSIVE_PORT } = uws as unknown as { LIBUS_LISTEN_EXCLUSIVE_PORT: number };
 
 type Listen = (
@@ -39,7 +49,7 @@ type Listen = (
 
 export interface ListenSocket {
   readonly port: number;
-  /** Takes no further connections; open ones stay. */
+  /** Stops taking new connections. Open connections stay open. */
   close(): void;
 }
 
@@ -52,7 +62,10 @@ export function createApp(tls: TlsFiles | undefined): uws.TemplatedApp {
   }
 }
 
-/** Undefined: it cannot be had. uWebSockets does not say why. `shared`: with other processes that say so (SO_REUSEPORT). */
+/**
+ * Makes an app listen on a port. Resolves with undefined when the app cannot listen; uWebSockets does not say why. If
+ * `shared` is true, other processes may share the port (SO_REUSEPORT).
+ */
 export function listen(
   app: uws.TemplatedApp,
   { host, port, shared }: { host: string; port: number; shared: boolean },

@@ -1,16 +1,19 @@
-/** How many frames one write or one broadcast of uWebSockets carries. */
+/** Decides how many frames go into one write or one broadcast of uWebSockets. */
 
 import type { TurnPlan } from "../../delivery/fan-out.js";
 import type { Frame } from "../../delivery/frames/frame.js";
 import { corkBytesMax, corkFramesMax } from "./quirks.js";
 
-/** Header and payload of an unmasked text frame. */
+/** Returns how many bytes a frame takes on the wire: the header and the payload of an unmasked WebSocket text frame. */
 export function wireBytes(frame: Frame): number {
   const length = frame.length;
   return length + (length < 126 ? 2 : length < 65_536 ? 4 : 10);
 }
 
-/** Where the batch that begins at `from` ends: as many frames as fit into one cork. */
+/**
+ * Returns the index after the last frame of the batch that begins at `from`. A batch has at least one frame, and as
+ * many as fit into one cork.
+ */
 export function batchEnd(frames: readonly Frame[], from: number): number {
   let bytes = 0;
   let at = from;
@@ -22,15 +25,22 @@ export function batchEnd(frames: readonly Frame[], from: number): number {
   return at;
 }
 
-/** A native broadcast pays from here on; with fewer frames a cork per socket costs the same and knows more. */
+/**
+ * Fewest frames that are worth a broadcast of uWebSockets. With fewer frames, one cork per socket costs the same and
+ * says at once what the socket took.
+ */
 const broadcastFramesMin = 3;
-/** Bounds what a socket may come to hold before its backlog is seen. */
+/**
+ * Most frames in one broadcast. The limit bounds how much a socket may hold before delivery sees that it is blocked.
+ */
 const broadcastFramesMax = 64;
+/** Most bytes in one broadcast. The limit bounds how much a socket may hold before delivery sees that it is blocked. */
 const broadcastBytesMax = 64_000;
 
 /**
- * Broadcasts the first frames at or after `atOnce` that are worth it: at most 64 of them and 64 kB, none so large that
- * uWebSockets would write it alone. Those before them are written, and all when none are worth it.
+ * Plans a turn. The broadcast is the first run of three or more frames, none of them large, at or after the index
+ * `atOnce`. It has at most 64 frames and 64 kB. Frames before the run are written to each socket. When there is no such
+ * run, all frames are written. A large frame does not fit into a cork, so uWebSockets would write it alone.
  */
 export function planTurn(frames: readonly Frame[], atOnce: number): TurnPlan {
   let bytes = 0;

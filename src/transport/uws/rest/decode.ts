@@ -1,4 +1,4 @@
-/** Makes the request message of a route from its path, its query and its body. */
+/** Makes the message of a REST request from the path, the query and the body. */
 
 import type { DescField, JsonObject, Message } from "@bufbuild/protobuf";
 import { AppError } from "../../../domain/errors.js";
@@ -8,12 +8,15 @@ import type { RequestHead } from "../request.js";
 import { isStringList, queryFields, type Route } from "./http-rule.js";
 
 /**
- * Throws or rejects when the body is not what the route takes, for example when a field has a wrong type. Returns a
- * message without a promise when the body has usual size.
+ * Decodes a request. Throws or rejects when the body does not fit the route, for example when a field has a wrong type.
+ * Returns a promise only for a body that is unusually large.
  */
 export type Decode = (head: RequestHead, instance: string | undefined, body: Buffer) => Message | Promise<Message>;
 
-/** Ignores unknown members, and also a member that the path has filled already. */
+/**
+ * Makes the decoder of a route. The decoder ignores unknown members of the body or the query, and a member that the
+ * path has filled already.
+ */
 export function compileDecode(route: Route): Decode {
   const { method, variable } = route;
   if (route.hasBody && hasRawField(method.input)) {
@@ -53,7 +56,8 @@ function parseBody(head: RequestHead, body: Buffer): JsonObject {
 }
 
 function fill(json: JsonObject, variable: DescField, instance: string | undefined): void {
-  // JSON may have a field in either spelling. Both are removed, so only the value of the path is left.
+  // A client may write a field in either of two spellings. Both are removed, so that only the value from the path is
+  // left.
   if (variable.jsonName !== variable.name) delete json[variable.name];
   json[variable.jsonName] = instance ?? "";
 }

@@ -1,4 +1,4 @@
-/** The REST routes that the contract's `google.api.http` options describe. */
+/** Reads the REST routes of the contract from the `google.api.http` options of the methods. */
 
 import {
   type DescField,
@@ -16,17 +16,23 @@ export interface Route {
   readonly method: DescMethodUnary;
   readonly policy: Policy;
   readonly verb: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
-  /** The path in the form of uWebSockets: `/ws/:instance`. */
+  /** The path in the form that uWebSockets takes, such as `/ws/:instance`. */
   readonly pattern: string;
-  /** The field that the variable of the path fills. It is the name of the addressed instance. */
+  /**
+   * The field that the variable of the path fills: the name of the addressed instance. Undefined when the path has no
+   * variable.
+   */
   readonly variable: DescField | undefined;
-  /** True for `body: "*"`: the other fields come from the body. Otherwise they come from the query. */
+  /** Whether the option says `body: "*"`. Then the body fills the other fields. Otherwise the query fills them. */
   readonly hasBody: boolean;
 }
 
 const verbs = { get: "GET", post: "POST", put: "PUT", patch: "PATCH", delete: "DELETE" } as const;
 
-/** The routes of those methods that have a rule. Throws for a rule that asks for more than this code can do. */
+/**
+ * Makes the routes of all methods that have a `google.api.http` option. Throws when an option asks for more than this
+ * code can do.
+ */
 export function compileRoutes(methods: Iterable<DescMethod>): Route[] {
   const routes: Route[] = [];
   for (const method of methods) {
@@ -45,7 +51,7 @@ function compileRoute(method: DescMethodUnary, rule: HttpRule): Route {
   if (body !== "" && body !== "*") throw unsupported(method, "a body that is one field");
   if (!/^(\/([\w.-]+|\{\w+\}))+$/.test(pattern.value)) throw unsupported(method, `the path ${pattern.value}`);
   const names = [...pattern.value.matchAll(/\{(\w+)\}/g)].map((match) => match[1]);
-  // The one variable must be the addressed instance, because `Api.call` looks for it before the body is read.
+  // A path may have only the variable `{instance}`, because `Api.call` looks for the instance before the body is read.
   if (names.length > 1 || (names[0] ?? "instance") !== "instance") {
     throw unsupported(method, "a path variable other than {instance}");
   }
@@ -68,7 +74,7 @@ function compileRoute(method: DescMethodUnary, rule: HttpRule): Route {
   return route;
 }
 
-/** The fields that query parameters may fill. */
+/** Returns the fields that query parameters may fill. */
 export function queryFields({ method, variable, hasBody }: Route): DescField[] {
   return hasBody ? [] : method.input.fields.filter((field) => field !== variable);
 }
@@ -81,7 +87,7 @@ export function isString(field: DescField | undefined): boolean {
   return field?.fieldKind === "scalar" && field.scalar === ScalarType.STRING;
 }
 
-/** Whether the JSON form of the field can be made from the text of one parameter, or of a repeated parameter. */
+/** Whether a field can be filled from the text of a query parameter, or of several parameters with the same name. */
 function isQueryField(field: DescField): boolean {
   return isString(field) || isStringList(field) || (field.fieldKind === "scalar" && integers.has(field.scalar));
 }

@@ -1,12 +1,12 @@
 /**
- * The JSON of an answer that is too long for one piece. The text is the same as that of one `JSON.stringify` of the
+ * Writes the JSON of a long answer in pieces. All pieces together are the same text as one `JSON.stringify` of the
  * whole answer.
  */
 
 import { type DescMessage, type Message, toJson } from "@bufbuild/protobuf";
 import type { LongAnswer } from "../../../rpc/methods/long-answer.js";
 
-/** The list must be the last member of the answer. */
+/** Yields the JSON text of an answer in pieces. The list of the answer must be its last member. */
 export async function* longJson(output: DescMessage, { begin, list, rest }: LongAnswer): AsyncGenerator<string> {
   const field = output.field[list];
   if (field?.message === undefined) throw new Error(`${output.typeName}.${list} is no list of messages`);
@@ -15,7 +15,7 @@ export async function* longJson(output: DescMessage, { begin, list, rest }: Long
   const end = "]}";
   if (!text.endsWith(end)) throw new Error(`${output.typeName}.${list} is not the last member`);
   yield text.slice(0, -end.length);
-  // The list has items already, because there is more than one piece.
+  // Every item gets a comma before it, because the first piece already has items.
   for await (const items of rest) yield items.map((message) => `,${jsonText(item, message)}`).join("");
   yield end;
 }

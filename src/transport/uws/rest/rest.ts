@@ -1,4 +1,7 @@
-/** Serves the contract over REST: routes from its descriptors, token and rate limit first, JSON in and out. */
+/**
+ * Serves the contract over REST. A route checks the token and the rate limit before it uses the body. Requests and
+ * answers are JSON.
+ */
 
 import type { DescMethod, Message } from "@bufbuild/protobuf";
 import { AppError } from "../../../domain/errors.js";
@@ -54,7 +57,7 @@ function createServe(route: Route, api: Api, publishMaxBytes: number): RestRoute
   }
 
   return (exchange) => {
-    // uWebSockets pushes the body from now on, whether or not the call is refused.
+    // Take the body now: uWebSockets pushes it from this turn on, even if the call is refused later.
     const body = hasBody ? new Body(exchange, limit.bytes) : undefined;
     const goOn = (admission: Admission): Waited => {
       exchange.rate = admission.rate;
@@ -63,7 +66,7 @@ function createServe(route: Route, api: Api, publishMaxBytes: number): RestRoute
       if (body === undefined) return call(exchange, admission, nothing);
       return body.whenWhole((bytes) => call(exchange, admission, bytes));
     };
-    // There is no promise when there is nothing to wait for: each turn through the microtasks costs 0.2 µs.
+    // Make a promise only when there is something to wait for: each promise costs 0.2 µs.
     const admitted = api.admit(method, exchange);
     return admitted instanceof Promise ? admitted.then(goOn) : goOn(admitted);
   };
@@ -82,7 +85,10 @@ const comeBack: readonly Header[] = [["Retry-After", "1"]];
 
 type Encoded = readonly [status: number, body: string, headers: readonly Header[]];
 
-/** Sends the status and the body of a success. A degraded node also says so in the status. */
+/**
+ * Makes the function that turns a message into the status, the body and the headers of the answer. A message with the
+ * status `degraded` is answered with 503.
+ */
 function compileEncode({ method, policy }: Route): (message: Message) => Encoded {
   const success = policy.successStatus || 200;
   const jsonOf = compileAnswerJson(method.output);
