@@ -26,7 +26,10 @@ export class Consumer {
   /** The connection of this consumer. Only its fan-out can use it. */
   readonly #connection: unknown;
   readonly #openedAt = now();
-  /** How many KiB of its stream's frames the peer has read for certain: an answered ping stood after them. */
+  /**
+   * How many KiB of the stream's frames need no more confirmation. The peer answered a ping that stood after these
+   * frames, or joined later.
+   */
   #confirmed: number;
   /** How many KiB the stream had been given when the unanswered ping was sent. Undefined when no ping is unanswered. */
   #asked: number | undefined;
@@ -60,7 +63,8 @@ export class Consumer {
   }
 
   /**
-   * How many KiB of its stream's frames the peer has read for certain. The peer answered a ping that stood after them.
+   * How many KiB of `given` need no more confirmation. The peer answered a ping that stood after these frames, or
+   * joined later.
    */
   get confirmed(): number {
     return this.#confirmed;
@@ -183,8 +187,8 @@ export class Consumer {
   }
 
   /**
-   * Drops the frames that wait for this consumer. Call `drop` when its close begins and has to wait for the connection.
-   * From now on the consumer gets no broadcast.
+   * Drops the frames that wait for this consumer. Call `drop` when the consumer is to be closed and its close reason
+   * has to wait. From now on the consumer gets no broadcast.
    */
   drop(): void {
     if (this.#backlog === undefined && this.#broadcasts) this.#leave();
@@ -237,7 +241,7 @@ export class Consumer {
 
   /**
    * Hands over a batch that ends at the offset `end`. Of a batch of one frame, only the bytes after the first `begun`
-   * bytes are handed over. False when the connection is blocked.
+   * bytes are handed over. False when the connection is blocked after the write.
    */
   #write(batch: WriteBatch, begun: number, end: number): boolean {
     const left = this.stream.fanOut.write(this.#connection, batch, begun);

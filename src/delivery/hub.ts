@@ -21,7 +21,10 @@ const idleSecondsDefault = 48;
 /** How many ms a node that shuts down waits for a consumer that has to read up to its close reason. */
 export const shutdownGraceMs = 5_000;
 
-/** Most bytes of unread pongs that wait for one peer. Bytes of a broadcast count too until they were checked. */
+/**
+ * Most bytes of unread pongs that wait for one peer. The bytes of a broadcast count too until delivery has checked the
+ * peer's connection.
+ */
 const pongBytesMax = 256 * 1024;
 
 /** What the hub has counted since it was created. Metrics read these numbers when they are scraped. */

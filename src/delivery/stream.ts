@@ -42,8 +42,8 @@ export class Stream {
   readonly topic: string;
   readonly #pendingBytesMax: number;
   /**
-   * The filter of the last channel configuration that was enabled. A disabled configuration does not change the filter,
-   * so that disabling a channel never widens what open connections get.
+   * The filter of the last enabled channel configuration. After the channel is disabled, open connections still get
+   * exactly what this filter takes.
    */
   #filter: Filter | undefined;
   /** Builds the frames of the stream. `configure` sets the builder, and the constructor calls `configure`. */
@@ -162,8 +162,8 @@ export class Stream {
   }
 
   /**
-   * Asks every consumer whether its connection took the last broadcast. A broadcast itself does not say so. Therefore
-   * the stream asks before a consumer gets anything else.
+   * Asks every consumer whether its connection took the last broadcast, because a broadcast itself does not say so. The
+   * stream asks before it gives a consumer anything else.
    */
   #checkBroadcast(): void {
     if (this.#unchecked === undefined) return;

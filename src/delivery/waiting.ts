@@ -29,7 +29,10 @@ export class Waiting {
     if (!this.#buffered.includes(buffered)) this.#buffered.push(buffered);
   }
 
-  /** Whether more bytes wait than may. Bytes for consumers that are being closed do not count. */
+  /**
+   * Whether more bytes wait for the blocked consumers than the node allows. Bytes for consumers that are being closed
+   * do not count.
+   */
   get tooMuch(): boolean {
     let bytes = this.frameBytes;
     for (const buffered of this.#buffered) bytes += buffered.bytes - buffered.leaving;

@@ -29,9 +29,9 @@ export interface CopyLimit {
 }
 
 /**
- * With 1 MiB, the few slow readers of a small node never reach the limit, so frames do not get dearer for other
- * readers. With 1 KiB per socket, a socket that does not read costs a few KiB on average, however many sockets do not
- * read.
+ * The default limit. The few slow readers of a small node never make 1 MiB of copies, so large frames do not get dearer
+ * for other readers. With 1 KiB per socket, a socket that does not read costs a few KiB on average, however many
+ * sockets do not read.
  */
 const copyLimitDefault: CopyLimit = { min: 1024 * 1024, perSocket: 1024 };
 

@@ -4,8 +4,8 @@
 const nobody = "/";
 
 /**
- * Decodes the name of an instance. Returns a name that no instance has when the text is missing or cannot be decoded.
- * So does text with a NUL, which the database does not accept.
+ * Decodes the name of an instance. Returns a name that no instance has when the text is missing, cannot be decoded, or
+ * contains a NUL character, which the database does not accept.
  */
 export function instanceName(encoded: string | undefined): string {
   if (encoded === undefined) return nobody;

@@ -13,7 +13,7 @@ export const ambiguity = {
 };
 
 export class RequestHead {
-  /** The HTTP method as the client sent it, in upper or lower case. */
+  /** The HTTP method exactly as the client wrote it. */
   readonly method: string;
   /** The path of the request, percent-encoded and without the query. */
   readonly path: string;
