@@ -26,10 +26,7 @@ export class Consumer {
   /** The connection of this consumer. Only its fan-out can use it. */
   readonly #connection: unknown;
   readonly #openedAt = now();
-  /**
-   * How many KiB of the stream's frames need no more confirmation. The peer answered a ping that stood after these
-   * frames, or joined later.
-   */
+  /** How far the peer has certainly read, in KiB since the begin of the stream. An answered ping shows that. */
   #confirmed: number;
   /** How many KiB the stream had been given when the unanswered ping was sent. Undefined when no ping is unanswered. */
   #asked: number | undefined;
@@ -62,10 +59,7 @@ export class Consumer {
     return this.stream.log.kibibytes;
   }
 
-  /**
-   * How many KiB of `given` need no more confirmation. The peer answered a ping that stood after these frames, or
-   * joined later.
-   */
+  /** How far the peer has certainly read, in KiB since the begin of the stream. An answered ping shows that. */
   get confirmed(): number {
     return this.#confirmed;
   }

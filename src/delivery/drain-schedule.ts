@@ -15,7 +15,10 @@ const slotMs = 50;
  */
 const gapMsMin = 30;
 
-/** Fewest consumers that the node closes in a second. So few consumers do not take the whole time. */
+/**
+ * Fewest consumers that the node closes in a second. Without this limit a node with few consumers would take the whole
+ * drain time.
+ */
 const perSecondMin = 10;
 
 /**

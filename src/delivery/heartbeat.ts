@@ -11,8 +11,8 @@ import type { Consumer } from "./consumer.js";
  */
 const beatsMax = 12;
 /**
- * A silent consumer is pinged at its fourth to eighth beat. The beat differs from turn to turn, so that consumers that
- * connected at the same time are not pinged at the same time.
+ * A consumer is pinged at the fourth to eighth beat of its silence. The beat differs from turn to turn, so that
+ * consumers that connected at the same time are not pinged at the same time.
  */
 const pingFrom = 4;
 const pingSpread = 5;
@@ -23,8 +23,8 @@ const pingSpread = 5;
 const turns = 40;
 
 /**
- * A consumer that was given so many KiB since its last confirmation gets a ping, even if it is not silent. An answered
- * ping confirms that the peer has read everything before the ping.
+ * A consumer that was given 64 KiB or more since its last answered ping gets a ping, even if it is not silent. The
+ * answer shows that the peer has read everything before the ping.
  */
 const unconfirmedMax = 64;
 /**
@@ -33,8 +33,8 @@ const unconfirmedMax = 64;
  */
 const readPerSecond = 8;
 /**
- * The longest time, in seconds, that a reader gets because it was given many bytes. A reader that has not read the
- * kernel's buffers by then will hardly ever do so.
+ * The longest time, in seconds, that a reader gets because it was given many bytes. A reader that has not emptied the
+ * kernel's buffers in this time will hardly ever do so.
  */
 const silenceMax = 300;
 

@@ -6,7 +6,8 @@ import type { Instance } from "../../domain/instance.js";
 export type Frame = Buffer;
 
 /**
- * Says how events become frames. There is one object for each kind of frame, so that two views can be compared by it.
+ * Says how events become frames. Each kind of frame has exactly one format object, so two views with the same object
+ * have the same kind of frame.
  */
 export interface FrameFormat {
   /**
