@@ -1,41 +1,47 @@
 /**
- * The bus carries events from the node that accepted them to every node with sockets for them. It is the only way into
- * delivery.
+ * The bus carries each event from the node that accepted it to every node with sockets for it. Delivery gets events
+ * only from the bus.
  */
 
 import type { EventId } from "../domain/event-id.js";
 import type { EventType } from "../domain/event-type.js";
 
-/** Half-open byte range in `Event.data`. */
+/** A range of bytes in `Event.data`: `start` is its first byte, `end` the byte after its last. */
 export interface ByteRange {
   readonly start: number;
   readonly end: number;
 }
 
-/** The place of the media of a `message.exchange` in its data. */
+/** Where the media stands, or can be inserted, in the data of a `message.exchange`. All offsets count bytes. */
 export interface MediaSlot {
-  /** The ranges to leave out so that the inline `base64` member is gone, with its comma. */
+  /** Ranges of `Event.data` that a frame leaves out. Each range holds a `base64` member and one comma beside it. */
   readonly cuts: readonly ByteRange[];
-  /** Size of the decoded inline media in bytes; 0 when there is no inline media. */
+  /** Decoded size, in bytes, of the media that the data holds as base64. 0 when the data holds no media. */
   readonly inlineBytes: number;
-  /** The offset at which a `"base64":"…"` member may be inserted: just after the `{` of the media object. */
+  /** The offset just after the `{` of the media object. A frame inserts its `"base64":"…"` member there. */
   readonly insertAt: number;
-  /** Whether the media object has other members, so that an inserted member needs a comma after it. */
+  /** Whether the media object has members besides `base64`. A member inserted before them needs a comma. */
   readonly hasOthers: boolean;
 }
 
 export interface Event {
-  /** Minted once, by the node that accepted the event; the same on every node. */
+  /** The id of the event. The node that accepts the event makes the id, and every node uses the same id. */
   readonly id: EventId;
-  /** When it was accepted, in milliseconds since 1970. Not the time in `id`, which never goes back though the clock may. */
+  /**
+   * When a node accepted the event, in milliseconds since 1970. The time in `id` can be later: it never goes back with
+   * the clock.
+   */
   readonly time: number;
   readonly instanceId: string;
   readonly type: EventType;
-  /** A checked JSON object as UTF-8 text. Its bytes stand unchanged in the frame. */
+  /** The data of the event: a checked JSON object as UTF-8 text. A frame copies these bytes, apart from the media. */
   readonly data: Uint8Array;
-  /** Present for a `message.exchange` that has a media object. */
+  /** The place of the media in `data`. Only a `message.exchange` with a media object has a slot. */
   readonly slot?: MediaSlot | undefined;
-  /** The media as raw bytes. It is encoded only if at least one socket gets it. It needs a `slot`. */
+  /**
+   * The media as raw bytes, when the producer sent it apart from `data`. Such an event also has a `slot`. The media is
+   * encoded as base64 only when a socket gets it.
+   */
   readonly media?: Uint8Array | undefined;
 }
 
@@ -43,49 +49,59 @@ export type EventHandler = (event: Event) => void;
 
 export interface Subscription {
   /**
-   * Resolves when every event that is published from then on, on whatever node, reaches the handler; undefined when
-   * that is so already. While the bus is away it resolves too: events of other nodes come when it is back. Never rejects.
+   * Resolves once the handler gets every event that any node publishes from then on. Undefined when the handler gets
+   * them already. Also resolves while the bus is away: then events of other nodes come only after its return. Never
+   * rejects.
    */
   readonly inForce: Promise<void> | undefined;
   stop(): void;
 }
 
-/** Counts of the traffic between nodes, read when metrics are scraped. All are zero on a node without others. */
+/**
+ * Counts of the events that travel between nodes. The metrics read them at each scrape. They stay zero on a node that
+ * runs alone.
+ */
 export interface BusStats {
-  /** Events sent to other nodes. */
+  /** Number of events that this node sent to other nodes. */
   sent: number;
-  /** Events that no other node wanted. They were neither encoded nor sent. */
+  /** Number of events that no other node wanted. This node neither encoded nor sent them. */
   unwanted: number;
-  /** Events that other nodes may have missed, because the bus was away; their publisher was told. */
+  /** Number of events that other nodes may have missed, because the bus was away. Their publishers were told. */
   unreached: number;
-  /** Events that came from other nodes. */
+  /** Number of events that this node received from other nodes. */
   received: number;
-  /** Events of other nodes that never came, found by a gap in their numbers. */
+  /** Number of events of other nodes that this node never received. A gap in their numbers shows the loss. */
   missed: number;
-  /** Interruptions: spans in which this node may have missed events of other nodes, because the bus was away. */
+  /**
+   * Number of interruptions: spans in which this node may have missed events of other nodes, because the bus was away.
+   */
   interruptions: number;
   interruptedMs: number;
-  /** How often the bus reported that this node takes its events too slowly. */
+  /** Number of times that the bus reported this node as a slow consumer, which reads its events too slowly. */
   slowConsumer: number;
 }
 
 export interface Bus {
   readonly stats: Readonly<BusStats>;
   /**
-   * Hands an event to every subscriber, on this node before it returns: at most once each, in order per instance and
-   * publisher. Returns whether there is a subscriber on this node. Throws AppError EVENT_TOO_LARGE_FOR_BUS; then nobody
-   * gets it.
+   * Hands an event to the subscribers of its instance on all nodes. The subscriber on this node gets the event before
+   * `publish` returns. Each subscriber gets an event at most once, and the events of one publisher and instance in
+   * order. Returns whether this node has a subscriber. Throws AppError EVENT_TOO_LARGE_FOR_BUS; then no subscriber gets
+   * the event.
    */
   publish(event: Event): boolean;
   /**
-   * Whether everything published until now has reached the bus for every other node that wants it. Undefined: there is
-   * nothing to wait for. Never rejects.
+   * Tells whether all events that this node published until now have reached the bus, for every other node that wants
+   * them. Undefined when no event is on its way to the bus. Never rejects.
    */
   flush(): Promise<boolean> | undefined;
-  /** Subscribes the one handler of an instance. It also gets the events that this node published, exactly once. */
+  /**
+   * Sets the handler of an instance, which may have one handler on a node. The handler gets the events of all nodes,
+   * and those that this node publishes exactly once.
+   */
   subscribe(instanceId: string, handler: EventHandler): Subscription;
-  /** The reason why other nodes cannot be reached. Undefined when they can be reached, and on a node without others. */
+  /** Why this node cannot reach other nodes. Undefined when it can reach them, and when it runs alone. */
   trouble(): "unreachable" | undefined;
-  /** Ends after the events under way. */
+  /** Closes the bus, after the events that are already on their way have been sent. */
   close(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** An event as bytes between nodes. */
+/** Encodes an event into the bytes that nodes send each other, and decodes these bytes. */
 
 import { create, toBinary } from "@bufbuild/protobuf";
 import { BusEvent_MediaSlotSchema } from "../../gen/eventwire/bus/v1/bus_event_pb.js";
@@ -10,26 +10,32 @@ import { type EventFields, readEventFields } from "./event-fields.js";
 
 export interface Numbered<E = Event> {
   readonly event: E;
-  /** The node that accepted the event. */
+  /** The name of the node that accepted the event. */
   readonly origin: string;
-  /** The number of the series. The node starts a new series each time that it counts the instance anew. */
+  /**
+   * The number of the series that `sequence` belongs to. A node starts a new series when it begins again to count the
+   * events of an instance from 1.
+   */
   readonly series: number;
-  /** The number of the event within the series of that node and instance, from 1. */
+  /** The place of the event in its series, counted from 1. Each node has its own series for each instance. */
   readonly sequence: number;
 }
 
 type Stamp = Pick<Event, "id" | "time">;
 
-/** All fields but data, media and cuts: an origin of 36 bytes, a type, an id, numbers, tags and lengths. */
+/**
+ * Most bytes that an encoded event needs beside its data, media and cuts: for the origin, the type, the id, the
+ * numbers, and all tags and lengths.
+ */
 const otherBytesMax = 160;
 const cutBytesMax = 16;
 
-/** The largest size that `encodeEvent` can produce, without encoding. */
+/** An upper bound, in bytes, on what `encodeEvent` returns for this event. To find it, nothing is encoded. */
 export function encodedBytesMax({ data, media, slot }: Event): number {
   return otherBytesMax + data.length + (media?.length ?? 0) + (slot?.cuts.length ?? 0) * cutBytesMax;
 }
 
-/** Tags of the fields of a BusEvent: field number and wire type in one byte. */
+/** Protobuf tags of the fields of a BusEvent. A tag holds the field's number and wire type in one byte. */
 const originTag = 0x0a;
 const sequenceTag = 0x10;
 const eventTag = 0x1a;
@@ -40,7 +46,10 @@ const seriesTag = 0x38;
 const idTag = 0x42;
 const timeTag = 0x48;
 
-/** Encodes by hand, except for the rare slot. The library's reflection takes 3 µs, half of the cost of a sent event. */
+/**
+ * Encodes an event as a BusEvent. The Protobuf library would take 3 µs, half of the cost of sending an event. So this
+ * function writes the bytes itself, and leaves only the slot, which is rare, to the library.
+ */
 export function encodeEvent({ event, origin, series, sequence }: Numbered): Uint8Array {
   const { id, time, type, data, slot, media } = event;
   const bytes = Buffer.allocUnsafe(encodedBytesMax(event));
@@ -57,8 +66,9 @@ export function encodeEvent({ event, origin, series, sequence }: Numbered): Uint
 }
 
 /**
- * Throws for bytes that no node sends. There is no event where a later release sent a type that this one does not know: its
- * number counts all the same. The data is a view of `bytes`.
+ * Decodes a BusEvent. `event` is undefined when a later release sent an event type that this release does not know. The
+ * numbers of such an event are returned all the same, so that it does not count as missed. The data of the event is a
+ * view of `bytes`. Throws for bytes that no node sends.
  */
 export function decodeEvent(instanceId: string, bytes: Uint8Array): Numbered<Event | undefined> {
   const message = readEventFields(bytes);
@@ -75,8 +85,8 @@ function readStamp({ id, time }: EventFields): Stamp {
 }
 
 /**
- * Release 0.1.0 gives events no id. Every node that receives such an event makes the same id of what names it on the bus, and
- * takes the time of its arrival.
+ * Makes an id and a time for an event from a node of release 0.1.0, which sends neither. The id is a hash of the
+ * instance, origin, series and sequence, so every receiving node makes the same id. The time is the event's arrival.
  */
 function stampOfOlderNode({ origin, series, sequence }: EventFields, instanceId: string): Stamp {
   return { id: idOfName(`${instanceId} ${origin} ${series} ${sequence}`), time: Date.now() };
@@ -86,14 +96,17 @@ function encodeSlot(slot: MediaSlot): Uint8Array {
   return toBinary(BusEvent_MediaSlotSchema, create(BusEvent_MediaSlotSchema, { ...slot, cuts: [...slot.cuts] }));
 }
 
-/** This function and the next return the offset of the next byte. */
+/** Writes a field of bytes at the offset `at`. Returns the offset of the next byte. */
 function writeBytes(bytes: Buffer, at: number, tag: number, value: Uint8Array): number {
   const start = writeVarint(bytes, writeVarint(bytes, at, tag), value.length);
   bytes.set(value, start);
   return start + value.length;
 }
 
-/** Writes ASCII only: the names of types and nodes. */
+/**
+ * Writes a text field at the offset `at`. The text must be ASCII, as the names of event types and nodes are. Returns
+ * the offset of the next byte.
+ */
 function writeText(bytes: Buffer, at: number, tag: number, text: string): number {
   const start = writeVarint(bytes, writeVarint(bytes, at, tag), text.length);
   return start + bytes.write(text, start, "latin1");

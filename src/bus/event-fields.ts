@@ -1,4 +1,7 @@
-/** The fields of a BusEvent, read by hand: the library's reflection costs more than all else that a received event does. */
+/**
+ * Reads the fields of a BusEvent without the Protobuf library, which would take longer than all other work on a
+ * received event.
+ */
 
 import { fromBinary } from "@bufbuild/protobuf";
 import { BusEvent_MediaSlotSchema } from "../../gen/eventwire/bus/v1/bus_event_pb.js";
@@ -6,12 +9,12 @@ import { Fields, lengthDelimited, varint } from "../wire/fields.js";
 import { createNameCache } from "../wire/name-cache.js";
 import type { MediaSlot } from "./bus.js";
 
-/** As the message has them; empty, 0 or undefined where it has none. */
+/** The fields of a BusEvent. A field that the message lacks is empty, 0 or undefined here. */
 export interface EventFields {
   origin: string;
   sequence: number;
   event: string;
-  /** A view of the bytes that were read, as are `media` and `id`. */
+  /** `data`, `media` and `id` are views of the message's bytes, not copies. */
   data: Uint8Array;
   slot: MediaSlot | undefined;
   media: Uint8Array | undefined;
@@ -20,13 +23,13 @@ export interface EventFields {
   time: number;
 }
 
-/** A later release may have more than these nine. */
+/** Most fields that a BusEvent may have. This release sends nine, and a later release may send more. */
 const fieldsMax = 100;
 const nothing = new Uint8Array(0);
-/** Nodes and event types. */
+/** Keeps the names of nodes and event types as strings, so that a name that repeats is decoded once. */
 const names = createNameCache(256);
 
-/** Throws WireError for bytes that are no message, or one that no node sends. */
+/** Reads a BusEvent. Throws for bytes that are no Protobuf message, and for a message that no node sends. */
 export function readEventFields(message: Uint8Array): EventFields {
   const bytes = Buffer.from(message.buffer, message.byteOffset, message.length);
   const fields = new Fields(bytes, 0, bytes.length, fieldsMax);

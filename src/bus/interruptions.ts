@@ -1,6 +1,6 @@
 /**
- * Interruptions: spans in which this node may have missed events of other nodes. Each one is counted, and its start and
- * end are logged.
+ * Counts interruptions, and logs the start and the end of each. An interruption is a span in which this node may have
+ * missed events of other nodes.
  */
 
 import type { Logger } from "pino";
@@ -8,12 +8,12 @@ import type { BusStats } from "./bus.js";
 
 export interface Interruptions {
   /**
-   * Tells that the bus has answered a question that was asked at this time, so nothing from before can be missing.
-   * Milliseconds since 1970.
+   * Call this when the bus has answered a question. `askedAt` is when the question was asked, in milliseconds since
+   * 1970. No event from before `askedAt` can be missing, so a later interruption counts from there.
    */
   confirmed(askedAt: number): void;
   begin(reason: string): void;
-  /** Tells that the bus is back, with all subscriptions. */
+  /** Call this when the bus is back and has taken all subscriptions of this node again. */
   end(): void;
 }
 

@@ -1,4 +1,4 @@
-/** The bus of a single node: a direct call. */
+/** The bus of a node that runs alone. `publish` calls the handler of the instance directly. */
 
 import type { Bus, BusStats, Event, EventHandler } from "./bus.js";
 

@@ -1,5 +1,5 @@
 /**
- * The bus of several nodes. Subscribers on this node are called directly. Other nodes are reached over NATS, with one
+ * The bus between several nodes. It calls handlers on this node directly, and reaches other nodes over NATS with one
  * subject per instance.
  */
 
@@ -15,16 +15,17 @@ import { createOutbox } from "./nats-outbox.js";
 export interface NatsBusOptions {
   readonly nats: NatsChoice;
   /**
-   * Whether a socket on any node may take the event. An event that the stored filter refuses does not leave this node.
+   * Whether a socket on any node may take the event. When the stored filter of the instance refuses the event, the
+   * event does not leave this node.
    */
   readonly mayBeWanted: (event: Event) => boolean;
   readonly logger: Logger;
 }
 
-/** How long the start waits for NATS. A NATS that is away must not keep the node from starting. */
+/** How long a starting node waits for NATS, in milliseconds. Then the node starts without NATS. */
 const patienceMs = 2_000;
 
-/** Never rejects. Without NATS this node works alone until NATS comes. */
+/** Opens the bus. Never rejects: while NATS is away, this node delivers to its own sockets only. */
 export async function openNatsBus({ nats, mayBeWanted, logger }: NatsBusOptions): Promise<Bus> {
   const stats = emptyBusStats();
   const subjectOf = (name: string): string => `${nats.subjectPrefix}.${name}`;

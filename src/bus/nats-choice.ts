@@ -1,16 +1,17 @@
-/** The choice of NATS: its servers, and how this node logs in. */
+/** Says which NATS servers a node uses and how the node logs in. */
 
 import { readFileSync } from "node:fs";
 import { type ConnectionOptions, credsAuthenticator, nkeyAuthenticator } from "@nats-io/transport-node";
 
 export interface NatsChoice {
-  /** The subject of an instance is `<prefix>.<id>`. */
+  /** The first part of every NATS subject. The subject of an instance is `<subjectPrefix>.<instance id>`. */
   readonly subjectPrefix: string;
   readonly way: NatsWay;
 }
 
 /**
- * How NATS is reached: by the addresses of its servers, or by the file in which our own nats-server writes its address.
+ * How a node finds NATS: by the addresses of servers, or by the file in which Eventwire's own nats-server has its
+ * address.
  */
 export type NatsWay = NatsServers | { readonly addressFile: string };
 
@@ -19,7 +20,10 @@ export interface NatsServers {
   readonly user?: string | undefined;
   readonly password?: string | undefined;
   readonly token?: string | undefined;
-  /** Paths of files. They are read again for each connection, because they may be renewed. */
+  /**
+   * `nkeyFile`, `credsFile`, `tlsCa`, `tlsCert` and `tlsKey` are paths. Every new connection reads these files again,
+   * because an operator may have renewed them.
+   */
   readonly nkeyFile?: string | undefined;
   readonly credsFile?: string | undefined;
   readonly tlsCa?: string | undefined;
@@ -27,11 +31,14 @@ export interface NatsServers {
   readonly tlsKey?: string | undefined;
 }
 
-/** Call it for each new connection. Throws when the file of our own nats-server does not exist. */
+/**
+ * Makes the options of one connection. Call this anew for each connection. Throws when the address file of Eventwire's
+ * own nats-server does not exist.
+ */
 export function natsConnection(way: NatsWay): ConnectionOptions {
   if (!("addressFile" in way)) return toServers(way);
   const address = JSON.parse(readFileSync(way.addressFile, "utf8")) as NatsServers;
-  // A restarted server has a new port and a new token.
+  // The library must not reconnect by itself, because a restarted nats-server has a new port and a new token.
   return { ...toServers(address), reconnect: false };
 }
 

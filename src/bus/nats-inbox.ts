@@ -1,6 +1,6 @@
 /**
- * Receives events for this node: one subscription for each instance with a socket here. It checks the numbers of the
- * events.
+ * Receives the events of other nodes over NATS, by one subscription for each instance with a socket on this node. The
+ * numbers of the events show whether an event is missing.
  */
 
 import type { Logger } from "pino";
@@ -11,37 +11,41 @@ import type { NatsLink } from "./nats-link.js";
 export interface InboxOptions {
   readonly link: NatsLink;
   readonly subjectOf: (instanceId: string) => string;
-  /** The name of this node, different from all others. */
+  /** The name of this node. No other node has the same name. */
   readonly origin: string;
   readonly logger: Logger;
   readonly stats: Pick<BusStats, "received" | "missed">;
 }
 
-/** The last event that came from one origin. */
+/** The last event of an instance that came from one other node. */
 interface Seen {
   readonly series: number;
   readonly sequence: number;
-  /** The time of its arrival, in milliseconds since 1970. */
+  /** When the event arrived, in milliseconds since 1970. */
   readonly at: number;
 }
 
-/** Returns a function that ends the subscription. */
+/** Subscribes a handler to the events of an instance. Returns a function that ends the subscription. */
 export type ListenTo = (instanceId: string, handler: EventHandler) => () => void;
 
 export function createInbox({ link, subjectOf, origin: self, logger, stats }: InboxOptions): ListenTo {
   return (instanceId, handler) => {
     const seen = new Map<string, Seen>();
 
-    /** False for an event that comes too late to be in order. */
+    /**
+     * Returns false for an event that arrives after a later event of the same node. Counts and logs the events that a
+     * gap in the numbers shows as missed.
+     */
     function inOrder({ origin, series, sequence }: Numbered<unknown>): boolean {
       const at = Date.now();
       const last = seen.get(origin);
       const before = last?.series === series ? last.sequence : 0;
-      // The event was sent over a connection that its node has lost since. The publisher was told.
+      // The event is late because its node sent it on a connection that was lost. The publisher was told that the event
+      // may not have arrived.
       if (last !== undefined && (series < last.series || sequence <= before)) return false;
       seen.set(origin, { series, sequence, at });
       const missed = sequence - before - 1;
-      // The first event at all, or the first after an interruption, says nothing about a gap.
+      // A gap is not counted before the first event of a node, or before the first event after an interruption.
       if (missed === 0 || last === undefined || last.at < link.connectedAt) return true;
       stats.missed += missed;
       const span = { from: new Date(last.at).toISOString(), until: new Date(at).toISOString() };
@@ -50,12 +54,14 @@ export function createInbox({ link, subjectOf, origin: self, logger, stats }: In
     }
 
     return link.subscribe(subjectOf(instanceId), ({ data: bytes }) => {
-      // A node asks whether anybody listens. That this message arrived is the answer.
+      // An empty message is another node's question whether anybody listens. NATS itself tells that node when nobody
+      // does, so no answer is needed.
       if (bytes.length === 0) return;
-      // If the library got this error, it would silently stop reading.
+      // An error must not reach the NATS library, because the library would then silently stop reading.
       try {
         const numbered = decodeEvent(instanceId, bytes);
-        // A server that was held up may read events from our previous connection and deliver them on our present one.
+        // A node may get an event of its own: a slow server can read the event from the node's previous connection and
+        // deliver it on the present one.
         if (numbered.origin === self || !inOrder(numbered)) return;
         stats.received++;
         if (numbered.event !== undefined) handler(numbered.event);

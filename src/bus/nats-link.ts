@@ -1,4 +1,7 @@
-/** The connection to NATS. It reconnects for ever, knows when it was away, and knows what the server has processed. */
+/**
+ * The connection to NATS. It reconnects for ever, notices when NATS is away, and asks the server whether it has
+ * processed all messages.
+ */
 
 import { setTimeout as delay } from "node:timers/promises";
 import { type ConnectionOptions, connect, errors, type NatsConnection } from "@nats-io/transport-node";
@@ -8,44 +11,59 @@ import { createInterruptions } from "./interruptions.js";
 
 export type LinkStats = Pick<BusStats, "interruptions" | "interruptedMs" | "slowConsumer">;
 
-/** `nobody`: the server says that nobody listens to the subject asked. The subject is made of its bytes when it is read. */
+/**
+ * Called for each message. `nobody` is true when the message is the server's notice that nobody listens to a subject.
+ * Each reading of `subject` decodes it.
+ */
 export type OnMessage = (message: { readonly subject: string; readonly data: Uint8Array }, nobody: boolean) => void;
 
 export interface NatsLink {
-  /** False from the first sign of a lost connection until the server has taken all subscriptions again. */
+  /**
+   * Whether NATS can be used: false from the first sign of a lost connection until the server has taken all
+   * subscriptions again.
+   */
   readonly connected: boolean;
   /** When `connected` last became true, in milliseconds since 1970. */
   readonly connectedAt: number;
-  /** Largest message that the server takes, in bytes. Undefined until the server has said it. */
+  /** Largest message that the server takes, in bytes. Undefined until the server has named its limit. */
   readonly payloadMax: number | undefined;
-  /** False when it cannot be sent: not connected, or too large for this server. `reply`: where it says that nobody listens. */
+  /**
+   * Sends a message. Returns false when the connection is lost or the message is too large for the server. On the
+   * subject `reply` the server tells when nobody listens to `subject`.
+   */
   publish(subject: string, data: Uint8Array, reply?: string): boolean;
   /**
-   * Subscribes to a subject. The subscription is in force after the next `confirm`, and again after each return of the
-   * connection. Returns a function that ends it.
+   * Subscribes to a subject. When the next `confirm` resolves to true, the server has taken the subscription. After a
+   * lost connection the link subscribes again by itself. Returns a function that ends the subscription.
    */
   subscribe(subject: string, onMessage: OnMessage): () => void;
-  /** True once the server has processed everything from before; false when the connection was lost. Never rejects. */
+  /**
+   * Resolves to true once the server has processed everything that was sent before this call, and to false when the
+   * connection is lost. Never rejects.
+   */
   confirm(): Promise<boolean>;
   close(): Promise<void>;
 }
 
 export interface NatsLinkOptions {
-  /** Called for each new connection. An error that it throws counts as a NATS that cannot be reached. */
+  /** Makes the options of one connection. When this function throws, the link tries again later. */
   readonly connection: () => ConnectionOptions;
-  /** Each connection must be allowed to publish and to listen here before it counts: what is forbidden shows at once. */
+  /**
+   * A subject for testing a new connection. The link publishes and subscribes there first, so that a missing permission
+   * shows at once.
+   */
   readonly probe: string;
   readonly logger: Logger;
   readonly stats: LinkStats;
-  /** How long to wait for the first connection before going on without, in milliseconds. */
+  /** How long `openNatsLink` waits for the first connection, in milliseconds. Then it resolves without one. */
   readonly patienceMs: number;
 }
 
-/** Time between two questions for a sign of life. */
+/** Time between two questions by which the link checks that the server still answers, in milliseconds. */
 const beatMs = 1_000;
 /**
- * Beats without an answer after which the server counts as gone. Beats are counted and not time, because a process that
- * was stopped has no beats.
+ * Number of unanswered questions after which the server counts as gone. The link counts questions and not time, because
+ * a process that was stopped for a while has asked none.
  */
 const silentBeatsMax = 3;
 const dialMsMax = 2_000;
@@ -56,7 +74,7 @@ export async function openNatsLink(options: NatsLinkOptions): Promise<NatsLink> 
   const { connection, probe, logger, stats, patienceMs } = options;
   const interruptions = createInterruptions({ logger, stats });
   const subscriptions = new Map<string, { onMessage: OnMessage; stop: (() => void) | undefined }>();
-  /** The callers that wait for the server's answer. */
+  /** The callers of `ask` that wait for the server's answer. */
   const waiting = new Set<(answered: boolean) => void>();
   const closing = new AbortController();
   let nats: NatsConnection | undefined;
@@ -64,17 +82,20 @@ export async function openNatsLink(options: NatsLinkOptions): Promise<NatsLink> 
   let connectedAt = 0;
   let payloadMax: number | undefined;
   let lostAt = performance.now();
-  /** Beats since the server last answered. */
+  /** Number of questions since the server last answered. */
   let silentBeats = 0;
   let gathering: Promise<boolean> | undefined;
-  /** The reasons that were logged since the last connection. */
+  /** Reasons that were logged since the connection last worked. The link logs each reason once. */
   const complaints = new Set<string>();
 
-  /** Undefined when the connection is gone. The next connection subscribes again. */
+  /**
+   * Subscribes on the connection `to`. Returns a function that ends the subscription. Undefined when the connection is
+   * closed: then the next connection subscribes.
+   */
   function listen(to: NatsConnection, subject: string, onMessage: OnMessage): (() => void) | undefined {
     if (to.isClosed() || to.isDraining()) return undefined;
     const subscription = to.subscribe(subject, {
-      // An error here is a missing permission, which the status reports too.
+      // An error is a missing permission. It is ignored here, because the status of the connection reports it too.
       callback: (error, message) => {
         if (error === null) onMessage(message, message.headers?.code === noResponders);
       },
@@ -82,7 +103,10 @@ export async function openNatsLink(options: NatsLinkOptions): Promise<NatsLink> 
     return () => subscription.unsubscribe();
   }
 
-  /** Ends every wait at once: the library tells it only when it dials again. */
+  /**
+   * Marks the connection as lost and answers every waiting caller with false. The library would answer the callers only
+   * when it connects again.
+   */
   function lose(reason: string): void {
     for (const tell of [...waiting]) tell(false);
     if (!connected) return;
@@ -91,7 +115,7 @@ export async function openNatsLink(options: NatsLinkOptions): Promise<NatsLink> 
     interruptions.begin(reason);
   }
 
-  /** A reason that repeats at every attempt is logged once. */
+  /** Logs a reason once, because the same reason repeats at every attempt to connect. */
   function complain(reason: string, message: string): void {
     if (complaints.has(reason)) return;
     complaints.add(reason);
@@ -109,14 +133,15 @@ export async function openNatsLink(options: NatsLinkOptions): Promise<NatsLink> 
       };
       waiting.add(tell);
       current.flush().then(
-        // In the same turn, but behind what the server said before its answer: a refusal comes through the status.
+        // `setImmediate` lets other code run first that handles what the server sent before its answer, such as a
+        // refusal.
         () => setImmediate(tell, true),
         () => tell(false),
       );
     });
     if (!answered) return false;
     silentBeats = 0;
-    // What the server had for us before it read the question, it sent before its answer.
+    // Before its answer the server sent all events that it had for this node when it read the question.
     interruptions.confirmed(askedAt);
     return true;
   }
@@ -155,9 +180,10 @@ export async function openNatsLink(options: NatsLinkOptions): Promise<NatsLink> 
   function refused(by: NatsConnection, error: Error): void {
     const { message } = error;
     complain(message, "the bus reports an error");
-    // After this message the server cuts the connection, which is an interruption like any other.
+    // After this message the server cuts the connection. The cut is an interruption like any other.
     if (/slow consumer/i.test(message)) slow();
-    // What it forbids is lost without a further word, so this is no connection until it is allowed.
+    // The server drops forbidden messages without a further word. So the link gives this connection up, and connects
+    // again until the operator grants the permission.
     if (error instanceof errors.PermissionViolationError) {
       lose(message);
       void by.close();
@@ -173,7 +199,10 @@ export async function openNatsLink(options: NatsLinkOptions): Promise<NatsLink> 
     return delay(retryMs(performance.now() - lostAt), undefined, { signal: closing.signal }).catch(() => {});
   }
 
-  /** The library repeats later attempts for ever, but gives up on the first, and when a credentials file cannot be read. */
+  /**
+   * Connects, and tries again until it succeeds or the link is closed. The library itself repeats later attempts, but
+   * gives up when the first one fails or when a credentials file cannot be read.
+   */
   async function dial(): Promise<void> {
     nats = undefined;
     while (nats === undefined && !closing.signal.aborted) {
@@ -217,7 +246,7 @@ export async function openNatsLink(options: NatsLinkOptions): Promise<NatsLink> 
       return connectedAt;
     },
     get payloadMax() {
-      // The server may change this limit at any time.
+      // The limit is read each time, because the server may change it at any time.
       payloadMax = nats?.info?.max_payload ?? payloadMax;
       return payloadMax;
     },
@@ -240,7 +269,7 @@ export async function openNatsLink(options: NatsLinkOptions): Promise<NatsLink> 
 
     confirm() {
       if (!connected) return Promise.resolve(false);
-      // All callers of one turn share one question.
+      // All callers in one turn of the event loop share one question to the server.
       gathering ??= new Promise((resolve) => {
         setImmediate(() => {
           gathering = undefined;
@@ -264,7 +293,10 @@ export async function openNatsLink(options: NatsLinkOptions): Promise<NatsLink> 
 
 const noResponders = 503;
 
-/** Soon after a short absence, ever more slowly then, and spread: the nodes of a cluster must not come back all at once. */
+/**
+ * How long to wait before the next attempt to connect, in milliseconds: short after a short absence, and longer later.
+ * The wait is random, so that the nodes of a cluster do not all come back at once.
+ */
 function retryMs(awayMs: number): number {
   const wait = Math.min(Math.max(awayMs / 2, retryMsMin), retryMsMax);
   return wait * (0.5 + Math.random() / 2);

@@ -1,7 +1,8 @@
 /**
- * What leaves this node. An event that no other node wants is neither encoded nor sent: NATS itself is asked, with an
- * empty message, whether anybody listens to the subject of an instance ("no responders"), and the events of the instance
- * wait for its answer. Whoever publishes waits for one round trip, shared by all who publish meanwhile.
+ * Sends events to other nodes over NATS. An event that no other node wants is neither encoded nor sent. To learn
+ * whether anybody listens to an instance, the outbox sends an empty message on its subject; NATS reports "no
+ * responders" when nobody does. Meanwhile the events of the instance wait. All publishers that wait share one round
+ * trip.
  */
 
 import { createInbox } from "@nats-io/transport-node";
@@ -11,40 +12,43 @@ import { encodedBytesMax, encodeEvent } from "./event-codec.js";
 import type { NatsLink } from "./nats-link.js";
 
 export interface Outbox {
-  /** Throws EVENT_TOO_LARGE_FOR_BUS. */
+  /** Throws AppError EVENT_TOO_LARGE_FOR_BUS when NATS does not carry an event of this size. */
   check(event: Event): void;
   add(event: Event): void;
-  /** See `Bus.flush`. */
+  /** Tells whether all events that were added until now have reached NATS; see `Bus.flush`. */
   flush(): Promise<boolean> | undefined;
 }
 
 export interface OutboxOptions {
   readonly link: NatsLink;
   readonly subjectOf: (instanceId: string) => string;
-  /** The subject on which NATS tells this node that nobody listens. */
+  /** The first part of the subjects on which NATS tells this node that nobody listens to an instance. */
   readonly replyPrefix: string;
-  /** The name of this node, different from all others. */
+  /** The name of this node. No other node has the same name. */
   readonly origin: string;
-  /** Whether any socket may take it, whatever node it is on. */
+  /** Whether a socket on any node may take the event. */
   readonly mayBeWanted: (event: Event) => boolean;
   readonly stats: Pick<BusStats, "sent" | "unwanted" | "unreached">;
 }
 
-/** An instance in which other nodes are interested. */
+/** Kept for an instance to which another node listens: its next events can be sent at once. */
 interface Route {
   readonly series: number;
   sequence: number;
-  /** The time from which NATS is asked again. */
+  /** When NATS is asked again whether anybody listens, on the clock of `performance.now()`. */
   readonly until: number;
 }
 
 /**
- * How long the answer that somebody listens is believed. If the listener has gone meanwhile, events are sent in vain
- * and not lost.
+ * How long the outbox believes NATS that somebody listens to an instance, in milliseconds. If the listener leaves in
+ * this time, events are sent in vain, but no event is lost.
  */
 const wantedMs = 5_000;
 const routesMax = 100_000;
-/** Of events that wait for NATS or that it has not confirmed. Beyond them other nodes count as not reached. */
+/**
+ * Most bytes of events that wait for an answer or a confirmation of NATS. Other nodes do not get the events beyond this
+ * limit, and the publishers are told.
+ */
 const pendingBytesMax = 64 * 1024 * 1024;
 
 const question = new Uint8Array(0);
@@ -53,16 +57,19 @@ export function createOutbox(options: OutboxOptions): Outbox {
   const { link, subjectOf, origin, mayBeWanted, stats } = options;
   const routes = new Map<string, Route>();
   let lastSeries = 0;
-  /** Events that wait for the next round, in which NATS is asked about their instances. */
+  /**
+   * Events that wait for the next round, by instance. In a round the outbox asks NATS whether anybody listens to these
+   * instances.
+   */
   let asking = new Map<string, Event[]>();
-  /** Instances that the round under way asks about. */
+  /** Events that wait for the answer in the present round, by instance. */
   let asked: ReadonlyMap<string, Event[]> = new Map();
-  /** The instances of the present round that nobody listens to. */
+  /** The ids of instances in the present round to which nobody listens. */
   const nobody = new Set<string>();
-  /** Sent since the last round began, and not confirmed. */
+  /** Number of events that were sent since NATS was last asked to confirm. */
   let sent = 0;
   let pendingBytes = 0;
-  /** Whether events were skipped since the last round began. */
+  /** Whether an event was skipped since the last round began. A skipped event does not reach other nodes. */
   let skipped = false;
   let running: Promise<boolean> | undefined;
   let next: Promise<boolean> | undefined;
@@ -72,7 +79,10 @@ export function createOutbox(options: OutboxOptions): Outbox {
     if (nobodyListens) nobody.add(subject.slice(inbox.length + 1));
   });
 
-  /** Returns whether it is under way: the limit of the server can have changed since it was checked. */
+  /**
+   * Sends an event. Returns false when the event was not sent, for example because the server lowered its size limit
+   * after `check`.
+   */
   function send(instanceId: string, route: Route, event: Event): boolean {
     const bytes = encodeEvent({ event, origin, series: route.series, sequence: ++route.sequence });
     if (!link.publish(subjectOf(instanceId), bytes)) {
@@ -125,7 +135,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
       for (const event of [...events, ...(asking.get(id) ?? [])]) taken = send(id, route, event) && taken;
       asking.delete(id);
     }
-    // The next events of these instances need not wait for the end of this round.
+    // From here on, new events of these instances are sent at once and do not wait for the end of this round.
     asked = new Map();
     return (sent === before || (await confirm())) && taken;
   }

@@ -4,30 +4,31 @@ import type { Instance, Principal } from "../domain/instance.js";
 import type { Websocket } from "../domain/websocket.js";
 
 /**
- * One instance in memory. The object lives as long as the instance. A change replaces its fields and never edits them
- * in place.
+ * One instance in memory. The object stays the same as long as the instance exists. A change gives its fields new
+ * values and never edits an old value.
  */
 export interface Entry {
   readonly instance: Instance;
-  /** Absent until the channel is configured for the first time. */
+  /** The channel configuration. Undefined until somebody configures the channel for the first time. */
   readonly websocket: Websocket | undefined;
 }
 
 /**
- * News for holders of open sockets. A method is called synchronously, once per change, after the directory has changed.
+ * News for the holders of open sockets. The directory calls a method once per change, right after it has applied the
+ * change.
  */
 export interface DirectoryListener {
   /** The configuration, the token or the name of an instance changed. */
   instanceChanged(entry: Entry): void;
-  /** The instance was deleted. Close its sockets with 4004. */
+  /** The instance was deleted. The holder closes its sockets with 4004. */
   instanceDeleted(instanceId: string): void;
-  /** A token stopped being valid. Close the sockets that were opened with it with 4001. */
+  /** A token stopped being valid. The holder closes with 4001 the sockets that were opened with this token. */
   principalRevoked(principal: Principal): void;
 }
 
 /**
- * News of accounts and tokens for an operator. A method is called once per change, but not for the rows that the first
- * complete read of the database finds.
+ * News of accounts and tokens for the operator's log. The directory calls a method once per change. Rows that it finds
+ * when it first reads the database are no changes.
  */
 export interface OwnerListener {
   accountCreated(id: string): void;
@@ -37,19 +38,20 @@ export interface OwnerListener {
 }
 
 export interface Directory {
-  /** False until the first complete read of the database. */
+  /** Whether the directory has read the whole database at least once. */
   readonly ready: boolean;
   /**
-   * True while the database answers but its changes do not arrive. Admit nobody then: the token may have been revoked.
+   * True while the node reaches the database but does not hear of its changes. Then nobody may be admitted, because
+   * their token may have been revoked.
    */
   readonly stale: boolean;
   /**
-   * The account or instance that the token speaks for. The token is looked up by its SHA-256 and compared in constant
-   * time.
+   * The account or instance that the token speaks for. Undefined when the token is unknown or revoked. The token is
+   * looked up by its SHA-256, and the hashes are compared in constant time.
    */
   principal(token: string): Principal | undefined;
   instance(accountId: string, name: string): Entry | undefined;
-  /** The instance that a TokenInstance speaks for (`Principal.id`). */
+  /** The instance with this id. For a TokenInstance the id is `Principal.id`. */
   instanceById(id: string): Entry | undefined;
   listen(listener: DirectoryListener): void;
   /** Sets the one listener; a second call replaces the first listener. */

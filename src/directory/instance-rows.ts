@@ -1,5 +1,6 @@
 /**
- * All instances as rows of bytes. They are found by id, by name within their account, and by the hash of their token.
+ * Keeps every instance as a row of bytes. A row is found by the id of its instance, by its name within its account, or
+ * by the hash of its token.
  */
 
 import { randomBytes } from "node:crypto";
@@ -8,19 +9,20 @@ import { RowIndex } from "./row-index.js";
 import { RowStore } from "./row-store.js";
 import type { InstanceRecord } from "./synced-directory.js";
 
-/** The parts of a row that are needed to make an object of it. */
+/** The fields of a row from which the directory makes an `InstanceEntry`. */
 export interface InstanceRow {
   readonly id: string;
   readonly name: string;
-  /** One character per byte. */
+  /** The SHA-256 of the token, with one character per byte. */
   readonly hash: string;
   readonly websocket: Websocket | undefined;
 }
 
 /*
- * Layout of a row: its length (4 bytes), the number of the reading that saw it last (4), the number of its account (4),
- * the lengths of its id, its name and its sealed token (2 each), the hash of its token (32), then the id, the name, the
- * sealed token, and the channel configuration as JSON.
+ * A row holds these fields in this order: its length (4 bytes); the number of the last reading of the database that
+ * found the instance (4); the number of the account (4); the lengths of the id, the name and the encrypted token (2
+ * each); two unused bytes; the SHA-256 of the token (32); the id; the name; the encrypted token; and the channel
+ * configuration as JSON. The numbers below are the places of the fields, in bytes.
  */
 const at = {
   length: 0,
@@ -33,9 +35,9 @@ const at = {
   id: 52,
 } as const;
 const hashBytes = 32;
-/** Largest row. An id, a name of 100 characters, a token of 128 and a channel configuration of 64 types take less. */
+/** Largest row in bytes. A row with an id, a name of 100 characters, a token of 128 and 64 event types is smaller. */
 const rowBytesMax = 8_192;
-/** Longest name or id that is looked up, in JavaScript's characters. */
+/** Longest name or id that is looked up, in JavaScript's characters. No instance has a longer one. */
 const keyLengthMax = 200;
 
 export class InstanceRows {
@@ -47,13 +49,13 @@ export class InstanceRows {
   readonly #byHash = new RowIndex((row) => this.#hash(row, at.hash, hashBytes, 0));
   readonly #scratch = Buffer.alloc(rowBytesMax);
   readonly #key = Buffer.alloc(rowBytesMax);
-  /** A random seed of the hashes, so that nobody can choose names that fall on the same slot. */
+  /** A random seed for the hashes, so that no client can choose names that all fall on the same slot. */
   readonly #seed = randomBytes(4).readInt32LE();
   readonly #channels = new WeakMap<Websocket, Buffer>();
-  /** The configurations that were read last. Rows with equal configurations share one object. */
+  /** The configurations that were read last, by their JSON. Rows with equal configurations share one object. */
   readonly #websockets = new Map<string, Websocket>();
 
-  /** The row of the instance, or 0 when there is none. The other `find` methods do the same. */
+  /** The number of the row with this id. 0 when no instance has this id. */
   findId(id: string): number {
     if (id.length > keyLengthMax) return 0;
     const length = this.#key.write(id);
@@ -80,7 +82,7 @@ export class InstanceRows {
     return this.#byHash.find(this.#mix(this.#key, 0, hashBytes, 0), (row) => this.#isKey(row, at.hash, hashBytes));
   }
 
-  /** Adds a row for a record that has no row yet, and returns it. */
+  /** Adds a row for an instance that has none, and returns the number of the row. */
   add(record: InstanceRecord, accountNumber: number, seen: number): number {
     const row = this.#store.add(this.#encode(record, accountNumber, seen));
     this.#byId.add(row);
@@ -89,7 +91,10 @@ export class InstanceRows {
     return row;
   }
 
-  /** Tells whether the row says the same as the record. If so, marks the row as seen. */
+  /**
+   * Whether the row has the same content as the record. If so, notes in the row that the reading `seen` found the
+   * instance.
+   */
   confirm(row: number, record: InstanceRecord, accountNumber: number, seen: number): boolean {
     const encoded = this.#encode(record, accountNumber, seen);
     const length = this.#u32(row, at.length);
@@ -133,7 +138,7 @@ export class InstanceRows {
     return this.#store.chunk(row).toString("utf8", from, from + this.#u16(row, at.idLength));
   }
 
-  /** The encrypted token. */
+  /** The encrypted token of the row's instance. */
   sealed(row: number): Buffer {
     const bytes = this.#store.bytes(row, this.#u32(row, at.length));
     const from = this.#nameFrom(row) + bytes.readUInt16LE(at.nameLength);
@@ -184,7 +189,7 @@ export class InstanceRows {
     return websocket;
   }
 
-  /** Whether the bytes of the row at this place are the first `length` bytes of `#key`. */
+  /** Whether the row has, from `offset` on, the first `length` bytes of `#key`. */
   #isKey(row: number, offset: number, length: number): boolean {
     const from = this.#store.offset(row) + offset;
     return this.#key.compare(this.#store.chunk(row), from, from + length, 0, length) === 0;
@@ -198,7 +203,7 @@ export class InstanceRows {
     return this.#mix(this.#store.chunk(row), this.#store.offset(row) + offset, length, account);
   }
 
-  /** FNV-1a, with a last step that spreads it over all bits. */
+  /** Hashes bytes with FNV-1a. The last two lines spread the hash over all of its bits. */
   #mix(bytes: Buffer, from: number, length: number, account: number): number {
     let hash = this.#seed ^ account;
     for (let i = from; i < from + length; i++) hash = Math.imul(hash ^ (bytes[i] as number), 16_777_619);

@@ -16,7 +16,10 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): SyncedDir
   const numbered = new Map<number, AccountNode>();
   let accountNumber = 0;
   const rows = new InstanceRows();
-  /** The instances that somebody asked for, by id. Such an instance is one object for as long as it lives. */
+  /**
+   * The instances that somebody asked for, by id. Each has one object for as long as it lives. All other instances are
+   * only rows.
+   */
   const used = new PartedMap<InstanceEntry>();
   const tokens = new TokenTable(
     (hash) => entryOf(rows.findHash(hash)),
@@ -28,7 +31,7 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): SyncedDir
   let open: OpenToken = () => "";
   const unreadable = new Set<string>();
   let ready = false;
-  /** The number of the current reading of everything. */
+  /** The number of the last complete reading of the database. */
   let reading = 0;
   let stale = false;
 
@@ -42,10 +45,13 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): SyncedDir
     }
   }
 
-  /** No listener during the first reading: the rows that it finds are no news. */
+  /**
+   * The listener for news of accounts and tokens. Undefined during the first reading of the database, because rows that
+   * are found then are not news.
+   */
   const owners = (): OwnerListener | undefined => (ready ? ownerListener : undefined);
 
-  /** The entry of a row; undefined when its account has ended. */
+  /** The object for the instance of a row. Undefined for the row 0, and when the instance's account is revoked. */
   function entryOf(row: number): InstanceEntry | undefined {
     if (row === 0) return undefined;
     const known = used.get(rows.id(row));
@@ -60,7 +66,10 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): SyncedDir
 
   const accountOf = (row: number) => numbered.get(rows.accountNumber(row)) as AccountNode;
 
-  /** Logs a damaged row once and leaves it out, so that the other instances are served. */
+  /**
+   * Decrypts the token of an instance. When the token cannot be decrypted, logs that once and returns undefined: this
+   * instance is left out, and all others are served.
+   */
   function openToken({ id, row }: InstanceEntry): string | undefined {
     try {
       return open(rows.sealed(row), id);
@@ -89,7 +98,10 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): SyncedDir
     account.seen = reading;
   }
 
-  /** Ends an account and with it all of its tokens. `removeRows` tells the holders of its instances' tokens. */
+  /**
+   * Ends an account and its tokens. The instances of the account stay until `removeRows`, which tells the holders of
+   * their tokens.
+   */
   function endAccount(account: AccountNode): void {
     accounts.delete(account.id);
     account.ended = true;
@@ -135,8 +147,8 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): SyncedDir
   }
 
   /**
-   * Removes an instance. A deleted one closes its sockets with 4004; one whose account has ended closes them with 4001
-   * "token revoked".
+   * Removes an instance. The sockets of a deleted instance close with 4004. When the account was revoked, the sockets
+   * of its instances close with 4001 "token revoked".
    */
   function removeRow(row: number): void {
     const id = rows.id(row);
@@ -144,7 +156,8 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): SyncedDir
     const entry = used.get(id) ?? (account.ended ? new InstanceEntry(account, row, rows.read(row)) : undefined);
     rows.remove(row);
     used.delete(id);
-    // A new instance may have taken the name in the same reading.
+    // The name is removed only when it still leads to this instance, because a new instance may have taken it in the
+    // same reading.
     if (entry !== undefined && account.used.get(entry.name) === entry) account.used.delete(entry.name);
     if (entry !== undefined) tokens.remove(entry, account.ended);
     if (!account.ended) tell((listener) => listener.instanceDeleted(id));
@@ -215,7 +228,7 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): SyncedDir
 
     refresh: (reader, { kind, id }) =>
       queue.add(`${kind} ${id}`, async () => {
-        // The first complete reading is still to come, and will see the change.
+        // Before the first complete reading there is nothing to do: that reading will find the change.
         if (!ready) return;
         if (kind === "account") {
           const record = await reader.readAccount(id);

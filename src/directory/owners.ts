@@ -8,8 +8,8 @@ import { PartedMap } from "./parted-map.js";
 
 export class TokenPrincipal implements Principal {
   /**
-   * When the token ends, on the clock of `performance.now()`. Set when another token has replaced it and it is still
-   * accepted for a while.
+   * When the token ends, on the clock of `performance.now()`. Infinity for a current token. A token that was replaced
+   * may be accepted for a while and then ends.
    */
   endsAt = Number.POSITIVE_INFINITY;
   endTimer: NodeJS.Timeout | undefined;
@@ -17,7 +17,7 @@ export class TokenPrincipal implements Principal {
 
   constructor(
     readonly owner: AccountNode | InstanceEntry,
-    /** Hash of the token, one character per byte: that takes a quarter of the memory of a Buffer. */
+    /** SHA-256 of the token as text with one character per byte, which takes a quarter of the memory of a Buffer. */
     readonly hash: string,
   ) {}
 
@@ -33,7 +33,10 @@ export class TokenPrincipal implements Principal {
     return this.owner.account.id;
   }
 
-  /** True at once when the account ends, however long it takes to tell the holders of its tokens. */
+  /**
+   * Whether the token has stopped being valid. True as soon as its account is revoked, although the holders of open
+   * sockets may hear of it later.
+   */
   get revoked(): boolean {
     if (this.#ended || this.owner.account.ended) return true;
     return this.endsAt !== Number.POSITIVE_INFINITY && performance.now() >= this.endsAt;
@@ -52,18 +55,18 @@ export class AccountNode {
   readonly used = new PartedMap<InstanceEntry>();
   principal: TokenPrincipal | undefined;
   ended = false;
-  /** The reading that saw the account last. */
+  /** The number of the last reading of the database that found the account. */
   seen = 0;
 
   constructor(
     readonly id: string,
-    /** Names the account in the rows of its instances. */
+    /** The number by which the rows of its instances name the account. */
     readonly number: number,
     public hash: string,
   ) {}
 }
 
-/** An instance that somebody asked for. Every other instance is only a row. */
+/** An instance that somebody asked for. Every other instance is only a row of bytes. */
 export class InstanceEntry implements Entry {
   readonly kind = "instance";
   readonly id: string;
@@ -84,15 +87,15 @@ export class InstanceEntry implements Entry {
     this.websocket = websocket;
   }
 
-  /** Throws when the entry was not `opened` before. */
+  /** The instance with its token as plain text. Throws when `opened` was not called before. */
   get instance(): Instance {
     if (this.#instance === undefined) throw new Error(`the instance ${this.id} was not opened`);
     return this.#instance;
   }
 
   /**
-   * Makes the instance with its token in clear. `open` decrypts the token, and is called once for each token of the
-   * entry.
+   * Decrypts the token with `open` and makes the instance, unless that is done already. Undefined when the token cannot
+   * be decrypted.
    */
   opened(open: (entry: InstanceEntry) => string | undefined): this | undefined {
     if (this.#instance !== undefined) return this;
@@ -102,7 +105,7 @@ export class InstanceEntry implements Entry {
     return this;
   }
 
-  /** Takes over the new content of the instance's row. */
+  /** Takes over new values, and the new row, when the instance has changed. */
   replace(row: number, { name, websocket }: Pick<InstanceRow, "name" | "websocket">): void {
     this.row = row;
     this.name = name;
@@ -111,7 +114,9 @@ export class InstanceEntry implements Entry {
   }
 }
 
-/** The principal of an owner's token. It is made when the token is first used, since most tokens never are. */
+/**
+ * The principal of an owner's current token. It is made when the token is first used, because most tokens never are.
+ */
 export function principalOf(owner: AccountNode | InstanceEntry): TokenPrincipal {
   owner.principal ??= new TokenPrincipal(owner, owner.hash);
   return owner.principal;

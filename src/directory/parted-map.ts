@@ -1,9 +1,12 @@
 /**
- * A map for millions of entries. It grows part by part, because a single Map stops the process each time that it
- * doubles.
+ * A map for millions of entries. It consists of parts that grow separately, because one large Map would stop the
+ * process each time that it doubles.
  */
 
-/** The most entries of one part. A part with more is split, which takes about a millisecond. */
+/**
+ * Most entries that are kept in a single Map. With more, they are spread over 256 Maps, which takes about a
+ * millisecond.
+ */
 const wholeMax = 8_192;
 const partCount = 256;
 
@@ -25,7 +28,7 @@ export class PartedMap<V> {
     return this.#of(key).delete(key);
   }
 
-  /** The values. Entries may be deleted while the caller walks through them. */
+  /** All values of the map. The caller may delete entries while it walks through the values. */
   *values(): Generator<V> {
     if (this.#whole !== undefined) yield* this.#whole.values();
     for (const part of this.#parts) yield* part.values();
@@ -43,8 +46,8 @@ export class PartedMap<V> {
 }
 
 /**
- * Chooses the part by characters that differ between the keys of a directory: hashes, UUIDs, and names that end in a
- * number.
+ * Chooses the part of a key by the last four characters. These differ between the keys of a directory, which are
+ * hashes, UUIDs, and names that end in a number.
  */
 function partOf(key: string): number {
   const { length } = key;

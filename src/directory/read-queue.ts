@@ -1,9 +1,10 @@
-/** Runs reads one after another. Callers that ask for the same read share one that has not begun yet. */
+/** Runs reads of the database one after another. Callers that ask for the same read share it while it has not begun. */
 
 export interface ReadQueue {
   /**
-   * Runs `read` after the reads before it, or joins a waiting read with the same key. A read that has begun is not
-   * joined: it may have looked before the change.
+   * Runs `read` after all reads that were added earlier. When a read with the same `key` is still waiting, returns the
+   * promise of that read instead. A read that has begun is never shared, because it may have looked before the caller's
+   * change.
    */
   add(key: string, read: () => Promise<void>): Promise<void>;
 }

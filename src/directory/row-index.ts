@@ -1,10 +1,16 @@
-/** Finds rows by a hash of 32 bits. It grows part by part, so that it never stops the process. */
+/**
+ * Finds rows by a hash of 32 bits. The index consists of parts that grow separately, so that growing never stops the
+ * process for long.
+ */
 
 const partCount = 256;
 const slotsMin = 8;
 
 interface Part {
-  /** Rows, or 0 for an empty slot. A row stands at the slot that its hash names, or in the next free slot after it. */
+  /**
+   * Numbers of rows; 0 marks an empty slot. A row is in the slot that its hash gives, or in the next slot after it that
+   * was free.
+   */
   slots: Int32Array;
   rows: number;
 }
@@ -18,7 +24,7 @@ export class RowIndex {
     this.#parts = Array.from({ length: partCount }, () => ({ slots: new Int32Array(slotsMin), rows: 0 }));
   }
 
-  /** The row, or 0 when there is none. */
+  /** The number of the row with this hash that `matches`. 0 when there is none. */
   find(hash: number, matches: (row: number) => boolean): number {
     const { slots } = this.#partOf(hash);
     const last = slots.length - 1;
@@ -46,7 +52,7 @@ export class RowIndex {
     for (; slots[gap] !== row; gap = (gap + 1) & last) if (slots[gap] === 0) return;
     slots[gap] = 0;
     part.rows--;
-    // This row may have pushed the rows after the gap away from their own slots, so they are placed anew.
+    // The rows after the gap may have been pushed there by the removed row, so they are placed anew.
     for (let at = (gap + 1) & last; slots[at] !== 0; at = (at + 1) & last) {
       const moved = slots[at] as number;
       slots[at] = 0;
@@ -54,7 +60,7 @@ export class RowIndex {
     }
   }
 
-  /** All rows. Rows may be removed while the caller walks through them. */
+  /** The numbers of all rows. The caller may remove rows while it walks through them. */
   *rows(): Generator<number> {
     for (const { slots } of this.#parts) for (const row of slots.slice()) if (row !== 0) yield row;
   }

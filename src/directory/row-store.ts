@@ -1,6 +1,6 @@
 /**
- * Rows of bytes outside the heap. Each row is known by a number that is never 0. The garbage collector does not look at
- * bytes; a million objects would stop the process at each collection.
+ * Keeps rows of bytes outside JavaScript's heap. Each row is known by a number that is never 0. The garbage collector
+ * does not search these bytes. It would stop the process at each collection to search a million objects.
  */
 
 /** A row begins at a multiple of this many bytes. */
@@ -9,7 +9,7 @@ const unitsPerChunk = 32_768;
 
 export class RowStore {
   readonly #chunks: Buffer[] = [];
-  /** Places of removed rows, by their size in units. */
+  /** The numbers of removed rows, by size in units. A new row of the same size takes one of these places. */
   readonly #free: number[][] = [];
   /** The first unit that was never used. */
   #next = 1;
@@ -22,20 +22,20 @@ export class RowStore {
     return row;
   }
 
-  /** Removes a row. `length` must be that with which it was added. */
+  /** Removes a row. `length` must be the length in bytes with which the row was added. */
   remove(row: number, length: number): void {
     const units = unitsOf(length);
     this.#free[units] ??= [];
     this.#free[units].push(row);
   }
 
-  /** The bytes of the row, not a copy. */
+  /** The bytes of a row. They are a view and no copy, so writing to them changes the row. */
   bytes(row: number, length: number): Buffer {
     const from = (row % unitsPerChunk) * unitBytes;
     return this.chunk(row).subarray(from, from + length);
   }
 
-  /** Where the row begins in its chunk, for reading single fields without making a view. */
+  /** The buffer that contains the row. With `offset`, a caller reads single fields without making a view of the row. */
   chunk(row: number): Buffer {
     return this.#chunks[Math.floor(row / unitsPerChunk)] as Buffer;
   }
@@ -49,7 +49,7 @@ export class RowStore {
     if (units > left) this.#next += left;
     const row = this.#next;
     this.#next += units;
-    // This reserves addresses and no memory: the kernel gives a page when it is first written.
+    // A new buffer takes addresses but no memory: the kernel gives a page of memory when the page is first written.
     while (this.#chunks.length * unitsPerChunk <= row) this.#chunks.push(Buffer.alloc(unitsPerChunk * unitBytes));
     return row;
   }

@@ -1,6 +1,9 @@
-/** Splits long work into slices, so that the process serves others in between. */
+/** Splits long work into slices. Between two slices the process can serve others. */
 
-/** How long a slice may hold the event loop, in milliseconds. The step in which the time runs out still ends. */
+/**
+ * How long a slice may hold the event loop, in milliseconds. The step of the work that is running then is still
+ * finished.
+ */
 const sliceMs = 5;
 
 export class Slices {

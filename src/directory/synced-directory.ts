@@ -4,18 +4,18 @@ import type { Websocket } from "../domain/websocket.js";
 import type { Directory } from "./directory.js";
 
 /**
- * Names a row that was touched and not its new content. The hearer reads the row anew, so late and repeated changes do
- * no harm.
+ * Names a row that was changed, without the new content. Every node reads the row anew, so a change that arrives late
+ * or twice does no harm.
  */
 export interface Change {
   readonly kind: "account" | "instance";
   readonly id: string;
 }
 
-/** A token that another one has replaced. It is accepted until its end. */
+/** A token that was replaced by another token, and that is still accepted until its end. */
 export interface RetiringToken {
   readonly tokenHash: Uint8Array;
-  /** Time from the reading to the end, by the clock of the database, in milliseconds. */
+  /** Time until the token ends, in milliseconds. The database measures it when the row is read. */
   readonly endsInMs: number;
 }
 
@@ -29,7 +29,7 @@ export interface InstanceRecord {
   readonly id: string;
   readonly accountId: string;
   readonly name: string;
-  /** The encrypted token. */
+  /** The encrypted token of the instance. */
   readonly sealed: Uint8Array;
   readonly tokenHash: Uint8Array;
   readonly retiring?: readonly RetiringToken[] | undefined;
@@ -42,30 +42,34 @@ export interface DirectoryPage {
 }
 
 /**
- * Decrypts the token of an instance. Throws when that fails. It takes 3 µs, too much to decrypt a million tokens ahead.
+ * Decrypts the token of an instance. Throws when that fails. It takes 3 µs, so the directory does not decrypt a million
+ * tokens in advance.
  */
 export type OpenToken = (sealed: Uint8Array, instanceId: string) => string;
 
 export interface DirectoryReader {
   /**
-   * Reads one moment of the database, page by page: first the accounts that are not revoked, then their instances. The
-   * process serves others between two pages.
+   * Reads the database as it is at one moment, page by page: first the accounts that are not revoked, then their
+   * instances. The process can serve others between two pages.
    */
   readAll(): AsyncIterable<DirectoryPage>;
-  /** Undefined when the account is revoked or unknown. */
+  /** Reads one account. Undefined when the account is revoked or unknown. */
   readAccount(id: string): Promise<AccountRecord | undefined>;
-  /** Also finds an instance of a revoked account. Undefined only when the instance was deleted. */
+  /** Reads one instance, even when its account is revoked. Undefined only when the instance was deleted. */
   readInstance(id: string): Promise<InstanceRecord | undefined>;
   readonly open: OpenToken;
 }
 
 export interface SyncedDirectory extends Directory {
   /**
-   * Reads everything anew. Applies each difference and tells the listeners of it, page by page. At the end removes
-   * everything that the reading did not have.
+   * Reads the whole database anew. Applies each difference and tells the listeners, page by page. At the end removes
+   * every account and instance that the database no longer has.
    */
   reload(reader: DirectoryReader): Promise<void>;
   setStale(stale: boolean): void;
-  /** Reads the row that the change names. All reads run one after another, so the directory never goes back in time. */
+  /**
+   * Reads the row that the change names, and applies its content. All reads run one after another, so the directory
+   * never goes back to an older state.
+   */
   refresh(reader: DirectoryReader, change: Change): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** Knows which token speaks for whom, and tells when a token ends. */
+/** Finds the account or instance that a token speaks for, and tells when a token ends. */
 
 import { timingSafeEqual } from "node:crypto";
 import type { Principal } from "../domain/instance.js";
@@ -9,25 +9,28 @@ import type { RetiringToken } from "./synced-directory.js";
 
 type Owner = AccountNode | InstanceEntry;
 
-/** Number of tokens whose owners are remembered. With more, all of them are forgotten. */
+/** Most tokens that `#recent` holds. When it is full, all of them are forgotten. */
 const recentMax = 1024;
 
 export class TokenTable {
-  /** By hash: the account of a current token, or the principal of a token that retires. */
+  /**
+   * By hash: the account of a current account token, or the principal of a token that was replaced and is still
+   * accepted.
+   */
   readonly #known = new PartedMap<AccountNode | TokenPrincipal>();
   /**
-   * By the token itself, because hashing a token costs more than all other steps of an admission. It may hold revoked
-   * principals.
+   * Principals of tokens that were used lately, by the token as plain text: hashing a token costs more than all other
+   * steps of an admission. Some of the principals may be revoked.
    */
   readonly #recent = new Map<string, TokenPrincipal>();
-  /** The tokens that retire, by owner. */
+  /** By owner: tokens that were replaced and are still accepted for a while. */
   readonly #retiring = new Map<Owner, readonly TokenPrincipal[]>();
   readonly #instanceOf: (hash: string) => InstanceEntry | undefined;
   readonly #tell: (revoked: Principal) => void;
 
   /**
-   * `instanceOf` finds the owner of a current token by its hash. `tell` is called for each token that stops being
-   * valid.
+   * `instanceOf` finds the instance of a current token by the token's hash. `tell` is called for each token that stops
+   * being valid.
    */
   constructor(instanceOf: (hash: string) => InstanceEntry | undefined, tell: (revoked: Principal) => void) {
     this.#instanceOf = instanceOf;
@@ -53,7 +56,10 @@ export class TokenTable {
     if (retiring !== undefined) this.#retire(owner, [], retiring);
   }
 
-  /** Takes over the tokens of an owner. Tells whether its current token is another one than before. */
+  /**
+   * Takes over the current and the replaced tokens of an owner. Returns whether the owner has another current token
+   * than before.
+   */
   update(owner: Owner, hash: string, retiring: readonly RetiringToken[] = []): boolean {
     const rotated = owner.hash !== hash;
     if (!rotated && retiring.length === 0 && !this.#retiring.has(owner)) return false;
@@ -73,7 +79,10 @@ export class TokenTable {
     return this.#retiring.has(owner);
   }
 
-  /** Ends all tokens of an owner that is gone. `tell` is false when the holders hear of the owner's end anyway. */
+  /**
+   * Ends all tokens of an owner that is gone. Set `tell` to false when the holders of the tokens hear of the owner's
+   * end anyway.
+   */
   remove(owner: Owner, tell: boolean): void {
     const ended = [principalOf(owner), ...(this.#retiring.get(owner) ?? [])];
     this.#retiring.delete(owner);
@@ -81,7 +90,9 @@ export class TokenTable {
     if (tell) for (const principal of ended) this.#tell(principal);
   }
 
-  /** Lets the tokens in `wanted` retire, and ends at once those in `before` that are not wanted. */
+  /**
+   * Lets each token in `wanted` be accepted until its end. Ends at once each token in `before` that is not in `wanted`.
+   */
   #retire(owner: Owner, before: readonly TokenPrincipal[], wanted: readonly RetiringToken[]): void {
     const kept = wanted.map(({ tokenHash, endsInMs }) => {
       const hash = toHashText(tokenHash);
@@ -112,19 +123,22 @@ export class TokenTable {
     const { hash, owner } = principal;
     const known = this.#known.get(hash);
     const current = known === owner && owner.hash === hash && owner.principal !== principal;
-    // The hash may belong to another owner by now, which got this token in the same reading.
+    // The hash stays when it belongs to another owner by now, who got this token in the same reading.
     if (known === principal || (known === owner && !current)) this.#known.delete(hash);
   }
 }
 
-/** One character per byte, as keys of the maps here. */
+/** Turns a hash into text with one character per byte, for the key of a map. */
 export function toHashText(hash: Uint8Array): string {
   return Buffer.from(hash.buffer, hash.byteOffset, hash.byteLength).toString("latin1");
 }
 
 const compared = [Buffer.alloc(32), Buffer.alloc(32)] as const;
 
-/** Compares in buffers that exist already: making new ones costs three times the comparison. */
+/**
+ * Compares two hashes in constant time. The comparison uses two buffers again and again, because making new ones would
+ * cost three times as much.
+ */
 function sameHash(a: string, b: string): boolean {
   const [left, right] = compared;
   left.write(a, "latin1");

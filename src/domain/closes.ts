@@ -1,4 +1,4 @@
-/** Why the gateway closes a connection, and what the client should do then. */
+/** The reasons for which the gateway closes a connection, and what the client should do after each. */
 
 import { closeCatalogue } from "../../gen/closes.js";
 
@@ -13,14 +13,14 @@ export const tokenRevoked = closeOf("TOKEN_REVOKED");
 export const instanceDeleted = closeOf("INSTANCE_DELETED");
 export const slowConsumer = closeOf("SLOW_CONSUMER");
 
-/** A close as the documents explain it to clients. */
+/** A close with the explanation that the documents give to clients. */
 export interface ExplainedClose extends Close {
   /** Whether the client should connect again. */
   readonly comeBack: boolean;
   readonly meaning: string;
 }
 
-/** Every close that a client of the plain protocol can be told. */
+/** Every close frame that a client of the plain protocol can get. */
 export const explainedCloses: readonly ExplainedClose[] = (
   ["SHUTTING_DOWN", "MESSAGE_TOO_BIG", "TOKEN_REVOKED", "INSTANCE_DELETED", "SLOW_CONSUMER"] as const
 ).map((name) => {
@@ -28,10 +28,15 @@ export const explainedCloses: readonly ExplainedClose[] = (
   return { code, reason, comeBack: reconnect, meaning };
 });
 
-/** The code by which the log and the metrics name a cut. The peer gets no close frame; its own library reports 1006. */
+/**
+ * The close code in our log and metrics for a connection that was cut without a close frame. The client's own library
+ * also reports 1006.
+ */
 export const withoutCloseFrame = 1006;
 export const peerGone: Close = { code: withoutCloseFrame, reason: "no sign of life" };
-/** The peer sends pings and does not read the pongs, which the gateway must keep. */
+/**
+ * The client sends pings and does not read the pongs. The gateway would have to keep ever more pongs for the client.
+ */
 export const pongsUnread: Close = { code: withoutCloseFrame, reason: "pongs are not read" };
 
 function closeOf(name: keyof typeof closeCatalogue): Close {

@@ -1,30 +1,35 @@
-/** The only errors that a client sees: each has a reason of the contract, which says its code, its status and its text. */
+/**
+ * The errors that a client can see. Each error has a reason from the contract, and the reason fixes its code, its HTTP
+ * status and its text.
+ */
 
 import { catalogue } from "../../gen/errors.js";
 
-/** Why a call was refused or failed, as the contract names it. */
+/** The name in the contract for why a call was refused or failed. */
 export type Reason = keyof typeof catalogue;
 
-/** The canonical code, as Connect spells it. */
+/** The canonical code of an error, spelled as Connect spells it, such as `not_found`. */
 export type Code = (typeof catalogue)[Reason]["code"];
 
 export interface AppErrorOptions {
   readonly cause?: unknown;
-  /** Values for the braces in the message. */
+  /** Values that replace placeholders in the message, by name: `limit` replaces `{limit}`. */
   readonly values?: Readonly<Record<string, string>>;
   /** The path of the field that is wrong, as the request spells it, such as `events[2]`. */
   readonly field?: string | undefined;
-  /** The rule that the field broke, as one sentence. It never repeats what the caller sent. */
+  /** The rule that the field broke, as one sentence. The sentence never repeats text that the caller sent. */
   readonly rule?: string | undefined;
   /**
-   * When the caller may try again, in whole seconds from now. After a 429 or 503 without it: 1. That is right for a node
-   * that ends too: after a balancer another node has the client by then. The end of its drain would keep the client away
-   * for longer than needed, and bring all of them back in the same second.
+   * When the caller may try again, in whole seconds from now. Without this value an error with the status 429 or 503
+   * says 1. One second is also right while a node shuts down, because the balancer then sends the client to another
+   * node. The end of the shutdown would be too late, and all clients would come back in the same second.
    */
   readonly retryAfterSeconds?: number | undefined;
 }
 
-/** The only error whose text a client sees. Its `cause` is logged and never sent. */
+/**
+ * An error whose text the client sees. No other class of error reaches a client. The `cause` is logged and never sent.
+ */
 export class AppError extends Error {
   readonly reason: Reason;
   readonly code: Code;
@@ -36,7 +41,8 @@ export class AppError extends Error {
   constructor(reason: Reason, { cause, values, field, rule, retryAfterSeconds }: AppErrorOptions = {}) {
     const { code, status, message } = catalogue[reason];
     const framesMax = Error.stackTraceLimit;
-    // The reason of a refusal tells where it was thrown. Collecting the stack would be its dearest part: 13 µs.
+    // A refusal (status below 500) collects no stack trace. That would take 13 µs, more than the rest of the error, and
+    // the reason already tells where the error was thrown.
     if (status < 500) Error.stackTraceLimit = 0;
     super(
       message.replace(/\{(\w+)\}/g, (braces, name) => values?.[name] ?? braces),
@@ -52,7 +58,9 @@ export class AppError extends Error {
     this.retryAfterSeconds = retryAfterSeconds ?? (status === 429 || status === 503 ? 1 : undefined);
   }
 
-  /** Any other error becomes an internal error, so that the text of a library cannot leak. */
+  /**
+   * Returns an AppError unchanged. Any other error becomes INTERNAL, so that a client never sees the text of a library.
+   */
   static from(error: unknown): AppError {
     return error instanceof AppError ? error : new AppError("INTERNAL", { cause: error });
   }

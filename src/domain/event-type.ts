@@ -1,6 +1,12 @@
-/** The event types, as bits of a filter. The contract's own list is `EventType` in proto; a test compares the two. */
+/**
+ * The event types, and the bit that each has in a filter. The contract lists the types in the proto enum `EventType`; a
+ * test compares the two lists.
+ */
 
-/** In the order of the contract. At most 31, since a filter is a number of 32 bits. */
+/**
+ * All event types, in the order of the contract. At most 31 types fit, because a filter keeps one bit for each type in
+ * a number of 32 bits.
+ */
 export const eventTypes = [
   "message.exchange",
   "message.status",
@@ -12,13 +18,13 @@ export const eventTypes = [
 
 export type EventType = (typeof eventTypes)[number];
 
-/** One bit per type. A filter is then a number, and one `&` tells whether it takes a type. */
+/** The bit of each event type. A filter is a number of such bits, so one `&` tells whether the filter takes a type. */
 export const eventTypeBit: ReadonlyMap<string, number> = new Map(eventTypes.map((type, i) => [type, 1 << i]));
 
-/** Whether the name is an event type. Names are compared exactly, so a type in another case is unknown. */
+/** Whether the name is an event type. Upper and lower case count as different letters. */
 export function isEventType(name: string): name is EventType {
   return eventTypeBit.has(name);
 }
 
-/** What a refused name must be, in the words that protovalidate has for a list of values. */
+/** The rule that an unknown event type breaks. protovalidate words its rule for a list of values in the same way. */
 export const eventTypeRule = `must be in list [${eventTypes.join(", ")}]`;

@@ -4,18 +4,17 @@ import { eventTypeBit } from "./event-type.js";
 import type { Websocket } from "./websocket.js";
 
 export interface Filter {
-  /** The bits of the types that the filter takes; see `eventTypeBit`. */
+  /** The bits of the event types that the filter takes; see `eventTypeBit`. */
   readonly types: number;
   readonly mediaBase64: boolean;
 }
 
-/** The bits of all types. */
+/** The bits of all event types together: the filter that takes every type. */
 export const allTypes = (1 << eventTypeBit.size) - 1;
 
 /**
- * Makes the filter of an enabled configuration. Do not call it for a disabled one: that has no filter, and its cleared
- * `events` would read as "all". A later release may have stored a type that this release does not know; such a type
- * takes nothing and never widens the filter.
+ * Makes the filter of an enabled configuration. Do not call this for a disabled configuration: its empty `events` would
+ * mean all types. A type that only a later release knows matches no event here, so it never widens the filter.
  */
 export function compileFilter({ events, mediaBase64 }: Websocket): Filter {
   if (events.length === 0) return { types: allTypes, mediaBase64 };

@@ -1,8 +1,8 @@
 /** The channel configuration of an instance, and what disabling does to it. */
 
 /**
- * As persisted. An empty `events` means all event types; duplicates and order are kept as they were sent. A later release may have
- * stored a type that this one does not know.
+ * The channel configuration as it is stored. An empty `events` means all event types. `events` keeps the order and the
+ * duplicates that the caller sent. A later release may have stored an event type that this release does not know.
  */
 export interface Websocket {
   readonly enabled: boolean;
@@ -10,7 +10,7 @@ export interface Websocket {
   readonly mediaBase64: boolean;
 }
 
-/** A disabled channel remembers nothing, so both other fields are cleared before saving. */
+/** The configuration that is stored for every disabled channel. It keeps neither event types nor the wish for media. */
 export const disabledWebsocket: Websocket = { enabled: false, events: [], mediaBase64: false };
 
 /** The configuration that is stored for the requested one. */

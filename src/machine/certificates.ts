@@ -1,4 +1,4 @@
-/** Watches the files of the certificate. A new certificate comes into force without a restart. */
+/** Watches the files of the TLS certificate and its key. A new certificate comes into force without a restart. */
 
 import { X509Certificate } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
@@ -16,7 +16,7 @@ export interface CertificateTexts {
 }
 
 export interface Certificates {
-  /** Reads the files now. Never rejects. */
+  /** Reads the files at once, whether they have changed or not. Never rejects. */
   read(): Promise<void>;
   close(): void;
 }
@@ -24,8 +24,9 @@ export interface Certificates {
 const lookMs = 60_000;
 
 /**
- * Looks once a minute at times and sizes of the files, so the program that renews them need not tell us. `renew` gets
- * each new pair that fits together. A pair that does not fit changes nothing and is logged.
+ * Looks once a minute whether the files have changed, so the program that renews them need not tell us. Calls `renew`
+ * with each new certificate and key that belong together. Files that do not belong together change nothing and are
+ * logged.
  */
 export function watchCertificates(
   {
@@ -35,7 +36,7 @@ export function watchCertificates(
     logger,
   }: {
     files: CertificateFiles;
-    /** The texts that are in force now. */
+    /** The certificate and the key that are in force when the watch begins. */
     texts: CertificateTexts;
     renew: (texts: CertificateTexts) => void;
     logger: Logger;
@@ -50,8 +51,8 @@ export function watchCertificates(
     try {
       const next = { cert: await readFile(files.cert, "utf8"), key: await readFile(files.key, "utf8") };
       if (next.cert === current.cert && next.key === current.key) return;
-      // Bytes and not text, because an empty text would count as no certificate at all. A file that is being written is
-      // empty.
+      // The files are passed as bytes, because an empty text would count as no certificate at all. A file is empty
+      // while another program begins to write it.
       createSecureContext({ cert: Buffer.from(next.cert), key: Buffer.from(next.key) });
       renew(next);
       current = next;
@@ -73,7 +74,7 @@ export function watchCertificates(
     await read();
   }
 
-  /** Runs the readings one after the other. */
+  /** Runs `work` after all earlier work has ended. */
   function next(work: () => Promise<void>): Promise<void> {
     reading = reading.then(work);
     return reading;

@@ -1,11 +1,11 @@
-/** The directory that holds all our files on disk. */
+/** The data directory (DATA_DIR), which holds all files that Eventwire keeps on disk. */
 
 import { mkdirSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 
 /**
- * Runs `work` in the directory, which is created when it is missing. An error of the file system becomes a sentence
- * that names the directory.
+ * Creates the data directory when it is missing, and calls `work` with its path. An error of the file system becomes a
+ * sentence that names the directory.
  */
 export async function useDataDirectory<T>(path: string, work: (root: string) => T | Promise<T>): Promise<T> {
   const root = resolve(path);
@@ -19,7 +19,10 @@ export async function useDataDirectory<T>(path: string, work: (root: string) => 
   }
 }
 
-/** Refuses a directory that other users can write to: they could put a key or a database of their own into it. */
+/**
+ * Throws when every user of the machine can write to the directory, because they could put a key or a database of their
+ * own into it.
+ */
 function requireOwned(root: string): void {
   if ((statSync(root).mode & 0o002) === 0) return;
   throw new Error(
@@ -28,12 +31,12 @@ function requireOwned(root: string): void {
 }
 
 /**
- * Creates the directory and its parents one by one. Node's `recursive` never returns on a file system that answers
- * ENOENT for a new directory, as /proc does.
+ * Creates the directory and its missing parents one by one. Node's option `recursive` never returns on a file system
+ * that answers ENOENT for a new directory, as /proc does.
  */
 function makeDirectory(path: string): void {
   try {
-    // Other users may pass through the directory, as PostgreSQL's user must, but not list it.
+    // The mode lets other users, such as PostgreSQL's user, pass through the directory, but not list its files.
     mkdirSync(path, { mode: 0o711 });
   } catch (error) {
     if (!isSystemError(error)) throw error;

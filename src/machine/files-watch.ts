@@ -1,4 +1,7 @@
-/** Keeps some open files free for the process itself. Near the limit the public port takes no more connections. */
+/**
+ * Watches the number of open files. Near the limit, the public port accepts no more connections, so that the process
+ * can still open files for itself.
+ */
 
 import { closeSync, openSync } from "node:fs";
 import type { Logger } from "pino";
@@ -9,26 +12,36 @@ export interface FilesWatch {
 
 export interface FilesWatchOptions {
   readonly max: number;
-  /** The number of open files. Undefined when the system does not tell it. */
+  /** Counts the files that this process has open. Undefined when the system does not tell the number. */
   readonly count: () => Promise<number | undefined>;
-  /** Stops accepting connections. Otherwise each accept would fail and be tried again without end. */
+  /**
+   * Called near the limit, to stop accepting connections. Otherwise each accept would fail and be tried again without
+   * end.
+   */
   readonly onFull: () => void;
-  /** Accepts connections again. False when that is not possible yet. */
+  /**
+   * Called when enough files are free, to accept connections again. Resolves to false when that is not possible yet.
+   */
   readonly onFree: () => Promise<boolean>;
   readonly logger: Logger;
 }
 
-/** Files that are kept for the database, the bus, other files, and connections that come between two looks. */
+/**
+ * Number of files that connections may not use. They are for the database, the bus, other files, and connections that
+ * arrive between two counts.
+ */
 const reserve = 64;
-/** Files that a database pool, the bus and a scrape may need at once. */
+/** Number of files that are held open in advance. A database pool, the bus and a scrape may need so many at once. */
 const spareFiles = 16;
 const warnPart = 0.8;
-/** When fewer files are open than this part, the next warning is logged again. */
+/**
+ * After a warning, the number of open files must fall below this part of the limit before a warning is logged again.
+ */
 const calmPart = 0.7;
 const everyMs = 250;
-/** After a count that takes long, as of a large directory, the watch rests for this many times as long. */
+/** The watch rests at least this many times as long as the last count took, because counting many files can be slow. */
 const restFactor = 50;
-/** Shortest time between two lines with the same message. */
+/** Shortest time between two log lines that report too many open files, in milliseconds. */
 const quietMs = 60_000;
 
 export function watchFiles({ max, count, onFull, onFree, logger }: FilesWatchOptions, lookMs = everyMs): FilesWatch {
@@ -85,8 +98,8 @@ export function watchFiles({ max, count, onFull, onFree, logger }: FilesWatchOpt
 }
 
 /**
- * Files that are open for nothing. They are closed when connections have taken all others, so that some can be opened
- * at once.
+ * Files that are held open without being used. When connections have taken all other files, these are closed, so that
+ * the process can open some files.
  */
 class SpareFiles {
   #files: number[] = [];
@@ -99,7 +112,7 @@ class SpareFiles {
     try {
       while (this.#files.length < spareFiles) this.#files.push(openSync("/dev/null", "r"));
     } catch {
-      // No more files can be opened: keep those that are open.
+      // The limit is reached, so fewer spare files are held open.
     }
   }
 

@@ -3,7 +3,10 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, isAbsolute, join } from "node:path";
 
-/** `searchPath`: the variable PATH. Directories that are no absolute paths are not looked into. */
+/**
+ * Returns the path of a program, undefined when it is not found. `searchPath` is the value of PATH. Entries of PATH
+ * that are not absolute paths are skipped.
+ */
 export function findProgram(name: string, searchPath: string): string | undefined {
   return searchPath
     .split(delimiter)

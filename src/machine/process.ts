@@ -1,11 +1,14 @@
-/** Looks at processes by their id. The system may have given the id to another process in the meantime. */
+/**
+ * Looks at processes by their id, and ends them. When a process has ended, the system may give its id to another
+ * process.
+ */
 
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 
 const pollMs = 20;
 
-/** Whether a process has the id. Also true for a zombie. */
+/** Whether any process has this id. That includes a zombie, which has ended but still holds its id. */
 export function isTaken(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -15,7 +18,10 @@ export function isTaken(pid: number): boolean {
   }
 }
 
-/** Whether the process runs. A zombie does not: in a container it may stay for ever, because nobody collects it. */
+/**
+ * Whether the process runs. A zombie does not run: the process has ended, but no parent has collected it. In a
+ * container a zombie may stay for ever.
+ */
 export function isRunning(pid: number): boolean {
   if (!isTaken(pid)) return false;
   const status = readProc(pid, "stat");
@@ -23,8 +29,9 @@ export function isRunning(pid: number): boolean {
 }
 
 /**
- * Sends the signal and waits until the process has ended. False when the process still runs after `msMax`. True at once when
- * the signal cannot be sent: then there is no such process, or it belongs to another user.
+ * Sends a signal to a process and waits until the process has ended. Returns false when the process still runs after
+ * `msMax` milliseconds. Returns true at once when the signal cannot be sent, because the process has gone or belongs to
+ * another user.
  */
 export async function endProcess(pid: number, signal: NodeJS.Signals, msMax: number): Promise<boolean> {
   try {
@@ -39,18 +46,21 @@ export async function endProcess(pid: number, signal: NodeJS.Signals, msMax: num
   return false;
 }
 
-/** The program and its arguments. Undefined without a /proc, and for a process that has gone. */
+/** The program and the arguments of a process. Undefined when the process has gone, or on a system without /proc. */
 export function commandOf(pid: number): readonly string[] | undefined {
   return readProc(pid, "cmdline")?.split("\0");
 }
 
-/** The process that has started it, or that took it over when the one that had started it ended. */
+/**
+ * The id of the parent of a process. When the parent ends, the system gives the process another parent. Undefined when
+ * the process has gone, or on a system without /proc.
+ */
 export function parentOf(pid: number): number | undefined {
   const [, parent] = /\) \S (\d+) /.exec(readProc(pid, "stat") ?? "") ?? [];
   return parent === undefined ? undefined : Number(parent);
 }
 
-/** The ids of all processes. Empty without a /proc. */
+/** The ids of all processes. Empty on a system without /proc. */
 export function allProcesses(): number[] {
   try {
     return readdirSync("/proc").flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []));

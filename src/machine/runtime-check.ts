@@ -1,9 +1,9 @@
 /**
- * Ends the process with one sentence when uWebSockets.js cannot run. Its binaries exist for some versions of Node.js
- * only, and without one the import of the library ends in a stack trace. So import this module before all others.
+ * Ends the process with one sentence when uWebSockets.js cannot run here. The library has binaries for some versions of
+ * Node.js only, and without a fitting binary its import ends in a stack trace. So import this module before all others.
  */
 
-// This must come before the library is loaded below.
+// This import sets a variable that uWebSockets.js reads when it is loaded, so it comes before the library.
 import "../transport/uws/head-limit.js";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -19,14 +19,15 @@ if (problem !== undefined) {
   process.exit(1);
 }
 
-/** The reason why the library cannot be loaded; undefined when it can. */
+/** Why uWebSockets.js cannot be loaded, as a sentence. Undefined when it can be loaded. */
 function findProblem(): string | undefined {
   const { platform, arch, versions } = process;
   const system = `${platform} ${arch}`;
   if (platform === "linux" && isMusl()) return "uWebSockets.js needs glibc, and this system has another C library.";
   const name = `uws_${platform}_${arch}_${versions.modules}.node`;
   const library = import.meta.resolve("uWebSockets.js");
-  // The pinned build keeps its binaries in a folder of their own. The official build keeps them beside its code.
+  // The build of uWebSockets.js that we pin keeps its binaries in the folder `bin`. The official build keeps them
+  // beside its code.
   const binary = [`./bin/${name}`, `./${name}`]
     .map((path) => fileURLToPath(new URL(path, library)))
     .find((path) => existsSync(path));

@@ -3,8 +3,8 @@
 import { linkSync, rmSync, writeFileSync } from "node:fs";
 
 /**
- * Writes the complete file first and then links it into place. Of several processes at once, all get the secret of the
- * first one.
+ * Writes a secret into a file, unless the file exists. The complete file is written under another name and then linked
+ * into place. So when several processes do this at once, the first secret stays.
  */
 export function keepSecret(file: string, secret: string): void {
   const made = `${file}.${process.pid}`;

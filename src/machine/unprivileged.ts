@@ -1,27 +1,33 @@
-/** Runs the servers that we start as a user that is not root. */
+/** Starts PostgreSQL and nats-server as a user that is not root. */
 
 import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
 import { lchownSync, lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-/** The program to run, with the words for its errors. */
+/** The server program to start, and the words for errors about it. */
 export interface ServerProgram {
-  /** Of its program, or of one of several that stand together. */
+  /** The path of the program. A server with several programs in one directory gives the path of one of them. */
   readonly path: string;
-  /** Says, as the first half of a sentence, that it does not run as root. */
+  /** The first half of an error sentence. It says that the program does not run as root. */
   readonly refusal: string;
-  /** What it comes with, and what has to be installed elsewhere when its user cannot reach it. */
+  /**
+   * The product that contains the program. An error tells the operator to install this product elsewhere when the
+   * program's user cannot reach it.
+   */
   readonly product: string;
-  /** Names a server that somebody else runs, to be used in its place. */
+  /** The setting with which an operator names another server, so that this program is not started. */
   readonly setting: string;
 }
 
 export interface Unprivileged {
-  /** Gives a file, or a directory with everything in it, to the user that the programs run as. */
+  /** Makes the user of the programs the owner of a file, or of a directory with everything in it. */
   own(path: string): void;
-  /** Starts a program in a directory. The program's user need not be able to reach the directory by its path. */
+  /**
+   * Starts a program with `directory` as its working directory. The program's user need not be able to reach the
+   * directory by its path.
+   */
   spawn(program: string, args: readonly string[], directory: string, stdio: StdioOptions): ChildProcess;
-  /** The name by which a program reaches the directory that it was started in. */
+  /** The path by which a program reaches `directory`, its working directory. */
   here(directory: string): string;
 }
 
@@ -31,19 +37,24 @@ interface User {
   readonly gid: number;
 }
 
-// The settings of this process hold secrets, and a foreign locale would translate the messages of PostgreSQL.
+// The programs do not get the environment of this process, because it holds secrets, and because a foreign locale would
+// make PostgreSQL translate its messages.
 const env = { LC_ALL: "C", PATH: "/usr/local/bin:/usr/bin:/bin" };
 
 /**
- * `nobody` is not among them: whatever else runs under that name could read the files of our servers. initdb needs a
- * user that has a name.
+ * The users that a server may run as, the preferred one first. `nobody` is not among them, because other programs that
+ * run as `nobody` could read the files of our servers. initdb needs a user that has a name.
  */
 const names = ["eventwire", "postgres", "daemon"];
 
-/** `directory`: its owner, where it exists and belongs to somebody else than root, is the user that is taken. */
+/**
+ * Chooses the user for a program. When `directory` exists and belongs to another user than root, that user is chosen.
+ * Throws a sentence when no user fits, or when the user cannot reach the program.
+ */
 export function createUnprivileged(directory: string, program: ServerProgram): Unprivileged {
   const { refusal, setting } = program;
-  // A session of its own: Ctrl+C on the terminal is for the service, which stops its servers last.
+  // A server gets a session of its own, so that Ctrl+C on the terminal reaches only the service. The service stops its
+  // servers last.
   const options = { env, detached: true };
   if (process.getuid?.() !== 0) {
     return {
@@ -63,12 +74,15 @@ export function createUnprivileged(directory: string, program: ServerProgram): U
   return {
     own: (path) => changeOwner(path, uid, gid),
     spawn: (path, args, cwd, stdio) => spawn(path, args, { ...options, uid, gid, cwd, stdio }),
-    // The directory is entered while the process is still root, so the directories above may be closed to the user.
+    // A program enters its directory while it is still root, so the directories above may be closed to its user.
     here: () => "/proc/self/cwd",
   };
 }
 
-/** The user that an existing directory belongs to. A restart goes on with that user. */
+/**
+ * The user that owns an existing directory, so that a restart uses the same user. Undefined when the directory does not
+ * exist or belongs to root or `nobody`.
+ */
 function ownerOf(directory: string): User | undefined {
   const found = statSync(directory, { throwIfNoEntry: false });
   if (found === undefined || found.uid === 0 || found.uid === findUser("nobody")?.uid) return undefined;
@@ -94,7 +108,7 @@ function findUser(name: string): User | undefined {
   return Number(uid) > 0 ? { name, uid: Number(uid), gid: Number(gid) } : undefined;
 }
 
-/** The first directory above a path that the user may not pass. */
+/** The first directory on the way to `path` that the user may not pass. Undefined when the user may pass all. */
 function closedDirectory(path: string, user: Pick<User, "uid" | "gid">): string | undefined {
   const directory = dirname(path);
   if (directory === path) return undefined;
@@ -104,8 +118,8 @@ function closedDirectory(path: string, user: Pick<User, "uid" | "gid">): string 
 }
 
 /**
- * Changes the owner of the directory and everything in it. The cluster may come from elsewhere, for example a backup
- * that root unpacked.
+ * Changes the owner of a directory and everything in it. The files may belong to another user, for example when root
+ * unpacked a backup.
  */
 function changeOwner(path: string, uid: number, gid: number): void {
   lchownSync(path, uid, gid);

@@ -1,10 +1,11 @@
 /**
- * Writes log lines that clients can cause: a bounded number of each kind per second, and then how many were left out.
+ * Writes log lines that clients can cause. Of each kind, at most 20 lines are written per second. A last line then
+ * tells how many were left out.
  */
 
 import type { Logger } from "pino";
 
-/** Most lines of one message in one window. */
+/** Most lines with the same message that are written in one window of `windowMs`. */
 const linesMax = 20;
 const windowMs = 1_000;
 
@@ -21,7 +22,7 @@ export class BoundedLog {
     this.#logger = logger;
   }
 
-  /** `message` is the kind of the line. It must be a constant text without anything that a client sent. */
+  /** Writes one line. `message` is the kind of the line: a constant text without anything that a client sent. */
   info(message: string, fields: Readonly<Record<string, unknown>>): void {
     const window = this.#windows.get(message) ?? this.#open(message);
     if (window.lines < linesMax) {

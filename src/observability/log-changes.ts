@@ -1,17 +1,17 @@
-/** The operator's log of lasting changes to configurations, instances, tokens and accounts, and of who made them. */
+/** Logs for the operator each stored change of a configuration, an instance, a token or an account, and who made it. */
 
 import type { OwnerListener } from "../directory/directory.js";
 import type { OnChange } from "../rpc/methods/control-change.js";
 import type { BoundedLog } from "./bounded-log.js";
 
-/** Logs a change by a call, on the node that served the call. */
+/** Logs each change that a client's call makes. Only the node that served the call logs the change. */
 export function logCalls(log: BoundedLog): OnChange {
   return ({ what, ...fields }) => log.info(what, { ...fields });
 }
 
 /**
- * Logs changes that no call makes. Every node logs them once, when it hears of them. A starting node may create the
- * default account, or give it the ACCOUNT_TOKEN.
+ * Logs changes that no client's call makes. Every node logs such a change once, when its directory learns of it. A
+ * starting node may create the default account, or replace its token by ACCOUNT_TOKEN.
  */
 export function logOwners(log: BoundedLog): OwnerListener {
   const account = { by: "command line, or the start of a node" };

@@ -1,13 +1,16 @@
-/** The logger. It writes JSON lines, or readable lines on a terminal. No token ever stands in a line. */
+/** Creates the logger. It writes JSON lines, or readable lines on a terminal, and removes every token from them. */
 
 import { type DestinationStream, type Logger, pino } from "pino";
 import { prettyFactory } from "pino-pretty";
 
 export interface LogOptions {
   readonly level: string;
-  /** Standard error by default. Each line is written before the next statement runs, so an exit loses none. */
+  /**
+   * Where log lines go; the default is standard error. There each line is written before the next statement runs, so no
+   * line is lost when the process exits.
+   */
   readonly destination?: DestinationStream;
-  /** For people in front of a terminal. */
+  /** Whether to write lines for people at a terminal in place of JSON. */
   readonly readable: boolean;
 }
 
@@ -22,7 +25,8 @@ export function createLogger({ level, readable, destination = standardError() }:
       level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
-      // The formatter below has already written the error, with its cause and its fields.
+      // pino's serializer does nothing here. The formatter `log` has already turned the error, with its cause and
+      // fields, into a plain object.
       serializers: { err: (error: unknown) => error },
       formatters: {
         level: (label) => ({ level: label }),
@@ -35,7 +39,7 @@ export function createLogger({ level, readable, destination = standardError() }:
   );
 }
 
-/** pino-pretty's own stream does not write at once. */
+/** Formats each line and writes it at once. pino-pretty's own stream would write it later. */
 function prettyPrinted(destination: DestinationStream): DestinationStream {
   const format = prettyFactory({ colorize: true, translateTime: "SYS:HH:MM:ss.l" });
   return { write: (line) => destination.write(format(line)) };
@@ -45,7 +49,7 @@ function standardError(): DestinationStream {
   return pino.destination({ fd: 2, sync: true });
 }
 
-/** Removes secrets from a value. Levels below the eighth are cut, because they are not searched. */
+/** Copies a value without its secrets. Objects are searched eight levels deep, and deeper levels are left out. */
 function redact(value: unknown, depth: number): unknown {
   if (typeof value === "bigint") return value.toString();
   if (typeof value !== "object" || value === null || value instanceof Date) return value;
@@ -74,14 +78,14 @@ function redactError(error: Error, depth: number): unknown {
   };
 }
 
-// A secret ends at white space or a bare quote. Escapes of the JSON line are part of it, because a token may contain
-// quotes.
+// The pattern of a secret in a JSON line. A secret ends at white space, at `&` or `#`, or at a quote without a
+// backslash. A quote with a backslash belongs to the secret, because a token may contain quotes.
 const secret = String.raw`(?:[^&\s"'#\\]|\\.)+`;
 const secretsInText: readonly RegExp[] = [
   new RegExp(`([?&;]token=)${secret}`, "gi"),
   new RegExp(String.raw`(\b(?:bearer|basic)\s+)${secret}`, "gi"),
   new RegExp(String.raw`(\b(?:authorization|token)\\?["']?\s*[:=]\s*\\?["']?)(?!(?:bearer|basic)\b)${secret}`, "gi"),
-  // The password of a database URL.
+  // This pattern matches the password of a database URL.
   /(:\/\/[^/\s:@"]*:)[^/\s@"]+(?=@)/g,
 ];
 

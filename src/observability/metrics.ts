@@ -1,4 +1,7 @@
-/** The metrics that Prometheus reads. They are counted in plain numbers, and turned into text when they are scraped. */
+/**
+ * The metrics that Prometheus reads. Eventwire counts in plain numbers, and turns them into text only when Prometheus
+ * scrapes.
+ */
 
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from "prom-client";
 import type { Bus } from "../bus/bus.js";
@@ -6,7 +9,10 @@ import type { Report } from "../workers/messages.js";
 import { CallStats } from "./call-stats.js";
 import { metricTable } from "./metric-table.js";
 
-/** The counters of the other parts. They are read at scrape time, so that the hot path only counts. */
+/**
+ * The parts of a node that keep counts of their own. A scrape reads these counts, so that the parts do nothing but
+ * count.
+ */
 export interface MetricSources {
   readonly hub: {
     readonly consumers: number;
@@ -22,14 +28,14 @@ export interface MetricSources {
 }
 
 export interface Metrics {
-  /** The counts of a method. Keep the result: to find it by its name costs more than to count. */
+  /** The counts of a method. Keep the returned object, because finding it by name costs more than a count. */
   call(method: string): CallStats;
   rateLimited(bucket: string): void;
   upgradeAnswered(outcome: string): void;
-  /** From now on a scrape also reads these sources. */
+  /** Lets every later scrape read these sources too. */
   watch(sources: MetricSources): void;
   read(): Promise<Scrape>;
-  /** The metrics of this process, for `mergeReports` to put together with those of other processes. */
+  /** The metrics of this process as objects. `mergeReports` joins them with those of other processes. */
   report(): Promise<Report>;
 }
 
@@ -39,7 +45,10 @@ export interface Scrape {
   readonly text: string;
 }
 
-/** Gauges whose names end like those of counters. Each is the sum of the gauge of the same name without `_total`. */
+/**
+ * Gauges of prom-client that are removed, because their names end in `_total` as only those of counters should. Each
+ * gauge is the sum of the gauge of the same name without `_total`.
+ */
 const misnamedDefaults = [
   "nodejs_active_handles_total",
   "nodejs_active_requests_total",
@@ -79,12 +88,18 @@ async function scrape(registry: Registry): Promise<Scrape> {
   return { contentType: registry.contentType, text: await registry.metrics() };
 }
 
-/** Makes one scrape of several processes. Counters and gauges are summed, unless a metric has another rule. */
+/**
+ * Joins the reports of several processes into one scrape. Counters and gauges are summed, unless a metric names another
+ * rule.
+ */
 export function mergeReports(reports: readonly Report[]): Promise<Scrape> {
   return scrape(AggregatorRegistry.aggregate([...reports]));
 }
 
-/** The counts of processes that have ended. They must stay in the sums, because a counter may not fall. */
+/**
+ * Sums the reports of processes that have ended, without their gauges. The counters must stay in later sums, because a
+ * counter may not fall.
+ */
 export async function retireReports(reports: readonly Report[]): Promise<Report> {
   const metrics = await AggregatorRegistry.aggregate([...reports]).getMetricsAsJSON();
   return metrics.filter(({ type }) => String(type) !== "gauge");
@@ -114,7 +129,7 @@ function createWatchers({ hub, publishing, directory, bus, rateCounters }: Metri
   ];
 }
 
-/** `aggregator` is the rule for one scrape of several processes. */
+/** Makes a gauge that calls `read` at each scrape. `aggregator` says how the values of several processes become one. */
 function watchGauge(
   row: { name: string; help: string },
   read: () => number,
@@ -133,7 +148,7 @@ function watchGauge(
 
 type Series = readonly [labels: Record<string, string>, count: number];
 
-/** `read` returns the count, or one count for each set of labels. */
+/** Makes a counter that calls `read` at each scrape. `read` returns one count, or one count for each set of labels. */
 function watchCounter(row: CounterRow, read: () => number | readonly Series[]): Metric {
   return new Counter({
     name: row.name,
@@ -149,7 +164,10 @@ function watchCounter(row: CounterRow, read: () => number | readonly Series[]): 
   });
 }
 
-/** The library cannot be given the counts of a histogram; its registry needs no more of one than this. */
+/**
+ * Makes a histogram of counts that exist already, which prom-client's own class cannot take. The object has just the
+ * members that prom-client's registry reads.
+ */
 function watchHistogram(row: { name: string; help: string }, calls: ReadonlyMap<string, CallStats>): Metric {
   const { name, help } = row;
   const get = async () => ({

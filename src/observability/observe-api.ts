@@ -1,4 +1,4 @@
-/** Counts and times the calls of every protocol, between the protocols and the api that answers them. */
+/** Wraps the API that all protocols call. The wrapper counts the calls and measures how long they take. */
 
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Bucket } from "../../gen/eventwire/v1/policy_pb.js";
@@ -11,7 +11,10 @@ import type { Metrics } from "./metrics.js";
 
 export function observeApi(api: Api, metrics: Metrics): Api {
   const calls = new Map<DescMethod, CallStats>();
-  /** The rate limit of each method, kept because to read an option of the contract takes as long as a refusal. */
+  /**
+   * The rate limit of each method. It is remembered, because reading it from the contract takes as long as refusing a
+   * call.
+   */
   const buckets = new Map<DescMethod, Bucket>();
 
   function callsOf(method: DescMethod): CallStats {
@@ -34,7 +37,10 @@ export function observeApi(api: Api, metrics: Metrics): Api {
   }
 
   return {
-    /** A protocol may answer a refused admission itself, so a refusal is counted here and not where it is thrown. */
+    /**
+     * Counts each refused admission. A protocol may answer a refusal without calling the method, so `call` does not see
+     * every refusal.
+     */
     admit(method, credentials) {
       const count = (admission: Admission): Admission => {
         const { refusal } = admission;

@@ -1,4 +1,7 @@
-/** Checks the data of an event, unless it was checked where it came in, and finds the parts that publishing needs. */
+/**
+ * Checks the data of an event, unless its caller has checked it already. Finds the parts of the data that publishing
+ * needs.
+ */
 
 import type { ByteRange, MediaSlot } from "../bus/bus.js";
 import type { EventType } from "../domain/event-type.js";
@@ -8,21 +11,27 @@ import { JsonError } from "../json/json-error.js";
 import { Members, type Ranges, scan } from "../json/scan.js";
 import { afterwards } from "../json/slices.js";
 
-/** An event has one `base64`, or two when it fills both layouts. Each of them costs an object here and in the frame. */
+/**
+ * Most `base64` members in the data of an event. A normal event has one, or two when it fills both layouts. Each member
+ * costs an object here and in the frame.
+ */
 const cutsMax = 64;
 
 /** The facts about an event's data that publishing needs. */
 export interface EventFacts {
-  /** Present for a `message.exchange` that has a media object. */
+  /** The place of the media in the data. Present for a `message.exchange` that has a media object. */
   readonly slot?: MediaSlot | undefined;
-  /** Present for an `instance.state`: where its members stand in the data. */
+  /** Where `state` and `jid` stand in the data. Present for an `instance.state`. */
   readonly reported?: Ranges<(typeof reportedMembers)[number]> | undefined;
 }
 
 const reportedMembers = ["state", "jid"] as const;
 const noFacts: EventFacts = {};
 
-/** Answers at once for data of usual size, and works in slices for longer data. Throws or rejects with JsonError. */
+/**
+ * Checks data and finds its facts. Returns at once for data of usual size, and a promise for longer data, which is
+ * checked in slices. Throws or rejects with JsonError.
+ */
 export function checkEventData(type: EventType, data: Uint8Array): EventFacts | Promise<EventFacts> {
   if (type === "message.exchange") {
     const exchange = new Exchange(data);
@@ -36,13 +45,13 @@ export function checkEventData(type: EventType, data: Uint8Array): EventFacts | 
 }
 
 /**
- * Finds the media object: `data.message.media`, or `data.media` in the flat layout. When both exist, raw media goes
- * into the first.
+ * Finds the media object of an event: `data.message.media`, or `data.media` in the flat layout. When the data has both,
+ * raw media goes into `data.message.media`.
  */
 class Exchange implements Watcher {
   readonly #data: Uint8Array;
   readonly #cuts: ByteRange[] = [];
-  /** The media object that is being read, and the depth of its members. */
+  /** The media object that is being read now. `#mediaDepth` is the depth of the object's members. */
   #media: Media | undefined;
   #mediaDepth = 0;
   #nested: MediaSlot | undefined;
@@ -82,7 +91,7 @@ class Exchange implements Watcher {
   }
 }
 
-/** Reads a media object and adds to `cuts` the ranges that have to go together with its `base64` members. */
+/** Reads a media object. Adds to `cuts` the ranges to remove so that the `base64` members are gone. */
 class Media {
   readonly #insertAt: number;
   readonly #cuts: ByteRange[];
@@ -90,8 +99,8 @@ class Media {
   #kept = false;
   #previousEnd: number;
   /**
-   * Begin of a cut that has no kept member before it. Such a cut reaches to the next member and takes the comma with
-   * it.
+   * Where a cut begins when no member before it is kept. Such a cut ends at the next member, and so removes the comma
+   * between them.
    */
   #leading: number | undefined;
   #isBase64 = false;
@@ -139,7 +148,10 @@ class Media {
   }
 }
 
-/** Decoded size of the base64 string between the quotes. A value that is no string has size 0. */
+/**
+ * Decoded size in bytes of a base64 string in the data. `start` and `end` include the quotes. A value that is no string
+ * has size 0.
+ */
 function decodedBytes(data: Uint8Array, start: number, end: number): number {
   if (data[start] !== 0x22) return 0;
   let length = end - start - 2;

@@ -3,7 +3,7 @@
 import { AppError, type Reason } from "../domain/errors.js";
 
 /**
- * An error that the store took from the catalogue stays as it is. Any other error becomes the cause of an error with
+ * Waits for work of the store. An AppError passes unchanged. Any other error becomes the cause of an AppError with
  * `reason`.
  */
 export async function failingAs<T>(reason: Reason, work: Promise<T>): Promise<T> {

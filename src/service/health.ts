@@ -5,24 +5,24 @@ import type { Directory } from "../directory/directory.js";
 import type { Store, Trouble } from "../store/store.js";
 
 export interface Checks {
-  /** `ok`, or the reason why the database is not usable. */
+  /** The state of the database: `ok`, or the reason why it cannot be used. */
   readonly db: "ok" | Trouble;
-  /** The node shuts down: it accepts no new sockets, and closes the open ones. */
+  /** Present while the node shuts down. It then accepts no new sockets, and closes the open ones. */
   readonly node?: "draining";
-  /** `ok`, or the reason why other nodes cannot be reached. Absent on a node without others. */
+  /** The state of the bus: `ok`, or the reason why other nodes cannot be reached. Absent on a node that runs alone. */
   readonly bus?: "ok" | "unreachable";
 }
 
 export interface Health {
-  /** Never rejects. */
+  /** Runs all checks. Never rejects. */
   check(): Promise<Checks>;
-  /** The reason why this node is degraded; undefined when it is not. Never rejects. */
+  /** The first check that failed and its state, such as `db full`. Undefined when all checks passed. Never rejects. */
   trouble(): Promise<string | undefined>;
   /** Whole seconds since the process started. */
   uptime(): number;
 }
 
-/** The sentences that the operator reads. */
+/** For each failed check, the sentence that the operator reads. */
 const sentences: Readonly<Record<string, string>> = {
   "db unreachable": "The database does not answer: configuration cannot be changed until it does.",
   "db starting": "The database has not been read yet: calls are refused until it has.",
@@ -54,13 +54,16 @@ function firstWrong(checks: Checks): string | undefined {
 export function createHealth(options: {
   store: Store;
   directory: Directory;
-  /** Absent on a node without others. */
+  /** Absent on a node that runs alone. */
   bus?: Bus | undefined;
   /** Aborted when the node begins to shut down. */
   draining: AbortSignal;
 }): Health {
   const { store, directory, bus, draining } = options;
-  /** Anybody may ask, as often as they like. Callers that ask at the same time share one question to the database. */
+  /**
+   * The running question to the database. Anybody may ask for the health as often as they like. Callers that ask at the
+   * same time share one question.
+   */
   let asking: Promise<Checks["db"]> | undefined;
 
   async function ask(): Promise<Checks["db"]> {

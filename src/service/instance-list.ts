@@ -1,6 +1,6 @@
 /**
- * Lists the instances of an account slice by slice, because a whole list may be too long for one turn of the event
- * loop.
+ * Lists the instances of an account. A long list is read slice by slice, because the whole list could take too long for
+ * one turn of the event loop.
  */
 
 import { AppError } from "../domain/errors.js";
@@ -11,9 +11,9 @@ import type { InstanceStatus } from "./instance-status.js";
 import { readCursor, writeCursor } from "./list-cursor.js";
 import { createTurns } from "./turns.js";
 
-/** Number of instances in a slice. To read and encode one slice takes some milliseconds. */
+/** Number of instances in a slice. Reading and encoding a slice takes some milliseconds. */
 const sliceRows = 250;
-/** A list with more instances than this is answered slice by slice. */
+/** Most instances that are answered as a whole. A longer list is answered slice by slice. */
 const wholeMax = 1_000;
 const namesMax = 10_000;
 /**
@@ -23,11 +23,14 @@ const namesMax = 10_000;
 const nameLengthMax = 200;
 
 export interface ListQuestion {
-  /** Names to look for, as the caller gave them; see `splitNames`. */
+  /**
+   * Names of the wanted instances, as the caller gave them. One text may hold several names with commas between them:
+   * see `splitNames`.
+   */
   readonly names: readonly string[];
-  /** 1 to 1,000. Undefined means all instances. */
+  /** Most instances on a page, 1 to 1,000. Undefined means all instances. */
   readonly limit?: number | undefined;
-  /** The cursor from an earlier page. Empty means the start of the list. */
+  /** The `nextCursor` of the page before. Empty means the start of the list. */
   readonly cursor: string;
 }
 
@@ -35,9 +38,12 @@ export interface InstanceList {
   /** Number of instances on all pages together. */
   readonly total: number;
   readonly listings: readonly InstanceListing[];
-  /** Present when there is a limit and more instances after it. */
+  /** The cursor of the next page. Present when the question has a limit and more instances follow. */
   readonly nextCursor: string | undefined;
-  /** The rest of a list without a limit. It is read while the caller takes it, so memory holds one slice at most. */
+  /**
+   * The instances after `listings`, for a long list without a limit. They are read while the caller takes them, so
+   * memory holds one slice at most.
+   */
   readonly rest: AsyncIterable<readonly InstanceListing[]> | undefined;
 }
 
@@ -45,8 +51,8 @@ export type ListInstances = (principal: Principal, question: ListQuestion) => Pr
 
 export function createInstanceList({ store, status }: { store: Store; status: InstanceStatus }): ListInstances {
   /**
-   * Lists that are asked for at the same time take turns. Together they hold no turn longer, and no more memory, than
-   * one list.
+   * Lists that are asked for at the same time read their slices in turn. So all lists together use no more memory, and
+   * hold the event loop no longer, than one list.
    */
   const turns = createTurns();
 
@@ -70,7 +76,7 @@ export function createInstanceList({ store, status }: { store: Store; status: In
     }
   }
 
-  /** A value that is the exact name of an instance is one name; any other is split at its commas. */
+  /** Splits texts at their commas into names. A text that is the exact name of an instance stays whole. */
   async function splitNames(accountId: string, values: readonly string[]): Promise<string[]> {
     const exact = values.filter((value) => value.includes(",") && isPossibleName(value));
     const known =
@@ -104,7 +110,7 @@ export function createInstanceList({ store, status }: { store: Store; status: In
     const { names, id } = await choose(principal, values);
     const only = { names: names?.filter(isPossibleName), id };
     const wanted = limit ?? wholeMax;
-    // Reads one more than the page has, to know whether there are more.
+    // One instance more than the page holds is read, to learn whether more instances follow.
     const found: InstanceListing[] = [];
     for await (const slice of slices(accountId, only, begin, wanted + 1)) found.push(...slice);
     const more = found.length > wanted;
@@ -124,7 +130,10 @@ export function createInstanceList({ store, status }: { store: Store; status: In
   };
 }
 
-/** PostgreSQL's text cannot hold U+0000. A query with it would fail, so such a name is left out. */
+/**
+ * Whether an instance can have this name. PostgreSQL's text cannot hold U+0000, and a query with such a name would
+ * fail.
+ */
 export function isPossibleName(name: string): boolean {
   return name.length > 0 && name.length <= nameLengthMax && !name.includes("\0");
 }

@@ -1,6 +1,6 @@
 /**
- * Keeps what `instance.state` events report about instances. It is written to the database later, so publishing never
- * waits for it.
+ * Records the states that `instance.state` events report. They are written to the database later, so that publishing
+ * never waits for the database.
  */
 
 import type { Logger } from "pino";
@@ -8,28 +8,29 @@ import type { Range } from "../json/scan.js";
 import type { ReportedState, Store } from "../store/store.js";
 import type { AcceptedEvent, Sink } from "./publishing.js";
 
-/** Longer texts are not recorded. The unit is characters. */
+/** Longest `data.state` that is recorded, in characters. `jidMax` is the same for `data.jid`. */
 const stateMax = 64;
 const jidMax = 128;
-/** The most bytes that one character can take in JSON, as `\\u0041` does. */
+/** Most bytes that one character takes in JSON, as in `\\u0041`. */
 const escapedBytesMax = 6;
 /** Time between a failed write and the next attempt, in milliseconds. */
 const retryMs = 1_000;
 
 export interface InstanceStatus extends Sink {
-  /** Notes what an `instance.state` event reports; any other event reports nothing. */
+  /** Notes the state that an `instance.state` event reports. Any other event reports nothing. */
   take(event: Pick<AcceptedEvent, "instanceId" | "data" | "reported">): void;
   /**
-   * Returns a look-up of the states that are newer than the rows in the store. Call it before you read the store: a
-   * state that is written while you read may be missing in the rows, so the states before and after the call count.
+   * Returns a look-up of the states that the store may not have yet. Call `pending` before you read the store, because
+   * a state that is written while you read may be missing in the rows. So the look-up knows the states that waited at
+   * the call and those that came later.
    */
   pending(): (instanceId: string) => ReportedState;
-  /** Tries once to write the states that are left, and stops. */
+  /** Tries once to write the states that still wait, and then stops. */
   close(): Promise<void>;
 }
 
 export function createInstanceStatus({ store, logger }: { store: Store; logger: Logger }): InstanceStatus {
-  /** At most one entry per instance. Of each member only the last value counts. */
+  /** The states that wait to be written, at most one per instance. Each member has the value that was reported last. */
   let waiting = new Map<string, ReportedState>();
   let writing = new Map<string, ReportedState>();
   let worker: Promise<void> | undefined;
@@ -88,12 +89,18 @@ export function createInstanceStatus({ store, logger }: { store: Store; logger: 
   };
 }
 
-/** A member that has no text is left out, so the value that was reported before stays. */
+/**
+ * An object with this member, or an empty object when there is no text. Without the member, the value that was reported
+ * before stays.
+ */
 function member(name: keyof ReportedState, text: string | undefined): ReportedState {
   return text === undefined ? {} : { [name]: text };
 }
 
-/** The text of a JSON string with 1 to `max` characters, else undefined. Longer strings are not decoded. */
+/**
+ * Decodes a JSON string of 1 to `max` characters. Undefined for any other value. A string that is longer is not
+ * decoded.
+ */
 function textOf(data: Uint8Array, range: Range | undefined, max: number): string | undefined {
   if (range === undefined || range.end - range.start > max * escapedBytesMax + 2) return undefined;
   const source = Buffer.from(data.buffer, data.byteOffset + range.start, range.end - range.start).toString();

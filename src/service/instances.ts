@@ -9,7 +9,10 @@ import { createInstanceList, isPossibleName, type ListInstances } from "./instan
 import type { InstanceStatus } from "./instance-status.js";
 
 export interface Instances {
-  /** Undefined when no instance has this name. Rejects with GET_INSTANCE_FAILED. */
+  /**
+   * Finds an instance by its name. Undefined when no instance of the account has this name. Rejects with
+   * GET_INSTANCE_FAILED.
+   */
   find(accountId: string, name: string): Promise<Instance | undefined>;
   /**
    * Creates an instance together with its channel configuration, if one is given. Rejects with INVALID_REQUEST_BODY for
@@ -17,12 +20,16 @@ export interface Instances {
    */
   create(instance: NewInstance): Promise<CreatedInstance>;
   /**
-   * Lists instances, the oldest first. An account sees all of its instances, or those with the given names. An instance
-   * always sees only itself. Rejects with INSTANCE_NOT_FOUND when exactly one name was asked for and no instance has
-   * it, INVALID_REQUEST_BODY for a wrong cursor or too many names, or LIST_INSTANCES_FAILED.
+   * Lists instances, the oldest first. An account sees all of its instances, or the instances with the names that it
+   * gave. An instance sees only itself. Rejects with INSTANCE_NOT_FOUND when the caller gave exactly one name and no
+   * instance has it. Also rejects with INVALID_REQUEST_BODY for a wrong cursor or too many names, and with
+   * LIST_INSTANCES_FAILED.
    */
   readonly list: ListInstances;
-  /** Rejects with INSTANCE_NOT_FOUND when the instance does not exist any more, or with DELETE_INSTANCE_FAILED. */
+  /**
+   * Deletes an instance. Rejects with INSTANCE_NOT_FOUND when the instance does not exist any more, or with
+   * DELETE_INSTANCE_FAILED.
+   */
   delete(instanceId: string): Promise<void>;
 }
 
@@ -30,8 +37,8 @@ export interface InstancesOptions {
   readonly store: Store;
   readonly status: InstanceStatus;
   /**
-   * Shortest token that a caller may choose. A short token can be guessed, and a guessed token opens the instance to a
-   * stranger.
+   * Length in characters of the shortest token that a caller may choose. A short token can be guessed, and a guessed
+   * token opens the instance to a stranger.
    */
   readonly tokenLengthMin: number;
 }

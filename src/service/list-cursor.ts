@@ -1,4 +1,6 @@
-/** The place where the next page of a list begins, written as text that clients hand back. */
+/**
+ * Writes and reads cursors. A cursor is the place where the next page of a list begins, as text that clients hand back.
+ */
 
 import { AppError } from "../domain/errors.js";
 import type { ListPosition } from "../store/store.js";
@@ -8,8 +10,8 @@ export function writeCursor({ createdAt, seq }: ListPosition): string {
 }
 
 /**
- * Undefined for an empty cursor, which means the start of the list. Throws INVALID_REQUEST_BODY for text that
- * `writeCursor` did not write.
+ * Reads a cursor. Undefined for an empty cursor, which means the start of the list. Throws INVALID_REQUEST_BODY for a
+ * text that `writeCursor` did not write.
  */
 export function readCursor(cursor: string): ListPosition | undefined {
   if (cursor === "") return undefined;

@@ -1,10 +1,10 @@
 /**
- * Runs work that many callers may ask for at once: one bounded piece at a time, and never two pieces in one turn of the
- * event loop.
+ * Runs pieces of work that many callers may ask for at once. It runs one piece after another, and never two in one turn
+ * of the event loop.
  */
 
 export interface Turns {
-  /** Runs the pieces in the order in which they were asked for. */
+  /** Runs `work` after all work that was asked for earlier. */
   take<T>(work: () => Promise<T>): Promise<T>;
 }
 

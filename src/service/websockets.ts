@@ -6,9 +6,9 @@ import type { Store } from "../store/store.js";
 import { failingAs } from "./failure.js";
 
 export interface Websockets {
-  /** Replaces the configuration and returns the stored one. Rejects with SET_WEBSOCKET_FAILED. */
+  /** Replaces the configuration of an instance and returns the stored one. Rejects with SET_WEBSOCKET_FAILED. */
   set(instanceId: string, asked: Websocket): Promise<Websocket>;
-  /** Rejects with WEBSOCKET_NOT_CONFIGURED or GET_WEBSOCKET_FAILED. */
+  /** Reads the configuration of an instance. Rejects with WEBSOCKET_NOT_CONFIGURED or GET_WEBSOCKET_FAILED. */
   get(instanceId: string): Promise<Websocket>;
 }
 

@@ -1,6 +1,9 @@
-/** The URL by which a port is reached from its own machine. */
+/** Makes the URL by which a program on the same machine reaches a port. */
 
-/** An address such as 0.0.0.0 listens everywhere, but nobody can connect to it. */
+/**
+ * Makes the URL of a port that listens on `host`. Nobody can connect to the addresses 0.0.0.0 and ::, which listen
+ * everywhere, so the URL then names localhost.
+ */
 export function localUrl(secure: boolean, host: string, port: number): string {
   const name = host === "0.0.0.0" || host === "::" ? "localhost" : host.includes(":") ? `[${host}]` : host;
   return new URL(`${secure ? "https" : "http"}://${name}:${port}`).href.replace(/\/$/, "");

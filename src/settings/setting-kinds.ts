@@ -6,9 +6,9 @@ import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 
 export interface Kind<T> {
-  /** The words that complete the sentence "… must be". */
+  /** The allowed values in words. They complete an error sentence such as "PORT must be …". */
   readonly allowed: string;
-  /** The value. Undefined when the text is not allowed. */
+  /** Turns the text of a variable into the value of the setting. Undefined when the text is not allowed. */
   parse(text: string): T | undefined;
 }
 
@@ -24,7 +24,10 @@ export function integer(min: number, max: number): Kind<number> {
   };
 }
 
-/** A number of processes. `auto` means one for each core that we may use, within the bounds. */
+/**
+ * A number of processes from `min` to `max`. `auto` means one process for each core that we may use, within these
+ * bounds.
+ */
 export function cores(min: number, max: number): Kind<number> {
   const count = integer(min, max);
   return {
@@ -41,7 +44,7 @@ export function hostname(): Kind<string> {
   return {
     allowed: "an IP address or a host name",
     parse(text) {
-      // Digits and dots alone must be an address: 300.1.1.1 is no host name.
+      // A text of only digits and dots must be an IP address. So 300.1.1.1 is refused and not taken for a host name.
       if (/^[\d.]+$/.test(text)) return isIPv4(text) ? text : undefined;
       return /^[A-Za-z0-9.-]{1,253}$/.test(text) || isIPv6(text) ? text : undefined;
     },
@@ -87,8 +90,8 @@ export function postgresUrl(): Kind<string> {
 }
 
 /**
- * Whether the password has a character that should be percent-encoded. The URL would end the password there and take
- * the rest for the host.
+ * Whether the password contains a character that must be percent-encoded, such as `/`. A URL would end the password at
+ * this character and take the rest for the host.
  */
 function isCut(url: string): boolean {
   const [, authority = "", rest = ""] = /^[^:]+:\/\/([^/?#]*)(.*)$/s.exec(url) ?? [];
@@ -129,7 +132,7 @@ export function origins(): Kind<readonly string[]> {
   };
 }
 
-/** The rule of the contract for the token of an instance. */
+/** A token of 8 to 128 visible ASCII characters. The contract has the same rule for the token of an instance. */
 export function visibleToken(): Kind<string> {
   return {
     allowed: "8 to 128 visible ASCII characters",

@@ -1,4 +1,4 @@
-/** Finds variables of the environment that are no settings but differ from one by a single typing error. */
+/** Finds environment variables whose names are one typing error away from the name of a setting. */
 
 import { settingTable } from "./setting-table.js";
 import type { Environment } from "./settings.js";
@@ -19,7 +19,10 @@ export function findTypos(env: Environment): Typo[] {
     });
 }
 
-/** Whether the names differ by one letter too many, too few or wrong, or by two neighbours that changed places. */
+/**
+ * Whether one typing error turns one name into the other: a letter too many, a letter too few, a wrong letter, or two
+ * neighbouring letters in the wrong order.
+ */
 function isOneSlipAway(a: string, b: string): boolean {
   if (a.length > b.length) return isOneSlipAway(b, a);
   if (b.length - a.length > 1) return false;

@@ -7,8 +7,8 @@ import type { Kind } from "./setting-kinds.js";
 import { settingTable } from "./setting-table.js";
 
 /**
- * A wrong setting. The message is for the operator: it names the setting and the allowed values, and never shows a
- * secret.
+ * The error for a wrong setting. Its message is for the operator: it names the setting and the allowed values, and
+ * never shows a secret.
  */
 export class SettingError extends Error {
   override readonly name = "SettingError";
@@ -25,21 +25,24 @@ type Read = {
 
 export type Settings = Omit<Read, "publicUrl" | "grpcHost"> & { readonly publicUrl: string; readonly grpcHost: string };
 
-/** One row of the table, as the reader and the documentation see it. */
+/** One row of `settingTable`. `readSettings` and the generated documentation read these fields. */
 export interface SettingRow {
   readonly env: string;
   readonly kind: Kind<unknown>;
   readonly fallback: unknown;
   readonly meaning: string;
   readonly unit?: string;
-  /** How the documentation prints the default when that is not a plain value. */
+  /** The default as the documentation shows it, when `fallback` is not a plain value. */
   readonly shown?: string;
   readonly secret?: boolean;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** An empty variable counts as unset. */
+/**
+ * Reads and checks all settings. A variable with an empty text counts as unset. Throws SettingError for a wrong
+ * setting.
+ */
 export function readSettings(env: Environment): Settings {
   const read = Object.fromEntries(
     Object.entries<SettingRow>(settingTable).map(([name, row]) => [name, readSetting(row, env[row.env])]),
@@ -55,7 +58,7 @@ export function readSettings(env: Environment): Settings {
 
 function readSetting(row: SettingRow, text: string | undefined): unknown {
   if (text === undefined || text === "") {
-    // A fallback is parsed like a value, so that a relative path is resolved like one.
+    // A default that is a text is parsed like a value, so that a relative path becomes an absolute one.
     return typeof row.fallback === "string" ? row.kind.parse(row.fallback) : row.fallback;
   }
   const value = row.kind.parse(text);
@@ -88,7 +91,10 @@ function requirePair(nameOfA: string, a: string | undefined, nameOfB: string, b:
   throw new SettingError(`${given} is set without ${missing}, but they must be set together.`);
 }
 
-/** Allows only one way to log in at NATS, and requires all settings of that way. */
+/**
+ * Checks the NATS settings. Only one way to log in may be set, and a user and password, or a certificate and key, only
+ * together.
+ */
 function checkNats(read: Read): void {
   const { natsUser, natsPassword, natsToken, natsNkeyFile, natsCredsFile, natsTlsCert, natsTlsKey } = read;
   requirePair("NATS_USER", natsUser, "NATS_PASSWORD", natsPassword);

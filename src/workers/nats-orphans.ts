@@ -5,8 +5,8 @@ import { basename, join } from "node:path";
 import { allProcesses, commandOf, endProcess, parentOf } from "../machine/process.js";
 
 /**
- * The name that a primary process gives to its nats-servers. The name holds the process id of the primary, and is new at
- * every start of the primary.
+ * Makes the name of a nats-server. The name holds the process id of its primary process. `random` makes the name differ
+ * at every start of the primary.
  */
 export function natsName(primary: number, random: string): string {
   return `eventwire-${primary}-${random}`;
@@ -14,13 +14,16 @@ export function natsName(primary: number, random: string): string {
 
 const stopMsMax = 5_000;
 
-/** `directory`: has a directory for each primary process that ever started a nats-server, by its `natsName`. */
+/**
+ * Ends every orphan. `directory` has one directory for each primary process that started a nats-server, named by its
+ * `natsName`.
+ */
 export async function endOrphans(directory: string): Promise<void> {
   for (const name of readdirSync(directory)) {
     const primary = Number(/^eventwire-(\d+)-/.exec(name)?.[1]);
     const pid = findNatsServer(name);
-    // A nats-server gets another parent when its primary has ended. So a process that has the primary's id by now is
-    // not its parent.
+    // A nats-server whose parent is still its primary process is in use. When the primary ends, the system gives the
+    // nats-server another parent. So a process that has the primary's id later is not mistaken for the primary.
     if (pid !== undefined && parentOf(pid) === primary && primary !== process.pid) continue;
     if (pid !== undefined && !(await endProcess(pid, "SIGTERM", stopMsMax)))
       await endProcess(pid, "SIGKILL", stopMsMax);

@@ -10,11 +10,11 @@ import type { Logger } from "pino";
 import type { Unprivileged } from "../machine/unprivileged.js";
 
 export interface NatsProcessOptions {
-  /** The path of nats-server. */
+  /** The path of the program nats-server. */
   readonly program: string;
-  /** Holds the files of this process alone. Made anew. */
+  /** The directory for the files of this process. What an earlier process left there is removed. */
   readonly directory: string;
-  /** A name in its command line, by which the next start of Eventwire finds it. */
+  /** A name in the command line of the process. The next start of Eventwire finds the process by this name. */
   readonly name: string;
   /** Largest message that the server carries, in bytes. */
   readonly payloadBytesMax: number;
@@ -23,24 +23,30 @@ export interface NatsProcessOptions {
 }
 
 export interface NatsProcess {
-  /** On a port that was free, on the loopback interface. */
+  /** The URL of the server: a port on the loopback interface that was free at the start. */
   readonly url: string;
-  /** The token without which nobody can connect. */
+  /** The token that a client must show. The server refuses every connection without it. */
   readonly token: string;
   /** Resolves when the process has ended, with its exit code or the signal. */
   readonly ended: Promise<number | NodeJS.Signals>;
-  /** Resolves when the process has ended. */
+  /** Stops the process. Resolves when the process has ended. */
   stop(): Promise<void>;
 }
 
 const MiB = 1024 * 1024;
-/** Waits for one connection; beyond it nats-server cuts the connection, and the worker counts a gap. */
+/**
+ * Least limit on the bytes that wait in nats-server for one worker. Beyond its limit nats-server cuts the worker's
+ * connection, and the worker misses events.
+ */
 const pendingBytesMin = 256 * MiB;
 const pollMs = 20;
 const startMsMax = 10_000;
 const stopMsMax = 5_000;
 
-/** Resolves when the server accepts connections. Rejects with one sentence when it does not start. */
+/**
+ * Starts nats-server. Resolves when the server accepts connections. Rejects with one sentence when the server does not
+ * start.
+ */
 export async function startNatsProcess(options: NatsProcessOptions): Promise<NatsProcess> {
   const { program, directory, name, payloadBytesMax, unprivileged, logger } = options;
   const token = randomBytes(32).toString("hex");
@@ -55,7 +61,7 @@ export async function startNatsProcess(options: NatsProcessOptions): Promise<Nat
   if (child.stderr !== null) {
     createInterface({ input: child.stderr }).on("line", (line) => {
       lastLine = line;
-      // It also warns of every max_payload above 8 MiB.
+      // Only errors are logged as warnings, because nats-server also warns of every max_payload above 8 MiB.
       if (/ \[(ERR|FTL)\] /.test(line)) logger.warn({ line }, "nats-server reports an error");
       else logger.debug({ line }, "nats-server says");
     });
@@ -91,7 +97,10 @@ export async function startNatsProcess(options: NatsProcessOptions): Promise<Nat
   throw new Error(`nats-server did not listen within ${startMsMax / 1000} s: ${lastLine}.`);
 }
 
-/** `max_payload` has no flag, and a token among the arguments could be read by every user of the machine. */
+/**
+ * The text of the configuration file. A file is needed because `max_payload` has no flag, and because every user of the
+ * machine could read a token among the arguments.
+ */
 function configuration(token: string, payloadBytesMax: number): string {
   return [
     "host: 127.0.0.1",
@@ -105,7 +114,10 @@ function configuration(token: string, payloadBytesMax: number): string {
   ].join("\n");
 }
 
-/** Of the file in which nats-server says where it listens; undefined while it is not there, or not whole. */
+/**
+ * Reads the server's URL from the file in which nats-server says where it listens. Undefined while the file is missing
+ * or incomplete.
+ */
 function readUrl(file: string): string | undefined {
   try {
     return (JSON.parse(readFileSync(file, "utf8")) as { nats: [string] }).nats[0];

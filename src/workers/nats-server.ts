@@ -1,4 +1,7 @@
-/** A nats-server of our own, for workers without NATS_URL. It is kept running, and only our workers can reach it. */
+/**
+ * Runs a nats-server for workers without NATS_URL, and restarts it when it ends. Only our workers know the token that
+ * it asks for.
+ */
 
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -11,7 +14,7 @@ import { endOrphans, natsName } from "./nats-orphans.js";
 import { type NatsProcess, startNatsProcess } from "./nats-process.js";
 
 export interface NatsServerOptions {
-  /** The path of nats-server. */
+  /** The path of the program nats-server. */
   readonly program: string;
   readonly dataDirectory: string;
   /** Largest message that the server carries, in bytes. */
@@ -23,20 +26,24 @@ export interface NatsServer {
   /** A name that no other nats-server has. */
   readonly name: string;
   /**
-   * Says as JSON where it listens (`servers`) and the `token` that it wants; only its owner may read it. Both are new after
-   * each restart, and there is no file while it does not run: whoever took its port meanwhile would see the token.
+   * Path of a JSON file with the URLs (`servers`) and the `token` of the server. Only the file's owner may read it.
+   * Both values change at each restart of the server. The file is missing while the server does not run. Otherwise
+   * workers would send the token to any program that took the server's port.
    */
   readonly addressFile: string;
-  /** Resolves when the server has ended. */
+  /** Stops the server. Resolves when the server has ended. */
   close(): Promise<void>;
 }
 
 const restartMsMin = 100;
 const restartMsMax = 5_000;
-/** A process that ran at least this long is restarted without delay. */
+/** A process that ran longer than this is restarted after the shortest wait. In milliseconds. */
 const soundMs = 10_000;
 
-/** Resolves when the server accepts connections. Rejects with one sentence when it does not start. */
+/**
+ * Starts the server. Resolves when the server accepts connections. Rejects with one sentence when the server does not
+ * start.
+ */
 export function openNatsServer(options: NatsServerOptions): Promise<NatsServer> {
   return useDataDirectory(options.dataDirectory, (root) => open(root, options));
 }
@@ -84,7 +91,10 @@ async function open(root: string, { program, payloadBytesMax, logger }: NatsServ
     return started;
   }
 
-  /** Starts it again when it ends. `waitMs`: the wait before the next start, unless this one turns out sound. */
+  /**
+   * Starts the server again when it ends. `waitMs` is the wait before that start, in milliseconds. A server that ran
+   * longer than `soundMs` is restarted after `restartMsMin`.
+   */
   function watch(waitMs: number): void {
     const startedAt = performance.now();
     void running.ended.then((how) => {

@@ -1,4 +1,4 @@
-/** The primary process from the view of a worker. */
+/** How a worker talks to the primary process that started it. */
 
 import type { Change } from "../directory/synced-directory.js";
 import type { FromWorker, Place, Question, Report, ToWorker } from "./messages.js";
@@ -6,19 +6,22 @@ import { placeVariable } from "./messages.js";
 
 export interface Parent extends Place {
   listening(): void;
-  /** Resolves when the message is sent. */
+  /** Tells the primary process why this worker cannot go on. Resolves when the message is sent. */
   fail(message: string): Promise<void>;
-  /** Resolves when the change is in force in all other workers, or when their time is over. */
+  /** Asks all other workers to apply a change to their directories. Resolves when they have, or after a time limit. */
   follow(change: Change): Promise<void>;
-  /** The counts of all workers, this one included. */
+  /** The metrics of all workers, including this one. */
   counts(): Promise<readonly Report[]>;
-  /** Sets how this worker answers the questions of others. */
+  /** Sets the function that answers when a worker asks all workers for their counts. */
   answerCounts(count: () => Promise<Report>): void;
   answerChanges(follow: (change: Change) => Promise<void>): void;
   onStop(stop: () => void): void;
 }
 
-/** Undefined in a process that no primary has started. A worker whose primary is gone ends: `node:cluster` sees to it. */
+/**
+ * Finds the primary process of this worker. Undefined in a process that no primary started. When the primary ends,
+ * `node:cluster` ends the worker too.
+ */
 export function findParent(self: Omit<NodeJS.Process, "env">, env: NodeJS.ProcessEnv): Parent | undefined {
   const place = env[placeVariable];
   if (place === undefined || self.send === undefined) return undefined;
@@ -30,7 +33,7 @@ export function findParent(self: Omit<NodeJS.Process, "env">, env: NodeJS.Proces
 
   function say(message: FromWorker): Promise<void> {
     return new Promise((resolve) => {
-      // A primary that cannot be reached has ended, and this process ends with it.
+      // A failure to send is ignored: the primary process has ended then, and this process ends with it.
       self.send?.(message, undefined, {}, () => resolve());
     });
   }
@@ -44,12 +47,12 @@ export function findParent(self: Omit<NodeJS.Process, "env">, env: NodeJS.Proces
 
   async function answer(id: number, question: Question): Promise<void> {
     if (question.about === "counts") return say({ says: "answer", id, answer: await count() });
-    // A change that could not be followed comes with the next reading of everything.
+    // An error is ignored: when one change cannot be read, the worker reads the whole database anew.
     await follow(question.change).catch(() => {});
     return say({ says: "answer", id, answer: [] });
   }
 
-  // Other parts send messages on this channel too.
+  // Other parts of the program use this channel too. Their messages have no `says`.
   self.on("message", (message: ToWorker | { readonly says?: undefined }) => {
     if (message.says === "stop") stop();
     else if (message.says === "question") void answer(message.id, message.question);

@@ -8,33 +8,39 @@ import { createWorkerQueries } from "./worker-queries.js";
 
 export interface SupervisorOptions {
   readonly count: number;
-  /** See `Place`. */
+  /** The nats-server that the workers use. Absent when NATS_URL is set. */
   readonly nats: Place["nats"];
-  /** Variables that the workers get in addition to this process's environment. */
+  /** Environment variables that the workers get in addition to those of this process. */
   readonly environment: Readonly<Record<string, string>>;
-  /** See `createWorkerQueries`. */
+  /** Sums the reports of workers that have ended, and keeps only the counts that later sums need. */
   readonly retire: (reports: readonly Report[]) => Promise<Report>;
-  /** Called once when a worker that was listening cannot go on. */
+  /** Called when a worker that was listening says that it cannot go on. Called at most once. */
   readonly onFailure: (error: Error) => void;
   readonly logger: Logger;
 }
 
 export interface Supervisor {
-  /** Passes SIGHUP on to the workers. */
+  /** Sends SIGHUP to every worker. */
   reload(): void;
-  /** Resolves when all workers have ended by themselves. Rejects when a worker failed to. */
+  /**
+   * Stops all workers. Resolves when every worker has ended with the exit code 0. Rejects when a worker ended in
+   * another way.
+   */
   close(): Promise<void>;
 }
 
 const restartMsMin = 100;
 const restartMsMax = 5_000;
-/** A process that ran at least this long is restarted without delay. */
+/** A process that ran longer than this is restarted after the shortest wait. In milliseconds. */
 const soundMs = 10_000;
 
-/** Resolves when all workers listen. When a worker cannot start, rejects with its sentence, and no worker is left. */
+/**
+ * Starts the workers. Resolves when all of them listen. When a worker cannot start, ends all workers and rejects with
+ * the sentence of that worker.
+ */
 export async function startSupervisor(options: SupervisorOptions): Promise<Supervisor> {
   const { count, nats, environment, logger } = options;
-  /** For each living worker: whether it hears messages, and whether it listens. */
+  /** The running workers. `here` says that a worker can receive messages, `listening` that it has opened its ports. */
   const workers = new Map<Worker, { here: boolean; listening: boolean }>();
   const queries = createWorkerQueries({
     tell: (worker, id, question) => tell(worker, { says: "question", id, question }),
@@ -58,7 +64,7 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
     const startedAt = performance.now();
     workers.set(worker, { here: false, listening: false });
     worker.on("message", (message: FromWorker) => hear(worker, message));
-    // The worker has just ended and cannot get the message.
+    // The message could not be sent, because the worker has just ended.
     worker.on("error", (error) => logger.debug({ err: error, worker: slot }, "a worker could not be told"));
     worker.once("exit", (code, signal) => {
       const sound = performance.now() - startedAt > soundMs;
@@ -85,7 +91,7 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
     if (state === undefined) return;
     if (message.says === "here") {
       state.here = true;
-      // The worker did not hear the messages before this one.
+      // The worker could not receive messages until now, so it has missed the order to stop.
       if (phase === "closing") tell(worker, { says: "stop" });
     } else if (message.says === "listening") {
       state.listening = true;
@@ -133,7 +139,8 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
 
   return {
     reload() {
-      // The signal would end a worker that does not hear it yet. Such a worker reads everything anew anyway.
+      // SIGHUP would end a worker that does not handle signals yet. Such a worker is only starting, and reads its files
+      // anyway.
       for (const worker of those("here")) worker.process.kill("SIGHUP");
     },
     async close() {

@@ -1,13 +1,22 @@
-/** Asks all workers, and remembers the counts of workers that do not answer any more. */
+/**
+ * Asks all workers a question and gathers the answers. It remembers the counts of workers that answer late or have
+ * ended.
+ */
 
 import type { Worker } from "node:cluster";
 import type { Question, Report } from "./messages.js";
 
 export interface WorkerQueries {
-  /** The answers of those that answered in time; counts are of all, and of those that have ended. */
+  /**
+   * Asks each worker. Returns the answers that come in time. For counts it also returns the last counts of late
+   * workers, and the sum for workers that have ended.
+   */
   ask(workers: Iterable<Worker>, question: Question): Promise<readonly Report[]>;
   answered(id: number, answer: Report): void;
-  /** Tell it of each worker that ends. */
+  /**
+   * Call this for each worker that ends. Questions to the worker then get no answer, and its counts join the sum for
+   * ended workers.
+   */
   ended(worker: Worker): Promise<void>;
 }
 
@@ -15,10 +24,10 @@ const patienceMs = 2_000;
 
 export function createWorkerQueries(options: {
   tell: (worker: Worker, id: number, question: Question) => void;
-  /** The part of several reports that must stay in the sums although their workers have ended. */
+  /** Sums reports, and keeps only the counts that must stay in later sums although the workers have ended. */
   retire: (reports: readonly Report[]) => Promise<Report>;
 }): WorkerQueries {
-  /** The last counts of each worker. A sum must not fall because a worker answers late or has ended. */
+  /** The last counts of each worker. They stand in for a worker that answers late, so that a sum never falls. */
   const counts = new Map<Worker, Report>();
   let retired: Report = [];
   const waiting = new Map<number, { worker: Worker; done: (answer: Report | undefined) => void }>();
