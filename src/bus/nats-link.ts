@@ -18,10 +18,7 @@ export type LinkStats = Pick<BusStats, "interruptions" | "interruptedMs" | "slow
 export type OnMessage = (message: { readonly subject: string; readonly data: Uint8Array }, nobody: boolean) => void;
 
 export interface NatsLink {
-  /**
-   * Whether NATS can be used: false from the first sign of a lost connection until the server has taken all
-   * subscriptions again.
-   */
+  /** False from the first sign of a lost connection until the server has taken all subscriptions again. */
   readonly connected: boolean;
   /** When `connected` last became true, in milliseconds since 1970. */
   readonly connectedAt: number;
@@ -48,10 +45,7 @@ export interface NatsLink {
 export interface NatsLinkOptions {
   /** Makes the options of one connection. When this function throws, the link tries again later. */
   readonly connection: () => ConnectionOptions;
-  /**
-   * A subject for testing a new connection. The link publishes and subscribes there first, so that a missing permission
-   * shows at once.
-   */
+  /** A subject on which a new connection first publishes and subscribes, so that a missing permission shows at once. */
   readonly probe: string;
   readonly logger: Logger;
   readonly stats: LinkStats;
@@ -95,7 +89,7 @@ export async function openNatsLink(options: NatsLinkOptions): Promise<NatsLink> 
   function listen(to: NatsConnection, subject: string, onMessage: OnMessage): (() => void) | undefined {
     if (to.isClosed() || to.isDraining()) return undefined;
     const subscription = to.subscribe(subject, {
-      // An error is a missing permission. It is ignored here, because the status of the connection reports it too.
+      // A missing permission gives an error here. `refused` handles it, since the status reports it too.
       callback: (error, message) => {
         if (error === null) onMessage(message, message.headers?.code === noResponders);
       },
@@ -103,10 +97,7 @@ export async function openNatsLink(options: NatsLinkOptions): Promise<NatsLink> 
     return () => subscription.unsubscribe();
   }
 
-  /**
-   * Marks the connection as lost and answers every waiting caller with false. The library would answer the callers only
-   * when it connects again.
-   */
+  /** Marks the connection as lost and answers each waiting caller with false, long before the library would. */
   function lose(reason: string): void {
     for (const tell of [...waiting]) tell(false);
     if (!connected) return;
@@ -133,8 +124,7 @@ export async function openNatsLink(options: NatsLinkOptions): Promise<NatsLink> 
       };
       waiting.add(tell);
       current.flush().then(
-        // `setImmediate` lets other code run first that handles what the server sent before its answer, such as a
-        // refusal.
+        // `setImmediate` first lets the status loop handle what the server sent before its answer.
         () => setImmediate(tell, true),
         () => tell(false),
       );

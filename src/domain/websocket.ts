@@ -13,7 +13,10 @@ export interface Websocket {
 /** The configuration that is stored for every disabled channel. It keeps neither event types nor the wish for media. */
 export const disabledWebsocket: Websocket = { enabled: false, events: [], mediaBase64: false };
 
-/** The configuration that is stored for the requested one. */
+/**
+ * The configuration to store when a caller asks for `asked`: `asked` itself, or `disabledWebsocket` when it is
+ * disabled.
+ */
 export function websocketToSave(asked: Websocket): Websocket {
   return asked.enabled ? asked : disabledWebsocket;
 }

@@ -1,4 +1,4 @@
-/** Opens the store: finds or starts its database, prepares it, and makes the directory follow it. */
+/** Opens the store: finds or starts the database, prepares it, and makes the directory follow its changes. */
 
 import type { Logger } from "pino";
 import type { Change, SyncedDirectory } from "../directory/synced-directory.js";
@@ -19,53 +19,65 @@ import { createWritability } from "./postgres/writability.js";
 import type { RateCounters, Store } from "./store.js";
 
 export interface DatabaseChoice {
-  /** When it is absent, a PostgreSQL of our own in `dataDir` is used. */
+  /** URL of the database. Undefined means the embedded PostgreSQL in `dataDir`. */
   readonly databaseUrl: string | undefined;
   readonly dataDir: string;
-  /** 32 bytes. When it is absent, a key file in `dataDir` is used. */
+  /** Key of 32 bytes that encrypts instance tokens. Undefined means the key file in `dataDir`. */
   readonly encryptionKey: Buffer | undefined;
   readonly accountInstanceQuota: number;
   readonly logger: Logger;
 }
 
 export interface StoreOptions extends DatabaseChoice {
-  /** Gets every change in the database, from whatever node. */
+  /** The directory to keep up to date. It gets every change in the database, whichever node made the change. */
   readonly directory: SyncedDirectory;
   readonly accountToken: string | undefined;
-  /** Awaited before the first account is created, because a start that fails must not have shown a token. */
+  /**
+   * Awaited before the first account is created and its token is shown, because a start that fails must not have shown
+   * a token.
+   */
   readonly beforeFirstAccount?: () => Promise<void>;
-  /** Gets the token of the account that the first start creates. The token cannot be seen again. */
+  /** Called with the token of the account that the first start creates. The token cannot be seen again. */
   readonly onFirstAccount: (token: string) => void;
-  /** Other processes of this node. A write resolves only when its change is in force there too. */
+  /** The other workers of this machine. A write resolves only when they have applied its change too. */
   readonly others?: OtherProcesses | undefined;
-  /** The bus that all nodes on this database have to share. Absent: nobody looks at that. */
+  /**
+   * The bus of this node. All nodes on the database have to share it, which is checked. When it is absent, nothing is
+   * checked.
+   */
   readonly bus?: BusChoice | undefined;
 }
 
 export interface OtherProcesses {
-  /** Resolves when all of them have followed the change, or when their time is over. */
+  /** Asks the other processes to apply a change. Resolves when all have applied it, or after a time limit. */
   follow(change: Change): Promise<void>;
   answerChanges(follow: (change: Change) => Promise<void>): void;
 }
 
 export interface OpenStore {
   readonly store: Store;
-  /** Uses no connection until the first call. */
+  /** Counts calls for all nodes on the database. It opens no connection before the first count. */
   readonly rateCounters: RateCounters;
   /**
-   * Resolves when the directory has been read. Until then the database is tried again and again. Rejects only when an
-   * operator has to change something, with a sentence that says what.
+   * Resolves when the directory has read the database. Until then the node tries again and again. Rejects only when an
+   * operator has to change something; the error says in one sentence what.
    */
   readonly ready: Promise<void>;
-  /** Also closes the store, and stops the database when it is our own. */
+  /** Closes the store, and stops the database when it is the embedded one. */
   close(): Promise<void>;
 }
 
 const closeMsMax = 2_000;
-/** Bound of the wait for a connection, and again of the notification. */
+/**
+ * Longest wait for the connection that sends notifications to prove the hearing, in milliseconds. A notification may
+ * take as long again.
+ */
 const nonceMsMax = 2_000;
 
-/** Resolves before a database elsewhere has answered. Rejects when the data directory cannot be used. */
+/**
+ * Opens the store. Resolves without waiting for the database in DATABASE_URL. Rejects when the data directory cannot be
+ * used.
+ */
 export async function openStore(options: StoreOptions): Promise<OpenStore> {
   const { directory, logger, accountToken, onFirstAccount, others } = options;
   const { url, key, closeServer } = await openParts(options, "service");
@@ -81,7 +93,7 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
   let changes: Changes | undefined;
 
   const opening = open();
-  // A caller that does not await `ready` must not be ended by its rejection.
+  // A rejection of `ready` would end the process when no caller awaits `ready`. This handler prevents that.
   opening.catch(() => {});
 
   async function open(): Promise<void> {
@@ -125,7 +137,8 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
   }
 
   async function follow(change: Change): Promise<void> {
-    // Before that the directory is empty, so nothing in it can be out of date.
+    // `changes` is undefined until the directory is read. An empty directory holds nothing that a change could make
+    // wrong.
     await changes?.follow(change);
   }
   others?.answerChanges(follow);
@@ -157,7 +170,10 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
   return { store, rateCounters, ready: opening, close: store.close };
 }
 
-/** Opens the store for one command: without a directory, on the database of a running service if there is one. */
+/**
+ * Opens the store for one command of the command line, without a directory. When a service runs the embedded database,
+ * the command uses that database.
+ */
 export async function openCommandStore(options: DatabaseChoice): Promise<Store> {
   const { logger, accountInstanceQuota } = options;
   const { url, key, closeServer } = await openParts(options, "command");
@@ -183,8 +199,8 @@ export async function openCommandStore(options: DatabaseChoice): Promise<Store> 
 }
 
 /**
- * Finds the database, or starts our own, and finds the key of its tokens. Only the service creates what is missing. A
- * command that did so in the wrong directory would show an empty database.
+ * Finds the database or starts the embedded one, and finds the encryption key. Only the service creates what does not
+ * exist yet: a command that did so in the wrong directory would show an empty database.
  */
 export async function openParts(
   { databaseUrl, dataDir, encryptionKey, logger }: DatabaseChoice,
@@ -202,7 +218,10 @@ export async function openParts(
   return { url: server.url, key, closeServer: () => server.close() };
 }
 
-/** Runs `work` with a longer limit per statement, for a migration, or for waiting while another node migrates. */
+/**
+ * Runs `work` on connections whose statements may take 60 s. A migration may take that long, and so may waiting for
+ * another node's migration.
+ */
 export async function onPatientDatabase<T>(
   url: string,
   { logger }: DatabaseChoice,
@@ -217,7 +236,7 @@ export async function onPatientDatabase<T>(
   }
 }
 
-/** Waits for an end, but not for ever: a connection that does not end is abandoned. */
+/** Waits for `ending`, but at most two seconds. A connection that has not ended then is abandoned. */
 async function bounded(ending: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((done) => {

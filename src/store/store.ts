@@ -10,7 +10,7 @@ export interface Account {
   readonly id: string;
   /** A name for people. It need not be unique. */
   readonly name: string;
-  /** Whether this is the default account. When ACCOUNT_TOKEN is set, each start gives it this token. */
+  /** Whether this is the default account. Each start gives the default account the ACCOUNT_TOKEN, when that is set. */
   readonly isDefault: boolean;
   readonly createdAt: Date;
   readonly revokedAt: Date | undefined;
@@ -19,17 +19,17 @@ export interface Account {
 /** An instance as a list shows it. */
 export interface InstanceListing {
   readonly instance: Instance;
-  /** `data.state` of its last `instance.state` event; `disconnected` before the first. */
+  /** The state of the instance: `data.state` of its last `instance.state` event, `disconnected` before the first. */
   readonly status: string;
-  /** `data.jid` of the last `instance.state` event that had one. */
+  /** The JID of the instance: `data.jid` of its last `instance.state` event that had one. */
   readonly numberJid: string | undefined;
   readonly websocket: Websocket | undefined;
   readonly position: ListPosition;
 }
 
-/** The position of an instance in the list of its account. The numbers have 64 bits, so they are text. */
+/** The position of an instance in the list of its account. Both numbers have 64 bits, so they are text here. */
 export interface ListPosition {
-  /** In microseconds since 1970. */
+  /** When the instance was created, in microseconds since 1970. */
   readonly createdAt: string;
   readonly seq: string;
 }
@@ -58,19 +58,19 @@ export interface NewInstance {
 }
 
 export interface CreatedInstance extends Instance {
-  /** Why the configuration was not saved. Absent when it was saved or not given. */
+  /** Why the database refused the configuration. Absent when it was saved, or when none was given. */
   readonly websocketFailure?: unknown;
 }
 
 /**
- * When the database is out of reach, every method rejects with the driver's error, and the caller chooses the reason
- * for the client. Every write commits together with its notification. It resolves only after this node's directory has
- * applied it, so an answered write is in force.
+ * Reads and writes what is stored. When the database is out of reach, every method rejects with the driver's error, and
+ * the caller chooses the reason for the client. A write commits together with its notification. It resolves only after
+ * this node's directory has applied the change, so an answered write is in force.
  */
 export interface Store {
-  /** Generates the token unless it is given. Rejects with AppError TOKEN_IN_USE. */
+  /** Creates an account, and generates its token unless one is given. Rejects with AppError TOKEN_IN_USE. */
   createAccount(account: { name: string; token?: string | undefined }): Promise<{ account: Account; token: string }>;
-  /** All accounts, the oldest first, with the revoked ones. */
+  /** Lists all accounts, the oldest first, including revoked accounts. */
   listAccounts(): Promise<Account[]>;
   /**
    * Revokes the account. Its token and the tokens of its instances stop working, also on open sockets. False when there
@@ -78,19 +78,26 @@ export interface Store {
    */
   revokeAccount(id: string): Promise<boolean>;
 
-  /** As `rotateInstanceToken`. Undefined when there is no such account or it is revoked. */
+  /**
+   * Replaces the token of an account as `rotateInstanceToken` does for an instance. Undefined when the account does not
+   * exist or is revoked.
+   */
   rotateAccountToken(id: string, graceMs?: number): Promise<string | undefined>;
 
   findInstance(accountId: string, name: string): Promise<Instance | undefined>;
   /**
-   * Generates the token unless it is given. Saves the configuration together with the instance; a configuration that
-   * the database refuses is left out. Rejects with AppError INSTANCE_EXISTS, TOKEN_IN_USE or QUOTA_EXCEEDED.
+   * Creates an instance, and generates its token unless one is given. Saves the configuration together with the
+   * instance. When the database refuses the configuration, the instance has none. Rejects with AppError
+   * INSTANCE_EXISTS, TOKEN_IN_USE or QUOTA_EXCEEDED.
    */
   createInstance(instance: NewInstance): Promise<CreatedInstance>;
-  /** The instances of the account, or those with these names or this id, the oldest first, from a position on. */
+  /**
+   * Lists instances of the account, the oldest first. `page` restricts the list to names or to an id, and says after
+   * which position it begins and how long it may be.
+   */
   listInstances(accountId: string, page?: InstancePage): Promise<InstanceListing[]>;
   countInstances(accountId: string, only?: InstanceChoice): Promise<number>;
-  /** Those of the names that instances of the account have. */
+  /** Returns the given names that instances of the account have. */
   existingNames(accountId: string, names: readonly string[]): Promise<Set<string>>;
   /** Deletes the instance with its configuration and its token. False when there is no such instance. */
   deleteInstance(id: string): Promise<boolean>;
@@ -100,17 +107,20 @@ export interface Store {
    * keep their ends. Without a grace all old tokens end now. Undefined when there is no such instance.
    */
   rotateInstanceToken(id: string, graceMs?: number): Promise<string | undefined>;
-  /** Records states of instances, by id. A value that is absent stays as it was. Unknown ids are skipped. */
+  /**
+   * Stores the states of instances, by id. A value that is absent in `states` keeps its stored value. Unknown ids are
+   * skipped.
+   */
   setStates(states: ReadonlyMap<string, ReportedState>): Promise<void>;
 
   getWebsocket(instanceId: string): Promise<Websocket | undefined>;
   /**
-   * Replaces the configuration and returns the stored one. Rejects with AppError INSTANCE_NOT_FOUND when the instance
-   * does not exist any more.
+   * Replaces the configuration of an instance and returns the stored one. Rejects with AppError INSTANCE_NOT_FOUND when
+   * the instance does not exist any more.
    */
   setWebsocket(instanceId: string, websocket: Websocket): Promise<Websocket>;
 
-  /** Undefined when the database can be used. It is asked anew each time, for at most 2 s. */
+  /** Why the database cannot be used. Undefined when it can be used. Each call asks the database, for at most 2 s. */
   trouble(): Promise<Trouble | undefined>;
   close(): Promise<void>;
 }
@@ -122,14 +132,14 @@ export interface Store {
  */
 export type Trouble = "unreachable" | "starting" | "unheard" | "read_only" | "full" | "no_connections" | "unwritable";
 
-/** The counts of calls that all nodes on one database share. */
+/** Counts calls for all nodes on one database together. */
 export interface RateCounters {
   /**
-   * Adds `points` to the window of a key. Returns the sum in the window and how long the window still lasts. A window
-   * begins with its first call and lasts `windowMs` by the database's clock, and not longer when that clock is set
-   * back. Rejects within 2 s, and at once while the database is known to be out of reach.
+   * Adds `points` to the time window of a key. Returns the sum of points in the window, and how many milliseconds the
+   * window still lasts. A window begins with its first call and lasts `windowMs` by the database's clock, and not
+   * longer when that clock is set back. Rejects within 2 s, and at once while the database is known to be out of reach.
    */
   count(key: string, points: number, windowMs: number): Promise<{ points: number; leftMs: number }>;
-  /** The number of calls of `count` that were rejected. */
+  /** Number of calls of `count` that were rejected. */
   readonly rejected: number;
 }

@@ -21,23 +21,26 @@ import { createUnprivileged, type Unprivileged } from "../../machine/unprivilege
 import { postgresBinaries } from "./postgres-binaries.js";
 
 export interface Cluster {
-  /** PostgreSQL's own data directory. */
+  /** Path of PostgreSQL's own data directory. */
   readonly data: string;
   readonly log: string;
   /** Password of the superuser. */
   readonly password: string;
-  /** Password of the service's role, which is no superuser. */
+  /** Password of the role with which Eventwire works. The role is no superuser. */
   readonly servicePassword: string;
   readonly postgres: string;
   readonly unprivileged: Unprivileged;
 }
 
-/** The superuser that initdb creates. It creates the role of the service, and does nothing else. */
+/** The superuser that initdb creates. Eventwire uses it only to create the role of the service. */
 export const clusterUser = "eventwire";
 
 const server = { refusal: "PostgreSQL does not run as root", product: "Eventwire", setting: "DATABASE_URL" };
 
-/** Whether a start was here before. A directory without a cluster may already hold other files. */
+/**
+ * Whether an earlier start created the database's directory. The data directory alone proves nothing: it may hold other
+ * files.
+ */
 export function hasCluster(dataDirectory: string): boolean {
   return existsSync(join(resolve(dataDirectory), "postgres"));
 }
@@ -65,7 +68,10 @@ export function openCluster(dataDirectory: string): Promise<Cluster> {
   });
 }
 
-/** Lets nobody else enter the directory, which also holds the socket. Do not call it while a server runs in it. */
+/**
+ * Closes the directory of the database to all other users. It also holds the server's socket. Do not call this while a
+ * server runs in the directory.
+ */
 export function closeCluster({ data, unprivileged }: Pick<Cluster, "data" | "unprivileged">): void {
   const directory = join(data, "..");
   if (process.getuid?.() === 0) unprivileged.own(directory);
@@ -82,8 +88,8 @@ function newPassword(): string {
 }
 
 /**
- * Creates the cluster in another directory and moves it into place, so that no half-made cluster is left when a start
- * is killed or when two start at once.
+ * Creates the files of the database in another directory and then moves them into place. So no half-made database is
+ * left when a start is killed, or when two starts run at once.
  */
 async function initialise(root: string, directory: string, initdb: string, unprivileged: Unprivileged): Promise<void> {
   for (const name of readdirSync(root)) {

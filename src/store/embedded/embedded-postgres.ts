@@ -1,4 +1,4 @@
-/** A PostgreSQL of our own in the data directory, for an installation without DATABASE_URL. */
+/** Runs a PostgreSQL in the data directory, for an installation without DATABASE_URL. */
 
 import { resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -12,7 +12,7 @@ import { makeServiceRole, serviceRole } from "./service-role.js";
 import { openSocketDirectory, socketPort } from "./socket-directory.js";
 
 export interface EmbeddedPostgres {
-  /** The URL of the database. It stays the same while this is open, even when the server is restarted. */
+  /** The URL of the database. A restart of the server does not change the URL. */
   readonly url: string;
   /** Stops the server, unless another process owns it. */
   close(): Promise<void>;
@@ -20,18 +20,24 @@ export interface EmbeddedPostgres {
 
 export interface EmbeddedPostgresOptions {
   readonly dataDirectory: string;
-  /** Named to a process that finds the directory in use. */
+  /**
+   * What this process uses the directory for, such as `service`. A process that finds the directory in use shows this
+   * word in its error.
+   */
   readonly purpose: string;
-  /** Uses the server of the process that owns the directory, if there is one. Otherwise such a directory is refused. */
+  /**
+   * Whether to use the server of another process when that process owns the directory. Otherwise such a directory is
+   * refused.
+   */
   readonly shared?: boolean;
-  /** Further `name=value` settings of the server. */
+  /** More settings of the PostgreSQL server, each as `name=value`. */
   readonly settings?: readonly string[];
   readonly logger: Logger;
 }
 
 const serverSettings = [
-  // The server listens on no network, where any user of the machine could take its port. Its socket is in its working
-  // directory.
+  // The server listens only on a socket in its working directory. On a network, any user of the machine could take its
+  // port.
   "listen_addresses=",
   "unix_socket_directories=.",
   "max_connections=100",
@@ -40,21 +46,23 @@ const serverSettings = [
   "max_wal_senders=0",
   "max_wal_size=256MB",
   "jit=off",
-  // We answer refused statements ourselves, so the operator need not see them in the log.
+  // PostgreSQL does not log refused statements, because Eventwire itself handles their errors.
   "log_min_messages=log",
   "log_checkpoints=off",
 ];
 
 /**
- * The key of a session lock in the database. The process that holds the lock owns the directory. The kernel ends the
- * session when the process ends, however it ends, so the lock is never stale.
+ * The key of an advisory lock in the database. The process whose session holds the lock owns the directory. The session
+ * ends with the process, even when the process is killed, so the lock is never stale.
  */
 const ownerLock = 1_702_258_292;
-/** How long to wait for the owner, which may be a predecessor that is stopping. */
+/**
+ * How long to wait until the owner of the directory ends, in milliseconds. It may be a predecessor that is stopping.
+ */
 const ownerWaitMs = 3_000;
 const settleMsMax = 30_000;
 const restartDelayMsMax = 5_000;
-/** PostgreSQL's code for a wrong password, and also for a role that does not exist. */
+/** PostgreSQL's error code for a wrong password. A role that does not exist gives the same code. */
 const invalidPassword = "28P01";
 
 class Taken extends Error {}
@@ -84,7 +92,8 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
       if (closing) return;
       closing = true;
       await restarting;
-      // Give the lock back only after the server has stopped. Otherwise another process could begin to use the server.
+      // The lock is given back only after the server has stopped. Otherwise another process could begin to use the
+      // server.
       const running = owner && findPostmaster(cluster);
       if (running !== undefined) await stopPostmaster(running.pid);
       await owner?.end().catch(() => {});
@@ -92,7 +101,10 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
     },
   };
 
-  /** Becomes the owner of the server. Undefined when another process owns it and it may be shared. */
+  /**
+   * Makes this process the owner of the server and returns the session with the lock. Undefined when another process
+   * owns the server and `shared` is set.
+   */
   async function own(): Promise<pg.Client | undefined> {
     const start = Date.now();
     for (;;) {
@@ -111,7 +123,10 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
     }
   }
 
-  /** Opens a session of the service. Starts the server if necessary, with its socket alone. */
+  /**
+   * Connects to the server as the role of the service. Starts the server first when it does not run, or when it listens
+   * on a network.
+   */
   async function reach(): Promise<pg.Client> {
     const running = findPostmaster(cluster);
     if (running?.onNetwork) await stopOlder(running);
@@ -122,7 +137,8 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
     try {
       return await connect(url, name);
     } catch (error) {
-      // The process that started the server has not created the role yet, or died before it could.
+      // The process that started the server has not created the role yet, or died before that. So this process creates
+      // the role.
       if ((error as { code?: unknown }).code !== invalidPassword) throw error;
       await makeRole();
       return connect(url, name);
@@ -135,8 +151,8 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
   }
 
   /**
-   * Stops the server of an older release, which listens on the network and has one role. Refuses while that release
-   * still uses it.
+   * Stops the server of an older release, which listens on the network and has one role. Throws when a process of that
+   * release still uses the server.
    */
   async function stopOlder({ pid, port }: Postmaster): Promise<void> {
     const client = await connect(
@@ -156,7 +172,7 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
     return new Taken(`The data directory ${directory} is in use by another process: ${holder}.`);
   }
 
-  /** Starts the server again when it ends while we own it. */
+  /** Starts the server again when it ends while this process owns it. */
   function watch(): void {
     owner?.once("end", () => {
       if (!closing) restarting = restart();
@@ -179,13 +195,13 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
 
 async function connect(url: string, name: string): Promise<pg.Client> {
   const client = new pg.Client(connectionConfig(url, name));
-  // The event "end" follows each error, and that is handled.
+  // An error needs no handling here, because the event "end" follows each error and is handled.
   client.on("error", () => {});
   await client.connect();
   return client;
 }
 
-/** Takes the owner's lock. When another process has it, returns the name of that process. */
+/** Takes the lock of the owner. When another process has the lock, returns the name of that process. */
 async function lock(client: pg.Client): Promise<string | undefined> {
   const taken = await client.query("select pg_try_advisory_lock($1) as taken", [ownerLock]);
   if (taken.rows[0].taken) return undefined;
@@ -197,7 +213,7 @@ async function lock(client: pg.Client): Promise<string | undefined> {
   return holder.rows[0]?.name ?? "unknown";
 }
 
-/** Whether the error comes from a server that is starting, stopping or gone at this moment. */
+/** Whether the server was starting, stopping or gone at this moment, so that another attempt may succeed. */
 function isPassing(error: unknown): boolean {
   if (error instanceof PostmasterBusy) return true;
   const { code, syscall } = error as { code?: unknown; syscall?: unknown };

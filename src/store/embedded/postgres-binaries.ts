@@ -9,8 +9,8 @@ export interface PostgresBinaries {
 }
 
 /**
- * The package's own wrapper is not used: it hooks into the exit of the process, and loses its server when the process
- * is killed.
+ * Finds the paths of initdb and postgres. The npm package's own wrapper is not used, because it acts when our process
+ * exits, and leaves its server behind when our process is killed.
  */
 export function postgresBinaries(): PostgresBinaries {
   const platform = `${process.platform === "win32" ? "windows" : process.platform}-${process.arch}`;

@@ -10,11 +10,14 @@ export interface Postmaster {
   readonly pid: number;
   readonly port: number;
   readonly ready: boolean;
-  /** Whether the server listens on a network, as that of release 0.1.0 did. */
+  /** Whether the server listens on a network, as the server of release 0.1.0 did. */
   readonly onNetwork: boolean;
 }
 
-/** Another process's server has the directory or the port. Look for it again. */
+/**
+ * The server did not start, because another process's server has the directory or the port. The caller looks for that
+ * server.
+ */
 export class PostmasterBusy extends Error {}
 
 const pollMs = 20;
@@ -22,10 +25,10 @@ const startMsMax = 60_000;
 const fastStopMsMax = 10_000;
 const immediateStopMsMax = 5_000;
 const logBytesMax = 1024 * 1024;
-/** How long PostgreSQL may take between creating its lock file and filling it. */
+/** How long PostgreSQL may take from creating its lock file to filling it, in milliseconds. */
 const fillMsMax = 2_000;
 
-/** Finds a running server: one that a predecessor left running, or that another process runs. */
+/** Finds the running server of a directory. A predecessor may have left it running, or another process may run it. */
 export function findPostmaster({ data }: Pick<Cluster, "data">): Postmaster | undefined {
   const file = join(data, "postmaster.pid");
   let lines: string[];
@@ -34,7 +37,7 @@ export function findPostmaster({ data }: Pick<Cluster, "data">): Postmaster | un
   } catch {
     return undefined;
   }
-  // The number is negative when somebody repairs the database in single-user mode.
+  // The process id in the lock file is negative while somebody repairs the database in single-user mode.
   const pid = /^-?[1-9]\d{0,9}$/.test(lines[0] ?? "") ? Math.abs(Number(lines[0])) : undefined;
   if (pid === undefined) {
     removeOld(file);
@@ -45,16 +48,16 @@ export function findPostmaster({ data }: Pick<Cluster, "data">): Postmaster | un
     const ready = lines[7]?.trim() === "ready";
     return { pid, port: Number(lines[3]), ready, onNetwork: ready && lines[5] !== "" };
   }
-  // The process of the lock file has ended. If its id is free, leave the file: PostgreSQL replaces it, perhaps at this
-  // moment, and the new server would end without it. If another process has the id by now, remove the file: PostgreSQL
-  // would take that process for a server and refuse to start.
+  // The server that wrote the lock file has ended. When no process has its id, the file stays: a new server may be
+  // replacing the file at this moment, and would end if the file vanished. When another process has the id by now, the
+  // file is removed, because PostgreSQL would take that process for a server and refuse to start.
   if (isTaken(pid)) rmSync(file, { force: true });
   return undefined;
 }
 
 /**
- * Whether the process is a PostgreSQL server that works in this directory. Without /proc any running process counts as
- * one.
+ * Whether the process is a PostgreSQL server that works in this directory. On a system without /proc, every running
+ * process counts as this server.
  */
 function isPostmaster(pid: number, data: string): boolean {
   if (!isRunning(pid)) return false;
@@ -63,7 +66,10 @@ function isPostmaster(pid: number, data: string): boolean {
   return basename(command[0] ?? "") === "postgres" && worksIn(pid, data);
 }
 
-/** A process that we may not look at belongs to another user, so it is not our server. */
+/**
+ * Whether the process works in the directory. False when the system does not let us look: then the process belongs to
+ * another user and is not our server.
+ */
 function worksIn(pid: number, directory: string): boolean {
   try {
     const [there, here] = [statSync(`/proc/${pid}/cwd`), statSync(directory)];
@@ -74,8 +80,8 @@ function worksIn(pid: number, directory: string): boolean {
 }
 
 /**
- * Removes a lock file without content. A crash left it, unless a start is about to fill it, so it must have a certain
- * age.
+ * Removes an empty lock file, which a crash has left. A file that changed in the last two seconds stays, because a
+ * server that starts may be about to fill it.
  */
 function removeOld(file: string): void {
   const changed = statSync(file, { throwIfNoEntry: false })?.mtimeMs;
@@ -83,8 +89,8 @@ function removeOld(file: string): void {
 }
 
 /**
- * Removes the locks of sockets. If another process has the id in such a lock by now, PostgreSQL would not start.
- * `postmaster.pid` is the lock that counts.
+ * Removes the lock files of sockets. PostgreSQL would not start if another process had the id in such a file by now.
+ * Only `postmaster.pid` decides whether a server runs.
  */
 function removeSocketLocks(data: string): void {
   for (const name of readdirSync(data)) {
@@ -133,7 +139,7 @@ export async function startPostmaster(
     if (failure !== undefined) throw failure;
     const found = findPostmaster(cluster);
     if (found?.ready && found.pid === child.pid) {
-      // From here on an exit is not a failed start, and the log file may be gone by then.
+      // The start has succeeded. A later exit is not a failed start, and the log file may be gone then.
       child.off("exit", onExit);
       return found;
     }
@@ -141,7 +147,10 @@ export async function startPostmaster(
   throw new Error(`PostgreSQL in ${cluster.data} did not start within ${startMsMax / 1000} s.`);
 }
 
-/** Stops the server, cutting its sessions. If it does not stop in time, it is stopped as by a crash. */
+/**
+ * Stops the server and cuts its sessions. A server that does not stop in time gets SIGQUIT, and then ends as in a
+ * crash.
+ */
 export async function stopPostmaster(pid: number): Promise<void> {
   if (await endProcess(pid, "SIGINT", fastStopMsMax)) return;
   await endProcess(pid, "SIGQUIT", immediateStopMsMax);

@@ -1,22 +1,25 @@
-/** A connection to PostgreSQL that gives its password only to a server that proves to know it already. */
+/**
+ * A connection to PostgreSQL that sends its password only in a SCRAM log-in, which proves that the server knows the
+ * password already.
+ */
 
 import { Socket } from "node:net";
 
-/** The same demand in a connection URL, as libpq writes it. */
+/** The parameter of a connection URL that demands SCRAM, spelled as libpq spells it. */
 export const scramDemand = "require_auth=scram-sha-256";
 
-/** Configuration for a client of pg. Empty when the URL does not demand SCRAM. */
+/** The option that makes a client of pg use a ScramSocket. Empty when the URL does not demand SCRAM. */
 export function demandedStream(url: string): { stream?: () => Socket } {
   return url.split("?")[1]?.split("&").includes(scramDemand) ? { stream: () => new ScramSocket() } : {};
 }
 
-/** The kinds of messages from a server that proves itself, in their order: SASL, two steps of it, and success. */
+/** The authentication messages that a server with SCRAM sends, in this order: SASL, two steps of SASL, and success. */
 const order = [10, 11, 12, 0];
 const [authentication, error, notice] = [..."REN"].map((letter) => letter.charCodeAt(0));
 
 /**
- * Ends the connection before pg sees a request for any other way to log in. pg would send the password in clear, or
- * trust the server.
+ * Ends the connection when the server asks for a log-in other than SCRAM, before pg sees the request. pg would send the
+ * password in clear, or trust the server.
  */
 class ScramSocket extends Socket {
   #step = 0;

@@ -1,4 +1,4 @@
-/** The role of the service in its embedded PostgreSQL. It owns its database and has no other rights. */
+/** The role with which Eventwire uses its embedded PostgreSQL. The role owns its database and has no other rights. */
 
 import type { ClientBase } from "pg";
 
@@ -7,13 +7,13 @@ export const serviceRole = "eventwire_service";
 const roleLock = 1_702_258_294;
 
 /**
- * Creates or corrects the role; `superuser` is a session of the superuser. Objects that an older release created as
- * superuser become the service's.
+ * Creates or corrects the role of the service. `superuser` is a session of the superuser. Tables and views that an
+ * older release created as superuser become the property of the role.
  */
 export async function makeServiceRole(superuser: ClientBase, password: string): Promise<void> {
   await superuser.query("begin");
-  // Two processes may do this at once; the second finds the role created. Failed statements do not show the password in
-  // the log.
+  // Two processes may create the role at once, so the second waits for the first. The setting keeps the password out of
+  // PostgreSQL's log when a statement fails.
   await superuser.query(`
     select pg_advisory_xact_lock(${roleLock});
     set local log_min_error_statement = panic`);

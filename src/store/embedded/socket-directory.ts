@@ -1,24 +1,26 @@
-/** The directory by which the socket of the embedded PostgreSQL is reached. */
+/** Finds the path by which clients reach the socket of the embedded PostgreSQL. */
 
 import { closeSync, constants, existsSync, openSync } from "node:fs";
 import { join } from "node:path";
 
-/** The port names the socket's file. It is no port of a network. */
+/** The number in the name of the socket's file. It is no port of a network. */
 export const socketPort = 5432;
 
-/** Longest path of a socket on Linux. */
+/** Longest path of a socket on Linux, in bytes. */
 const pathBytesMax = 107;
 
 export interface SocketDirectory {
-  /** The host for a connection, in this process and in others of the same user, until this is closed. */
+  /**
+   * The host to name when connecting to the socket. Every process of the same user can use it until `close` is called.
+   */
   readonly path: string;
   close(): void;
 }
 
 /**
- * PostgreSQL puts its socket into its working directory, whose mode is 0700. When the path is too long for a socket,
- * the directory is held open and reached through /proc. So the socket need not stand elsewhere, where other users could
- * replace it.
+ * PostgreSQL puts its socket into its working directory `data`, which only its user may enter. When the path of the
+ * socket would be too long, the directory is held open and reached through /proc. The socket could stand elsewhere, but
+ * other users could replace it there.
  */
 export function openSocketDirectory(data: string): SocketDirectory {
   if (Buffer.byteLength(join(data, `.s.PGSQL.${socketPort}`)) <= pathBytesMax) return { path: data, close: () => {} };

@@ -1,4 +1,7 @@
-/** The key that encrypts tokens: the setting, or a file in the data directory that the first start creates. */
+/**
+ * Provides the key that encrypts instance tokens. The key comes from ENCRYPTION_KEY, or from a file in the data
+ * directory, which the first start creates.
+ */
 
 import { randomBytes } from "node:crypto";
 import { accessSync, constants, existsSync, linkSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
@@ -9,11 +12,11 @@ import { keepSecret } from "../../machine/secret-file.js";
 const keyBytes = 32;
 
 export interface EncryptionKey {
-  /** The key. Throws while there is none. */
+  /** Returns the key. Throws while there is no key. */
   read(): Buffer;
   /**
-   * Decides which key is used. When there is none, creates one for a database that was `neverUsed`. False when there is
-   * still none.
+   * Looks for the key. When there is none and the database was `neverUsed`, creates a key. Resolves to false when there
+   * is still no key.
    */
   settle(neverUsed: boolean): Promise<boolean>;
 }
@@ -23,8 +26,8 @@ export function givenKey(key: Buffer): EncryptionKey {
 }
 
 /**
- * Rejects when the key file exists and may not be used. With `mayMake` also rejects when the file is missing and cannot
- * be created.
+ * Takes the key from the file in the data directory, which `settle` may create when `mayMake` is true. Rejects when the
+ * file exists and may not be used, or when `mayMake` is true and the missing file cannot be created.
  */
 export async function keyFromFile(dataDirectory: string, mayMake: boolean): Promise<EncryptionKey> {
   const file = keyFile(resolve(dataDirectory));
@@ -46,11 +49,14 @@ export async function keyFromFile(dataDirectory: string, mayMake: boolean): Prom
 
 export interface NextKey {
   readonly key: Buffer;
-  /** Call it when the rotation was refused: it removes the key if this call created it. */
+  /** Call this when the rotation was refused. It removes the new key, unless an earlier rotation left that key. */
   discard(): void;
 }
 
-/** A second key beside the current one: the key of a rotation that was interrupted, or a new one. */
+/**
+ * Finds or creates a second key in a file beside the current one. A key that exists there was left by an interrupted
+ * rotation.
+ */
 export function prepareNextKey(dataDirectory: string): Promise<NextKey> {
   return useDataDirectory(dataDirectory, (root) => {
     const file = `${keyFile(root)}.new`;
@@ -60,7 +66,10 @@ export function prepareNextKey(dataDirectory: string): Promise<NextKey> {
   });
 }
 
-/** Puts the next key in force, and keeps the previous one beside it. Resolves to the name of the key file. */
+/**
+ * Makes the second key the current one, and keeps the previous key in a file beside it. Resolves to the path of the key
+ * file.
+ */
 export function adoptNextKey(dataDirectory: string): Promise<string> {
   return useDataDirectory(dataDirectory, (root) => {
     const file = keyFile(root);
@@ -91,8 +100,8 @@ function readKey(file: string): Buffer | undefined {
 }
 
 /**
- * Refuses a file that others may read. A file of root may be readable by the service's group. PostgreSQL has the same
- * rule for its certificate's key.
+ * Throws when other users may read the key file. When the file belongs to root, the group of the service may read it.
+ * PostgreSQL has the same rule for the key of its certificate.
  */
 function requirePrivate(file: string): void {
   const { uid, mode } = statSync(file);

@@ -1,14 +1,17 @@
 /**
- * Encrypts instance tokens in the database. A hash is not enough, because every frame carries the token of its
+ * Encrypts instance tokens for the database. A hash would not be enough, because every frame contains the token of its
  * instance.
  */
 
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 
 export interface Sealer {
-  /** Encrypts the token. `owner` binds the result to its row: copied to another row, it cannot be opened. */
+  /**
+   * Encrypts a token and binds the result to `owner`, the id of its row. Copied to another row, the result cannot be
+   * decrypted.
+   */
   seal(text: string, owner: string): Buffer;
-  /** Decrypts the token. Throws when it was encrypted with another key or for another owner. */
+  /** Decrypts a token. Throws when it was encrypted with another key or for another owner. */
   open(sealed: Uint8Array, owner: string): string;
 }
 
@@ -16,7 +19,10 @@ const algorithm = "aes-256-gcm";
 const nonceBytes = 12;
 const tagBytes = 16;
 
-/** `read` is called each time, because the key may be known only after the database has been seen. */
+/**
+ * Makes a Sealer. When `given` is a function, each use of the key calls it, because the key may become known only after
+ * the database was read.
+ */
 export function createSealer(given: Buffer | (() => Buffer)): Sealer {
   const key = typeof given === "function" ? given : () => given;
   return {

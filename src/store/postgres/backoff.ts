@@ -1,15 +1,20 @@
-/** Waits between attempts, longer after each failure, and logs the reason without filling the log. */
+/**
+ * Waits between attempts, longer after each failure. It logs why an attempt failed, but the same reason only once in 30
+ * s.
+ */
 
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 
 const firstDelayMs = 100;
 const delayMsMax = 500;
-/** How long the same reason is not logged again. */
+/** After a reason was logged, the same reason is not logged again for this long, in milliseconds. */
 const quietMs = 30_000;
 
 export interface Backoff {
-  /** Waits until the next attempt. Logs the failure first, unless the same reason was logged in the last 30 s. */
+  /**
+   * Logs the failure, unless the same reason was logged in the last 30 s. Then waits until the next attempt may begin.
+   */
   failed(error: unknown): Promise<void>;
   succeeded(): void;
 }
@@ -18,7 +23,7 @@ export interface AttemptsOptions {
   readonly logger: Logger;
   readonly failure: string;
   readonly success: string;
-  /** Aborted to end a wait early. */
+  /** A signal that ends the current wait when it is aborted. */
   readonly signal: AbortSignal;
 }
 
@@ -47,8 +52,8 @@ export function createBackoff({ logger, failure, success, signal }: AttemptsOpti
 }
 
 /**
- * The text of an error. A refused connection to a name with several addresses has no message of its own, only a list of
- * errors.
+ * The message of an error. When a host name has several addresses and all refuse, the error has no message but a list
+ * of errors. Then their messages are joined.
  */
 export function reasonOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === "") return error.errors.map(reasonOf).join(", ");

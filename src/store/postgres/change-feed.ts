@@ -1,6 +1,7 @@
 /**
- * Follows the changes that any node makes in the database, and reads everything anew whenever it may have missed one.
- * When the database answers but its changes do not arrive, it marks the directory as stale.
+ * Brings the directory up to date with the changes that any node makes in the database. The feed reads everything anew
+ * whenever it may have missed a change. When the database answers but its changes do not arrive, the feed marks the
+ * directory as stale.
  */
 
 import { setTimeout as delay } from "node:timers/promises";
@@ -20,48 +21,52 @@ import type { Staleness } from "./staleness.js";
 
 export interface ChangesOptions {
   readonly url: string;
-  /** Runs a statement on the connections that writes use. */
+  /** Runs a statement on another connection than the feed listens on. */
   readonly tell: Tell;
   readonly staleness: Staleness;
   readonly sealer: Sealer;
   readonly logger: Logger;
   readonly directory: SyncedDirectory;
-  /** Absent where nobody else's events are heard, and nobody hears ours. */
+  /** Checks that all nodes on the database share one bus. Absent when nobody wants this check. */
   readonly sharedBus?: SharedBus | undefined;
 }
 
 export interface Changes {
   /**
-   * Resolves when the directory has been read for the first time, or at the close. Rejects with PreparationError when nodes
-   * that do not share the bus of this one keep it from starting.
+   * Resolves when the directory has been read for the first time, or when the feed is closed. Rejects with
+   * PreparationError when nodes on another bus use the database and so keep this node from starting.
    */
   readonly begun: Promise<void>;
-  /** Resolves when the directory knows a committed change. Rejects after 5 s. */
+  /** Waits until the directory has applied a committed change. Rejects after 5 s. */
   follow(change: Change): Promise<void>;
   close(): Promise<void>;
 }
 
 /*
- * A missed change is in force within five seconds of the return of the database. The attempt that succeeds is preceded
- * by at most this time:
+ * After an outage of the database, a change that a node missed is in force within five seconds of the database's return.
+ * At most this time passes before the attempt to follow the changes that succeeds:
  *
- * - when connections were cut or refused: one wait between attempts (0.5 s, see retrying.ts);
- * - when they hung while they were made: the rest of that attempt (2 s) and one wait (0.5 s);
- * - when they fell silent: the next question (0.5 s), its missing answer (1.5 s) and one wait (0.5 s);
- * - when they no longer heard notifications: the next proof (1.5 s), its grace (0.5 s, see hearing.ts) and one wait
- *   (0.1 s, the first).
+ * - when connections were cut or refused: one wait between attempts (0.5 s, see backoff.ts);
+ * - when connections hung while they were opened: the rest of that attempt (2 s) and one wait (0.5 s);
+ * - when the connection fell silent: the time to the next question (0.5 s), its missing answer (1.5 s) and one wait
+ *   (0.5 s);
+ * - when the connection no longer heard notifications: the time to the next proof (1.5 s), the grace of the proof
+ *   (0.5 s, see hearing.ts) and one wait (0.1 s, the first).
  *
- * That leaves 2.5 s for the attempt itself, which reads every instance. On two busy cores 100,000 instances take less,
- * and a million several times as long (see docs/performance/instances.md). A connection that never hears notifications
- * is found out after 0.5 s of the attempt, which is 2.6 s after the previous connection stopped hearing.
+ * So 2.5 s remain for the attempt itself, which reads every instance. On two busy cores 100,000 instances take less, and
+ * a million several times as long (see docs/performance/instances.md). An attempt on a connection that never hears
+ * notifications fails after 0.5 s, which is 2.6 s after the previous connection stopped hearing.
  */
 const connectMsMax = 2_000;
 const askEveryMs = 500;
 const answerMsMax = 1_500;
-/** Each node proves its hearing this often. It costs one notification, which all nodes get, and one statement. */
+/**
+ * Time between two proofs that this node hears notifications, in milliseconds. A proof costs one notification, which
+ * all nodes get, and one statement.
+ */
 const proveEveryMs = 1_500;
 
-/** Longest statement while everything is read. The listening connection must keep answering meanwhile. */
+/** Longest statement on a connection of the feed, in milliseconds. */
 const statementMsMax = 10_000;
 const followMsMax = 5_000;
 
@@ -75,7 +80,7 @@ export function startChanges(options: ChangesOptions): Changes {
     success: "changes in the database are followed again",
     signal,
   });
-  /** Reads one change. Undefined while a change may have been missed. */
+  /** Reads the row of one change. Undefined while the feed may have missed a change. */
   let read: ((change: Change) => Promise<void>) | undefined;
   let reason = "closing";
   let nextReading = createGate();
@@ -97,7 +102,8 @@ export function startChanges(options: ChangesOptions): Changes {
       } catch (error) {
         reason = reasonOf(error);
         if (error instanceof PreparationError) return refuse(error);
-        // After a connection that worked, a new one is tried before the directory counts as stale: most often it works.
+        // When a connection that worked is lost, the next connection is tried before the directory counts as stale,
+        // because most often that connection works.
         if (before === nextReading) staleness.failed(error);
         if (!signal.aborted) await attempts.failed(error);
       }
@@ -105,7 +111,10 @@ export function startChanges(options: ChangesOptions): Changes {
     nextReading.open();
   }
 
-  /** Listens until the connection is lost or one change cannot be read. The next connection then reads everything. */
+  /**
+   * Follows the changes on one connection until it is lost or a change cannot be read. The next connection then reads
+   * everything anew.
+   */
   async function listen(): Promise<never> {
     const lost = new AbortController();
     const close = () => lost.abort(new Error("closing"));
@@ -114,8 +123,8 @@ export function startChanges(options: ChangesOptions): Changes {
       const client = await connect(url, "eventwire changes", lost);
       const asking = ask(client, lost);
       asking.catch((error: unknown) => lost.abort(error));
-      // The reader uses the listening connection itself. When one of its reads hangs, the next question hangs too and
-      // ends the connection.
+      // Single rows are read on the listening connection. When such a read hangs, the next question of `ask` hangs too,
+      // and its timeout ends the connection.
       const reader = createDirectoryReader({ db: databaseOn(client), sealer, logger });
       const readOne = (change: Change) =>
         directory.refresh(reader, change).catch((error: unknown) => {
@@ -128,7 +137,7 @@ export function startChanges(options: ChangesOptions): Changes {
       });
       await unless(lost.signal, hearing.prove());
       if (sharedBus !== undefined) await unless(lost.signal, sharedBus.join(client, lost.signal));
-      // From here on no change can be missed.
+      // The connection hears notifications now, so from here on no change can be missed.
       await directory.reload({ ...reader, readAll: () => readAll(lost) });
       staleness.ended();
       attempts.succeeded();
@@ -139,7 +148,7 @@ export function startChanges(options: ChangesOptions): Changes {
       return await asking;
     } catch (error) {
       lost.abort(error);
-      // When several things failed, this is the first reason.
+      // When several things failed, the reason of the signal is the first failure.
       throw lost.signal.reason;
     } finally {
       read = undefined;
@@ -176,7 +185,8 @@ export function startChanges(options: ChangesOptions): Changes {
         try {
           if (read !== undefined) return await read(change);
         } catch {
-          // The connection was lost. Wait for the reading after the next one too: it may have begun before the change.
+          // The connection was lost while the change was read. After the next complete reading, the change is read
+          // again, because that reading may have begun before the change.
         }
         await Promise.race([nextReading.opened, delay(end - Date.now(), undefined, { ref: false }).then(notFollowed)]);
       }
@@ -204,8 +214,8 @@ async function connect(url: string, name: string, lost: AbortController): Promis
 }
 
 /**
- * Lets the queries of one connection wait for each other. pg has a queue for that, but it is deprecated and prints a
- * warning.
+ * Makes the queries of one connection wait for each other. pg has a queue for that, but the queue is deprecated and
+ * prints a warning.
  */
 function askInTurn(client: pg.Client): void {
   const query = client.query.bind(client) as (...args: unknown[]) => Promise<unknown>;
@@ -218,11 +228,15 @@ function askInTurn(client: pg.Client): void {
   client.query = ask as typeof client.query;
 }
 
-/** Finds a connection that died silently, by a question at regular times. */
+/**
+ * Asks the database a question every half second. When an answer is late, the connection has died silently, and `lost`
+ * is aborted.
+ */
 async function ask(client: pg.Client, lost: AbortController): Promise<never> {
   for (;;) {
     await delay(askEveryMs, undefined, { signal: lost.signal, ref: false });
-    // A process that was busy for all that time first reads its sockets: the answer may be there.
+    // A process that was busy may find the answer in its socket. `setImmediate` lets it read the socket before the
+    // connection is given up.
     const late = () => setImmediate(() => lost.abort(new Error("the database does not answer")));
     const timer = setTimeout(late, answerMsMax);
     await client.query("select 1").finally(() => clearTimeout(timer));
@@ -230,7 +244,8 @@ async function ask(client: pg.Client, lost: AbortController): Promise<never> {
 }
 
 /**
- * Finds a connection that answers but no longer hears notifications. A failure to notify proves nothing and is ignored.
+ * Proves again and again that the connection hears notifications. Rejects when it answers but no longer hears. When a
+ * notification cannot be sent, that proves nothing and is ignored.
  */
 async function keepProving(hearing: Hearing, lost: AbortController): Promise<never> {
   for (;;) {
@@ -241,7 +256,7 @@ async function keepProving(hearing: Hearing, lost: AbortController): Promise<nev
   }
 }
 
-/** Rejects as soon as the signal is aborted, and does not wait for the work. */
+/** Waits for `work`, but rejects as soon as the signal is aborted. */
 function unless<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal.reason);

@@ -1,6 +1,6 @@
 /**
- * Reads DATABASE_URL as libpq does. A parameter that this node cannot follow is refused with a sentence and never
- * ignored.
+ * Reads DATABASE_URL as libpq does. It ignores no parameter silently: a parameter that this node cannot obey is refused
+ * with a sentence.
  */
 
 import { readFileSync } from "node:fs";
@@ -8,7 +8,10 @@ import { isIP } from "node:net";
 import type { ConnectionOptions } from "node:tls";
 import type pg from "pg";
 
-/** Parameters that the driver handles itself, or that change nothing here. */
+/**
+ * The parameters of DATABASE_URL. The driver handles those in `passed`, this file handles those in `read`, and those in
+ * `needless` change nothing here.
+ */
 const passed = ["host", "port", "user", "password", "dbname", "options", "sslnegotiation"];
 const needless = ["application_name", "fallback_application_name", "client_encoding", "connect_timeout", "gssencmode"];
 const read = [
@@ -25,7 +28,10 @@ const known = new Set([...passed, ...needless, ...read, "channel_binding"]);
 
 const scram = "scram-sha-256";
 
-/** Throws a sentence that names the parameter and never shows its value. */
+/**
+ * Turns DATABASE_URL into a configuration for the driver. Throws a sentence that names the wrong parameter and never
+ * shows its value.
+ */
 export function readConnectionUrl(url: string): pg.ClientConfig {
   const [base = "", query = ""] = url.split(/\?(.*)/s);
   const parameters = new URLSearchParams(query);
@@ -63,7 +69,7 @@ const hints: Readonly<Record<string, string>> = {
   currentSchema: schemaHint,
 };
 
-/** The TLS options. Undefined when the URL says nothing of TLS; the connection then has none. */
+/** The TLS options of the connection. Undefined when the URL says nothing of TLS: then the connection has no TLS. */
 function readTls(parameters: URLSearchParams, host: string): ConnectionOptions | false | undefined {
   const mode = parameters.get("sslmode") ?? modeOf(parameters.get("ssl"));
   const system = parameters.get("sslrootcert") === "system";
@@ -74,7 +80,8 @@ function readTls(parameters: URLSearchParams, host: string): ConnectionOptions |
     ...(ca !== undefined && { ca }),
     ...(cert !== undefined && { cert }),
     ...(key !== undefined && { key }),
-    // The driver tells TLS the host only when it is a name. For an address TLS would then expect "localhost".
+    // The driver gives TLS the host only when the host is a name. For an IP address, TLS would then expect the
+    // certificate of "localhost".
     ...(isIP(host) !== 0 && { host }),
   };
   switch (mode) {

@@ -20,11 +20,10 @@ export interface DirectoryReaderOptions {
   readonly logger: Logger;
 }
 
-/** Rows of a page. The process serves others between two pages. */
+/** Number of rows in a page. The process can serve others between two pages. */
 const pageRows = 1_000;
 /**
- * Number of configurations that are remembered, so that equal ones are one object. With more, all of them are
- * forgotten.
+ * Most configurations that are remembered, so that equal ones share one object. When there are more, all are forgotten.
  */
 const channelsMax = 4_096;
 
@@ -70,7 +69,7 @@ export function createDirectoryReader({ db, sealer, logger }: DirectoryReaderOpt
           .where("account.revoked_at", "is", null);
         for await (const rows of pagesOf<InstanceRow>(transaction, all)) yield instancesPage(rows.map(toInstance));
       } finally {
-        // The transaction only read. When its connection is gone there is nothing to roll back.
+        // The transaction has only read, so it may end by a rollback.
         await transaction.rollback().execute();
       }
     },
@@ -101,14 +100,16 @@ const instancesPage = (instances: readonly InstanceRecord[]): DirectoryPage => (
 type Source = Kysely<Schema> | Transaction<Schema>;
 
 /**
- * Reads all rows of a query page by page, with a cursor, which reads the tables once. Pages by key took 30 s for
- * 100,000 instances without statistics. The database prepares the next page while the caller works on one.
+ * Reads all rows of a query page by page, with a cursor in the database, which reads the tables once. A separate query
+ * for each page took 30 s for 100,000 instances when the database had no statistics. The database prepares the next
+ * page while the caller works on the current page.
  */
 async function* pagesOf<Row>(
   transaction: Transaction<Schema>,
   query: Parameters<typeof sql>[1],
 ): AsyncGenerator<Row[]> {
-  // Tells the planner that all rows are wanted. Otherwise it prefers the plan with the earliest first row.
+  // This setting tells the planner that all rows are wanted. Otherwise the planner chooses the plan with the earliest
+  // first row.
   await sql`set local cursor_tuple_fraction = 1`.execute(transaction);
   await sql`declare page cursor for ${query}`.execute(transaction);
   const fetch = () => sql<Row>`fetch ${sql.lit(pageRows)} from page`.execute(transaction);
@@ -151,11 +152,14 @@ interface InstanceRow {
   token_sealed: Buffer;
   hash: Buffer;
   retiring: string | null;
-  /** JSON of enabled, mediaBase64 and events. Null when the channel was never configured. */
+  /** JSON array of enabled, mediaBase64 and events. Null when the channel was never configured. */
   channel: string | null;
 }
 
-/** `retiring` says whether any token may retire. Then each instance costs one look-up more. */
+/**
+ * Selects instances with their tokens and configurations. With `retiring`, also selects replaced tokens that are still
+ * accepted, which costs one more look-up per instance.
+ */
 function selectInstances(source: Source, retiring: boolean) {
   return source
     .selectFrom("instance")

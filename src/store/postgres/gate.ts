@@ -1,4 +1,4 @@
-/** A promise that several parts wait for and that one part opens, once. */
+/** A promise that one part resolves by calling `open`, and for which several parts can wait. */
 
 export interface Gate {
   readonly opened: Promise<void>;

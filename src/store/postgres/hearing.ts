@@ -1,6 +1,6 @@
 /**
- * Listens on a connection and proves that it hears. A connection that works but hears nothing looks like one without
- * notifications.
+ * Listens for notifications on a connection, and proves that they arrive. Without a proof, a connection that hears
+ * nothing looks like a connection to which nobody sends.
  */
 
 import { randomUUID } from "node:crypto";
@@ -9,7 +9,7 @@ import type pg from "pg";
 import { channelSql, followerSql } from "./channel.js";
 import { Unfollowed } from "./staleness.js";
 
-/** A notification that was sent on another connection does not arrive. */
+/** The error for a connection on which no notification of other connections arrives. */
 export class NotHeard extends Unfollowed {
   override readonly name = "NotHeard";
   override readonly withoutSessions = true;
@@ -22,24 +22,24 @@ export class NotHeard extends Unfollowed {
   }
 }
 
-/** Runs one statement on any other connection to the same database. */
+/** Runs one statement on another connection to the same database. */
 export type Tell = (statement: string, values: string[]) => Promise<unknown>;
 
 export interface Hearing {
   /**
-   * Resolves when a notification has arrived. Rejects with NotHeard. Also rejects with the error of `tell`, which
-   * proves nothing about hearing.
+   * Sends a notification on another connection, and resolves when it arrives. Rejects with NotHeard when it does not
+   * arrive. Also rejects with the error of `tell`, which proves nothing about hearing.
    */
   prove(): Promise<void>;
 }
 
 /**
- * How long to wait for a notification. PostgreSQL delivers it before it answers the listening session's next statement,
- * so this time is only for what stands between, such as a pooler.
+ * How long to wait for a notification, in milliseconds. PostgreSQL delivers the notification before it answers the next
+ * statement of the listening session. So this time is only for programs in between, such as a pooler.
  */
 const graceMs = 500;
 
-/** `onPayload` gets the notifications of other nodes. */
+/** Starts to listen on the connection. `onPayload` gets every notification that is no proof of this node. */
 export async function listenOn(
   client: pg.Client,
   tell: Tell,

@@ -1,4 +1,7 @@
-/** The row that tells whether a sealer has the key of this database: a known text, encrypted with that key. */
+/**
+ * The row of the table `key_check`: a known text, encrypted with the key of this database. The row tells whether a
+ * Sealer has that key.
+ */
 
 import type { Kysely } from "kysely";
 import type { Sealer } from "../encryption/sealing.js";
@@ -7,7 +10,7 @@ import { Unfollowed } from "./staleness.js";
 
 const text = "eventwire";
 
-/** The known text. */
+/** Encrypts the known text with the sealer's key. */
 export function sealCheck(sealer: Sealer): Buffer {
   return sealer.seal(text, text);
 }
@@ -22,8 +25,9 @@ export function keyFits(sealer: Sealer, sealed: Buffer): boolean {
 }
 
 /**
- * Rejects when the key was rotated while this node could not reach the database. Such a node must not treat tokens that
- * it cannot decrypt as deleted, and must not write tokens that other nodes cannot decrypt.
+ * Rejects when the sealer has not the key of the database: the key was rotated while this node could not reach the
+ * database. Such a node must not treat tokens that it cannot decrypt as deleted. It must not write tokens that other
+ * nodes cannot decrypt.
  */
 export async function requireKey(db: Kysely<Schema>, sealer: Sealer): Promise<void> {
   const check = await db.selectFrom("key_check").select("sealed").executeTakeFirst();

@@ -1,4 +1,4 @@
-/** Encrypts every instance token anew with another key: all of them or none. */
+/** Rotates the encryption key: encrypts every instance token anew with another key, all of them or none. */
 
 import { type Kysely, sql, type Transaction } from "kysely";
 import { adoptNextKey, type NextKey, prepareNextKey } from "../encryption/encryption-key.js";
@@ -12,17 +12,17 @@ import { PreparationError } from "./preparation.js";
 import type { Schema } from "./schema.js";
 
 export interface KeyRotationOptions extends DatabaseChoice {
-  /** 32 bytes. When it is absent, a key is generated and replaces the key file. */
+  /** The new key, of 32 bytes. When it is absent, a key is generated and replaces the key file. */
   readonly newEncryptionKey: Buffer | undefined;
 }
 
 export interface KeyRotation {
   /**
-   * Number of tokens that were encrypted anew. Undefined when an earlier run was interrupted after the new key was
-   * already in force.
+   * Number of tokens that were encrypted anew. Undefined when an earlier run had already put the new key into force and
+   * was then interrupted.
    */
   readonly tokens: number | undefined;
-  /** The file with the new key. Undefined when the key was given. */
+  /** Path of the file with the new key. Undefined when the operator gave the new key. */
   readonly keyFile: string | undefined;
 }
 
@@ -59,7 +59,8 @@ export async function rotateEncryptionKey(options: KeyRotationOptions): Promise<
 async function rotate(db: Kysely<Schema>, current: Sealer, next: Sealer): Promise<number | undefined> {
   await migrate(db as Kysely<unknown>);
   return db.transaction().execute(async (transaction) => {
-    // Now nobody can add a token. A node that starts waits at its own check and then refuses the old key.
+    // The lock keeps everybody from adding a token. A node that starts now waits at its check of the key, and then
+    // refuses the old key.
     await sql`lock table key_check, instance in share row exclusive mode`.execute(transaction);
     await refuseNodes(transaction);
     const check = await transaction.selectFrom("key_check").select("sealed").executeTakeFirst();
@@ -81,7 +82,7 @@ async function rotate(db: Kysely<Schema>, current: Sealer, next: Sealer): Promis
 }
 
 /**
- * Refuses while a node is connected. With the old key a node would treat tokens that it cannot decrypt as deleted, and
+ * Throws while a node is connected. A node with the old key would treat tokens that it cannot decrypt as deleted, and
  * write tokens that nobody else can read.
  */
 async function refuseNodes(transaction: Transaction<Schema>): Promise<void> {

@@ -52,8 +52,8 @@ export const migrations: Record<string, Migration> = {
   },
   "0002_rate_counters": {
     async up(db) {
-      // The table has the shape that rate-limiter-flexible writes. It is unlogged: a count waits for no disk, and a
-      // crash of the database loses the counts of a minute at most.
+      // The table has the columns that rate-limiter-flexible uses. It is unlogged, so a count waits for no disk. A
+      // crash of the database loses the counts of one minute at most.
       await sql`
         create unlogged table rate_counter (
           key text primary key,
@@ -92,7 +92,7 @@ export async function migrate(db: Kysely<unknown>): Promise<void> {
   const schema = await sql<{ name: string }>`select current_schema() as name`.execute(db);
   const migrator = new Migrator({
     db,
-    // Without this, kysely would take the tables of an installation in another schema for ours.
+    // The schema is named because kysely would otherwise take the tables of an installation in another schema for ours.
     ...(schema.rows[0] && { migrationTableSchema: schema.rows[0].name }),
     provider: { getMigrations: async () => ({ ...(await newer(db)), ...migrations }) },
   });
@@ -100,7 +100,10 @@ export async function migrate(db: Kysely<unknown>): Promise<void> {
   if (error !== undefined) throw error;
 }
 
-/** Names the migrations that a newer node has already run. Otherwise kysely would take them for a corruption. */
+/**
+ * Gives kysely the names of the migrations that a newer release has already run. Otherwise kysely would take these
+ * migrations for a corruption.
+ */
 async function newer(db: Kysely<unknown>): Promise<Record<string, Migration>> {
   const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(db);
   return Object.fromEntries(rows.map(({ name }) => [name, { up: async () => {} }]));

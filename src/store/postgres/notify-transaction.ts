@@ -1,4 +1,6 @@
-/** Makes a write one transaction with its notification. Then this node's directory follows. */
+/**
+ * Runs a write and its notification in one transaction. After the commit the directory of this node applies the change.
+ */
 
 import { type Kysely, sql, type Transaction } from "kysely";
 import type { Change } from "../../directory/synced-directory.js";
@@ -8,7 +10,7 @@ import type { Observe } from "./writability.js";
 
 type Work<T> = (transaction: Transaction<Schema>, touch: (change: Change) => void) => Promise<T>;
 
-/** Resolves when the touched rows are in force on this node. */
+/** Runs `work` in a transaction. Resolves when the directory of this node has applied the rows that `work` touched. */
 export type Write = <T>(work: Work<T>) => Promise<T>;
 
 export interface WritingOptions {
@@ -34,7 +36,7 @@ export function createWriting({ db, follow, observe = (write) => write }: Writin
   };
 }
 
-/** Undefined for a payload that no release of Eventwire sends. */
+/** Reads the payload of a notification. Undefined for a payload that names no account and no instance. */
 export function readChange(payload: string): Change | undefined {
   const [kind, id] = payload.split(" ");
   if ((kind !== "account" && kind !== "instance") || id === undefined || !isUuid(id)) return undefined;
@@ -50,7 +52,7 @@ export function isStorable(text: string): boolean {
   return !/[\0\p{Surrogate}]/u.test(text);
 }
 
-/** The name of the constraint that refused a row. */
+/** The name of the unique or foreign-key constraint that refused a row. Undefined for any other error. */
 export function violated(error: unknown): string | undefined {
   const { code, constraint } = error as { code?: unknown; constraint?: unknown };
   const isViolation = code === "23505" || code === "23503";

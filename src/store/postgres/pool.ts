@@ -12,7 +12,7 @@ import type { Schema } from "./schema.js";
 const connectMsMax = 5_000;
 const statementMsMax = 10_000;
 const connectionsMax = 10;
-/** How long a silent connection is trusted. After that the kernel asks the peer. */
+/** How long a silent connection is trusted, in milliseconds. Then the kernel asks the peer for a sign of life. */
 const keepAliveMs = 10_000;
 
 /** The configuration of a single connection. */
@@ -27,10 +27,13 @@ export function connectionConfig(url: string, name: string): pg.ClientConfig {
   };
 }
 
-/** Opens a single connection. Its session gets no settings, so only this process bounds its statements. */
+/**
+ * Opens a single connection, outside a pool. The server sets no limit on its statements, so only this process ends a
+ * statement that takes too long.
+ */
 export async function connectAlone(url: string, name: string): Promise<pg.Client> {
   const client = new pg.Client({ ...connectionConfig(url, name), query_timeout: statementMsMax });
-  // The user of the connection learns of an error from its queries.
+  // The caller learns of an error from its queries. Without this listener the error would also end the process.
   client.on("error", () => {});
   await client.connect();
   return client;
@@ -39,14 +42,17 @@ export async function connectAlone(url: string, name: string): Promise<pg.Client
 export interface DatabaseOptions {
   readonly url: string;
   readonly logger: Logger;
-  /** Longest statement. Raise it for work that may take longer than a client's call, such as a migration. */
+  /**
+   * Longest statement, in milliseconds. Raise it for work that may take longer than a client's call, such as a
+   * migration.
+   */
   readonly statementMs?: number;
   readonly isSession?: IsSession;
 }
 
 /**
- * Whether connections have been proved to be sessions. Until then a pool opens none, because a pooler in transaction
- * mode would pass our session settings on to other clients.
+ * Whether each connection is proved to be a session of its own in PostgreSQL. Until then a pool opens no connection,
+ * because a pooler in transaction mode would pass our session settings on to other clients.
  */
 export type IsSession = () => boolean;
 
@@ -61,7 +67,9 @@ export function createDatabase({
   return new Kysely<Schema>({ dialect: new PostgresDialect({ pool: withoutSilentConnections(pool) }) });
 }
 
-/** A pool of one connection. It is opened again when it is lost, and its session gets no settings. */
+/**
+ * Makes a pool of one connection, which is opened again when it is lost. Its session in PostgreSQL gets no settings.
+ */
 export function createLonePool(url: string, logger: Logger, statementMs: number): pg.Pool {
   const config = { ...connectionConfig(url, "eventwire nonces"), connectionTimeoutMillis: statementMs, max: 1 };
   return tolerant(new pg.Pool({ ...config, query_timeout: statementMs }), logger);
@@ -75,12 +83,13 @@ export function createPool(
 ): pg.Pool {
   const pool = new pg.Pool({
     idleTimeoutMillis: 30_000,
-    // Not as parameters of the start of the session: PgBouncer refuses most of them there.
+    // The limits of a session are set by a statement, because PgBouncer refuses most parameters at the start of a
+    // session.
     onConnect: async (client) => {
       if (!isSession()) throw new Error("the database has not been proved to be usable yet");
       await client.query(boundSession(statementMs, config.connectionTimeoutMillis ?? connectMsMax));
     },
-    // The server ends a statement first, if the server is still there.
+    // The server has a shorter limit, and ends a statement first when it is still there.
     query_timeout: statementMs + 2_000,
     ...config,
   });
@@ -98,19 +107,22 @@ function tolerant(pool: pg.Pool, logger: Logger): pg.Pool {
 function boundSession(statementMs: number, waitMs: number): pg.QueryConfig {
   const settings = ["statement_timeout", "idle_in_transaction_session_timeout"];
   const text = `select ${settings.map((name) => `set_config('${name}', '${statementMs}', false)`).join(", ")}`;
-  // A pooler accepts a connection at once; only the first statement waits until the pooler has a connection to the
-  // server.
+  // A pooler accepts a connection at once. The first statement then waits until the pooler has a connection to the
+  // server, so it has the limit for connecting.
   return { text, query_timeout: waitMs } as pg.QueryConfig;
 }
 
-/** Runs statements on one connection, one after the other. */
+/** A Kysely database that runs its statements on one connection, one after the other. */
 export function databaseOn(client: pg.Client): Kysely<Schema> {
   const connection = { query: (text: string, values: unknown[]) => client.query(text, values), release() {} };
   const pool = { connect: async () => connection, end: async () => {} } as unknown as PostgresPool;
   return new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
 }
 
-/** Throws a connection away when its peer did not answer in time. pg alone would give it to the next caller. */
+/**
+ * Wraps a pool. A connection whose peer did not answer in time is thrown away. pg alone would give it to the next
+ * caller.
+ */
 function withoutSilentConnections(pool: pg.Pool): PostgresPool {
   return {
     async connect() {

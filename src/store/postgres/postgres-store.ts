@@ -1,4 +1,4 @@
-/** The store in PostgreSQL. */
+/** Implements the store with PostgreSQL. */
 
 import type { Kysely } from "kysely";
 import { sql } from "kysely";
@@ -19,11 +19,11 @@ export interface PostgresStoreOptions {
   readonly accountInstanceQuota: number;
   /** Brings this node's directory up to date with a committed change. */
   readonly follow: (change: Change) => Promise<void>;
-  /** Whether this node has read the database. */
+  /** Whether the directory of this node has read the database. */
   readonly isReady: () => boolean;
-  /** A problem that is known without asking the database. */
+  /** Returns a problem of the database that is known without asking it. */
   readonly trouble?: () => Trouble | undefined;
-  /** Absent for a process whose health nobody asks. */
+  /** Knows whether writes succeed. Absent in a process whose health nobody asks for. */
   readonly writability?: Writability;
   readonly close: () => Promise<void>;
 }

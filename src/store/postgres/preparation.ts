@@ -24,7 +24,7 @@ export async function prepareSchema(db: Kysely<Schema>, key: EncryptionKey): Pro
     throw new PreparationError(cause.message, { cause });
   });
   if (!settled) {
-    // A command on a new database: there is no token yet that it would have to decrypt.
+    // A command on a new database goes on without a key, because the database has no token to decrypt yet.
     if (used === undefined) return;
     throw new PreparationError(
       "The key that tokens are encrypted with is missing: set ENCRYPTION_KEY to it, or bring encryption.key in DATA_DIR back.",
@@ -76,7 +76,7 @@ export async function prepareAccount({
   }
   const write = createWriting({ db, follow: async () => {} });
   const made = await write(async (transaction, touch) => {
-    // Only one start at a time may pass here, so that only one of several starts creates the account.
+    // Only one start at a time may pass this lock, so that only one of several starts creates the account.
     await sql`select pg_advisory_xact_lock(${firstAccountLock})`.execute(transaction);
     if (accountToken !== undefined) {
       const id = await ensureToken(transaction, accountToken, logger);
@@ -96,7 +96,10 @@ export async function prepareAccount({
 const firstAccountLock = 1_702_258_293;
 const defaultName = "default";
 
-/** Returns the id of the account that it changed. */
+/**
+ * Makes sure that an account has this token. Returns the id of the account that was changed or created, undefined when
+ * nothing was changed.
+ */
 async function ensureToken(
   transaction: Transaction<Schema>,
   token: string,

@@ -1,4 +1,7 @@
-/** Counts calls for all nodes together. When the database is away it fails at once, so that no caller waits for it. */
+/**
+ * Counts calls in the database, for all nodes together. While the database is away a count fails at once, so that no
+ * caller waits.
+ */
 
 import type { Logger } from "pino";
 import type { RateCounters } from "../store.js";
@@ -6,26 +9,33 @@ import { createBackoff } from "./backoff.js";
 import { connectionConfig, createPool, type IsSession } from "./pool.js";
 
 /**
- * A pool apart from that of the control plane: thousands of upgrades at once must not make a configuration call wait.
+ * Connections for counting calls. They are apart from those of the control plane, so that thousands of upgrades at once
+ * do not make a configuration call wait.
  */
 const connectionsMax = 4;
-/** Bound of the wait for a free connection, and again of the statement. */
+/** Longest wait for a free connection, in milliseconds. The statement may take as long again. */
 const waitMsMax = 1_000;
 const sweepEveryMs = 60_000;
 type Window = Awaited<ReturnType<RateCounters["count"]>>;
 
-/** Rows that one statement deletes at most, so that it ends in time. */
+/** Most rows that one statement deletes, so that the statement ends in time. */
 const sweepRowsMax = 10_000;
 
-/** The database's clock. The clocks of the nodes differ, and any of them may be set back. */
+/**
+ * SQL for the time by the database's clock, in milliseconds since 1970. The clocks of the nodes differ, and any of them
+ * may be set back.
+ */
 const nowMs = "(extract(epoch from statement_timestamp()) * 1000)::bigint";
-/** Two statements may reach the table in another order than that of their times, but never more than this apart. */
+/**
+ * Two statements may reach the table in the wrong order of their times, but their times never differ by more than this
+ * then. In milliseconds.
+ */
 const disorderMs = 2 * waitMsMax;
 
 const count = {
   name: "count",
-  // `excluded.expire` is the end of a window that begins now. A window that ends later was begun before the clock was
-  // set back.
+  // `excluded.expire` is the end of a window that begins now. A stored window that ends later began before the clock
+  // was set back.
   text: `
     insert into rate_counter as counter (key, points, expire) values ($1, $2, ${nowMs} + $3::bigint)
     on conflict (key) do update set
@@ -62,8 +72,8 @@ export function createRateCounters({
   let sweptAt = performance.now();
 
   /**
-   * Waits until a statement that writes to the table succeeds. A read would also succeed in a database that has become
-   * read-only.
+   * Waits until the database takes writes again. The test is a statement that writes, because a read would also succeed
+   * in a database that has become read-only.
    */
   async function comeBack(): Promise<void> {
     while (away !== undefined && !closing.signal.aborted) {
@@ -101,7 +111,8 @@ export function createRateCounters({
         return rows[0] as Window;
       } catch (error) {
         rejected++;
-        // A failure of a call from before the database came back says nothing about the database now.
+        // A call that began before the database came back may fail late. Such a failure says nothing about the database
+        // now.
         if (away === undefined && asked === returns && !closing.signal.aborted) {
           away = error;
           void comeBack();

@@ -1,4 +1,4 @@
-/** Checks the database, and the connection to it, before anything is done there. */
+/** Checks the database and the connection to it before a node uses them. */
 
 import type pg from "pg";
 import { listenOn } from "./hearing.js";
@@ -7,9 +7,9 @@ import { PreparationError } from "./preparation.js";
 import { Unfollowed } from "./staleness.js";
 
 /**
- * Rejects with PreparationError when an operator must choose another database, and with Unfollowed when changes would
- * not be heard. Call it before any session gets settings: a pooler that is not in session mode would pass them on to
- * other clients.
+ * Checks that a node can use the database. Rejects with PreparationError when an operator must choose another database,
+ * and with Unfollowed when the node would not hear of changes. Call this before any session gets settings: a pooler
+ * that is not in session mode would pass the settings on to other clients.
  */
 export async function requireDatabase(url: string): Promise<void> {
   const listener = await connectAlone(url, "eventwire start");

@@ -7,7 +7,10 @@ type DatabaseTime = ColumnType<Date, never, never>;
 interface AccountTable {
   id: ColumnType<string, string, never>;
   name: string;
-  /** Whether this is the account of ACCOUNT_TOKEN and of the first start. At most one such account is not revoked. */
+  /**
+   * Whether this is the default account, which a start created. ACCOUNT_TOKEN is the token of this account. At most one
+   * default account is not revoked.
+   */
   is_default: ColumnType<boolean, boolean | undefined, never>;
   created_at: DatabaseTime;
   revoked_at: ColumnType<Date | null, never, Date>;
@@ -21,21 +24,21 @@ interface InstanceTable {
   status: ColumnType<string, string | undefined, string>;
   created_at: DatabaseTime;
   number_jid: ColumnType<string | null, never, string>;
-  /** Orders rows with equal `created_at`. */
+  /** A number that orders instances with equal `created_at`. */
   seq: GeneratedAlways<string>;
 }
 
-/** The tokens of accounts and instances. They are in one table, because two owners may not have the same token. */
+/** The tokens of accounts and of instances. They share one table, because no two owners may have the same token. */
 interface TokenTable {
   hash: Buffer;
   account_id: ColumnType<string, string, never>;
-  /** Null when it is the token of the account itself. */
+  /** The instance that the token belongs to. Null for the token of the account itself. */
   instance_id: ColumnType<string | null, string | undefined, never>;
 }
 
 /**
- * Tokens that were replaced and are still accepted until their end. The next rotation deletes rows whose end has
- * passed.
+ * Tokens that were replaced and are still accepted until `ends_at`. The next rotation of any token deletes the rows
+ * whose end has passed.
  */
 interface RetiringTokenTable {
   hash: Buffer;
@@ -52,7 +55,7 @@ interface WebsocketTable {
   updated_at: ColumnType<Date, never, Date>;
 }
 
-/** One row with a known text, encrypted with the key of all tokens in this database. */
+/** The table has one row: a known text, encrypted with the key of all tokens in this database. */
 interface KeyCheckTable {
   id: ColumnType<number, number, never>;
   sealed: Buffer;

@@ -1,6 +1,7 @@
 /**
- * All nodes on one database must share one bus: others would deliver to half of the sockets, and nobody would be told. So
- * each node holds a lock in the database that names its bus, and none starts while there is a lock of another name.
+ * Makes sure that all nodes on one database share one bus. With two buses an event would reach only some of its
+ * sockets, and nobody would be told. So each node holds a lock in the database that names its bus, and no node starts
+ * while another node holds a lock with another name.
  */
 
 import { setTimeout as delay } from "node:timers/promises";
@@ -12,23 +13,26 @@ import { PreparationError } from "./preparation.js";
 export interface BusChoice {
   /** The name of the bus. Nodes that get each other's events have the same name. */
   readonly name: string;
-  /** How long a start waits for nodes with another bus to end: a predecessor may still be stopping. */
+  /**
+   * How long a starting node waits for nodes on another bus to end, in milliseconds. Such a node may be a predecessor
+   * that is stopping.
+   */
   readonly patienceMs: number;
 }
 
 export interface SharedBus {
   /**
-   * On the connection that follows the changes, each time that it is made anew; it must be a session. Until the first time
-   * resolves, it waits, and then rejects with PreparationError, while there are nodes with another bus. Later it only logs
-   * that there are: a node that serves is not ended by one that should not have started.
+   * Takes the lock on `client`, which must be a session. Call this on each new connection that follows the changes. The
+   * first call waits while nodes on another bus exist, and rejects with PreparationError when they do not end in time.
+   * Later calls only log that such nodes exist, because a node that serves must not end for another node's fault.
    */
   join(client: pg.Client, signal: AbortSignal): Promise<void>;
 }
 
 const retryMs = 500;
 /**
- * How long the database lets a session be silent. A node asks much more often. So the session and the lock of a node
- * that vanished soon end.
+ * How long the database lets a session be silent, in milliseconds. A living node asks much more often. So when a node
+ * vanishes, its session and its lock end soon.
  */
 const silenceMs = 5_000;
 
@@ -36,7 +40,10 @@ const settleSql = `
   select set_config(name, '${silenceMs}', false) from pg_settings where name = 'idle_session_timeout'`;
 const lockSql = `select pg_advisory_lock_shared(${busLockSql}, hashtext($1))`;
 const unlockSql = `select pg_advisory_unlock_shared(${busLockSql}, hashtext($1))`;
-/** Locks with two keys have objsubid 2, and show the keys as unsigned numbers. */
+/**
+ * Counts the locks that name another bus. In pg_locks, an advisory lock with two keys has the objsubid 2 and shows its
+ * keys as unsigned numbers.
+ */
 const strangersSql = `
   select count(*)::int as count from pg_locks
   where locktype = 'advisory' and objsubid = 2 and granted
@@ -49,7 +56,8 @@ export function createSharedBus({ name, patienceMs }: BusChoice, logger: Logger)
   let waitingSince: number | undefined;
 
   /**
-   * The lock is taken before the node looks for others. So when two nodes start at once, at least one sees the other.
+   * Takes the lock, and then counts the locks that name another bus. In this order, at least one of two nodes that
+   * start at once sees the other.
    */
   async function lock(client: pg.Client): Promise<number> {
     await client.query(lockSql, [name]);

@@ -1,4 +1,7 @@
-/** Knows whether this node reaches the database without hearing of its changes, and logs it once. */
+/**
+ * Knows whether this node reaches the database but does not hear of its changes. When that begins, it marks the
+ * directory as stale and logs the reason once.
+ */
 
 import pg from "pg";
 import type { Logger } from "pino";
@@ -6,17 +9,18 @@ import type { SyncedDirectory } from "../../directory/synced-directory.js";
 import { reasonOf } from "./backoff.js";
 
 export interface Staleness {
-  /** Whether the cause is that connections are no sessions: a notification on one connection does not reach another. */
+  /** Whether connections are no sessions, so that a notification on one connection does not reach another. */
   readonly withoutSessions: boolean;
-  /** Tells that an attempt to follow the changes has failed. */
+  /** Call this when an attempt to follow the changes has failed. */
   failed(error: unknown): void;
-  /** Tells that the changes are followed and everything has been read. */
+  /** Call this when the node follows the changes and has read everything. */
   ended(): void;
 }
 
 /**
- * A node that cannot reach the database serves the state that it knows. A node that reaches it without hearing of its
- * changes must not: other nodes change that state meanwhile.
+ * Decides when the directory is stale. A node that cannot reach the database goes on with the state that it knows. A
+ * node that reaches the database but does not hear of its changes must not go on, because other nodes may be changing
+ * that state.
  */
 export function createStaleness(directory: Pick<SyncedDirectory, "stale" | "setStale">, logger: Logger): Staleness {
   let withoutSessions = false;
@@ -40,16 +44,19 @@ export function createStaleness(directory: Pick<SyncedDirectory, "stale" | "setS
   };
 }
 
-/** Classes of SQLSTATE by which the server, or a pooler in front of it, ends or refuses a connection. */
+/**
+ * Classes of PostgreSQL's error codes (SQLSTATE) with which the server, or a pooler before it, ends or refuses a
+ * connection.
+ */
 const awayClasses = new Set(["08", "53", "57", "28", "3D"]);
 
-/** Whether the database was not reached, or is shutting down. */
+/** Whether the error means that the database was not reached, or is shutting down. */
 function isAway(error: unknown): boolean {
   if (error instanceof pg.DatabaseError) return awayClasses.has(error.code?.slice(0, 2) ?? "08");
   return !(error instanceof Unfollowed);
 }
 
-/** The database answers, and its answer shows that this node cannot follow it. */
+/** The error for a database that answers, when the answer shows that this node cannot follow the changes. */
 export class Unfollowed extends Error {
   override readonly name: string = "Unfollowed";
   readonly withoutSessions: boolean = false;

@@ -9,11 +9,14 @@ import type { Schema } from "./schema.js";
 
 export interface TokenOwner {
   readonly accountId: string;
-  /** Absent for the token of the account itself. */
+  /** The instance that the token belongs to. Absent for the token of the account itself. */
   readonly instanceId?: string | undefined;
 }
 
-/** Rejects with AppError TOKEN_IN_USE. A token that retires is in use until its end. */
+/**
+ * Stores the token of an account or instance. Rejects with AppError TOKEN_IN_USE when the token has an owner already. A
+ * replaced token keeps its owner until its end.
+ */
 export async function insertToken(transaction: Transaction<Schema>, token: string, owner: TokenOwner): Promise<void> {
   const hash = hashToken(token);
   try {
@@ -36,8 +39,8 @@ export async function insertToken(transaction: Transaction<Schema>, token: strin
 }
 
 /**
- * Replaces the token of an owner. With a grace, in milliseconds, the old token retires, and older tokens that retire
- * keep their ends. Without a grace all of them end now.
+ * Replaces the token of an owner. `graceMs` is how long the old token is still accepted, in milliseconds; older tokens
+ * that are still accepted keep their ends. With 0 all old tokens end now.
  */
 export async function replaceToken(
   transaction: Transaction<Schema>,
@@ -58,8 +61,8 @@ export async function replaceToken(
 }
 
 /**
- * The retiring tokens as JSON, in the statement that reads their owner. Null when there are none. `owner` is the
- * condition for the owner.
+ * SQL that reads an owner's replaced tokens that are still accepted, as JSON, within the statement that reads the
+ * owner. Null when there are none. `owner` is the SQL condition for the owner.
  */
 export function selectRetiring(owner: RawBuilder<unknown>) {
   return sql<string | null>`(

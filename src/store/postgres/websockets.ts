@@ -37,7 +37,7 @@ export function createWebsocketQueries({ db, write }: { db: Kysely<Schema>; writ
   };
 }
 
-/** Returns the stored configuration. */
+/** Stores the configuration of an instance, and returns what the database stored. */
 export async function saveWebsocket(
   transaction: Transaction<Schema>,
   instanceId: string,
@@ -55,7 +55,7 @@ export async function saveWebsocket(
 
 const shown = ["enabled", "events", "media_base64"] as const;
 
-/** Undefined when a left join found no row. */
+/** Turns a row into a configuration. Undefined when a left join found no configuration. */
 export function readWebsocket(row: {
   enabled: boolean | null;
   events: string[] | null;

@@ -1,4 +1,7 @@
-/** Knows whether writes succeed. It remembers why the last one failed, and tries a write when there was none lately. */
+/**
+ * Knows whether writes to the database succeed. It remembers why the last write failed. When there was no write lately,
+ * it tries one.
+ */
 
 import { randomBytes } from "node:crypto";
 import pg from "pg";
@@ -8,25 +11,31 @@ import type { Trouble } from "../store.js";
 export type Observe = <T>(write: Promise<T>) => Promise<T>;
 
 export interface Writability {
-  /** Passes the write on, and remembers whether it succeeded. */
+  /** Returns the result of the write, and remembers whether the write succeeded. */
   readonly observe: Observe;
-  /** Undefined when writes succeed. Takes at most 2 s. */
+  /** Why writes fail. Undefined when writes succeed. Takes at most 2 s. */
   trouble(): Promise<Trouble | undefined>;
 }
 
 export interface WritabilityOptions {
-  /** Opens a new connection, which also shows whether the server has a free slot. */
+  /** Opens a new connection. That also shows whether the server has a connection left. */
   readonly connect: () => Promise<pg.Client>;
   readonly logger: Logger;
 }
 
-/** Shortest time between two tries while writes succeed. A try is made only when somebody asks. */
+/**
+ * Shortest time between two trial writes while writes succeed, in milliseconds. A trial write is made only when
+ * somebody asks.
+ */
 const restMs = 5_000;
-/** The same while a write has failed, until a try succeeds. */
+/** Shortest time between two trial writes while writes fail, in milliseconds. */
 const failingMs = 1_000;
 const tryMsMax = 2_000;
 
-/** More bytes than the last pages of a table may have left. A full disk still takes small rows for a while. */
+/**
+ * The bytes of a trial write after a failure. They are more than the last pages of a table have room for. A full disk
+ * still takes small rows for a while.
+ */
 const filler = randomBytes(64 * 1024);
 
 export function createWritability({ connect, logger }: WritabilityOptions): Writability {
@@ -96,7 +105,7 @@ class SlowWrite extends Error {}
 const keep =
   "insert into write_probe (id, filler) values (0, null) on conflict (id) do update set filler = excluded.filler";
 
-/** Writes into new files, which need room on the disk and not in the table. The rollback removes them. */
+/** Writes into a new file, which needs free room on the disk. The rollback removes the file. */
 async function fill(client: pg.Client): Promise<void> {
   await client.query("begin");
   await client.query("truncate write_probe");
@@ -106,16 +115,16 @@ async function fill(client: pg.Client): Promise<void> {
 
 const byCode: Readonly<Record<string, Trouble>> = { "25006": "read_only", "53100": "full", "53300": "no_connections" };
 /**
- * SQLSTATEs of missing resources or rights and of the server's own limits and faults. A refused row or a lost
- * connection is not among them.
+ * PostgreSQL's error codes (SQLSTATE) for missing resources or rights, and for limits and faults of the server itself.
+ * A refused row or a lost connection is not among them.
  */
 const ownFault = /^(42501|53|54|55000|58|XX)/;
 
-/** Undefined when the error says nothing about writes. */
+/** What an error says about writes. Undefined when it says nothing about writes. */
 export function troubleOf(error: unknown): Trouble | undefined {
   if (error instanceof SlowWrite) return "unwritable";
   if (!(error instanceof pg.DatabaseError)) {
-    // All connections of the pool are in use.
+    // pg throws an error with this text when all connections of the pool are in use.
     return error instanceof Error && error.message.startsWith("timeout exceeded when") ? "no_connections" : undefined;
   }
   return byCode[error.code ?? ""] ?? (ownFault.test(error.code ?? "") ? "unwritable" : undefined);
