@@ -1,4 +1,7 @@
-/** Ids of events: UUIDv7 of RFC 9562, minted by the node that accepts the event, as bytes until somebody needs the text. */
+/**
+ * Makes the ids of events: UUIDv7 of RFC 9562. The node that accepts an event makes its id. An id stays bytes until
+ * somebody needs its text.
+ */
 
 import { createHash, randomFillSync } from "node:crypto";
 
@@ -7,17 +10,23 @@ export type EventId = Uint8Array;
 
 export const idBytes = 16;
 
-/** Method 1 of RFC 9562, section 6.2: a counter of 12 bits. It begins anew with each millisecond, below half of its range. */
+/**
+ * The largest counter: an id holds a counter of 12 bits, as in method 1 of RFC 9562, section 6.2. The counter begins
+ * anew with each millisecond, at a random value up to `seedMax`.
+ */
 const counterMax = 0xfff;
 const seedMax = 0x7ff;
-/** An id takes two for the seed of the counter and eight for its own. */
+/** Random bytes that one id takes: two for the seed of the counter and eight that stand in the id itself. */
 const randomBytes = 10;
-/** The system is asked for the randomness of so many ids at a time: to ask costs more than all the rest. */
+/**
+ * The randomness for this many ids is fetched from the system at once, because fetching costs more than all the rest.
+ */
 const pooledIds = 400;
 
 /**
- * Mints an id for an event that is accepted at `time`, in milliseconds since 1970. Each id is greater than the one before,
- * byte by byte and as text, also when the clock goes back: the id then keeps the latest time that there was.
+ * Makes a function that mints ids. `time` is when the event was accepted, in milliseconds since 1970. Each id is
+ * greater than the one before, byte by byte and as text. When the clock goes back, the id keeps the latest time that
+ * there was.
  */
 export function createIdMint(): (time: number) => EventId {
   const pool = new Uint8Array(pooledIds * randomBytes);
@@ -55,7 +64,7 @@ export function createIdMint(): (time: number) => EventId {
   };
 }
 
-/** A UUIDv8 that everybody makes of the same text alike, as RFC 9562 shows it in appendix B.2. */
+/** Makes a UUIDv8 from a text, as appendix B.2 of RFC 9562 shows. Every node makes the same id from the same text. */
 export function idOfName(name: string): EventId {
   const id = createHash("sha256").update(name).digest().subarray(0, idBytes);
   id[6] = 0x80 | ((id[6] as number) & 0x0f);
@@ -63,12 +72,15 @@ export function idOfName(name: string): EventId {
   return id;
 }
 
-/** Where the two digits of each byte stand. */
+/** The position in the text of the first of a byte's two digits, for each of the 16 bytes. */
 const places = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 const digits = Buffer.from("0123456789abcdef");
 const text = Buffer.alloc(36, "-");
 
-/** As UUIDs are written: 36 characters, lower case. One string is made: of many that are joined it would cost twice as much. */
+/**
+ * The text of an id as UUIDs are written: 36 characters in lower case. The text is made in one buffer, because joining
+ * many strings would take twice as long.
+ */
 export function idText(id: EventId): string {
   for (let n = 0; n < idBytes; n++) {
     const byte = id[n] as number;

@@ -1,4 +1,4 @@
-/** Publishes events: checks each, accepts it with an id and a time, and hands it to all sinks. */
+/** Publishes events. Each event is checked, accepted with an id and a time, and handed to all sinks. */
 
 import type { Bus, Event } from "../bus/bus.js";
 import type { Directory, Entry } from "../directory/directory.js";
@@ -10,58 +10,65 @@ import { jsonRule } from "../json/json-error.js";
 import { checkEventData, type EventFacts } from "./event-data.js";
 
 export interface EventInput {
-  /** An event type, else INVALID_REQUEST_BODY. */
+  /** The name of an event type. Any other name is refused with INVALID_REQUEST_BODY. */
   readonly event: string;
-  /** UTF-8 text of a JSON object, unchecked. */
+  /** The data of the event: UTF-8 text that should be a JSON object. It is not checked yet. */
   readonly data: Uint8Array;
-  /** Raw media of a `message.exchange` whose data has a media object; anywhere else INVALID_REQUEST_BODY. */
+  /**
+   * Raw media, only for a `message.exchange` whose data has a media object. Any other event with media is refused with
+   * INVALID_REQUEST_BODY.
+   */
   readonly media?: Uint8Array | undefined;
 }
 
-/** An event that was accepted: nothing of it changes from here on. */
+/** An event that this node has accepted. Nothing in it changes from here on. */
 export interface AcceptedEvent extends Event, Pick<EventFacts, "reported"> {}
 
 /** A part of this node that gets every event that the node accepts. */
 export interface Sink {
-  /** Called at once, in the order in which events were accepted. Never throws, but for the bus, which comes first. */
+  /**
+   * Called with each event in the order of acceptance, before the publisher gets its answer. Never throws; only the
+   * bus, which is the first sink, may throw.
+   */
   take(event: AcceptedEvent): void;
 }
 
 export interface PublishingStats {
-  /** Events that were accepted. */
+  /** Number of events that this node accepted. */
   published: number;
-  /** Of those, the ones to whose instance nobody was connected on this node. */
+  /** Number of accepted events whose instance had no open socket on this node. */
   withoutClient: number;
 }
 
 export interface Publishing {
   readonly stats: Readonly<PublishingStats>;
   /**
-   * At once for an event of usual size; a large one is checked in slices, and a caller that wants an order of its events
-   * waits for each. Returns the id of the event. Throws or rejects with AppError INSTANCE_NOT_FOUND, EVENT_TOO_LARGE,
-   * EVENT_TOO_LARGE_FOR_BUS, INVALID_REQUEST_BODY or BUS_UNREACHABLE; then nothing was published.
+   * Publishes an event and returns its id. Returns at once for an event of usual size, and a promise for a large event,
+   * which is checked in slices. A caller that wants its events in order waits for each promise. Throws or rejects with
+   * AppError INSTANCE_NOT_FOUND, EVENT_TOO_LARGE, EVENT_TOO_LARGE_FOR_BUS, INVALID_REQUEST_BODY or BUS_UNREACHABLE;
+   * then nothing was published.
    */
   publish(principal: Principal, instance: string, input: EventInput): EventId | Promise<EventId>;
-  /** The same, on an instance that was found already. */
+  /** Does what `publish` does, for an instance that the caller has found already. */
   publishTo(entry: Entry, input: EventInput): EventId | Promise<EventId>;
-  /** How many sockets on this node would get an event of this type now; none would get one of an unknown type. */
+  /** How many sockets on this node would get an event of this type now. 0 for an unknown type. */
   takers(entry: Entry, type: string): number;
   /**
-   * Whether what was published until now has reached the other nodes that want it; undefined when there is nothing to
-   * wait for. Rejects with BUS_UNREACHABLE where publishing without them is refused.
+   * Tells whether all events published until now have reached the other nodes that want them. Undefined when no event
+   * is on its way. Rejects with BUS_UNREACHABLE when BUS_OUTAGE is `refuse` and an event did not reach them.
    */
   reached(): Promise<boolean> | undefined;
 }
 
-/** What publishing does while other nodes cannot be reached: see BUS_OUTAGE. */
+/** What publishing does while other nodes cannot be reached: see BUS_OUTAGE in the settings. */
 export type BusOutage = "accept" | "refuse";
 
 export function createPublishing(options: {
   directory: Directory;
   bus: Bus;
-  /** Called after the bus, in this order. */
+  /** The sinks besides the bus. Each event goes to the bus first, and then to these sinks in this order. */
   sinks: readonly Sink[];
-  /** Data and media together, in bytes. */
+  /** Largest size of an event's data and media together, in bytes. */
   publishMaxBytes: number;
   busOutage: BusOutage;
   /** How many sockets of an instance on this node have a filter that takes events of this type. */
@@ -71,7 +78,7 @@ export function createPublishing(options: {
   const refuses = options.busOutage === "refuse";
   const stats: PublishingStats = { published: 0, withoutClient: 0 };
   const mintId = createIdMint();
-  /** First, since the bus alone can refuse an event: one that is too large for it. */
+  /** The bus is the first sink, because it may refuse an event as too large. No other sink may refuse an event. */
   const toBus: Sink = {
     take(event) {
       if (!bus.publish(event)) stats.withoutClient++;
@@ -122,7 +129,7 @@ export function createPublishing(options: {
   };
 }
 
-/** The words of the contract's own rule. */
+/** The error for an unknown event type, in the words of the contract's own rule. */
 function unknownType(type: string): AppError {
   const rule = type === "" ? "value is required" : eventTypeRule;
   return new AppError("INVALID_REQUEST_BODY", { field: "event", rule });

@@ -10,14 +10,14 @@ export const natsSettingTable = {
     shown: "one node, alone",
     secret: true,
     meaning:
-      "NATS servers that carry events between nodes on the same database, separated by commas, such as nats://a:4222 or tls://b:4222. Give all nodes the same NATS: a node without it does not start beside the others. Put user, password and token into the NATS_ settings and not into the URL. With TLS, write the host names of the certificates and not IP addresses.",
+      "NATS servers that carry events between nodes on the same database, separated by commas, such as nats://a:4222 or tls://b:4222. Give all nodes the same NATS: a node that uses another NATS or none does not start beside them. Put user, password and token into the NATS_ settings and not into the URL. With TLS, write the host names of the certificates and not IP addresses.",
   },
   natsSubjectPrefix: {
     env: "NATS_SUBJECT_PREFIX",
     kind: natsSubject(),
     fallback: "eventwire",
     meaning:
-      "First part of every NATS subject. Give all nodes on one database the same prefix, and installations that share a NATS different ones.",
+      "First part of every NATS subject. Give all nodes on one database the same prefix. Give installations that share a NATS different prefixes.",
   },
   natsUser: {
     env: "NATS_USER",
@@ -60,7 +60,7 @@ export const natsSettingTable = {
     env: "NATS_TLS_CA",
     kind: readableFile(),
     fallback: undefined,
-    shown: "those of Node.js",
+    shown: "the authorities that Node.js trusts",
     meaning:
       "File with certificate authorities in PEM, against which the certificate of NATS is checked. Setting it switches TLS on.",
   },
@@ -83,6 +83,6 @@ export const natsSettingTable = {
     kind: oneOf(["accept", "refuse"]),
     fallback: "accept",
     meaning:
-      "What publishing does while NATS is away. `accept`: the event goes to the sockets of this node (of the called worker), and the answer says `otherNodesReached: false`. `refuse`: the answer is 503 and the event is not delivered. Only an event that was under way when NATS went away may have reached these sockets.",
+      "What publishing does while NATS is away. `accept`: the event goes only to the sockets of the called node (with WORKERS, of the called worker), and the answer says `otherNodesReached: false`. `refuse`: the answer is 503 and the event is not delivered. An event that was under way when NATS went away may be refused although sockets of this node got it.",
   },
 } as const;

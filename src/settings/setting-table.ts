@@ -43,14 +43,14 @@ export const settingTable = {
     env: "HOST",
     kind: hostname(),
     fallback: "0.0.0.0",
-    meaning: "Address that both ports listen on. GRPC_HOST gives the service port another one.",
+    meaning: "Address that both ports listen on. GRPC_HOST gives the service port another address.",
   },
   grpcHost: {
     env: "GRPC_HOST",
     kind: hostname(),
     fallback: undefined,
     shown: "HOST",
-    meaning: "Address that the service port listens on, for example the one in your own network.",
+    meaning: "Address that the service port listens on, for example the address of this machine in your own network.",
   },
   reflection: {
     env: "REFLECTION",
@@ -64,7 +64,7 @@ export const settingTable = {
     kind: oneOf(["on", "off"]),
     fallback: "on",
     meaning:
-      "Whether the public port serves its documents without a token: `/llms.txt`, `/llms-full.txt`, `/openapi.json`, `/asyncapi.json` and the pages under `/docs/`. Of this installation they say only PUBLIC_URL.",
+      "Whether the public port serves its documents without a token: `/llms.txt`, `/llms-full.txt`, `/openapi.json`, `/asyncapi.json` and the pages under `/docs/`. These documents tell nothing of this installation except PUBLIC_URL.",
   },
   workers: {
     env: "WORKERS",
@@ -72,7 +72,7 @@ export const settingTable = {
     fallback: 1,
     unit: "processes",
     meaning:
-      "Number of processes that share both ports and behave like one. `auto` starts one per core. Each takes up to 13 connections to the database. More than one process needs NATS_URL, or the program `nats-server` on the PATH, which is then started.",
+      "Number of processes that share both ports and behave like one. `auto` starts one process per core. Each process takes up to 13 connections to the database. With more than one process, set NATS_URL, or install the program `nats-server` on the PATH; Eventwire then starts it.",
   },
   publicUrl: {
     env: "PUBLIC_URL",
@@ -95,7 +95,7 @@ export const settingTable = {
     fallback: undefined,
     shown: "embedded database",
     secret: true,
-    meaning: "URL of the PostgreSQL database to use in place of the embedded one.",
+    meaning: "URL of a PostgreSQL database, which Eventwire uses in place of the embedded database.",
   },
   ...natsSettingTable,
   accountToken: {
@@ -105,7 +105,7 @@ export const settingTable = {
     shown: "generated, printed once",
     secret: true,
     meaning:
-      "TokenAccount of the default account. The account is created when it is missing. Another value replaces the token that the account had.",
+      "TokenAccount of the default account. The account is created when it is missing. A changed value replaces the token that the account had before.",
   },
   instanceTokenMinLength: {
     env: "INSTANCE_TOKEN_MIN_LENGTH",
@@ -129,7 +129,7 @@ export const settingTable = {
     fallback: undefined,
     shown: "generated into the key file",
     secret: true,
-    meaning: "New key, with which `key rotate` encrypts all instance tokens anew. Only that command reads it.",
+    meaning: "New key, with which the command `key rotate` encrypts all instance tokens anew. Only that command reads this setting.",
   },
   allowedOrigins: {
     env: "ALLOWED_ORIGINS",
@@ -202,7 +202,7 @@ export const settingTable = {
     kind: integer(64 * KiB, 4 * GiB),
     fallback: 64 * MiB,
     unit: "bytes",
-    meaning: "How many bytes of frames may wait for one slow socket. With more, the socket is closed with 4008.",
+    meaning: "How many bytes of frames may wait for one slow socket. The socket is closed with 4008 when more bytes would wait.",
   },
   waitingFramesMaxBytes: {
     env: "WAITING_FRAMES_MAX_BYTES",
@@ -219,7 +219,7 @@ export const settingTable = {
     fallback: 48,
     unit: "seconds",
     meaning:
-      "A socket counts as dead after this long without a pong, a ping or a whole message from its client. The node sends pings early enough, so a healthy socket never gets there. A socket gets a second more for every 8 KiB that were sent to it before the ping, up to five minutes in all.",
+      "A socket counts as dead after this long without a pong, a ping or a whole message from its client. The node sends pings early enough, so a healthy socket never reaches this time. A socket gets a second more for every 8 KiB that were sent to it before the ping, up to five minutes in all.",
   },
   closeGraceSeconds: {
     env: "CLOSE_GRACE_SECONDS",

@@ -102,9 +102,10 @@ export interface Store {
   /** Deletes the instance with its configuration and its token. False when there is no such instance. */
   deleteInstance(id: string): Promise<boolean>;
   /**
-   * Replaces the token and returns the new one, which is in force at once. The old token works for `graceMs` more, by
-   * the clock of the database; then sockets that were opened with it are closed with 4001. Older tokens that retire
-   * keep their ends. Without a grace all old tokens end now. Undefined when there is no such instance.
+   * Replaces the token of an instance and returns the new token, which is in force at once. The old token is accepted
+   * for `graceMs` milliseconds more, by the clock of the database. Then sockets that were opened with it are closed
+   * with 4001. Tokens that were replaced earlier keep their ends. Without `graceMs` all old tokens end now. Undefined
+   * when the instance does not exist.
    */
   rotateInstanceToken(id: string, graceMs?: number): Promise<string | undefined>;
   /**
@@ -126,9 +127,10 @@ export interface Store {
 }
 
 /**
- * Why the database cannot be used as it should be. `unheard`: it answers, but its changes do not reach this node. The
- * others say why writes fail: it accepts none (a standby, `default_transaction_read_only`), its disk is full, it has no
- * free connection, or something else that the log names.
+ * Why the database cannot be used as it should be. `unreachable`: it does not answer. `starting`: the node has not read
+ * it yet. `unheard`: its changes do not reach this node. The other values say why writes fail. `read_only`: it is a
+ * standby, or `default_transaction_read_only` is on. `full`: its disk is full. `no_connections`: it has no free
+ * connection. `unwritable`: another reason, which the log names.
  */
 export type Trouble = "unreachable" | "starting" | "unheard" | "read_only" | "full" | "no_connections" | "unwritable";
 
