@@ -28,8 +28,8 @@ export interface Event {
   /** The id of the event. The node that accepts the event makes the id, and every node uses the same id. */
   readonly id: EventId;
   /**
-   * When a node accepted the event, in milliseconds since 1970. The time in `id` can be later: it never goes back with
-   * the clock.
+   * When a node accepted the event, in milliseconds since 1970. `id` also holds a time. That time never goes back, even
+   * when the clock is set back, so it can be later than this one.
    */
   readonly time: number;
   readonly instanceId: string;

@@ -1,4 +1,4 @@
-/** The directory: tokens, instances and their filters in memory, so that calls and events need no query. */
+/** The directory keeps tokens, instances and their configurations in memory, so that calls and events need no query. */
 
 import type { Instance, Principal } from "../domain/instance.js";
 import type { Websocket } from "../domain/websocket.js";
@@ -33,7 +33,7 @@ export interface DirectoryListener {
 export interface OwnerListener {
   accountCreated(id: string): void;
   accountRevoked(id: string): void;
-  /** An account or an instance has another token. The old token may still be accepted for a while. */
+  /** An account or an instance got a new token. Its old token may still be accepted for a while. */
   tokenRotated(owner: Pick<Principal, "kind" | "id">): void;
 }
 
@@ -41,8 +41,8 @@ export interface Directory {
   /** Whether the directory has read the whole database at least once. */
   readonly ready: boolean;
   /**
-   * True while the node reaches the database but does not hear of its changes. Then nobody may be admitted, because
-   * their token may have been revoked.
+   * True while the node reaches the database but does not hear of its changes. Then calls and upgrades are refused,
+   * because a token may have been revoked.
    */
   readonly stale: boolean;
   /**
@@ -54,6 +54,8 @@ export interface Directory {
   /** The instance with this id. For a TokenInstance the id is `Principal.id`. */
   instanceById(id: string): Entry | undefined;
   listen(listener: DirectoryListener): void;
-  /** Sets the one listener; a second call replaces the first listener. */
+  /**
+   * Sets the listener for news of accounts and tokens. There is only one: a second call replaces the first listener.
+   */
   watchOwners(listener: OwnerListener): void;
 }

@@ -1,4 +1,4 @@
-/** The directory in memory. Every look-up is a few steps through maps. */
+/** Keeps the directory in memory. Every look-up takes a few steps through maps. */
 
 import type { Logger } from "pino";
 import type { Websocket } from "../domain/websocket.js";

@@ -1,4 +1,4 @@
-/** The owners of tokens: accounts, and the instances that somebody asked for. */
+/** The owners of tokens: accounts, and those instances that somebody has asked for. */
 
 import type { Instance, Principal } from "../domain/instance.js";
 import type { Websocket } from "../domain/websocket.js";
@@ -51,7 +51,7 @@ export class TokenPrincipal implements Principal {
 export class AccountNode {
   readonly kind = "account";
   readonly account: AccountNode = this;
-  /** The instances of the account that somebody asked for, by name. */
+  /** The instances of this account that somebody has asked for, by name. All others are only rows. */
   readonly used = new PartedMap<InstanceEntry>();
   principal: TokenPrincipal | undefined;
   ended = false;

@@ -11,10 +11,10 @@ export class RowStore {
   readonly #chunks: Buffer[] = [];
   /** The numbers of removed rows, by size in units. A new row of the same size takes one of these places. */
   readonly #free: number[][] = [];
-  /** The first unit that was never used. */
+  /** The number of the first unit that no row has ever used. */
   #next = 1;
 
-  /** Adds a row of at most one chunk, 1 MiB, and returns its number. */
+  /** Adds a row of at most 1 MiB, and returns the number of the row. */
   add(bytes: Uint8Array): number {
     const units = unitsOf(bytes.length);
     const row = this.#free[units]?.pop() ?? this.#append(units);

@@ -23,7 +23,7 @@ export class TokenTable {
    * steps of an admission. Some of the principals may be revoked.
    */
   readonly #recent = new Map<string, TokenPrincipal>();
-  /** By owner: tokens that were replaced and are still accepted for a while. */
+  /** For each owner, its tokens that were replaced and are still accepted for a while. */
   readonly #retiring = new Map<Owner, readonly TokenPrincipal[]>();
   readonly #instanceOf: (hash: string) => InstanceEntry | undefined;
   readonly #tell: (revoked: Principal) => void;
@@ -74,7 +74,7 @@ export class TokenTable {
     return rotated;
   }
 
-  /** Whether replaced tokens of the owner are still accepted. */
+  /** Whether the owner has a replaced token that is still accepted. */
   hasRetiring(owner: Owner): boolean {
     return this.#retiring.has(owner);
   }

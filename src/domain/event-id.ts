@@ -5,7 +5,7 @@
 
 import { createHash, randomFillSync } from "node:crypto";
 
-/** The 16 bytes of a UUID. */
+/** The id of an event: the 16 bytes of a UUID. */
 export type EventId = Uint8Array;
 
 export const idBytes = 16;

@@ -1,4 +1,4 @@
-/** Decides which events of an instance its sockets receive. */
+/** Makes filters. The filter of an instance decides which of its events its sockets receive. */
 
 import { eventTypeBit } from "./event-type.js";
 import type { Websocket } from "./websocket.js";

@@ -1,4 +1,4 @@
-/** Files that only their owner may read. */
+/** Writes files that only their owner may read. */
 
 import { linkSync, rmSync, writeFileSync } from "node:fs";
 

@@ -1,4 +1,4 @@
-/** Reports whether this node can serve. */
+/** Reports the health of this node: whether its database and its bus can be used. */
 
 import type { Bus } from "../bus/bus.js";
 import type { Directory } from "../directory/directory.js";
@@ -18,7 +18,7 @@ export interface Health {
   check(): Promise<Checks>;
   /** The first check that failed and its state, such as `db full`. Undefined when all checks passed. Never rejects. */
   trouble(): Promise<string | undefined>;
-  /** Whole seconds since the process started. */
+  /** Time since the process started, in whole seconds. */
   uptime(): number;
 }
 
@@ -40,7 +40,7 @@ const sentences: Readonly<Record<string, string>> = {
   "bus unreachable": "Other nodes cannot be reached: events of theirs are missed here, and those of this node there.",
 };
 
-/** One sentence that says why the node is degraded; undefined when it is not. */
+/** One sentence for the operator that says why the node is degraded. Undefined when all checks passed. */
 export function describeTrouble(checks: Checks): string | undefined {
   const wrong = firstWrong(checks);
   return wrong && (sentences[wrong] ?? `The check ${wrong}.`);
@@ -56,7 +56,7 @@ export function createHealth(options: {
   directory: Directory;
   /** Absent on a node that runs alone. */
   bus?: Bus | undefined;
-  /** Aborted when the node begins to shut down. */
+  /** A signal that is aborted when the node begins to shut down. */
   draining: AbortSignal;
 }): Health {
   const { store, directory, bus, draining } = options;

@@ -35,7 +35,7 @@ export interface ListQuestion {
 }
 
 export interface InstanceList {
-  /** Number of instances on all pages together. */
+  /** Number of instances in the whole list, on all pages together. */
   readonly total: number;
   readonly listings: readonly InstanceListing[];
   /** The cursor of the next page. Present when the question has a limit and more instances follow. */

@@ -24,7 +24,7 @@ export interface EventInput {
 /** An event that this node has accepted. Nothing in it changes from here on. */
 export interface AcceptedEvent extends Event, Pick<EventFacts, "reported"> {}
 
-/** A part of this node that gets every event that the node accepts. */
+/** A part of this node that gets every event that the node accepts, such as the bus. */
 export interface Sink {
   /**
    * Called with each event in the order of acceptance, before the publisher gets its answer. Never throws; only the
@@ -71,7 +71,7 @@ export function createPublishing(options: {
   /** Largest size of an event's data and media together, in bytes. */
   publishMaxBytes: number;
   busOutage: BusOutage;
-  /** How many sockets of an instance on this node have a filter that takes events of this type. */
+  /** Counts the sockets of an instance on this node whose filter takes events of this type. */
   takers: (instanceId: string, type: EventType) => number;
 }): Publishing {
   const { directory, bus, publishMaxBytes, takers } = options;

@@ -21,7 +21,7 @@ const KiB = 1024;
 const MiB = 1024 * KiB;
 const GiB = 1024 * MiB;
 
-/** The settings in the order of the documentation. `fallback` is the value of an unset or empty variable. */
+/** All settings, in the order of the documentation. `fallback` is the value when the variable is unset or empty. */
 export const settingTable = {
   port: {
     env: "PORT",

@@ -1,4 +1,4 @@
-/** Reads the settings from the environment. A wrong setting becomes one sentence that names it. */
+/** Reads the settings from the environment. A wrong setting gives an error of one sentence that names the setting. */
 
 import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";

@@ -6,9 +6,9 @@ import type { Instance } from "../domain/instance.js";
 import type { Websocket } from "../domain/websocket.js";
 
 export interface Account {
-  /** A UUID. */
+  /** The id of the account, a UUID. */
   readonly id: string;
-  /** A name for people. It need not be unique. */
+  /** The name of the account, for people. Two accounts may have the same name. */
   readonly name: string;
   /** Whether this is the default account. Each start gives the default account the ACCOUNT_TOKEN, when that is set. */
   readonly isDefault: boolean;
@@ -16,7 +16,7 @@ export interface Account {
   readonly revokedAt: Date | undefined;
 }
 
-/** An instance as a list shows it. */
+/** An instance with everything that a list shows of it. */
 export interface InstanceListing {
   readonly instance: Instance;
   /** The state of the instance: `data.state` of its last `instance.state` event, `disconnected` before the first. */
@@ -73,8 +73,8 @@ export interface Store {
   /** Lists all accounts, the oldest first, including revoked accounts. */
   listAccounts(): Promise<Account[]>;
   /**
-   * Revokes the account. Its token and the tokens of its instances stop working, also on open sockets. False when there
-   * is no such account.
+   * Revokes an account. Its token and the tokens of its instances stop working, and sockets that were opened with them
+   * are closed. False when the account does not exist or is revoked already.
    */
   revokeAccount(id: string): Promise<boolean>;
 
@@ -99,7 +99,7 @@ export interface Store {
   countInstances(accountId: string, only?: InstanceChoice): Promise<number>;
   /** Returns the given names that instances of the account have. */
   existingNames(accountId: string, names: readonly string[]): Promise<Set<string>>;
-  /** Deletes the instance with its configuration and its token. False when there is no such instance. */
+  /** Deletes an instance with its configuration and its token. False when the instance does not exist. */
   deleteInstance(id: string): Promise<boolean>;
   /**
    * Replaces the token of an instance and returns the new token, which is in force at once. The old token is accepted

@@ -1,4 +1,4 @@
-/** The messages between the primary process and its workers. */
+/** The messages that the primary process and its workers send each other. */
 
 import type { Change } from "../directory/synced-directory.js";
 

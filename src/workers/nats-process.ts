@@ -1,4 +1,4 @@
-/** One process of nats-server: its configuration, its start and its end. */
+/** Configures, starts and stops one process of nats-server. */
 
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
@@ -27,7 +27,7 @@ export interface NatsProcess {
   readonly url: string;
   /** The token that a client must show. The server refuses every connection without it. */
   readonly token: string;
-  /** Resolves when the process has ended, with its exit code or the signal. */
+  /** Resolves to the exit code of the process, or to the signal that ended it, when the process has ended. */
   readonly ended: Promise<number | NodeJS.Signals>;
   /** Stops the process. Resolves when the process has ended. */
   stop(): Promise<void>;

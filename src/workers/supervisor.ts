@@ -1,4 +1,4 @@
-/** Keeps a number of workers running: starts them, restarts a worker that has ended, and stops them. */
+/** Keeps a number of worker processes running: starts them, restarts a worker that has ended, and stops them. */
 
 import cluster, { type Worker } from "node:cluster";
 import { setTimeout as delay } from "node:timers/promises";

@@ -1,4 +1,4 @@
-/** The files of the embedded PostgreSQL in the data directory. The first start creates them. */
+/** Creates and finds the files of the embedded PostgreSQL in the data directory. */
 
 import { randomBytes } from "node:crypto";
 import {
@@ -24,7 +24,7 @@ export interface Cluster {
   /** Path of PostgreSQL's own data directory. */
   readonly data: string;
   readonly log: string;
-  /** Password of the superuser. */
+  /** Password of PostgreSQL's superuser. */
   readonly password: string;
   /** Password of the role with which Eventwire works. The role is no superuser. */
   readonly servicePassword: string;

@@ -14,7 +14,7 @@ import { openSocketDirectory, socketPort } from "./socket-directory.js";
 export interface EmbeddedPostgres {
   /** The URL of the database. A restart of the server does not change the URL. */
   readonly url: string;
-  /** Stops the server, unless another process owns it. */
+  /** Stops PostgreSQL, unless another process owns the server. */
   close(): Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-/** The server process of the embedded PostgreSQL: finds it, starts it and stops it. */
+/** Finds, starts and stops the server process of the embedded PostgreSQL. */
 
 import { closeSync, openSync, readdirSync, readFileSync, rmSync, statSync, truncateSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -99,7 +99,8 @@ function removeSocketLocks(data: string): void {
 }
 
 /**
- * Starts the server. Resolves when it accepts connections. Rejects with PostmasterBusy when another start was faster.
+ * Starts PostgreSQL. Resolves when the server accepts connections. Rejects with PostmasterBusy when another process has
+ * started a server first.
  */
 export async function startPostmaster(
   cluster: Cluster,

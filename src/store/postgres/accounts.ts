@@ -1,4 +1,4 @@
-/** The queries on accounts. */
+/** Reads and writes accounts in PostgreSQL. */
 
 import { randomUUID } from "node:crypto";
 import type { Kysely, Transaction } from "kysely";

@@ -43,8 +43,8 @@ export interface Changes {
 }
 
 /*
- * After an outage of the database, a change that a node missed is in force within five seconds of the database's return.
- * At most this time passes before the attempt to follow the changes that succeeds:
+ * When the database returns after an outage, every change that a node missed is in force within five seconds. At most
+ * this time passes before the node's successful attempt to follow the changes:
  *
  * - when connections were cut or refused: one wait between attempts (0.5 s, see backoff.ts);
  * - when connections hung while they were opened: the rest of that attempt (2 s) and one wait (0.5 s);
@@ -53,8 +53,8 @@ export interface Changes {
  * - when the connection no longer heard notifications: the time to the next proof (1.5 s), the grace of the proof
  *   (0.5 s, see hearing.ts) and one wait (0.1 s, the first).
  *
- * So 2.5 s remain for the attempt itself, which reads every instance. On two busy cores 100,000 instances take less, and
- * a million several times as long (see docs/performance/instances.md). An attempt on a connection that never hears
+ * So 2.5 s remain for the attempt itself, which reads every instance. On two busy cores 100,000 instances take less,
+ * and a million several times as long (see docs/performance/instances.md). An attempt on a connection that never hears
  * notifications fails after 0.5 s, which is 2.6 s after the previous connection stopped hearing.
  */
 const connectMsMax = 2_000;
@@ -157,8 +157,8 @@ export function startChanges(options: ChangesOptions): Changes {
   }
 
   /**
-   * Reads everything on a connection of its own. A connection of the pool may be dead, and the listening connection
-   * must go on answering.
+   * Reads the whole database on a connection of its own. The listening connection must go on answering, and a
+   * connection of the pool may be dead.
    */
   async function* readAll(lost: AbortController): AsyncGenerator<DirectoryPage> {
     const client = await connect(url, "eventwire reading", lost);

@@ -1,6 +1,5 @@
 /**
- * Reads DATABASE_URL as libpq does. It ignores no parameter silently: a parameter that this node cannot obey is refused
- * with a sentence.
+ * Reads DATABASE_URL as libpq does. A parameter that this node cannot obey is refused with a sentence, and not ignored.
  */
 
 import { readFileSync } from "node:fs";
@@ -94,7 +93,7 @@ function readTls(parameters: URLSearchParams, host: string): ConnectionOptions |
     case "no-verify":
       return { ...shared, rejectUnauthorized: false };
     case "require":
-      // As in libpq: with a certificate authority, `require` means `verify-ca`.
+      // libpq treats `require` like `verify-ca` when a certificate authority is given, and so does this code.
       if (ca === undefined) return { ...shared, rejectUnauthorized: false };
       return { ...shared, checkServerIdentity: anyName };
     case "verify-ca":

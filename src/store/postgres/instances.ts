@@ -1,4 +1,4 @@
-/** The queries on instances. */
+/** Reads and writes instances in PostgreSQL. */
 
 import { randomUUID } from "node:crypto";
 import { type Kysely, sql, type Transaction } from "kysely";
@@ -142,7 +142,7 @@ export function createInstanceQueries({ db, write, sealer, accountInstanceQuota 
       const ids = rows.map(([id]) => id);
       const values = rows.map(([, { status }]) => storable(status));
       const jids = rows.map(([, { numberJid }]) => storable(numberJid));
-      // Every node locks the rows in the same order, so two nodes cannot wait for each other.
+      // Every node locks the rows in the order of their ids, so two nodes never wait for each other.
       const update = sql`
         with given as (
           select * from unnest(${ids}::uuid[], ${values}::text[], ${jids}::text[]) as given (id, status, number_jid)

@@ -28,7 +28,7 @@ export interface KeyRotation {
 
 /**
  * Rotates the key. Rejects with a sentence, and changes nothing, when a node is connected, when the current key does
- * not fit, or when a token cannot be decrypted. After a kill at any point, call it again and it completes the rotation.
+ * not fit, or when a token cannot be decrypted. When the process was killed, the next call completes the rotation.
  */
 export async function rotateEncryptionKey(options: KeyRotationOptions): Promise<KeyRotation> {
   const { dataDir, encryptionKey, newEncryptionKey } = options;

@@ -1,10 +1,10 @@
-/** Brings the database to the schema of this release. Several nodes may do so at once. */
+/** Brings the tables of the database to the schema of this release. Several nodes may migrate at once. */
 
 import { type Kysely, type Migration, Migrator, sql } from "kysely";
 
 /**
- * The migrations, in the order of their names. During a rolling upgrade nodes of the previous release use the same
- * database. So a migration may only add tables, and columns that are nullable or have a default.
+ * All migrations; they run in the order of their names. During a rolling upgrade, nodes of the previous release use the
+ * same database. So a migration may only add tables, and columns that are nullable or have a default.
  */
 export const migrations: Record<string, Migration> = {
   "0001_accounts_and_instances": {

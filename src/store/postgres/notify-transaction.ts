@@ -47,7 +47,10 @@ export function isUuid(text: string): boolean {
   return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
 }
 
-/** Whether PostgreSQL's text can hold the string: it has no U+0000, and UTF-8 has no halves of a surrogate pair. */
+/**
+ * Whether PostgreSQL can store the text. It cannot store U+0000, nor half of a surrogate pair, which UTF-8 does not
+ * have.
+ */
 export function isStorable(text: string): boolean {
   return !/[\0\p{Surrogate}]/u.test(text);
 }

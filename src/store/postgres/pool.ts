@@ -1,5 +1,6 @@
 /**
- * Connections to the database. Every wait has a bound, so a peer that vanished silently costs seconds and not minutes.
+ * Opens connections to the database. Every wait has a time limit, so a peer that vanished silently costs seconds and
+ * not minutes.
  */
 
 import { Kysely, PostgresDialect, type PostgresPool } from "kysely";
@@ -15,7 +16,7 @@ const connectionsMax = 10;
 /** How long a silent connection is trusted, in milliseconds. Then the kernel asks the peer for a sign of life. */
 const keepAliveMs = 10_000;
 
-/** The configuration of a single connection. */
+/** Makes the configuration of a connection. PostgreSQL shows `name` as the name of the application. */
 export function connectionConfig(url: string, name: string): pg.ClientConfig {
   return {
     ...readConnectionUrl(url),
@@ -97,9 +98,11 @@ export function createPool(
 }
 
 function tolerant(pool: pg.Pool, logger: Logger): pg.Pool {
-  // An idle connection was lost. The next caller gets another connection, or an error that says why there is none.
+  // This error is of an idle connection that was lost. The next caller gets another connection, or an error that says
+  // why there is none.
   pool.on("error", (error) => logger.debug({ err: error }, "an idle database connection was lost"));
-  // A connection in use reports its error to its query. Without this listener the error would also end the process.
+  // A connection in use reports its error to its query, so nothing is done here. Without this listener the error would
+  // end the process.
   pool.on("connect", (client) => client.on("error", () => {}));
   return pool;
 }

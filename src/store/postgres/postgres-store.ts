@@ -43,7 +43,10 @@ export function createPostgresStore({
   const write = createWriting({ db, follow, observe: writability?.observe });
   let asked: Promise<Trouble | undefined> | undefined;
 
-  /** Callers that ask at the same time share one question, so a crowd of health probes takes one connection. */
+  /**
+   * Asks the database whether it answers. Callers that ask at the same time share one question, so many health probes
+   * take one connection.
+   */
   function answers(): Promise<Trouble | undefined> {
     asked ??= ask().finally(() => {
       asked = undefined;

@@ -11,7 +11,7 @@ import { migrate } from "./migrations.js";
 import { createWriting } from "./notify-transaction.js";
 import type { Schema } from "./schema.js";
 
-/** An error that another attempt would not cure. Its message tells the operator what to change. */
+/** An error that no further attempt would cure. Its message tells the operator what to change. */
 export class PreparationError extends Error {
   override readonly name = "PreparationError";
 }
@@ -48,7 +48,7 @@ export interface FirstAccountOptions {
   readonly db: Kysely<Schema>;
   readonly logger: Logger;
   readonly accountToken: string | undefined;
-  /** Awaited before the account is created. When it rejects, no account is created. */
+  /** Awaited before the first account is created. When it rejects, no account is created. */
   readonly beforeFirstAccount: () => Promise<void>;
   readonly onFirstAccount: (token: string) => void;
 }

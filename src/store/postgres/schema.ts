@@ -1,4 +1,4 @@
-/** The tables as kysely sees them. `migrations.ts` creates them. */
+/** Describes the tables of the database to kysely. `migrations.ts` creates the tables. */
 
 import type { ColumnType, GeneratedAlways } from "kysely";
 

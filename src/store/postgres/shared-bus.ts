@@ -11,7 +11,7 @@ import { busLockSql } from "./channel.js";
 import { PreparationError } from "./preparation.js";
 
 export interface BusChoice {
-  /** The name of the bus. Nodes that get each other's events have the same name. */
+  /** The name of this node's bus. Two nodes that get each other's events have the same name here. */
   readonly name: string;
   /**
    * How long a starting node waits for nodes on another bus to end, in milliseconds. Such a node may be a predecessor

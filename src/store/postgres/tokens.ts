@@ -1,4 +1,7 @@
-/** The queries on tokens. Each token has one owner, an account or an instance, and is stored as its SHA-256. */
+/**
+ * Reads and writes tokens in PostgreSQL. Each token has one owner, an account or an instance, and is stored as its
+ * SHA-256.
+ */
 
 import { type RawBuilder, sql, type Transaction } from "kysely";
 import type { RetiringToken } from "../../directory/synced-directory.js";
@@ -28,7 +31,8 @@ export async function insertToken(transaction: Transaction<Schema>, token: strin
     if (violated(error) === "token_hash") throw new AppError("TOKEN_IN_USE", { cause: error });
     throw error;
   }
-  // This check comes after the insertion, which waits for a rotation that is retiring this token at the same moment.
+  // The insertion above waits for a rotation that replaces this token at the same moment. So the look-up after it also
+  // sees a token that has just been replaced.
   const retiring = await transaction
     .selectFrom("retiring_token")
     .select("hash")

@@ -1,4 +1,4 @@
-/** The queries on channel configurations. */
+/** Reads and writes channel configurations in PostgreSQL. */
 
 import type { Kysely, Transaction } from "kysely";
 import { AppError } from "../../domain/errors.js";
