@@ -6,7 +6,7 @@
 import type { EventId } from "../domain/event-id.js";
 import type { EventType } from "../domain/event-type.js";
 
-/** A range of bytes in `Event.data`: `start` is its first byte, `end` the byte after its last. */
+/** A range of bytes in `Event.data`: `start` is the offset of its first byte, `end` the offset after its last byte. */
 export interface ByteRange {
   readonly start: number;
   readonly end: number;

@@ -58,11 +58,11 @@ export function createOutbox(options: OutboxOptions): Outbox {
   const routes = new Map<string, Route>();
   let lastSeries = 0;
   /**
-   * Events that wait for the next round, by instance. In a round the outbox asks NATS whether anybody listens to these
-   * instances.
+   * For each instance, the events that wait for the next round. In a round the outbox asks NATS whether anybody listens
+   * to the instance.
    */
   let asking = new Map<string, Event[]>();
-  /** Events that wait for the answer in the present round, by instance. */
+  /** For each instance, the events that wait for NATS's answer in the present round. */
   let asked: ReadonlyMap<string, Event[]> = new Map();
   /** The ids of instances in the present round to which nobody listens. */
   const nobody = new Set<string>();

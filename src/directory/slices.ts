@@ -1,4 +1,4 @@
-/** Splits long work into slices. Between two slices the process can serve others. */
+/** Splits long work into slices, so that the process can do other work between two slices. */
 
 /**
  * How long a slice may hold the event loop, in milliseconds. The step of the work that is running then is still

@@ -50,7 +50,7 @@ export type OpenToken = (sealed: Uint8Array, instanceId: string) => string;
 export interface DirectoryReader {
   /**
    * Reads the database as it is at one moment, page by page: first the accounts that are not revoked, then their
-   * instances. The process can serve others between two pages.
+   * instances. The process can do other work between two pages.
    */
   readAll(): AsyncIterable<DirectoryPage>;
   /** Reads one account. Undefined when the account is revoked or unknown. */

@@ -9,7 +9,7 @@ import type { RetiringToken } from "./synced-directory.js";
 
 type Owner = AccountNode | InstanceEntry;
 
-/** Most tokens that `#recent` holds. When it is full, all of them are forgotten. */
+/** Most tokens whose principals are remembered in `#recent`. When it is full, the table forgets all of them. */
 const recentMax = 1024;
 
 export class TokenTable {

@@ -91,7 +91,10 @@ class Exchange implements Watcher {
   }
 }
 
-/** Reads a media object. Adds to `cuts` the ranges to remove so that the `base64` members are gone. */
+/**
+ * Reads a media object. Adds to `cuts` the ranges of the data that a frame must leave out so that the object's `base64`
+ * members are gone.
+ */
 class Media {
   readonly #insertAt: number;
   readonly #cuts: ByteRange[];

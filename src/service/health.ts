@@ -14,7 +14,7 @@ export interface Checks {
 }
 
 export interface Health {
-  /** Runs all checks. Never rejects. */
+  /** Runs all checks of the node's health. Never rejects. */
   check(): Promise<Checks>;
   /** The first check that failed and its state, such as `db full`. Undefined when all checks passed. Never rejects. */
   trouble(): Promise<string | undefined>;

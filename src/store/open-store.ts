@@ -199,8 +199,8 @@ export async function openCommandStore(options: DatabaseChoice): Promise<Store> 
 }
 
 /**
- * Finds the database or starts the embedded one, and finds the encryption key. Only the service creates what does not
- * exist yet: a command that did so in the wrong directory would show an empty database.
+ * Finds the database or starts the embedded one, and finds the encryption key. Only the service creates a database or a
+ * key that does not exist yet. A command that did so in the wrong directory would show an empty database.
  */
 export async function openParts(
   { databaseUrl, dataDir, encryptionKey, logger }: DatabaseChoice,

@@ -63,9 +63,10 @@ export interface CreatedInstance extends Instance {
 }
 
 /**
- * Reads and writes what is stored. When the database is out of reach, every method rejects with the driver's error, and
- * the caller chooses the reason for the client. A write commits together with its notification. It resolves only after
- * this node's directory has applied the change, so an answered write is in force.
+ * Reads and writes accounts, instances, tokens and channel configurations. When the database is out of reach, every
+ * method rejects with the driver's error, and the caller chooses the reason for the client. A write commits together
+ * with its notification. It resolves only after this node's directory has applied the change, so an answered write is
+ * in force.
  */
 export interface Store {
   /** Creates an account, and generates its token unless one is given. Rejects with AppError TOKEN_IN_USE. */

@@ -21,8 +21,8 @@ export interface EmbeddedPostgres {
 export interface EmbeddedPostgresOptions {
   readonly dataDirectory: string;
   /**
-   * What this process uses the directory for, such as `service`. A process that finds the directory in use shows this
-   * word in its error.
+   * What this process does in the directory: `service` or `command`. When another process finds the directory in use,
+   * its error shows this word.
    */
   readonly purpose: string;
   /**
@@ -151,8 +151,8 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
   }
 
   /**
-   * Stops the server of an older release, which listens on the network and has one role. Throws when a process of that
-   * release still uses the server.
+   * Stops a server that an older release started. Such a server listens on the network and has one role. Throws when a
+   * process of that release still uses the server.
    */
   async function stopOlder({ pid, port }: Postmaster): Promise<void> {
     const client = await connect(

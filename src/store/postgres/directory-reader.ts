@@ -20,7 +20,7 @@ export interface DirectoryReaderOptions {
   readonly logger: Logger;
 }
 
-/** Number of rows in a page. The process can serve others between two pages. */
+/** Number of rows in a page. The process can do other work between two pages. */
 const pageRows = 1_000;
 /**
  * Most configurations that are remembered, so that equal ones share one object. When there are more, all are forgotten.

@@ -1,4 +1,4 @@
-/** Prepares the database before it is used: the schema, the key and the first account. */
+/** Prepares the database before a node uses it: the schema, the encryption key and the first account. */
 
 import { type Kysely, sql, type Transaction } from "kysely";
 import type { Logger } from "pino";
@@ -54,14 +54,15 @@ export interface FirstAccountOptions {
 }
 
 /**
- * Prepares the account of the start.
+ * Prepares the default account at the start of a node.
  *
- * Without `accountToken`, a database that never had an account gets one, and `onFirstAccount` gets its token, once.
+ * Without `accountToken`: when the database never had an account, one is created, and `onFirstAccount` gets its token
+ * once.
  *
- * With `accountToken`, an account with this token exists afterwards. A token that is new to the database replaces the
- * token of the default account, which stops working; the instances of the account stay. The default account is the
- * account that a start created. When there is none, or when it is revoked, a new one is created. A revoked token stays
- * revoked.
+ * With `accountToken`: afterwards an account has this token. A token that is new to the database replaces the token of
+ * the default account. The replaced token stops working; the instances of the account stay. The default account is the
+ * account that an earlier start created. When it does not exist or is revoked, a new one is created. A revoked token
+ * stays revoked.
  */
 export async function prepareAccount({
   db,
