@@ -156,8 +156,8 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): SyncedDir
     const entry = used.get(id) ?? (account.ended ? new InstanceEntry(account, row, rows.read(row)) : undefined);
     rows.remove(row);
     used.delete(id);
-    // The name is removed only when it still leads to this instance, because a new instance may have taken it in the
-    // same reading.
+    // The name is removed only while it leads to this instance, because a new instance may have taken it in the same
+    // reading of the database.
     if (entry !== undefined && account.used.get(entry.name) === entry) account.used.delete(entry.name);
     if (entry !== undefined) tokens.remove(entry, account.ended);
     if (!account.ended) tell((listener) => listener.instanceDeleted(id));

@@ -123,7 +123,8 @@ export class TokenTable {
     const { hash, owner } = principal;
     const known = this.#known.get(hash);
     const current = known === owner && owner.hash === hash && owner.principal !== principal;
-    // The hash stays when it belongs to another owner by now, who got this token in the same reading.
+    // Another owner may have got this token in the same reading of the database. The entry then belongs to that owner
+    // and stays.
     if (known === principal || (known === owner && !current)) this.#known.delete(hash);
   }
 }

@@ -19,7 +19,7 @@ const seedMax = 0x7ff;
 /** Random bytes that one id takes: two for the seed of the counter and eight that stand in the id itself. */
 const randomBytes = 10;
 /**
- * The randomness for this many ids is fetched from the system at once, because fetching costs more than all the rest.
+ * The system is asked for the random bytes of this many ids at once, because one request costs more than making an id.
  */
 const pooledIds = 400;
 

@@ -43,7 +43,7 @@ export const metricTable = {
     name: "eventwire_socket_closes_total",
     type: "counter",
     labels: ["code"],
-    help: "WebSockets that the gateway closed, by close code. 4008 is a slow consumer, 1006 a peer that gave no sign of life.",
+    help: "WebSockets that the gateway closed, by close code. 4008 means a slow consumer, 1006 a client that gave no sign of life or did not read its pongs.",
   },
   published: {
     name: "eventwire_events_published_total",
@@ -109,7 +109,7 @@ export const metricTable = {
     name: "eventwire_bus_events_missed_total",
     type: "counter",
     labels: [],
-    help: "Events of other nodes that never came although the bus was there. The node noticed a gap in their numbers.",
+    help: "Events of other nodes that never arrived although the bus was there. A gap in the numbers of the events showed the loss.",
   },
   busInterruptions: {
     name: "eventwire_bus_interruptions_total",
@@ -121,7 +121,7 @@ export const metricTable = {
     name: "eventwire_bus_interrupted_seconds_total",
     type: "counter",
     labels: [],
-    help: "Length of all interruptions that are over, together.",
+    help: "Sum of the lengths of all interruptions that have ended.",
   },
   busSlowConsumer: {
     name: "eventwire_bus_slow_consumer_total",

@@ -13,7 +13,7 @@ import { createTurns } from "./turns.js";
 
 /** Number of instances in a slice. Reading and encoding a slice takes some milliseconds. */
 const sliceRows = 250;
-/** Most instances that are answered as a whole. A longer list is answered slice by slice. */
+/** Longest list that is answered as a whole, in instances. A longer list is answered slice by slice. */
 const wholeMax = 1_000;
 const namesMax = 10_000;
 /**
@@ -38,7 +38,7 @@ export interface InstanceList {
   /** Number of instances in the whole list, on all pages together. */
   readonly total: number;
   readonly listings: readonly InstanceListing[];
-  /** The cursor of the next page. Present when the question has a limit and more instances follow. */
+  /** The cursor of the next page. Present when the caller gave a limit and more instances follow. */
   readonly nextCursor: string | undefined;
   /**
    * The instances after `listings`, for a long list without a limit. They are read while the caller takes them, so

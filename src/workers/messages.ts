@@ -12,7 +12,7 @@ export type Question =
   | { readonly about: "change"; readonly change: Change };
 
 export type FromWorker =
-  /** The worker can now receive messages from the primary process. */
+  /** Says that the worker can now receive messages from the primary process. */
   | { readonly says: "here" }
   | { readonly says: "listening" }
   /** The worker cannot start, or cannot go on. `message` is a sentence for the operator. */

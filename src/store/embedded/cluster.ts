@@ -69,8 +69,8 @@ export function openCluster(dataDirectory: string): Promise<Cluster> {
 }
 
 /**
- * Closes the directory of the database to all other users. It also holds the server's socket. Do not call this while a
- * server runs in the directory.
+ * Closes the directory of the database, which also holds the server's socket, to all other users. Do not call this
+ * while a server runs in the directory.
  */
 export function closeCluster({ data, unprivileged }: Pick<Cluster, "data" | "unprivileged">): void {
   const directory = join(data, "..");

@@ -33,8 +33,8 @@ const failingMs = 1_000;
 const tryMsMax = 2_000;
 
 /**
- * The bytes of a trial write after a failure. They are more than the last pages of a table have room for. A full disk
- * still takes small rows for a while.
+ * The bytes that a trial write stores after a failure. They do not fit into the free room of the table's last pages,
+ * because a full disk still takes small rows for a while.
  */
 const filler = randomBytes(64 * 1024);
 
