@@ -96,8 +96,8 @@ export interface Bus {
    */
   flush(): Promise<boolean> | undefined;
   /**
-   * Sets the handler of an instance, which may have one handler on a node. The handler gets the events of all nodes,
-   * and those that this node publishes exactly once.
+   * Sets the handler of an instance. A node may have one handler for an instance. The handler gets the events of all
+   * nodes, and each event that this node publishes exactly once.
    */
   subscribe(instanceId: string, handler: EventHandler): Subscription;
   /** Why this node cannot reach other nodes. Undefined when it can reach them, and when it runs alone. */

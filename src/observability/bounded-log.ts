@@ -5,7 +5,7 @@
 
 import type { Logger } from "pino";
 
-/** Most lines with the same message that are written in one window of `windowMs`. */
+/** Most lines with the same message that are written within `windowMs`, a second. */
 const linesMax = 20;
 const windowMs = 1_000;
 

@@ -43,7 +43,7 @@ export const metricTable = {
     name: "eventwire_socket_closes_total",
     type: "counter",
     labels: ["code"],
-    help: "WebSockets that the gateway closed, by close code. 4008 means a slow consumer, 1006 a client that gave no sign of life or did not read its pongs.",
+    help: "WebSockets that the gateway closed, by close code. 4008 means a slow consumer, 1006 a connection that was cut without a close frame.",
   },
   published: {
     name: "eventwire_events_published_total",

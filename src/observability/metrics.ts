@@ -46,8 +46,8 @@ export interface Scrape {
 }
 
 /**
- * Gauges of prom-client that are removed, because their names end in `_total` as only those of counters should. Each
- * gauge is the sum of the gauge of the same name without `_total`.
+ * Gauges of prom-client that are removed, because only the name of a counter should end in `_total`. Each gauge is the
+ * sum of the gauge of the same name without `_total`.
  */
 const misnamedDefaults = [
   "nodejs_active_handles_total",

@@ -8,7 +8,7 @@ import type { Range } from "../json/scan.js";
 import type { ReportedState, Store } from "../store/store.js";
 import type { AcceptedEvent, Sink } from "./publishing.js";
 
-/** Longest `data.state` that is recorded, in characters. `jidMax` is the same for `data.jid`. */
+/** Longest `data.state` that is recorded, in characters. `jidMax` limits `data.jid` in this way. */
 const stateMax = 64;
 const jidMax = 128;
 /** Most bytes that one character takes in JSON, as in `\\u0041`. */
@@ -21,8 +21,8 @@ export interface InstanceStatus extends Sink {
   take(event: Pick<AcceptedEvent, "instanceId" | "data" | "reported">): void;
   /**
    * Returns a look-up of the states that the store may not have yet. Call `pending` before you read the store, because
-   * a state that is written while you read may be missing in the rows. So the look-up knows the states that waited at
-   * the call and those that came later.
+   * the rows may lack a state that is written during your read. The look-up knows the states that waited when you
+   * called `pending`, and all later states.
    */
   pending(): (instanceId: string) => ReportedState;
   /** Tries once to write the states that still wait, and then stops. */

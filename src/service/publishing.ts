@@ -55,7 +55,7 @@ export interface Publishing {
   takers(entry: Entry, type: string): number;
   /**
    * Tells whether all events published until now have reached the other nodes that want them. Undefined when no event
-   * is on its way. Rejects with BUS_UNREACHABLE when BUS_OUTAGE is `refuse` and an event did not reach them.
+   * is on its way. When BUS_OUTAGE is `refuse`, rejects with BUS_UNREACHABLE instead of resolving to false.
    */
   reached(): Promise<boolean> | undefined;
 }

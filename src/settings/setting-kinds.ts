@@ -132,7 +132,7 @@ export function origins(): Kind<readonly string[]> {
   };
 }
 
-/** A token of 8 to 128 visible ASCII characters. The contract has the same rule for the token of an instance. */
+/** A token of 8 to 128 visible ASCII characters, as the contract demands for the token of an instance. */
 export function visibleToken(): Kind<string> {
   return {
     allowed: "8 to 128 visible ASCII characters",

@@ -10,7 +10,7 @@ export interface PostgresBinaries {
 
 /**
  * Finds the paths of initdb and postgres. The npm package's own wrapper is not used, because it acts when our process
- * exits, and leaves its server behind when our process is killed.
+ * exits, and loses its server when our process is killed.
  */
 export function postgresBinaries(): PostgresBinaries {
   const platform = `${process.platform === "win32" ? "windows" : process.platform}-${process.arch}`;

@@ -31,8 +31,8 @@ export async function insertToken(transaction: Transaction<Schema>, token: strin
     if (violated(error) === "token_hash") throw new AppError("TOKEN_IN_USE", { cause: error });
     throw error;
   }
-  // The insertion above waits for a rotation that replaces this token at the same moment. So the look-up after it also
-  // sees a token that has just been replaced.
+  // The inserted row has waited for any rotation that replaces this token at the same moment. So this query finds the
+  // token if it was just replaced.
   const retiring = await transaction
     .selectFrom("retiring_token")
     .select("hash")
