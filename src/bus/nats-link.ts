@@ -170,7 +170,7 @@ export async function openNatsLink(options: NatsLinkOptions): Promise<NatsLink> 
   function refused(by: NatsConnection, error: Error): void {
     const { message } = error;
     complain(message, "the bus reports an error");
-    // After this message the server cuts the connection. The cut is an interruption like any other.
+    // After "slow consumer" the server cuts the connection. The cut is an interruption like any other.
     if (/slow consumer/i.test(message)) slow();
     // The server drops forbidden messages without a further word. So the link gives this connection up, and connects
     // again until the operator grants the permission.

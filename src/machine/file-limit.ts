@@ -1,6 +1,6 @@
 /**
- * Ends the process with one sentence when it may open too few files. Loading the program opens some 300 files at once,
- * and a lower limit would end it in a stack trace. So import this module before the program.
+ * Ends the process with one sentence when the system lets it open too few files. Loading the program opens some 300
+ * files at once, and ends in a stack trace when that is not allowed. So import this module before the program.
  */
 
 import { openFilesMax } from "./open-files.js";

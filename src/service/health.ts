@@ -54,7 +54,7 @@ function firstWrong(checks: Checks): string | undefined {
 export function createHealth(options: {
   store: Store;
   directory: Directory;
-  /** Absent on a node that runs alone. */
+  /** The bus to other nodes. Absent on a node that runs alone. */
   bus?: Bus | undefined;
   /** A signal that is aborted when the node begins to shut down. */
   draining: AbortSignal;

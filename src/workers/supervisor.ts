@@ -31,7 +31,7 @@ export interface Supervisor {
 
 const restartMsMin = 100;
 const restartMsMax = 5_000;
-/** A process that ran longer than this is restarted after the shortest wait. In milliseconds. */
+/** How long a worker must run to count as sound, in milliseconds. A sound one is restarted after the shortest wait. */
 const soundMs = 10_000;
 
 /**

@@ -66,7 +66,7 @@ const answerMsMax = 1_500;
  */
 const proveEveryMs = 1_500;
 
-/** Longest statement on a connection of the feed, in milliseconds. */
+/** Longest statement on a connection of the change feed, in milliseconds. */
 const statementMsMax = 10_000;
 const followMsMax = 5_000;
 

@@ -9,8 +9,8 @@ import { createBackoff } from "./backoff.js";
 import { connectionConfig, createPool, type IsSession } from "./pool.js";
 
 /**
- * Connections for counting calls. They are apart from those of the control plane, so that thousands of upgrades at once
- * do not make a configuration call wait.
+ * Number of connections for counting calls. The control plane has connections of its own, so that thousands of upgrades
+ * at once do not make a configuration call wait.
  */
 const connectionsMax = 4;
 /** Longest wait for a free connection, in milliseconds. The statement may take as long again. */
