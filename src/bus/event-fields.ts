@@ -14,7 +14,7 @@ export interface EventFields {
   origin: string;
   sequence: number;
   event: string;
-  /** `data`, `media` and `id` are views of the message's bytes, not copies. */
+  /** The data of the event. `data`, `media` and `id` are views of the message's bytes, not copies. */
   data: Uint8Array;
   slot: MediaSlot | undefined;
   media: Uint8Array | undefined;

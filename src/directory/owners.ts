@@ -51,7 +51,7 @@ export class TokenPrincipal implements Principal {
 export class AccountNode {
   readonly kind = "account";
   readonly account: AccountNode = this;
-  /** The instances of this account that somebody has asked for, by name. All others are only rows. */
+  /** The instances of this account that somebody has asked for, by name. All other instances are only rows of bytes. */
   readonly used = new PartedMap<InstanceEntry>();
   principal: TokenPrincipal | undefined;
   ended = false;

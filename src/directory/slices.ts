@@ -1,7 +1,7 @@
 /** Splits long work into slices, so that the process can do other work between two slices. */
 
 /**
- * How long a slice may hold the event loop, in milliseconds. The step of the work that is running then is still
+ * How long a slice may hold the event loop, in milliseconds. A step that is running when this time is over is still
  * finished.
  */
 const sliceMs = 5;

@@ -1,6 +1,6 @@
 /**
- * A connection to PostgreSQL that sends its password only in a SCRAM log-in, which proves that the server knows the
- * password already.
+ * A connection to PostgreSQL that logs in only with SCRAM. In SCRAM the server proves that it knows the password
+ * already, and nobody sends the password itself.
  */
 
 import { Socket } from "node:net";

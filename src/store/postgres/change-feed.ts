@@ -21,7 +21,7 @@ import type { Staleness } from "./staleness.js";
 
 export interface ChangesOptions {
   readonly url: string;
-  /** Runs a statement on another connection than the feed listens on. */
+  /** Runs a statement on a connection other than the one on which the feed listens. */
   readonly tell: Tell;
   readonly staleness: Staleness;
   readonly sealer: Sealer;

@@ -27,8 +27,7 @@ const sweepRowsMax = 10_000;
  */
 const nowMs = "(extract(epoch from statement_timestamp()) * 1000)::bigint";
 /**
- * Two statements may reach the table in the wrong order of their times, but their times never differ by more than this
- * then. In milliseconds.
+ * Two statements may reach the table in the wrong order. Their times then differ by at most this much, in milliseconds.
  */
 const disorderMs = 2 * waitMsMax;
 
