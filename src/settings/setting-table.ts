@@ -129,7 +129,8 @@ export const settingTable = {
     fallback: undefined,
     shown: "generated into the key file",
     secret: true,
-    meaning: "New key, with which the command `key rotate` encrypts all instance tokens anew. Only that command reads this setting.",
+    meaning:
+      "New key, with which the command `key rotate` encrypts all instance tokens anew. Only that command reads this setting.",
   },
   allowedOrigins: {
     env: "ALLOWED_ORIGINS",
@@ -202,7 +203,8 @@ export const settingTable = {
     kind: integer(64 * KiB, 4 * GiB),
     fallback: 64 * MiB,
     unit: "bytes",
-    meaning: "How many bytes of frames may wait for one slow socket. The socket is closed with 4008 when more bytes would wait.",
+    meaning:
+      "How many bytes of frames may wait for one slow socket. The socket is closed with 4008 when more bytes would wait.",
   },
   waitingFramesMaxBytes: {
     env: "WAITING_FRAMES_MAX_BYTES",
