@@ -33,8 +33,8 @@ function settings(): string {
     [
       generated("src/settings/setting-table.ts"),
       "",
-      "Every setting is an environment variable. An empty one counts as unset. A wrong one stops the start with a sentence",
-      "that names it.",
+      "Every setting is an environment variable. An empty variable counts as unset. A variable with a wrong value stops the",
+      "start with a sentence that names the variable.",
     ],
     ["setting", "default", "unit", "allowed", "meaning"],
     Object.values<SettingRow>(settingTable).map(({ env, kind, fallback, shown, unit = "", secret, meaning }) => [
@@ -54,10 +54,11 @@ function metrics(): string {
       generated("src/observability/metric-table.ts"),
       "",
       "`GET /metrics` on the service port, in the text format of Prometheus. The default metrics of a Node.js process",
-      "(`process_…`, `nodejs_…`: CPU, memory, garbage collection, event loop lag) stand beside these.",
+      "(`process_…`, `nodejs_…`: CPU, memory, garbage collection, event loop lag) stand beside the metrics below.",
       "",
-      "With `WORKERS` a scrape is of all workers, whichever answers: sums, the mean of the event loop lag, and 0 for what is 0",
-      "on one of them (`…_ready`, `…_connected`). The primary process is not in it.",
+      "With `WORKERS` one scrape shows all workers, whichever worker answers. Most metrics are summed. The event loop lag is the",
+      "mean of the workers. `…_ready` and `…_connected` are 0 when they are 0 on any worker. The metrics of the primary process",
+      "are not in the scrape.",
     ],
     ["metric", "type", "labels", "meaning"],
     Object.values<MetricRow>(metricTable).map(({ name, type, labels, help }) => [

@@ -1,23 +1,26 @@
-/** The one route that is no method of the contract: the WebSocket upgrade. */
+/** Describes for the OpenAPI document the WebSocket upgrade, the one route that is no method of the contract. */
 
-const description = `Opens the channel of an instance. Send the headers of RFC 6455; the token may stand in the query, since browsers
-cannot set headers here. Every event that the channel's filter takes arrives as one text frame: a \`PlainFrame\`.
+const description = `Opens a WebSocket on an instance. Send the headers of RFC 6455. The token may stand in the query, because a browser
+cannot set headers here. Every event that the filter of the channel takes arrives as one text frame: a \`PlainFrame\`.
 
-Checked in this order: token (401), rate (429), instance (404, 403), channel enabled (400), Origin (403), whether the node
-drains (503). Without upgrade headers the same checks run, and 426 says that all is well.
+The node checks the request in this order: token (401), rate limit (429), instance (404, 403), whether the channel is enabled
+(400), \`Origin\` (403), whether the node drains (503). For a request without upgrade headers the same checks run. When it
+passes them all, the answer is 426.
 
-A node that shuts down refuses upgrades with 503 and \`Retry-After\`: come back after so many seconds, behind a balancer to
-another node. It closes its open sockets with 1001, spread over DRAIN_SECONDS; until then they get their events.
+A node that shuts down refuses upgrades with 503 and \`Retry-After\`: connect again after that number of seconds, and a balancer
+leads to another node. The node closes its open sockets with 1001, spread over DRAIN_SECONDS. Each socket gets its events until
+it is closed.
 
-The gateway pings. It cuts a peer that answers nothing for a minute, without a close frame. What a client sends is read and
-thrown away; a client need not send anything. \`/asyncapi.json\` has the frames, and every close code with its meaning.`;
+The gateway pings each socket, and cuts a peer that answers nothing for a minute, without a close frame. A client need not send
+anything: the gateway reads its messages and throws them away. \`/asyncapi.json\` has the frames, and every close code with its
+meaning.`;
 
 export function upgradePath(rateHeaders, errorResponses) {
   return {
     "/ws/{instance}": {
       get: {
         operationId: "OpenWebsocket",
-        summary: "Opens the channel of an instance.",
+        summary: "Opens a WebSocket on an instance.",
         description: description.replace(/(?<!\n)\n(?!\n)/g, " "),
         security: [{ token: [] }, { bearer: [] }, { query: [] }],
         parameters: [
@@ -25,7 +28,7 @@ export function upgradePath(rateHeaders, errorResponses) {
             name: "instance",
             in: "path",
             required: true,
-            description: "Name of the instance; percent-decoded and case-sensitive.",
+            description: "Name of the instance, case-sensitive. In a REST path it is percent-encoded.",
             schema: { type: "string", minLength: 1, maxLength: 100 },
           },
         ],

@@ -67,7 +67,7 @@ export function createInbox({ link, subjectOf, origin: self, logger, stats }: In
         if (numbered.event !== undefined) handler(numbered.event);
       } catch (error) {
         stats.missed++;
-        logger.warn({ instanceId, reason: (error as Error).message }, "the bus carried what is no event");
+        logger.warn({ instanceId, reason: (error as Error).message }, "a message on the bus is no event");
       }
     });
   };
