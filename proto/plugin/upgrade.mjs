@@ -28,7 +28,7 @@ export function upgradePath(rateHeaders, errorResponses) {
             name: "instance",
             in: "path",
             required: true,
-            description: "Name of the instance, case-sensitive. In a REST path it is percent-encoded.",
+            description: "Name of the instance, case-sensitive. Percent-encode the name in a path.",
             schema: { type: "string", minLength: 1, maxLength: 100 },
           },
         ],
