@@ -2,7 +2,7 @@
 // @generated from file eventwire/v1/error.proto (package eventwire.v1, syntax proto3)
 /* eslint-disable */
 
-// Every error that a caller of the gateway can see. The gateway takes its answers from this list. ERRORS.md, api.md and
+// Every error that a caller of the gateway can see. The gateway answers from this list, and ERRORS.md, api.md and
 // openapi.json are generated from it. A policy names the reasons that its method can answer.
 
 import type { GenEnum, GenExtension, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
@@ -18,27 +18,27 @@ export const file_eventwire_v1_error: GenFile = /*@__PURE__*/
   fileDesc("ChhldmVudHdpcmUvdjEvZXJyb3IucHJvdG8SDGV2ZW50d2lyZS52MSI4CgdQcm9ibGVtEgwKBGNvZGUYASABKAkSDgoGc3RhdHVzGAIgASgNEg8KB21lc3NhZ2UYAyABKAkqkBUKBlJlYXNvbhIWChJSRUFTT05fVU5TUEVDSUZJRUQQABJQChtSRUFTT05fSU5WQUxJRF9SRVFVRVNUX0JPRFkQARovsrsYKwoQaW52YWxpZF9hcmd1bWVudBCQAxoUSW52YWxpZCByZXF1ZXN0IGJvZHkSRgoWUkVBU09OX0lOVkFMSURfUkVRVUVTVBACGiqyuxgmChBpbnZhbGlkX2FyZ3VtZW50EJADGg9JbnZhbGlkIHJlcXVlc3QSqQEKGVJFQVNPTl9XRUJTT0NLRVRfRElTQUJMRUQQAxqJAbK7GIQBChNmYWlsZWRfcHJlY29uZGl0aW9uEJADGmpXZWJTb2NrZXQgaXMgbm90IGVuYWJsZWQgZm9yIHRoaXMgaW5zdGFuY2UuIENvbmZpZ3VyZSBpdCBmaXJzdCB1c2luZyBQT1NUIC9hcGkvZXZlbnRzL3dlYnNvY2tldC97aW5zdGFuY2V9EkEKFFJFQVNPTl9JTlZBTElEX1RPS0VOEAQaJ7K7GCMKD3VuYXV0aGVudGljYXRlZBCRAxoNSW52YWxpZCB0b2tlbhJ1ChRSRUFTT05fTUlTU0lOR19UT0tFThAFGluyuxhXCg91bmF1dGhlbnRpY2F0ZWQQkQMaQU1pc3NpbmcgdG9rZW4gaW4gaGVhZGVyLCBBdXRob3JpemF0aW9uIGhlYWRlciwgb3IgcXVlcnkgcGFyYW1ldGVyEmoKGFJFQVNPTl9JTlNUQU5DRV9NSVNNQVRDSBAGGkyyuxhIChFwZXJtaXNzaW9uX2RlbmllZBCTAxowSW5zdGFuY2UgdG9rZW4gZG9lcyBub3QgbWF0Y2ggcmVxdWVzdGVkIGluc3RhbmNlEk0KGVJFQVNPTl9PUklHSU5fTk9UX0FMTE9XRUQQBxousrsYKgoRcGVybWlzc2lvbl9kZW5pZWQQkwMaEk9yaWdpbiBub3QgYWxsb3dlZBJWChVSRUFTT05fUVVPVEFfRVhDRUVERUQQCBo7srsYNwoRcGVybWlzc2lvbl9kZW5pZWQQkwMaH0FjY291bnQgaW5zdGFuY2UgcXVvdGEgZXhjZWVkZWQSMwoQUkVBU09OX05PVF9GT1VORBAJGh2yuxgZCglub3RfZm91bmQQlAMaCU5vdCBmb3VuZBJFChlSRUFTT05fSU5TVEFOQ0VfTk9UX0ZPVU5EEAoaJrK7GCIKCW5vdF9mb3VuZBCUAxoSSW5zdGFuY2Ugbm90IGZvdW5kEmMKH1JFQVNPTl9XRUJTT0NLRVRfTk9UX0NPTkZJR1VSRUQQCxo+srsYOgoJbm90X2ZvdW5kEJQDGipXZWJTb2NrZXQgbm90IGNvbmZpZ3VyZWQgZm9yIHRoaXMgaW5zdGFuY2USSQoZUkVBU09OX01FVEhPRF9OT1RfQUxMT1dFRBAMGiqyuxgmCg11bmltcGxlbWVudGVkEJUDGhJNZXRob2Qgbm90IGFsbG93ZWQSTAoWUkVBU09OX0lOU1RBTkNFX0VYSVNUUxANGjCyuxgsCg5hbHJlYWR5X2V4aXN0cxCZAxoXSW5zdGFuY2UgYWxyZWFkeSBleGlzdHMSRgoTUkVBU09OX1RPS0VOX0lOX1VTRRAOGi2yuxgpCg5hbHJlYWR5X2V4aXN0cxCZAxoUVG9rZW4gYWxyZWFkeSBpbiB1c2USSAoWUkVBU09OX0VWRU5UX1RPT19MQVJHRRAPGiyyuxgoChJyZXNvdXJjZV9leGhhdXN0ZWQQnQMaD0V2ZW50IHRvbyBsYXJnZRKHAQoeUkVBU09OX0VWRU5UX1RPT19MQVJHRV9GT1JfQlVTEBAaY7K7GF8KEnJlc291cmNlX2V4aGF1c3RlZBCdAxpGRXZlbnQgdG9vIGxhcmdlIGZvciB0aGUgZXZlbnQgYnVzLCB3aGljaCBjYXJyaWVzIGF0IG1vc3Qge2xpbWl0fSBieXRlcxJTCh5SRUFTT05fVU5TVVBQT1JURURfQ09NUFJFU1NJT04QERovsrsYKwoNdW5pbXBsZW1lbnRlZBCfAxoXVW5zdXBwb3J0ZWQgY29tcHJlc3Npb24SSwoXUkVBU09OX1VQR1JBREVfUkVRVUlSRUQQEhousrsYKgoTZmFpbGVkX3ByZWNvbmRpdGlvbhCqAxoQVXBncmFkZSByZXF1aXJlZBJbChNSRUFTT05fUkFURV9MSU1JVEVEEBMaQrK7GD4KEnJlc291cmNlX2V4aGF1c3RlZBCtAxolUmF0ZSBsaW1pdCBleGNlZWRlZC4gVHJ5IGFnYWluIGxhdGVyLhJJChpSRUFTT05fR0VUX0lOU1RBTkNFX0ZBSUxFRBAUGimyuxglCghpbnRlcm5hbBD0AxoWRmFpbGVkIHRvIGdldCBpbnN0YW5jZRJZChtSRUFTT05fR0VUX1dFQlNPQ0tFVF9GQUlMRUQQFRo4srsYNAoIaW50ZXJuYWwQ9AMaJUZhaWxlZCB0byBnZXQgd2Vic29ja2V0IGNvbmZpZ3VyYXRpb24SXAobUkVBU09OX1NFVF9XRUJTT0NLRVRfRkFJTEVEEBYaO7K7GDcKCGludGVybmFsEPQDGihGYWlsZWQgdG8gdXBkYXRlIHdlYnNvY2tldCBjb25maWd1cmF0aW9uEk8KHVJFQVNPTl9DUkVBVEVfSU5TVEFOQ0VfRkFJTEVEEBcaLLK7GCgKCGludGVybmFsEPQDGhlGYWlsZWQgdG8gY3JlYXRlIGluc3RhbmNlEk0KHFJFQVNPTl9MSVNUX0lOU1RBTkNFU19GQUlMRUQQGBorsrsYJwoIaW50ZXJuYWwQ9AMaGEZhaWxlZCB0byBsaXN0IGluc3RhbmNlcxJPCh1SRUFTT05fREVMRVRFX0lOU1RBTkNFX0ZBSUxFRBAZGiyyuxgoCghpbnRlcm5hbBD0AxoZRmFpbGVkIHRvIGRlbGV0ZSBpbnN0YW5jZRI9Cg9SRUFTT05fSU5URVJOQUwQGhoosrsYJAoIaW50ZXJuYWwQ9AMaFUludGVybmFsIHNlcnZlciBlcnJvchJhChZSRUFTT05fQlVTX1VOUkVBQ0hBQkxFEBsaRbK7GEEKC3VuYXZhaWxhYmxlEPcDGi9PdGhlciBub2RlcyBjYW5ub3QgYmUgcmVhY2hlZC4gVHJ5IGFnYWluIGxhdGVyLhJ7ChJSRUFTT05fT1VUX09GX0RBVEUQHBpjsrsYXwoLdW5hdmFpbGFibGUQ9wMaTUNoYW5nZXMgb2YgdG9rZW5zIGFuZCBjb25maWd1cmF0aW9ucyBkbyBub3QgcmVhY2ggdGhpcyBub2RlLiBUcnkgYWdhaW4gbGF0ZXIuEmEKEVJFQVNPTl9PVkVSTE9BREVEEB0aSrK7GEYKC3VuYXZhaWxhYmxlEPcDGjRUb28gbXVjaCBpcyB1bmRlciB3YXkgb24gdGhpcyBub2RlLiBUcnkgYWdhaW4gbGF0ZXIuEk8KFFJFQVNPTl9TSFVUVElOR19ET1dOEB4aNbK7GDEKC3VuYXZhaWxhYmxlEPcDGh9TaHV0dGluZyBkb3duLiBUcnkgYWdhaW4gbGF0ZXIuOlQKB3Byb2JsZW0SIS5nb29nbGUucHJvdG9idWYuRW51bVZhbHVlT3B0aW9ucxi2hwMgASgLMhUuZXZlbnR3aXJlLnYxLlByb2JsZW1SB3Byb2JsZW1iBnByb3RvMw", [file_google_protobuf_descriptor]);
 
 /**
- * How an error is answered.
+ * The answer to a call that fails with a certain reason.
  *
  * @generated from message eventwire.v1.Problem
  */
 export type Problem = Message<"eventwire.v1.Problem"> & {
   /**
-   * The canonical code, as Connect spells it, such as `not_found`.
+   * The canonical code of the error, as Connect spells it, such as `not_found`.
    *
    * @generated from field: string code = 1;
    */
   code: string;
 
   /**
-   * The HTTP status over REST. Connect derives its own status from the code.
+   * The HTTP status of the error over REST. Over Connect the HTTP status follows from `code`.
    *
    * @generated from field: uint32 status = 2;
    */
   status: number;
 
   /**
-   * The exact text. In an answer a value of the call replaces a name in braces.
+   * The exact text of the error. The answer has a value of the call in place of each name in braces.
    *
    * @generated from field: string message = 3;
    */
@@ -53,72 +53,72 @@ export const ProblemSchema: GenMessage<Problem> = /*@__PURE__*/
   messageDesc(file_eventwire_v1_error, 0);
 
 /**
- * Why a call was refused or failed. The part after `REASON_` is the name that callers read: in the header
- * `Eventwire-Error`, in `google.rpc.ErrorInfo` and in the problem document. It never changes. The documents show the comment
- * of a reason as its meaning.
+ * Why a call was refused or failed. The part of a name after `REASON_` is what callers read: in the header
+ * `Eventwire-Error`, in `google.rpc.ErrorInfo` and in the problem document. That part never changes. The documents show
+ * the comment of each reason as its meaning.
  *
  * @generated from enum eventwire.v1.Reason
  */
 export enum Reason {
   /**
-   * Not set. No error has this reason.
+   * The reason is not set. No error has this value.
    *
    * @generated from enum value: REASON_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * The body or a field of the call breaks a rule. The error names the rule. Nothing was done.
+   * The body or a field of the call breaks a rule, and the error names the rule. The gateway did nothing.
    *
    * @generated from enum value: REASON_INVALID_REQUEST_BODY = 1;
    */
   INVALID_REQUEST_BODY = 1,
 
   /**
-   * The headers can be read in two ways, or they ask for a version of Connect that does not exist. The error names the
-   * rule.
+   * The headers of the request can be read in two ways, or ask for a version of Connect that does not exist. The error
+   * names the rule that they break.
    *
    * @generated from enum value: REASON_INVALID_REQUEST = 2;
    */
   INVALID_REQUEST = 2,
 
   /**
-   * The instance has no channel configuration, or its channel is disabled, so no socket is opened.
+   * The instance has no channel configuration, or its channel is disabled. So the gateway opens no socket on it.
    *
    * @generated from enum value: REASON_WEBSOCKET_DISABLED = 3;
    */
   WEBSOCKET_DISABLED = 3,
 
   /**
-   * The token is missing, unknown or revoked, or only a TokenAccount may make this call.
+   * The token is missing, unknown or revoked; or it is a TokenInstance where only a TokenAccount may make the call.
    *
    * @generated from enum value: REASON_INVALID_TOKEN = 4;
    */
   INVALID_TOKEN = 4,
 
   /**
-   * The upgrade has no token in any of the three places.
+   * The upgrade request has no token: neither in the header `token`, nor in `Authorization`, nor in the query.
    *
    * @generated from enum value: REASON_MISSING_TOKEN = 5;
    */
   MISSING_TOKEN = 5,
 
   /**
-   * The TokenInstance belongs to another instance than the addressed one. The addressed instance need not exist.
+   * The TokenInstance belongs to another instance than the one in the call, whether or not that one exists.
    *
    * @generated from enum value: REASON_INSTANCE_MISMATCH = 6;
    */
   INSTANCE_MISMATCH = 6,
 
   /**
-   * The origin of the web page is not one of ALLOWED_ORIGINS.
+   * The web page that opens the socket has an origin that ALLOWED_ORIGINS does not name.
    *
    * @generated from enum value: REASON_ORIGIN_NOT_ALLOWED = 7;
    */
   ORIGIN_NOT_ALLOWED = 7,
 
   /**
-   * The account has as many instances as ACCOUNT_INSTANCE_QUOTA allows.
+   * The account already has as many instances as ACCOUNT_INSTANCE_QUOTA allows.
    *
    * @generated from enum value: REASON_QUOTA_EXCEEDED = 8;
    */
@@ -132,42 +132,42 @@ export enum Reason {
   NOT_FOUND = 9,
 
   /**
-   * The account has no instance of this name.
+   * The account has no instance of the name in the call.
    *
    * @generated from enum value: REASON_INSTANCE_NOT_FOUND = 10;
    */
   INSTANCE_NOT_FOUND = 10,
 
   /**
-   * The channel of the instance was never configured.
+   * The channel of the instance was never configured, so there is no configuration to read.
    *
    * @generated from enum value: REASON_WEBSOCKET_NOT_CONFIGURED = 11;
    */
   WEBSOCKET_NOT_CONFIGURED = 11,
 
   /**
-   * The route has other HTTP methods; the header `Allow` names them.
+   * The route has other HTTP methods than the one of the request. The header `Allow` names them.
    *
    * @generated from enum value: REASON_METHOD_NOT_ALLOWED = 12;
    */
   METHOD_NOT_ALLOWED = 12,
 
   /**
-   * The account has an instance of this name.
+   * The account already has an instance of the name that was chosen for the new one.
    *
    * @generated from enum value: REASON_INSTANCE_EXISTS = 13;
    */
   INSTANCE_EXISTS = 13,
 
   /**
-   * The chosen token belongs to an account or an instance, or did until a short time ago.
+   * The token that was chosen for the instance belongs to an account or an instance, or did so a short time ago.
    *
    * @generated from enum value: REASON_TOKEN_IN_USE = 14;
    */
   TOKEN_IN_USE = 14,
 
   /**
-   * The event, or the message that carries it, is larger than PUBLISH_MAX_BYTES allows.
+   * The event, or the message in which it was sent, is larger than PUBLISH_MAX_BYTES allows.
    *
    * @generated from enum value: REASON_EVENT_TOO_LARGE = 15;
    */
@@ -181,100 +181,101 @@ export enum Reason {
   EVENT_TOO_LARGE_FOR_BUS = 16,
 
   /**
-   * An RPC call has an unknown compression. The error names the known ones.
+   * The message of an RPC call has a compression that the gateway does not know. The error names the compressions that
+   * it knows.
    *
    * @generated from enum value: REASON_UNSUPPORTED_COMPRESSION = 17;
    */
   UNSUPPORTED_COMPRESSION = 17,
 
   /**
-   * All checks of the upgrade passed, but the request is no WebSocket handshake (RFC 6455).
+   * The request passed all checks of an upgrade, but is no WebSocket handshake (RFC 6455).
    *
    * @generated from enum value: REASON_UPGRADE_REQUIRED = 18;
    */
   UPGRADE_REQUIRED = 18,
 
   /**
-   * The calls of this token in the present minute are used up, or those of the address of a caller without a valid token.
-   * Try again after `Retry-After`.
+   * The token has used up its calls of the present minute. A caller without a valid token shares the calls of its
+   * remote address. Try again after `Retry-After`.
    *
    * @generated from enum value: REASON_RATE_LIMITED = 19;
    */
   RATE_LIMITED = 19,
 
   /**
-   * The database could not be asked for the instance, or this node has not read its tokens yet.
+   * The node could not read the instance from the database, or has not read any tokens from it since its start.
    *
    * @generated from enum value: REASON_GET_INSTANCE_FAILED = 20;
    */
   GET_INSTANCE_FAILED = 20,
 
   /**
-   * The database could not be asked for the channel configuration.
+   * The node could not read the channel configuration from the database.
    *
    * @generated from enum value: REASON_GET_WEBSOCKET_FAILED = 21;
    */
   GET_WEBSOCKET_FAILED = 21,
 
   /**
-   * The database did not take the channel configuration.
+   * The node could not write the channel configuration to the database.
    *
    * @generated from enum value: REASON_SET_WEBSOCKET_FAILED = 22;
    */
   SET_WEBSOCKET_FAILED = 22,
 
   /**
-   * The database did not take the instance.
+   * The node could not write the new instance to the database.
    *
    * @generated from enum value: REASON_CREATE_INSTANCE_FAILED = 23;
    */
   CREATE_INSTANCE_FAILED = 23,
 
   /**
-   * The database could not be asked for the instances.
+   * The node could not read the instances from the database.
    *
    * @generated from enum value: REASON_LIST_INSTANCES_FAILED = 24;
    */
   LIST_INSTANCES_FAILED = 24,
 
   /**
-   * The database did not delete the instance.
+   * The node could not delete the instance from the database.
    *
    * @generated from enum value: REASON_DELETE_INSTANCE_FAILED = 25;
    */
   DELETE_INSTANCE_FAILED = 25,
 
   /**
-   * A fault of the gateway. The log of the gateway has the cause.
+   * The gateway has a fault. Its log has the cause.
    *
    * @generated from enum value: REASON_INTERNAL = 26;
    */
   INTERNAL = 26,
 
   /**
-   * The bus between the nodes is away and BUS_OUTAGE is `refuse`.
+   * The bus between the nodes is away, and BUS_OUTAGE is `refuse`, so the node does not publish the event.
    *
    * @generated from enum value: REASON_BUS_UNREACHABLE = 27;
    */
   BUS_UNREACHABLE = 27,
 
   /**
-   * This node no longer hears of changes in the database, so it cannot tell which tokens are valid.
+   * The node no longer hears of changes in the database. It refuses the call, because the token may have been revoked.
    *
    * @generated from enum value: REASON_OUT_OF_DATE = 28;
    */
   OUT_OF_DATE = 28,
 
   /**
-   * The request bodies under way on this node, with their decompressed bytes, fill REQUEST_BODIES_MAX_BYTES. Try again after
-   * `Retry-After`.
+   * The bodies of all requests under way on the node, with their decompressed bytes, fill REQUEST_BODIES_MAX_BYTES. Try
+   * again after `Retry-After`.
    *
    * @generated from enum value: REASON_OVERLOADED = 29;
    */
   OVERLOADED = 29,
 
   /**
-   * The node ends. Try again after `Retry-After`: a balancer then leads to another node.
+   * The node is shutting down. Try again after `Retry-After`: a balancer then leads to another node.
    *
    * @generated from enum value: REASON_SHUTTING_DOWN = 30;
    */
@@ -288,7 +289,8 @@ export const ReasonSchema: GenEnum<Reason> = /*@__PURE__*/
   enumDesc(file_eventwire_v1_error, 0);
 
 /**
- * How an error with this reason is answered. Every reason except REASON_UNSPECIFIED has a problem.
+ * The code, HTTP status and text of every error with this reason. Every reason except REASON_UNSPECIFIED has a
+ * problem.
  *
  * @generated from extension: eventwire.v1.Problem problem = 50102;
  */

@@ -18,34 +18,35 @@ export const file_eventwire_v1_event_service: GenFile = /*@__PURE__*/
   fileDesc("CiBldmVudHdpcmUvdjEvZXZlbnRfc2VydmljZS5wcm90bxIMZXZlbnR3aXJlLnYxIscBChNQdWJsaXNoRXZlbnRSZXF1ZXN0EhsKCGluc3RhbmNlGAEgASgJQgm6SAZyBBABGGQSGQoFZXZlbnQYAiABKAlCCrpIA8gBAci7GAESJwoEZGF0YRgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RIABIdCglkYXRhX2pzb24YBCABKAxCCKq7GARkYXRhSAASDQoFbWVkaWEYBSABKAwSDwoHcmVjZWlwdBgGIAEoCEIQCgdwYXlsb2FkEgW6SAIIASKgAQoUUHVibGlzaEV2ZW50UmVzcG9uc2USDwoHc3VjY2VzcxgBIAEoCBIPCgdtZXNzYWdlGAIgASgJEiAKE290aGVyX25vZGVzX3JlYWNoZWQYAyABKAhIAIgBARIUCgdzb2NrZXRzGAQgASgNSAGIAQESCgoCaWQYBSABKAlCFgoUX290aGVyX25vZGVzX3JlYWNoZWRCCgoIX3NvY2tldHMiZgoUUHVibGlzaEV2ZW50c1JlcXVlc3QSEAoIc2VxdWVuY2UYASABKAQSPAoGZXZlbnRzGAIgAygLMiEuZXZlbnR3aXJlLnYxLlB1Ymxpc2hFdmVudFJlcXVlc3RCCbpIBpIBAxCACCKNAgoVUHVibGlzaEV2ZW50c1Jlc3BvbnNlEhAKCHNlcXVlbmNlGAEgASgEEhEKCXB1Ymxpc2hlZBgCIAEoDRI9CghyZWZ1c2FscxgDIAMoCzIrLmV2ZW50d2lyZS52MS5QdWJsaXNoRXZlbnRzUmVzcG9uc2UuUmVmdXNhbBIgChNvdGhlcl9ub2Rlc19yZWFjaGVkGAQgASgISACIAQEaVgoHUmVmdXNhbBINCgVpbmRleBgBIAEoDRIOCgZyZWFzb24YAiABKAkSDwoHbWVzc2FnZRgDIAEoCRINCgVmaWVsZBgEIAEoCRIMCgRydWxlGAUgASgJQhYKFF9vdGhlcl9ub2Rlc19yZWFjaGVkMpcCCgxFdmVudFNlcnZpY2USjwEKDFB1Ymxpc2hFdmVudBIhLmV2ZW50d2lyZS52MS5QdWJsaXNoRXZlbnRSZXF1ZXN0GiIuZXZlbnR3aXJlLnYxLlB1Ymxpc2hFdmVudFJlc3BvbnNlIjiiuxgLCAIQAygBMgMPEBuC0+STAiM6ASoiHi9hcGkvZXZlbnRzL3B1Ymxpc2gve2luc3RhbmNlfRJ1Cg1QdWJsaXNoRXZlbnRzEiIuZXZlbnR3aXJlLnYxLlB1Ymxpc2hFdmVudHNSZXF1ZXN0GiMuZXZlbnR3aXJlLnYxLlB1Ymxpc2hFdmVudHNSZXNwb25zZSIXorsYEwgCEAMoATIDDxseOgYBCg8QExsoATABYgZwcm90bzM", [file_buf_validate_validate, file_eventwire_v1_event_type, file_eventwire_v1_policy, file_google_api_annotations, file_google_protobuf_struct]);
 
 /**
- * One event.
+ * Asks to publish one event.
  *
  * @generated from message eventwire.v1.PublishEventRequest
  */
 export type PublishEventRequest = Message<"eventwire.v1.PublishEventRequest"> & {
   /**
-   * Name of the instance it happened on.
+   * Name of the instance on which the event happened.
    *
    * @generated from field: string instance = 1;
    */
   instance: string;
 
   /**
-   * The type of the event; see EventType.
+   * The type of the event: one of the names that EventType lists.
    *
    * @generated from field: string event = 2;
    */
   event: string;
 
   /**
-   * What happened, as a JSON object of at most 256 nested levels. Required.
+   * The data of the event: a JSON object of at most 256 nested levels, in one of two forms. Required.
    *
    * @generated from oneof eventwire.v1.PublishEventRequest.payload
    */
   payload: {
     /**
-     * The object as a Struct. In binary form it has at most 64 KiB, and its numbers are doubles. In JSON (Connect, gRPC with
-     * JSON) it is the object itself, of any size within PUBLISH_MAX_BYTES, and the frame has its bytes unchanged, as over REST.
+     * The data as a Struct. In a binary message the Struct has at most 64 KiB, and its numbers are doubles. In a JSON
+     * message (over Connect, or gRPC with JSON) `data` is the JSON object itself, of any size within PUBLISH_MAX_BYTES,
+     * and the frame has the bytes of that object unchanged, as over REST.
      *
      * @generated from field: google.protobuf.Struct data = 3;
      */
@@ -53,8 +54,8 @@ export type PublishEventRequest = Message<"eventwire.v1.PublishEventRequest"> & 
     case: "data";
   } | {
     /**
-     * The object as UTF-8 JSON text, of any size within PUBLISH_MAX_BYTES. The gateway checks it once, and the frame has its
-     * bytes unchanged: number precision, member order, escapes and white space survive.
+     * The data as UTF-8 JSON text, of any size within PUBLISH_MAX_BYTES. The gateway checks the text once, and the
+     * frame has its bytes unchanged: number precision, member order, escapes and white space survive.
      *
      * @generated from field: bytes data_json = 4;
      */
@@ -63,17 +64,18 @@ export type PublishEventRequest = Message<"eventwire.v1.PublishEventRequest"> & 
   } | { case: undefined; value?: undefined };
 
   /**
-   * The raw media of a `message.exchange`. The frame has it as the member `base64` of the object `data.message.media` or,
-   * in the flat layout, of `data.media`; one of these two objects must be there. It replaces a `base64` that the object
-   * already has. It is encoded only if at least one socket gets it. Media above MEDIA_MAX_BYTES (8 MiB by default) is left
-   * out of the frame, and the frame is still sent.
+   * The raw media of a `message.exchange`. The frame has the media in base64, as the member `base64` of the object
+   * `data.message.media` or, in the flat layout, of `data.media`. One of these two objects must be there; a `base64`
+   * that it already has is replaced. The node encodes the media only if at least one socket gets it. Media above
+   * MEDIA_MAX_BYTES (8 MiB by default) is left out of the frame, and the frame is still sent.
    *
    * @generated from field: bytes media = 5;
    */
   media: Uint8Array;
 
   /**
-   * Asks PublishEvent for a receipt: the answer then says how many sockets take the event. Ignored in a batch.
+   * Asks for a receipt: the answer to PublishEvent then says in `sockets` how many sockets take the event.
+   * PublishEvents ignores this field.
    *
    * @generated from field: bool receipt = 6;
    */
@@ -88,45 +90,46 @@ export const PublishEventRequestSchema: GenMessage<PublishEventRequest> = /*@__P
   messageDesc(file_eventwire_v1_event_service, 0);
 
 /**
- * Confirms one event.
+ * Confirms that one event was published.
  *
  * @generated from message eventwire.v1.PublishEventResponse
  */
 export type PublishEventResponse = Message<"eventwire.v1.PublishEventResponse"> & {
   /**
-   * Always true; failures are errors.
+   * Always true, because a call that fails is answered with an error.
    *
    * @generated from field: bool success = 1;
    */
   success: boolean;
 
   /**
-   * `Event published`.
+   * Always `Event published`.
    *
    * @generated from field: string message = 2;
    */
   message: string;
 
   /**
-   * Present only when it is false: other nodes may not have got the event, because the bus between the nodes was away.
-   * Sockets that are open on this node have it.
+   * Present only with the value false: other nodes may not have got the event, because the bus between the nodes was
+   * away. The sockets that are open on this node have got it.
    *
    * @generated from field: optional bool other_nodes_reached = 3;
    */
   otherNodesReached?: boolean | undefined;
 
   /**
-   * How many open sockets took the event, counted on the node that answered at the moment of publishing; 0 means that no
-   * socket of this node gets it. Present only when the request asked for a `receipt`. Each of several workers on one machine
-   * is a node of its own.
+   * How many open sockets take the event, counted on the answering node when it published the event. 0 means that no
+   * socket of this node gets the event. Present only when the request has `receipt`. When several workers run on one
+   * machine, each is a node of its own.
    *
    * @generated from field: optional uint32 sockets = 4;
    */
   sockets?: number | undefined;
 
   /**
-   * The event's id: a UUIDv7 (RFC 9562) of 36 characters in lower case, made when the event was accepted. The ids of one node
-   * grow in the order in which it accepted the events, as text and as bytes, even when its clock goes back.
+   * The id of the event: a UUIDv7 (RFC 9562) of 36 characters in lower case, which the node makes when it accepts the
+   * event. The ids of one node grow in the order in which it accepts events, as text and as bytes, even when the node's
+   * clock goes back.
    *
    * @generated from field: string id = 5;
    */
@@ -141,20 +144,20 @@ export const PublishEventResponseSchema: GenMessage<PublishEventResponse> = /*@_
   messageDesc(file_eventwire_v1_event_service, 1);
 
 /**
- * A batch of events, which may belong to different instances of the account.
+ * Asks to publish a batch of events, which may belong to different instances of the account.
  *
  * @generated from message eventwire.v1.PublishEventsRequest
  */
 export type PublishEventsRequest = Message<"eventwire.v1.PublishEventsRequest"> & {
   /**
-   * A number that the producer chooses. The answer repeats it.
+   * A number that the producer chooses for the batch. The answer to the batch repeats it.
    *
    * @generated from field: uint64 sequence = 1;
    */
   sequence: bigint;
 
   /**
-   * The events, published in this order. At most 1024.
+   * The events of the batch, at most 1024. The node publishes them in this order.
    *
    * @generated from field: repeated eventwire.v1.PublishEventRequest events = 2;
    */
@@ -169,34 +172,35 @@ export const PublishEventsRequestSchema: GenMessage<PublishEventsRequest> = /*@_
   messageDesc(file_eventwire_v1_event_service, 2);
 
 /**
- * The acknowledgement of one batch.
+ * Answers one batch.
  *
  * @generated from message eventwire.v1.PublishEventsResponse
  */
 export type PublishEventsResponse = Message<"eventwire.v1.PublishEventsResponse"> & {
   /**
-   * The sequence of the batch.
+   * The `sequence` that the producer gave the batch.
    *
    * @generated from field: uint64 sequence = 1;
    */
   sequence: bigint;
 
   /**
-   * How many of its events were published.
+   * How many events of the batch were published.
    *
    * @generated from field: uint32 published = 2;
    */
   published: number;
 
   /**
-   * The events that were not published, in batch order.
+   * The events of the batch that were not published, in batch order.
    *
    * @generated from field: repeated eventwire.v1.PublishEventsResponse.Refusal refusals = 3;
    */
   refusals: PublishEventsResponse_Refusal[];
 
   /**
-   * Present only when it is false: other nodes may not have got some of the published events. See PublishEventResponse.
+   * Present only with the value false: other nodes may not have got some of the published events, because the bus
+   * between the nodes was away.
    *
    * @generated from field: optional bool other_nodes_reached = 4;
    */
@@ -211,34 +215,35 @@ export const PublishEventsResponseSchema: GenMessage<PublishEventsResponse> = /*
   messageDesc(file_eventwire_v1_event_service, 3);
 
 /**
- * An event that was not published.
+ * An event of the batch that the node did not publish.
  *
  * @generated from message eventwire.v1.PublishEventsResponse.Refusal
  */
 export type PublishEventsResponse_Refusal = Message<"eventwire.v1.PublishEventsResponse.Refusal"> & {
   /**
-   * Index of the event in the batch, from 0.
+   * Index of the refused event in its batch, from 0.
    *
    * @generated from field: uint32 index = 1;
    */
   index: number;
 
   /**
-   * Name of the reason for programs, such as `INSTANCE_NOT_FOUND`. It is one of the refusals in the policy of PublishEvents.
+   * Name of the reason why the event was refused, such as `INSTANCE_NOT_FOUND`. The policy of PublishEvents lists
+   * these reasons in `refusals`.
    *
    * @generated from field: string reason = 2;
    */
   reason: string;
 
   /**
-   * The text that PublishEvent would answer for this event.
+   * The text of the error. PublishEvent would answer the same text for this event.
    *
    * @generated from field: string message = 3;
    */
   message: string;
 
   /**
-   * The field of the event that is wrong, as this file spells it. Empty when the error is not about one field.
+   * The wrong field of the event, as this file spells it. Empty when the error is not about one field.
    *
    * @generated from field: string field = 4;
    */
@@ -260,8 +265,8 @@ export const PublishEventsResponse_RefusalSchema: GenMessage<PublishEventsRespon
   messageDesc(file_eventwire_v1_event_service, 3, 0);
 
 /**
- * Publishing. An event reaches every socket that is open on its instance and whose filter takes it, at most once and in
- * publish order per instance. Events are ephemeral: nothing is stored, and nothing is sent twice.
+ * Publishes events. An event reaches every socket that is open on its instance and whose filter takes it, at most once
+ * and in publish order per instance. Events are ephemeral: the gateway stores no event and sends none twice.
  *
  * @generated from service eventwire.v1.EventService
  */
@@ -269,10 +274,10 @@ export const EventService: GenService<{
   /**
    * Publishes one event.
    *
-   * Only a TokenAccount may publish, because a consumer's token must not be able to forge events.
+   * Only a TokenAccount may publish, because a consumer with its TokenInstance must not be able to forge events.
    *
-   * After an error no socket got the event, with one exception. When BUS_OUTAGE is set to refuse and the bus goes away in
-   * the middle of a call, sockets of this node may have got it.
+   * When the answer is an error, no socket got the event, with one exception: when BUS_OUTAGE is `refuse` and the bus
+   * goes away in the middle of the call, sockets of this node may have got it.
    *
    * @generated from rpc eventwire.v1.EventService.PublishEvent
    */
@@ -282,17 +287,17 @@ export const EventService: GenService<{
     output: typeof PublishEventResponseSchema;
   },
   /**
-   * Publishes batches of events over one stream, for producers with thousands of events a second. Each batch gets one
-   * answer, in order, after its last event was handed to the sockets. When an event cannot be published, the answer of its
-   * batch names it; the other events of the batch are published, and the stream goes on. This method needs HTTP/2, which
-   * the service port has.
+   * Publishes batches of events over one stream, for producers with thousands of events a second. The node answers each
+   * batch once, in the order of the batches, after it has handed the last event of the batch to the sockets. When an
+   * event cannot be published, the answer names that event as a Refusal. The other events of the batch are published,
+   * and the stream goes on. This method needs HTTP/2, which only the service port speaks.
    *
-   * These errors end the stream: the token was revoked; a message is no batch, or has more than 1024 events, of which none
-   * is published then; a batch is larger than 4/3 of PUBLISH_MAX_BYTES; or the bus did not take a batch and BUS_OUTAGE is
-   * set to refuse. Any other error of an event is a Refusal in the answer, and the stream goes on.
+   * The stream ends with an error in four cases. The token was revoked. A message is no batch, or has more than 1024
+   * events; then none of its events is published. A batch is larger than 4/3 of PUBLISH_MAX_BYTES. The bus did not take
+   * a batch, and BUS_OUTAGE is `refuse`. Any other error of an event is a Refusal.
    *
-   * A node that ends sends `Shutting down` after the last of its sockets has gone, and takes events until then. After it,
-   * open the stream again, to any node. The rate limit counts events and not batches.
+   * A node that shuts down takes events until the last of its sockets has gone, and then ends the stream with `Shutting
+   * down`. Open the stream again, to any node. The rate limit counts events and not batches.
    *
    * @generated from rpc eventwire.v1.EventService.PublishEvents
    */

@@ -16,14 +16,14 @@ export const file_eventwire_v1_event_type: GenFile = /*@__PURE__*/
   fileDesc("Ch1ldmVudHdpcmUvdjEvZXZlbnRfdHlwZS5wcm90bxIMZXZlbnR3aXJlLnYxKssCCglFdmVudFR5cGUSGgoWRVZFTlRfVFlQRV9VTlNQRUNJRklFRBAAEjUKG0VWRU5UX1RZUEVfTUVTU0FHRV9FWENIQU5HRRABGhTCuxgQbWVzc2FnZS5leGNoYW5nZRIxChlFVkVOVF9UWVBFX01FU1NBR0VfU1RBVFVTEAIaEsK7GA5tZXNzYWdlLnN0YXR1cxIrChZFVkVOVF9UWVBFX0NBTExfVVBEQVRFEAMaD8K7GAtjYWxsLnVwZGF0ZRIpChVFVkVOVF9UWVBFX0dST1VQX0ZMT1cQBBoOwrsYCmdyb3VwLmZsb3cSMQoZRVZFTlRfVFlQRV9JTlNUQU5DRV9TVEFURRAFGhLCuxgOaW5zdGFuY2Uuc3RhdGUSLQoXRVZFTlRfVFlQRV9MQUJFTF9VUERBVEUQBhoQwrsYDGxhYmVsLnVwZGF0ZTpACgl3aXJlX25hbWUSIS5nb29nbGUucHJvdG9idWYuRW51bVZhbHVlT3B0aW9ucxi4hwMgASgJUgh3aXJlTmFtZTpDCg1pc19ldmVudF90eXBlEh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxi5hwMgASgIUgtpc0V2ZW50VHlwZWIGcHJvdG8z", [file_google_protobuf_descriptor]);
 
 /**
- * The types that an event can have. Messages and frames carry their names, never these numbers. A consumer must ignore a
- * type that it does not know, because a later release may add types. No type is ever removed.
+ * The types that an event can have. Messages and frames carry the name of a type (`wire_name`) and never its number. A
+ * consumer must ignore a type that it does not know, because a later release may add types. No type is ever removed.
  *
  * @generated from enum eventwire.v1.EventType
  */
 export enum EventType {
   /**
-   * Not a type. It has no name.
+   * No event has this value.
    *
    * @generated from enum value: EVENT_TYPE_UNSPECIFIED = 0;
    */
@@ -79,7 +79,7 @@ export const EventTypeSchema: GenEnum<EventType> = /*@__PURE__*/
   enumDesc(file_eventwire_v1_event_type, 0);
 
 /**
- * On a value of EventType: the name of the type in every message and frame. Names are compared exactly.
+ * On a value of EventType: the name of the event type in every message and frame. Names are compared exactly.
  *
  * @generated from extension: string wire_name = 50104;
  */
@@ -87,8 +87,8 @@ export const wire_name: GenExtension<EnumValueOptions, string> = /*@__PURE__*/
   extDesc(file_eventwire_v1_event_type, 0);
 
 /**
- * On a single or repeated `string` field of a request: the field holds names of event types. A name that no EventType has
- * is refused with `Invalid request body`.
+ * On a single or repeated `string` field of a request: says that the field holds names of event types. A name that no
+ * EventType has is refused with `Invalid request body`.
  *
  * @generated from extension: bool is_event_type = 50105;
  */

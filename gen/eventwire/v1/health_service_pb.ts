@@ -17,7 +17,7 @@ export const file_eventwire_v1_health_service: GenFile = /*@__PURE__*/
   fileDesc("CiFldmVudHdpcmUvdjEvaGVhbHRoX3NlcnZpY2UucHJvdG8SDGV2ZW50d2lyZS52MSIUChJDaGVja0hlYWx0aFJlcXVlc3QimwIKE0NoZWNrSGVhbHRoUmVzcG9uc2USDgoGc3RhdHVzGAEgASgJEg8KB3NlcnZpY2UYAiABKAkSDgoGdXB0aW1lGAMgASgNEi0KCXRpbWVzdGFtcBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASOAoGY2hlY2tzGAUgASgLMiguZXZlbnR3aXJlLnYxLkNoZWNrSGVhbHRoUmVzcG9uc2UuQ2hlY2tzEhMKBnJlYXNvbhgGIAEoCUgAiAEBGkoKBkNoZWNrcxIKCgJkYhgBIAEoCRIRCgRub2RlGAIgASgJSACIAQESEAoDYnVzGAMgASgJSAGIAQFCBwoFX25vZGVCBgoEX2J1c0IJCgdfcmVhc29uMnoKDUhlYWx0aFNlcnZpY2USaQoLQ2hlY2tIZWFsdGgSIC5ldmVudHdpcmUudjEuQ2hlY2tIZWFsdGhSZXF1ZXN0GiEuZXZlbnR3aXJlLnYxLkNoZWNrSGVhbHRoUmVzcG9uc2UiFaK7GAIIAYLT5JMCCRIHL2hlYWx0aGIGcHJvdG8z", [file_eventwire_v1_policy, file_google_api_annotations, file_google_protobuf_timestamp]);
 
 /**
- * Asks for the health.
+ * Asks for the health of the node.
  *
  * @generated from message eventwire.v1.CheckHealthRequest
  */
@@ -38,42 +38,42 @@ export const CheckHealthRequestSchema: GenMessage<CheckHealthRequest> = /*@__PUR
  */
 export type CheckHealthResponse = Message<"eventwire.v1.CheckHealthResponse"> & {
   /**
-   * `ok`, or `degraded` when one of the checks is not `ok`.
+   * `ok` when every check is `ok`, else `degraded`.
    *
    * @generated from field: string status = 1;
    */
   status: string;
 
   /**
-   * `eventwire`.
+   * Always `eventwire`.
    *
    * @generated from field: string service = 2;
    */
   service: string;
 
   /**
-   * Whole seconds since the process started.
+   * Whole seconds since the process of the node started.
    *
    * @generated from field: uint32 uptime = 3;
    */
   uptime: number;
 
   /**
-   * The time of the answer.
+   * The time at which the node made the answer.
    *
    * @generated from field: google.protobuf.Timestamp timestamp = 4;
    */
   timestamp?: Timestamp | undefined;
 
   /**
-   * The result of each check.
+   * The result of the check of each part.
    *
    * @generated from field: eventwire.v1.CheckHealthResponse.Checks checks = 5;
    */
   checks?: CheckHealthResponse_Checks | undefined;
 
   /**
-   * One sentence that says what is wrong and what helps. Absent while the status is `ok`.
+   * One sentence that says what is wrong with the node and what helps. Absent while `status` is `ok`.
    *
    * @generated from field: optional string reason = 6;
    */
@@ -88,31 +88,31 @@ export const CheckHealthResponseSchema: GenMessage<CheckHealthResponse> = /*@__P
   messageDesc(file_eventwire_v1_health_service, 1);
 
 /**
- * The parts that a node depends on.
+ * Says of each part that the node depends on whether it works.
  *
  * @generated from message eventwire.v1.CheckHealthResponse.Checks
  */
 export type CheckHealthResponse_Checks = Message<"eventwire.v1.CheckHealthResponse.Checks"> & {
   /**
-   * `ok`, or what is wrong with the database: `unreachable`, it does not answer; `starting`, the node has not read it yet;
-   * `unheard`, it answers but its changes do not reach this node, so the node refuses calls and upgrades; or, because
-   * writes fail, `read_only`, `full`, `no_connections` or `unwritable`.
+   * `ok`, or what is wrong with the database. `unreachable`: it does not answer. `starting`: the node has not read it
+   * yet. `unheard`: it answers, but its changes do not reach this node, so the node refuses calls and upgrades.
+   * `read_only`, `full`, `no_connections` or `unwritable`: writes to it fail.
    *
    * @generated from field: string db = 1;
    */
   db: string;
 
   /**
-   * `draining` while the node shuts down: it accepts no new sockets, and closes its open sockets over DRAIN_SECONDS.
-   * Absent otherwise.
+   * `draining` while the node shuts down: the node accepts no new sockets, and closes its open sockets over
+   * DRAIN_SECONDS. Absent at any other time.
    *
    * @generated from field: optional string node = 2;
    */
   node?: string | undefined;
 
   /**
-   * `ok`, or `unreachable` while the bus between the nodes is away; the node then goes on alone. Absent when there is only
-   * one node.
+   * `ok`, or `unreachable` while the bus between the nodes is away; the node then serves its own sockets alone.
+   * Absent when there is only one node.
    *
    * @generated from field: optional string bus = 3;
    */
@@ -127,16 +127,17 @@ export const CheckHealthResponse_ChecksSchema: GenMessage<CheckHealthResponse_Ch
   messageDesc(file_eventwire_v1_health_service, 1, 0);
 
 /**
- * The health of this node, for people and balancers. The service port also answers the standard `grpc.health.v1.Health`.
+ * Reports the health of one node, to people and balancers. The service port also answers the standard
+ * `grpc.health.v1.Health`.
  *
  * @generated from service eventwire.v1.HealthService
  */
 export const HealthService: GenService<{
   /**
-   * Reports the health of this node. It ignores tokens, and no rate limit counts it.
+   * Reports the health of the node that answers. The call needs no token, and no rate limit counts it.
    *
-   * A degraded node answers 503 over REST, with the same body as otherwise. Over Connect and gRPC its answer is a normal
-   * response. `HEAD` is answered like `GET`, without the body.
+   * A degraded node answers 503 over REST, with a body of the same form as a healthy one. Over Connect and gRPC a
+   * degraded node answers a normal response. `HEAD` is answered as `GET` is, without the body.
    *
    * @generated from rpc eventwire.v1.HealthService.CheckHealth
    */

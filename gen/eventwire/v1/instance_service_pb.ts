@@ -26,37 +26,41 @@ export const file_eventwire_v1_instance_service: GenFile = /*@__PURE__*/
  */
 export type CreateInstanceRequest = Message<"eventwire.v1.CreateInstanceRequest"> & {
   /**
-   * Name of the instance, unique within the account: 1 to 100 characters, without `/`, without control characters, and
-   * without leading or trailing space. `.` and `..` are not allowed, because clients resolve them as parts of a path.
+   * Name of the instance, unique within the account. It has 1 to 100 characters, without `/`, without control
+   * characters, and without leading or trailing space. `.` and `..` are not allowed, because clients resolve them as
+   * parts of a path.
    *
    * @generated from field: string name = 1;
    */
   name: string;
 
   /**
-   * The instance's token, 8 to 128 visible ASCII characters; the setting INSTANCE_TOKEN_MIN_LENGTH changes the 8. Choose one
-   * that nobody can guess. Better, leave it empty: then the gateway creates one.
+   * Token of the instance: 8 to 128 visible ASCII characters. The setting INSTANCE_TOKEN_MIN_LENGTH changes the 8.
+   * Leave the field empty, and the gateway creates a token. If you choose one, choose one that nobody can guess.
    *
    * @generated from field: string token = 2;
    */
   token: string;
 
   /**
-   * `enabled` of SetWebsocketRequest. Any JSON value is accepted, because a wrong value must not abort the creation.
+   * The same as `enabled` of SetWebsocketRequest. Any JSON value is accepted, because a wrong value must not abort the
+   * creation.
    *
    * @generated from field: google.protobuf.Value websocket_enabled = 3;
    */
   websocketEnabled?: Value | undefined;
 
   /**
-   * `events` of SetWebsocketRequest. Any JSON value is accepted.
+   * The same as `events` of SetWebsocketRequest. Any JSON value is accepted, because a wrong value must not abort the
+   * creation.
    *
    * @generated from field: google.protobuf.Value websocket_events = 4;
    */
   websocketEvents?: Value | undefined;
 
   /**
-   * `mediaBase64` of SetWebsocketRequest. Any JSON value is accepted.
+   * The same as `mediaBase64` of SetWebsocketRequest. Any JSON value is accepted, because a wrong value must not abort
+   * the creation.
    *
    * @generated from field: google.protobuf.Value websocket_media_base64 = 5;
    */
@@ -71,41 +75,41 @@ export const CreateInstanceRequestSchema: GenMessage<CreateInstanceRequest> = /*
   messageDesc(file_eventwire_v1_instance_service, 0);
 
 /**
- * The created instance.
+ * Shows the created instance.
  *
  * @generated from message eventwire.v1.CreateInstanceResponse
  */
 export type CreateInstanceResponse = Message<"eventwire.v1.CreateInstanceResponse"> & {
   /**
-   * Always true; failures are errors.
+   * Always true, because a call that fails is answered with an error.
    *
    * @generated from field: bool success = 1;
    */
   success: boolean;
 
   /**
-   * `Instance created`.
+   * Always `Instance created`.
    *
    * @generated from field: string message = 2;
    */
   message: string;
 
   /**
-   * The instance.
+   * The created instance.
    *
    * @generated from field: eventwire.v1.CreateInstanceResponse.Instance instance = 3;
    */
   instance?: CreateInstanceResponse_Instance | undefined;
 
   /**
-   * Its channel configuration. Absent when the request had no `websocket_…` field.
+   * The channel configuration of the instance. Absent when the request had no `websocket_…` field.
    *
    * @generated from field: eventwire.v1.Websocket websocket = 4;
    */
   websocket?: Websocket | undefined;
 
   /**
-   * The token once more, for clients that read it here.
+   * The token of the instance once more, for clients that read it here.
    *
    * @generated from field: eventwire.v1.CreateInstanceResponse.Data data = 5;
    */
@@ -120,34 +124,34 @@ export const CreateInstanceResponseSchema: GenMessage<CreateInstanceResponse> = 
   messageDesc(file_eventwire_v1_instance_service, 1);
 
 /**
- * An instance as the answer to its creation shows it.
+ * An instance in the answer of CreateInstance.
  *
  * @generated from message eventwire.v1.CreateInstanceResponse.Instance
  */
 export type CreateInstanceResponse_Instance = Message<"eventwire.v1.CreateInstanceResponse.Instance"> & {
   /**
-   * Identifier, a UUID, never used twice.
+   * Id of the instance: a UUID, never used for another instance.
    *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * Name, unique within the account.
+   * Name of the instance, unique within the account.
    *
    * @generated from field: string name = 2;
    */
   name: string;
 
   /**
-   * TokenInstance: reaches this instance only.
+   * Token of the instance (a TokenInstance). It gives access to this instance only.
    *
    * @generated from field: string token = 3;
    */
   token: string;
 
   /**
-   * `disconnected` until an `instance.state` event says otherwise.
+   * State of the instance: `disconnected` until an `instance.state` event reports another state.
    *
    * @generated from field: string status = 4;
    */
@@ -162,13 +166,13 @@ export const CreateInstanceResponse_InstanceSchema: GenMessage<CreateInstanceRes
   messageDesc(file_eventwire_v1_instance_service, 1, 0);
 
 /**
- * The token in the place where some clients look for it.
+ * The token of the instance once more, in the place where some clients look for it.
  *
  * @generated from message eventwire.v1.CreateInstanceResponse.Data
  */
 export type CreateInstanceResponse_Data = Message<"eventwire.v1.CreateInstanceResponse.Data"> & {
   /**
-   * The same TokenInstance as `instance.token`.
+   * The TokenInstance, the same as `instance.token`.
    *
    * @generated from field: string token = 1;
    */
@@ -189,8 +193,9 @@ export const CreateInstanceResponse_DataSchema: GenMessage<CreateInstanceRespons
  */
 export type ListInstancesRequest = Message<"eventwire.v1.ListInstancesRequest"> & {
   /**
-   * Names to look for; empty means all. A value that is exactly the name of an instance is taken as one name. Any other
-   * value is split at its commas. At most 1,000 values. Ignored for a TokenInstance.
+   * Names of instances to look for; empty means all instances. A value that is exactly the name of an instance counts
+   * as one name. Any other value is split at its commas into names. At most 1,000 values. A call with a TokenInstance
+   * ignores this field.
    *
    * @generated from field: repeated string instance_name = 1;
    */
@@ -204,7 +209,8 @@ export type ListInstancesRequest = Message<"eventwire.v1.ListInstancesRequest"> 
   limit?: number | undefined;
 
   /**
-   * `nextCursor` of the previous page. When it is absent or empty, the list begins with the oldest instance.
+   * Where the page begins: `nextCursor` of the previous page. When it is absent or empty, the list begins with the
+   * oldest instance.
    *
    * @generated from field: string cursor = 3;
    */
@@ -219,41 +225,41 @@ export const ListInstancesRequestSchema: GenMessage<ListInstancesRequest> = /*@_
   messageDesc(file_eventwire_v1_instance_service, 2);
 
 /**
- * The instances found.
+ * Lists the instances that were found.
  *
  * @generated from message eventwire.v1.ListInstancesResponse
  */
 export type ListInstancesResponse = Message<"eventwire.v1.ListInstancesResponse"> & {
   /**
-   * Always true; failures are errors.
+   * Always true, because a call that fails is answered with an error.
    *
    * @generated from field: bool success = 1;
    */
   success: boolean;
 
   /**
-   * `<N> Instances found`, or `1 Instance found`. The number is that of all pages together.
+   * Text for people: `<N> Instances found`, or `1 Instance found`. N counts the instances on all pages together.
    *
    * @generated from field: string message = 2;
    */
   message: string;
 
   /**
-   * The instances, oldest first.
+   * The instances of this page, oldest first.
    *
    * @generated from field: repeated eventwire.v1.ListInstancesResponse.Instance instances = 3;
    */
   instances: ListInstancesResponse_Instance[];
 
   /**
-   * The value of `cursor` for the next page. Present when `limit` was given and there are more instances.
+   * The `cursor` that asks for the next page. Present when the request had `limit` and there are more instances.
    *
    * @generated from field: optional string next_cursor = 4;
    */
   nextCursor?: string | undefined;
 
   /**
-   * Present when `limit` was given.
+   * Facts about the whole list. Present when the request had `limit`.
    *
    * @generated from field: eventwire.v1.ListInstancesResponse.Meta meta = 5;
    */
@@ -268,34 +274,35 @@ export const ListInstancesResponseSchema: GenMessage<ListInstancesResponse> = /*
   messageDesc(file_eventwire_v1_instance_service, 3);
 
 /**
- * An instance as a list shows it.
+ * An instance in the answer of ListInstances.
  *
  * @generated from message eventwire.v1.ListInstancesResponse.Instance
  */
 export type ListInstancesResponse_Instance = Message<"eventwire.v1.ListInstancesResponse.Instance"> & {
   /**
-   * Identifier, a UUID, never used twice.
+   * Id of the instance: a UUID, never used for another instance.
    *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * Name, unique within the account.
+   * Name of the instance, unique within the account.
    *
    * @generated from field: string name = 2;
    */
   name: string;
 
   /**
-   * TokenInstance: reaches this instance only.
+   * Token of the instance (a TokenInstance). It gives access to this instance only.
    *
    * @generated from field: string token = 3;
    */
   token: string;
 
   /**
-   * `data.state` of the last `instance.state` event published for the instance; `disconnected` before the first.
+   * The `data.state` of the last `instance.state` event that was published for the instance; `disconnected` before
+   * the first such event.
    *
    * @generated from field: string status = 4;
    */
@@ -309,7 +316,7 @@ export type ListInstancesResponse_Instance = Message<"eventwire.v1.ListInstances
   connection?: ListInstancesResponse_Connection | undefined;
 
   /**
-   * The channel configuration. It is shown as disabled when it was never set.
+   * The channel configuration of the instance. When none was ever set, it is shown as disabled.
    *
    * @generated from field: eventwire.v1.Websocket websocket = 6;
    */
@@ -330,14 +337,15 @@ export const ListInstancesResponse_InstanceSchema: GenMessage<ListInstancesRespo
  */
 export type ListInstancesResponse_Connection = Message<"eventwire.v1.ListInstancesResponse.Connection"> & {
   /**
-   * Equal to the instance's `status`.
+   * The state of the connection, equal to `status` of the instance.
    *
    * @generated from field: string state = 1;
    */
   state: string;
 
   /**
-   * `data.jid` of the last `instance.state` event that had a `jid` of 1 to 128 characters. Absent before the first one.
+   * The `data.jid` of the last `instance.state` event that had a `jid` of 1 to 128 characters. Absent before the
+   * first such event.
    *
    * @generated from field: optional string number_jid = 2;
    */
@@ -352,7 +360,7 @@ export const ListInstancesResponse_ConnectionSchema: GenMessage<ListInstancesRes
   messageDesc(file_eventwire_v1_instance_service, 3, 1);
 
 /**
- * Facts about the whole list, not only this page.
+ * Facts about the whole list, not about one page.
  *
  * @generated from message eventwire.v1.ListInstancesResponse.Meta
  */
@@ -373,13 +381,13 @@ export const ListInstancesResponse_MetaSchema: GenMessage<ListInstancesResponse_
   messageDesc(file_eventwire_v1_instance_service, 3, 2);
 
 /**
- * Asks for the deletion of an instance.
+ * Asks to delete an instance.
  *
  * @generated from message eventwire.v1.DeleteInstanceRequest
  */
 export type DeleteInstanceRequest = Message<"eventwire.v1.DeleteInstanceRequest"> & {
   /**
-   * Name of the instance; percent-decoded and case-sensitive.
+   * Name of the instance, case-sensitive. Percent-encode the name in a path.
    *
    * @generated from field: string instance = 1;
    */
@@ -394,20 +402,20 @@ export const DeleteInstanceRequestSchema: GenMessage<DeleteInstanceRequest> = /*
   messageDesc(file_eventwire_v1_instance_service, 4);
 
 /**
- * Confirms a deletion.
+ * Confirms that an instance was deleted.
  *
  * @generated from message eventwire.v1.DeleteInstanceResponse
  */
 export type DeleteInstanceResponse = Message<"eventwire.v1.DeleteInstanceResponse"> & {
   /**
-   * Always true; failures are errors.
+   * Always true, because a call that fails is answered with an error.
    *
    * @generated from field: bool success = 1;
    */
   success: boolean;
 
   /**
-   * `Instance deleted`.
+   * Always `Instance deleted`.
    *
    * @generated from field: string message = 2;
    */
@@ -429,13 +437,13 @@ export const DeleteInstanceResponseSchema: GenMessage<DeleteInstanceResponse> = 
   messageDesc(file_eventwire_v1_instance_service, 5);
 
 /**
- * The instance as the answer to its deletion shows it.
+ * The instance in the answer of DeleteInstance.
  *
  * @generated from message eventwire.v1.DeleteInstanceResponse.Instance
  */
 export type DeleteInstanceResponse_Instance = Message<"eventwire.v1.DeleteInstanceResponse.Instance"> & {
   /**
-   * `deleted`.
+   * Always `deleted`.
    *
    * @generated from field: string status = 1;
    */
@@ -450,17 +458,19 @@ export const DeleteInstanceResponse_InstanceSchema: GenMessage<DeleteInstanceRes
   messageDesc(file_eventwire_v1_instance_service, 5, 0);
 
 /**
- * The instances of an account: one per phone number, each with its own token and its own WebSocket channel.
+ * Manages the instances of an account: one per phone number, each with its own token and its own WebSocket channel.
  *
  * @generated from service eventwire.v1.InstanceService
  */
 export const InstanceService: GenService<{
   /**
-   * Creates an instance. When one of the `websocket_…` fields is given, also creates its channel configuration. A field
-   * that is `null` counts as given. Without any of these fields there is no configuration.
+   * Creates an instance. When the request has one of the `websocket_…` fields, the call also creates the channel
+   * configuration of the instance. A field that is `null` counts as given. Without any of these fields the instance has
+   * no channel configuration.
    *
-   * A configuration that is invalid or cannot be saved never aborts the creation. The instance then exists, a disabled
-   * configuration is saved if that is possible, the answer's `websocket` reads `enabled: false`, and the log has the cause.
+   * An invalid channel configuration, or one that cannot be saved, never aborts the creation. The instance then exists,
+   * and the gateway saves a disabled configuration for it if that is possible. The `websocket` of the answer has
+   * `enabled: false`, and the log has the cause.
    *
    * @generated from rpc eventwire.v1.InstanceService.CreateInstance
    */
@@ -470,14 +480,14 @@ export const InstanceService: GenService<{
     output: typeof CreateInstanceResponseSchema;
   },
   /**
-   * Lists the instances of the account in the order of their creation; a TokenInstance sees only its own.
+   * Lists the instances of the account in the order of their creation. A TokenInstance sees only its own instance.
    *
-   * With `limit` and `cursor` the list comes in pages. Without `limit`, REST answers all instances, however many there are.
-   * An instance that is created or deleted while a long list is sent may be missing from the list or from its count. Over
-   * Connect and gRPC an answer is one message, so there a call without `limit` is refused when there are more than 1,000
-   * instances.
+   * With `limit` and `cursor` the list comes in pages. Without `limit`, REST answers all instances, however many there
+   * are. When an instance is created or deleted while a long list is sent, the list or its count may lack it. Over
+   * Connect and gRPC an answer is one message, so a call without `limit` is refused there when there are more than
+   * 1,000 instances.
    *
-   * When exactly one name was asked for and no instance has it, the answer is `Instance not found`.
+   * When the call asks for exactly one name and no instance has that name, the answer is `Instance not found`.
    *
    * @generated from rpc eventwire.v1.InstanceService.ListInstances
    */
@@ -487,8 +497,8 @@ export const InstanceService: GenService<{
     output: typeof ListInstancesResponseSchema;
   },
   /**
-   * Deletes an instance with its channel configuration and its token. Closes its open sockets with 4004
-   * `instance deleted`.
+   * Deletes an instance with its channel configuration and its token, and closes the open sockets of the instance with
+   * 4004 `instance deleted`.
    *
    * @generated from rpc eventwire.v1.InstanceService.DeleteInstance
    */

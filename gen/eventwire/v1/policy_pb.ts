@@ -2,8 +2,9 @@
 // @generated from file eventwire/v1/policy.proto (package eventwire.v1, syntax proto3)
 /* eslint-disable */
 
-// The rules that the gateway enforces before a method runs. They stand where the method is declared. Every protocol (REST,
-// Connect, gRPC-Web, gRPC) and the OpenAPI document read these options, so no other place repeats them.
+// The rules that the gateway enforces before a method runs. The rules of a method stand where the method is declared.
+// Every protocol (REST, Connect, gRPC-Web, gRPC) and the OpenAPI document read them there, so no other place repeats
+// them.
 
 import type { GenEnum, GenExtension, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, extDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
@@ -26,14 +27,14 @@ export const file_eventwire_v1_policy: GenFile = /*@__PURE__*/
  */
 export type Policy = Message<"eventwire.v1.Policy"> & {
   /**
-   * The kind of token that is accepted.
+   * The kind of token that the method accepts.
    *
    * @generated from field: eventwire.v1.Caller caller = 1;
    */
   caller: Caller;
 
   /**
-   * The rate limit that counts a call.
+   * The rate limit that counts a call of the method.
    *
    * @generated from field: eventwire.v1.Bucket bucket = 2;
    */
@@ -47,7 +48,7 @@ export type Policy = Message<"eventwire.v1.Policy"> & {
   successStatus: number;
 
   /**
-   * Not read any more. Use `body_limit` for the size of a call, and `errors` for its errors.
+   * Nothing reads this field any more. Use `body_limit` for the size of a call, and `errors` for its errors.
    *
    * @generated from field: bool carries_event = 4 [deprecated = true];
    * @deprecated
@@ -62,15 +63,16 @@ export type Policy = Message<"eventwire.v1.Policy"> & {
   bodyLimit: BodyLimit;
 
   /**
-   * The errors that this method itself can answer. Do not list the errors of the checks before the method: those that
-   * every call can answer, and those that follow from `caller`, from `bucket` and from a field `instance` of the request.
+   * The errors that the method itself can answer. Do not list the errors of the checks before the method: every call
+   * can answer some of them, and the others follow from `caller`, from `bucket` and from a field `instance` of the
+   * request.
    *
    * @generated from field: repeated eventwire.v1.Reason errors = 6;
    */
   errors: Reason[];
 
   /**
-   * For a method that takes batches: the reasons for which one item of a batch may be refused while the call goes on.
+   * For a method that takes batches: the reasons for which one item of a batch can be refused while the call goes on.
    *
    * @generated from field: repeated eventwire.v1.Reason refusals = 7;
    */
@@ -91,29 +93,30 @@ export const PolicySchema: GenMessage<Policy> = /*@__PURE__*/
  */
 export enum Caller {
   /**
-   * Not set. The service does not start with such a method.
+   * The caller is not set. The service does not start with such a method.
    *
    * @generated from enum value: CALLER_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * Anybody: no token is read, and no rate limit counts the call.
+   * Anybody may call. The gateway reads no token, and no rate limit counts the call.
    *
    * @generated from enum value: CALLER_ANYONE = 1;
    */
   ANYONE = 1,
 
   /**
-   * A TokenAccount only. A TokenInstance is answered 401 `Invalid token`.
+   * Only a TokenAccount may call. A TokenInstance is answered 401 `Invalid token`.
    *
    * @generated from enum value: CALLER_ACCOUNT = 2;
    */
   ACCOUNT = 2,
 
   /**
-   * A TokenAccount, or the TokenInstance of the addressed instance. Another instance's token is answered 403
-   * `Instance token does not match requested instance`, whether or not that instance exists.
+   * A TokenAccount may call, or the TokenInstance of the instance that the call names. The TokenInstance of another
+   * instance is answered 403 `Instance token does not match requested instance`, whether or not the named instance
+   * exists.
    *
    * @generated from enum value: CALLER_ACCOUNT_OR_INSTANCE = 3;
    */
@@ -127,14 +130,14 @@ export const CallerSchema: GenEnum<Caller> = /*@__PURE__*/
   enumDesc(file_eventwire_v1_policy, 0);
 
 /**
- * A rate limit. It counts the calls of one token in a fixed window of 60 s, which begins with the token's first call. Calls
- * without a valid token are counted by their remote address.
+ * A rate limit. It counts the calls of one token in a window of 60 s, which begins with the first call of the token. It
+ * counts calls without a valid token by their remote address.
  *
  * @generated from enum eventwire.v1.Bucket
  */
 export enum Bucket {
   /**
-   * No rate limit.
+   * No rate limit counts the call.
    *
    * @generated from enum value: BUCKET_UNSPECIFIED = 0;
    */
@@ -175,16 +178,16 @@ export const BucketSchema: GenEnum<Bucket> = /*@__PURE__*/
  */
 export enum BodyLimit {
   /**
-   * 64 KiB. A larger body is refused with 400 `Invalid request body`.
+   * The body may have 64 KiB. A larger body is refused with 400 `Invalid request body`.
    *
    * @generated from enum value: BODY_LIMIT_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * Over REST the setting PUBLISH_MAX_BYTES. Over the RPC protocols a message may have 4/3 of that and 4096 bytes more,
-   * because bytes are a third longer in JSON; the event in it may still have only PUBLISH_MAX_BYTES. A larger body is
-   * refused with 413 `Event too large`.
+   * Over REST the body may have PUBLISH_MAX_BYTES. Over the RPC protocols a message may have 4/3 of PUBLISH_MAX_BYTES
+   * and 4096 bytes more, because bytes are a third longer in JSON. The event in the message may still have only
+   * PUBLISH_MAX_BYTES. A larger body is refused with 413 `Event too large`.
    *
    * @generated from enum value: BODY_LIMIT_EVENT = 1;
    */
@@ -206,8 +209,8 @@ export const policy: GenExtension<MethodOptions, Policy> = /*@__PURE__*/
   extDesc(file_eventwire_v1_policy, 0);
 
 /**
- * The policy of the upgrade, `GET /ws/{instance}`. The upgrade is no method, because it opens a socket and answers no
- * message. So its policy stands on the service that configures the channel.
+ * The policy of the upgrade, `GET /ws/{instance}`. The upgrade opens a socket and answers no message, so it is no
+ * method that could have the policy. The service that configures the channel has it.
  *
  * @generated from extension: eventwire.v1.Policy upgrade = 50103;
  */
@@ -215,8 +218,8 @@ export const upgrade: GenExtension<ServiceOptions, Policy> = /*@__PURE__*/
   extDesc(file_eventwire_v1_policy, 1);
 
 /**
- * On a `bytes` field: the name of a JSON member. The field receives the source text of that member byte for byte, and the
- * member is not parsed and written again. Over REST the field has no member of its own.
+ * On a `bytes` field: the name of a JSON member whose source text the field receives, byte for byte. The gateway does
+ * not parse the member and write it again. Over REST the field itself has no JSON member.
  *
  * @generated from extension: string raw_json_of = 50101;
  */

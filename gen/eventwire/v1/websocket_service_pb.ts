@@ -18,20 +18,20 @@ export const file_eventwire_v1_websocket_service: GenFile = /*@__PURE__*/
   fileDesc("CiRldmVudHdpcmUvdjEvd2Vic29ja2V0X3NlcnZpY2UucHJvdG8SDGV2ZW50d2lyZS52MSJCCglXZWJzb2NrZXQSDwoHZW5hYmxlZBgBIAEoCBIOCgZldmVudHMYAiADKAkSFAoMbWVkaWFfYmFzZTY0GAMgASgIIpABChNTZXRXZWJzb2NrZXRSZXF1ZXN0EhsKCGluc3RhbmNlGAEgASgJQgm6SAZyBBABGGQSHAoHZW5hYmxlZBgCIAEoCEIGukgDyAEBSACIAQESHAoGZXZlbnRzGAMgAygJQgy6SAWSAQIQQMi7GAESFAoMbWVkaWFfYmFzZTY0GAQgASgIQgoKCF9lbmFibGVkImQKFFNldFdlYnNvY2tldFJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCRIqCgl3ZWJzb2NrZXQYAyABKAsyFy5ldmVudHdpcmUudjEuV2Vic29ja2V0IjIKE0dldFdlYnNvY2tldFJlcXVlc3QSGwoIaW5zdGFuY2UYASABKAlCCbpIBnIEEAEYZCJkChRHZXRXZWJzb2NrZXRSZXNwb25zZRIPCgdzdWNjZXNzGAEgASgIEg8KB21lc3NhZ2UYAiABKAkSKgoJd2Vic29ja2V0GAMgASgLMhcuZXZlbnR3aXJlLnYxLldlYnNvY2tldCLTAQoKUGxhaW5GcmFtZRINCgVldmVudBgBIAEoCRItCgRkYXRhGAIgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEIGukgDyAEBEkQKDWluc3RhbmNlX2RhdGEYAyABKAsyJS5ldmVudHdpcmUudjEuUGxhaW5GcmFtZS5JbnN0YW5jZURhdGFCBrpIA8gBARpBCgxJbnN0YW5jZURhdGESEAoIYmFzZV91cmwYASABKAkSEAoIaW5zdGFuY2UYAiABKAkSDQoFdG9rZW4YAyABKAkyxAIKEFdlYnNvY2tldFNlcnZpY2USjQEKDFNldFdlYnNvY2tldBIhLmV2ZW50d2lyZS52MS5TZXRXZWJzb2NrZXRSZXF1ZXN0GiIuZXZlbnR3aXJlLnYxLlNldFdlYnNvY2tldFJlc3BvbnNlIjaiuxgHCAMQATIBFoLT5JMCJToBKiIgL2FwaS9ldmVudHMvd2Vic29ja2V0L3tpbnN0YW5jZX0SjgEKDEdldFdlYnNvY2tldBIhLmV2ZW50d2lyZS52MS5HZXRXZWJzb2NrZXRSZXF1ZXN0GiIuZXZlbnR3aXJlLnYxLkdldFdlYnNvY2tldFJlc3BvbnNlIjeiuxgICAMQATICCxWC0+STAiUSIy9hcGkvZXZlbnRzL2dldFdlYnNvY2tldC97aW5zdGFuY2V9Gg+6uxgLCAMQATIFAwUHEh5iBnByb3RvMw", [file_buf_validate_validate, file_eventwire_v1_event_type, file_eventwire_v1_policy, file_google_api_annotations, file_google_protobuf_struct]);
 
 /**
- * The channel configuration of one instance, as it is stored. The JSON form always has every member.
+ * The channel configuration of one instance, as the gateway stores it. The JSON form always has every member.
  *
  * @generated from message eventwire.v1.Websocket
  */
 export type Websocket = Message<"eventwire.v1.Websocket"> & {
   /**
-   * Whether `GET /ws/{instance}` accepts upgrades.
+   * Whether the gateway accepts upgrades at `GET /ws/{instance}` for the instance.
    *
    * @generated from field: bool enabled = 1;
    */
   enabled: boolean;
 
   /**
-   * The event types that are delivered, in the order in which they were set, with duplicates. Empty means all types.
+   * The event types that sockets get, in the order in which they were set, with duplicates. Empty means all types.
    *
    * @generated from field: repeated string events = 2;
    */
@@ -59,14 +59,14 @@ export const WebsocketSchema: GenMessage<Websocket> = /*@__PURE__*/
  */
 export type SetWebsocketRequest = Message<"eventwire.v1.SetWebsocketRequest"> & {
   /**
-   * Name of the instance; percent-decoded and case-sensitive.
+   * Name of the instance, case-sensitive. Percent-encode the name in a path.
    *
    * @generated from field: string instance = 1;
    */
   instance: string;
 
   /**
-   * Turns the channel on or off. Required: a missing value does not mean false.
+   * Turns the channel on or off. Required: a call without it is refused, and is not read as `false`.
    *
    * @generated from field: optional bool enabled = 2;
    */
@@ -95,27 +95,27 @@ export const SetWebsocketRequestSchema: GenMessage<SetWebsocketRequest> = /*@__P
   messageDesc(file_eventwire_v1_websocket_service, 1);
 
 /**
- * Confirms a configuration.
+ * Confirms that a channel configuration was stored.
  *
  * @generated from message eventwire.v1.SetWebsocketResponse
  */
 export type SetWebsocketResponse = Message<"eventwire.v1.SetWebsocketResponse"> & {
   /**
-   * Always true; failures are errors.
+   * Always true, because a call that fails is answered with an error.
    *
    * @generated from field: bool success = 1;
    */
   success: boolean;
 
   /**
-   * `WebSocket configured successfully`.
+   * Always `WebSocket configured successfully`.
    *
    * @generated from field: string message = 2;
    */
   message: string;
 
   /**
-   * The configuration that was stored.
+   * The channel configuration that the call stored.
    *
    * @generated from field: eventwire.v1.Websocket websocket = 3;
    */
@@ -136,7 +136,7 @@ export const SetWebsocketResponseSchema: GenMessage<SetWebsocketResponse> = /*@_
  */
 export type GetWebsocketRequest = Message<"eventwire.v1.GetWebsocketRequest"> & {
   /**
-   * Name of the instance; percent-decoded and case-sensitive.
+   * Name of the instance, case-sensitive. Percent-encode the name in a path.
    *
    * @generated from field: string instance = 1;
    */
@@ -151,27 +151,27 @@ export const GetWebsocketRequestSchema: GenMessage<GetWebsocketRequest> = /*@__P
   messageDesc(file_eventwire_v1_websocket_service, 3);
 
 /**
- * The stored configuration.
+ * Shows the stored channel configuration.
  *
  * @generated from message eventwire.v1.GetWebsocketResponse
  */
 export type GetWebsocketResponse = Message<"eventwire.v1.GetWebsocketResponse"> & {
   /**
-   * Always true; failures are errors.
+   * Always true, because a call that fails is answered with an error.
    *
    * @generated from field: bool success = 1;
    */
   success: boolean;
 
   /**
-   * `WebSocket configuration retrieved`.
+   * Always `WebSocket configuration retrieved`.
    *
    * @generated from field: string message = 2;
    */
   message: string;
 
   /**
-   * The configuration that is stored.
+   * The stored channel configuration.
    *
    * @generated from field: eventwire.v1.Websocket websocket = 3;
    */
@@ -186,8 +186,8 @@ export const GetWebsocketResponseSchema: GenMessage<GetWebsocketResponse> = /*@_
   messageDesc(file_eventwire_v1_websocket_service, 4);
 
 /**
- * One event as a socket on `GET /ws/{instance}` gets it: one text frame, the JSON form of this message, with its members in
- * this order. It is sent over WebSockets alone.
+ * The frame of one event, as a socket at `GET /ws/{instance}` gets it: one text frame with the JSON form of this
+ * message, its members in this order. This message is sent over WebSockets alone.
  *
  * @generated from message eventwire.v1.PlainFrame
  */
@@ -200,8 +200,8 @@ export type PlainFrame = Message<"eventwire.v1.PlainFrame"> & {
   event: string;
 
   /**
-   * The object that was published, byte for byte. The `base64` of its media stands in it only while the channel has
-   * `mediaBase64`, and only up to MEDIA_MAX_BYTES (8 MiB by default).
+   * The data of the event as it was published, byte for byte. It holds the `base64` of the media only while the channel
+   * has `mediaBase64`, and only for media up to MEDIA_MAX_BYTES (8 MiB by default).
    *
    * @generated from field: google.protobuf.Struct data = 2;
    */
@@ -243,7 +243,7 @@ export type PlainFrame_InstanceData = Message<"eventwire.v1.PlainFrame.InstanceD
   instance: string;
 
   /**
-   * The TokenInstance in clear, whoever opened the socket.
+   * The TokenInstance of the instance in clear, whichever token opened the socket.
    *
    * @generated from field: string token = 3;
    */
@@ -258,18 +258,20 @@ export const PlainFrame_InstanceDataSchema: GenMessage<PlainFrame_InstanceData> 
   messageDesc(file_eventwire_v1_websocket_service, 5, 0);
 
 /**
- * The WebSocket channel of an instance. Each instance has one channel configuration. Setting it opens no connection; it
- * decides whether a later upgrade at `GET /ws/{instance}` on the public port is accepted.
+ * Configures the WebSocket channel of an instance. Each instance has one channel configuration. A call that sets it
+ * opens no socket: the configuration decides whether a later upgrade at `GET /ws/{instance}` on the public port is
+ * accepted.
  *
  * @generated from service eventwire.v1.WebsocketService
  */
 export const WebsocketService: GenService<{
   /**
-   * Turns the channel of an instance on or off and replaces its filter. Repeating a call changes nothing. The method is
-   * `Set` and not `Update`: a field that is left out takes its default.
+   * Turns the channel of an instance on or off, and replaces its filter. A repeated call changes nothing. The method is
+   * called `Set` and not `Update`, because a field that is left out takes its default.
    *
-   * An enabled configuration is in force on open sockets for the next event after the answer. A disabled one is saved with
-   * `events` and `media_base64` cleared. It refuses new upgrades; open sockets stay open and keep the last enabled filter.
+   * An enabled configuration is in force on open sockets from the next event after the answer on. A disabled
+   * configuration is saved with `events` and `media_base64` cleared. While the channel is disabled, new upgrades are
+   * refused. Open sockets stay open and keep the last enabled filter.
    *
    * @generated from rpc eventwire.v1.WebsocketService.SetWebsocket
    */
@@ -279,7 +281,7 @@ export const WebsocketService: GenService<{
     output: typeof SetWebsocketResponseSchema;
   },
   /**
-   * Reads the channel configuration as it is stored. A disabled configuration is a normal answer and no error.
+   * Reads the stored channel configuration. A disabled configuration is a normal answer and no error.
    *
    * @generated from rpc eventwire.v1.WebsocketService.GetWebsocket
    */
