@@ -18,7 +18,7 @@ export const metricTable = {
     name: "eventwire_call_duration_seconds",
     type: "histogram",
     labels: ["method"],
-    help: "Time from the decoded call to its answer. Calls refused for their token or a rate limit are not counted.",
+    help: "Seconds from the moment at which a call is decoded to its answer. Calls refused for their token or a rate limit are not counted.",
   },
   rateLimited: {
     name: "eventwire_rate_limited_total",
@@ -30,7 +30,7 @@ export const metricTable = {
     name: "eventwire_rate_counted_alone_total",
     type: "counter",
     labels: [],
-    help: "Calls and upgrades for which this node alone counted the rate limit, because the database that counts for all nodes did not answer.",
+    help: "Calls and upgrades whose rate limit this node counted alone, because the database, which counts for all nodes, did not answer.",
   },
   upgrades: {
     name: "eventwire_upgrades_total",
@@ -67,7 +67,7 @@ export const metricTable = {
     name: "eventwire_frames_built_total",
     type: "counter",
     labels: [],
-    help: "Frames built. A frame is built once per event, however many sockets get it.",
+    help: "Frames that were built. A frame is built once per event, however many sockets get it.",
   },
   framesDelivered: {
     name: "eventwire_frames_delivered_total",
@@ -79,7 +79,7 @@ export const metricTable = {
     name: "eventwire_bus_connected",
     type: "gauge",
     labels: [],
-    help: "1 while the other nodes can be reached, or when there are no others; else 0.",
+    help: "1 while this node can reach the other nodes, or when there are no other nodes; else 0.",
   },
   busSent: {
     name: "eventwire_bus_events_sent_total",
@@ -121,13 +121,13 @@ export const metricTable = {
     name: "eventwire_bus_interrupted_seconds_total",
     type: "counter",
     labels: [],
-    help: "Sum of the lengths of all interruptions that have ended.",
+    help: "Seconds that all interruptions lasted together. An interruption counts when it has ended.",
   },
   busSlowConsumer: {
     name: "eventwire_bus_slow_consumer_total",
     type: "counter",
     labels: [],
-    help: "How often the bus reported that this node takes its events too slowly.",
+    help: "How often the bus reported that this node takes events from the bus too slowly.",
   },
   directoryReady: {
     name: "eventwire_directory_ready",
