@@ -81,8 +81,24 @@ export interface BusStats {
   slowConsumer: number;
 }
 
+/** A span in which events of other nodes may have been lost on their way to this node. Both times in milliseconds since 1970. */
+export interface BusGap {
+  /** `bus_interrupted`: the bus was away. `bus_lost`: a number is missing in what another node has sent. */
+  readonly reason: "bus_interrupted" | "bus_lost";
+  /** Events that were accepted before this time are not missing. */
+  readonly from: number;
+  /** Events that were accepted after this time are not missing. */
+  readonly until: number;
+  /** How many events are missing, if that is known. */
+  readonly missed?: number;
+  /** The instance whose events are missing. Absent when the gap may concern every instance. */
+  readonly instanceId?: string;
+}
+
 export interface Bus {
   readonly stats: Readonly<BusStats>;
+  /** Sets the one listener, which hears of every gap as soon as its end is known. A second call replaces the first listener. */
+  watchGaps(listener: (gap: BusGap) => void): void;
   /**
    * Hands an event to the subscribers of its instance on all nodes. The subscriber on this node gets the event before
    * `publish` returns. Each subscriber gets an event at most once, and the events of one publisher and instance in

@@ -4,7 +4,7 @@
  */
 
 import type { Logger } from "pino";
-import type { BusStats } from "./bus.js";
+import type { BusGap, BusStats } from "./bus.js";
 
 export interface Interruptions {
   /**
@@ -20,8 +20,10 @@ export interface Interruptions {
 export function createInterruptions(options: {
   logger: Logger;
   stats: Pick<BusStats, "interruptions" | "interruptedMs">;
+  /** Called at the end of each one. */
+  onEnded: (span: Pick<BusGap, "from" | "until">) => void;
 }): Interruptions {
-  const { logger, stats } = options;
+  const { logger, stats, onEnded } = options;
   let confirmedAt = Date.now();
   let from: number | undefined;
 
@@ -42,6 +44,7 @@ export function createInterruptions(options: {
       const until = Date.now();
       stats.interruptedMs += until - from;
       logger.warn({ from: iso(from), until: iso(until), ms: until - from }, "the bus is back");
+      onEnded({ from, until });
       from = undefined;
     },
   };

@@ -5,7 +5,7 @@
 
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
-import type { Bus, Event } from "./bus.js";
+import type { Bus, BusGap, Event } from "./bus.js";
 import { createMemoryBus, emptyBusStats } from "./memory-bus.js";
 import { type NatsChoice, natsConnection } from "./nats-choice.js";
 import { createInbox } from "./nats-inbox.js";
@@ -30,14 +30,25 @@ export async function openNatsBus({ nats, mayBeWanted, logger }: NatsBusOptions)
   const stats = emptyBusStats();
   const subjectOf = (name: string): string => `${nats.subjectPrefix}.${name}`;
   const connection = () => natsConnection(nats.way);
-  const link = await openNatsLink({ connection, probe: subjectOf("probe"), logger, stats, patienceMs });
+  let onGap = (_: BusGap): void => {};
+  const link = await openNatsLink({
+    connection,
+    probe: subjectOf("probe"),
+    logger,
+    stats,
+    onInterrupted: (span) => onGap({ reason: "bus_interrupted", ...span }),
+    patienceMs,
+  });
   const local = createMemoryBus();
   const origin = randomUUID();
   const outbox = createOutbox({ link, subjectOf, replyPrefix: subjectOf("inbox"), origin, mayBeWanted, stats });
-  const listenTo = createInbox({ link, subjectOf, origin, logger, stats });
+  const listenTo = createInbox({ link, subjectOf, origin, logger, stats, onMissed: (gap) => onGap(gap) });
 
   return {
     stats,
+    watchGaps(listener) {
+      onGap = listener;
+    },
     publish(event) {
       outbox.check(event);
       const here = local.publish(event);

@@ -4,7 +4,7 @@
  */
 
 import type { Logger } from "pino";
-import type { BusStats, EventHandler } from "./bus.js";
+import type { BusGap, BusStats, EventHandler } from "./bus.js";
 import { decodeEvent, type Numbered } from "./event-codec.js";
 import type { NatsLink } from "./nats-link.js";
 
@@ -15,6 +15,8 @@ export interface InboxOptions {
   readonly origin: string;
   readonly logger: Logger;
   readonly stats: Pick<BusStats, "received" | "missed">;
+  /** Called when the inbox finds that events of an instance are missing. */
+  readonly onMissed: (gap: BusGap) => void;
 }
 
 /** The last event of an instance that came from one other node. */
@@ -28,7 +30,7 @@ interface Seen {
 /** Subscribes a handler to the events of an instance. Returns a function that ends the subscription. */
 export type ListenTo = (instanceId: string, handler: EventHandler) => () => void;
 
-export function createInbox({ link, subjectOf, origin: self, logger, stats }: InboxOptions): ListenTo {
+export function createInbox({ link, subjectOf, origin: self, logger, stats, onMissed }: InboxOptions): ListenTo {
   return (instanceId, handler) => {
     const seen = new Map<string, Seen>();
 
@@ -48,6 +50,7 @@ export function createInbox({ link, subjectOf, origin: self, logger, stats }: In
       // A gap is not counted before the first event of a node, or before the first event after an interruption.
       if (missed === 0 || last === undefined || last.at < link.connectedAt) return true;
       stats.missed += missed;
+      onMissed({ reason: "bus_lost", from: last.at, until: at, missed, instanceId });
       const span = { from: new Date(last.at).toISOString(), until: new Date(at).toISOString() };
       logger.warn({ instanceId, origin, missed, ...span }, "events of another node were missed");
       return true;
@@ -67,6 +70,8 @@ export function createInbox({ link, subjectOf, origin: self, logger, stats }: In
         if (numbered.event !== undefined) handler(numbered.event);
       } catch (error) {
         stats.missed++;
+        const at = Date.now();
+        onMissed({ reason: "bus_lost", from: at, until: at, missed: 1, instanceId });
         logger.warn({ instanceId, reason: (error as Error).message }, "a message on the bus is no event");
       }
     });

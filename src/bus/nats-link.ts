@@ -6,7 +6,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type ConnectionOptions, connect, errors, type NatsConnection } from "@nats-io/transport-node";
 import type { Logger } from "pino";
-import type { BusStats } from "./bus.js";
+import type { BusGap, BusStats } from "./bus.js";
 import { createInterruptions } from "./interruptions.js";
 
 export type LinkStats = Pick<BusStats, "interruptions" | "interruptedMs" | "slowConsumer">;
@@ -49,6 +49,8 @@ export interface NatsLinkOptions {
   readonly probe: string;
   readonly logger: Logger;
   readonly stats: LinkStats;
+  /** Called at the end of each interruption, with its begin and its end. */
+  readonly onInterrupted: (span: Pick<BusGap, "from" | "until">) => void;
   /** How long `openNatsLink` waits for the first connection, in milliseconds. Then it resolves without one. */
   readonly patienceMs: number;
 }
@@ -66,7 +68,7 @@ const retryMsMax = 2_000;
 
 export async function openNatsLink(options: NatsLinkOptions): Promise<NatsLink> {
   const { connection, probe, logger, stats, patienceMs } = options;
-  const interruptions = createInterruptions({ logger, stats });
+  const interruptions = createInterruptions({ logger, stats, onEnded: options.onInterrupted });
   const subscriptions = new Map<string, { onMessage: OnMessage; stop: (() => void) | undefined }>();
   /** The callers of `ask` that wait for the server's answer. */
   const waiting = new Set<(answered: boolean) => void>();

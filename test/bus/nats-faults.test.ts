@@ -4,7 +4,7 @@ import { createServer, type Socket } from "node:net";
 import { connect } from "@nats-io/transport-node";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import type { Bus } from "../../src/bus/bus.js";
+import type { Bus, BusGap } from "../../src/bus/bus.js";
 import { emptyBusStats } from "../../src/bus/memory-bus.js";
 import { openNatsBus } from "../../src/bus/nats-bus.js";
 import type { NatsLink } from "../../src/bus/nats-link.js";
@@ -37,9 +37,11 @@ describe.skipIf(await lacks("nats-server"))("the NATS bus", () => {
   });
   afterAll(() => nats.close());
 
-  it("counts what was missed while it was cut off as an interruption, not as a gap", async () => {
+  it("counts what was missed while it was cut off as an interruption, and tells its listener of the span", async () => {
     const wire = await proxy();
     const [near, far] = [await open(), await open(wire.url)];
+    const gaps: BusGap[] = [];
+    far.watchGaps((gap) => gaps.push(gap));
     const instance = newInstance();
     const ear = collector();
     await subscribed(far, instance, ear.handler);
@@ -48,6 +50,7 @@ describe.skipIf(await lacks("nats-server"))("the NATS bus", () => {
     await ear.have(1);
     await wire.cut();
     await until(() => far.trouble() !== undefined);
+    const missedAt = Date.now();
     near.publish(eventOf(instance, 2));
     await near.flush();
     await wire.heal();
@@ -56,6 +59,9 @@ describe.skipIf(await lacks("nats-server"))("the NATS bus", () => {
     await near.flush();
     expect(numbers(await ear.have(2))).toEqual([1, 3]);
     expect(far.stats).toMatchObject({ missed: 0, interruptions: 1 });
+    expect(gaps).toEqual([{ reason: "bus_interrupted", from: expect.any(Number), until: expect.any(Number) }]);
+    expect(gaps[0]?.from).toBeLessThanOrEqual(missedAt);
+    expect(gaps[0]?.until).toBeGreaterThanOrEqual(missedAt);
   });
 
   it("is not broken by a handler that throws", async () => {
@@ -66,11 +72,14 @@ describe.skipIf(await lacks("nats-server"))("the NATS bus", () => {
     });
     const ear = collector();
     await subscribed(far, whole, ear.handler);
+    const gaps: BusGap[] = [];
+    far.watchGaps((gap) => gaps.push(gap));
     near.publish(eventOf(broken, 1));
     near.publish(eventOf(whole, 2));
     await near.flush();
     expect(numbers(await ear.have(1))).toEqual([2]);
     expect(far.stats).toMatchObject({ missed: 1, interruptions: 0 });
+    expect(gaps).toMatchObject([{ reason: "bus_lost", missed: 1, instanceId: broken }]);
   });
 
   it("does not take the answer of a stranger for nobody's interest", async () => {
