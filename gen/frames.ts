@@ -31,7 +31,7 @@ export interface EventFrame {
 
 /** The events that a connection gets. */
 export interface EffectiveFilter {
-  /** The event types that are delivered, each once. Never empty: a filter that takes all types lists all of them. */
+  /** The event types that are delivered, each once and in the order of EventType. A filter that takes all types lists all of them. Empty when the owner's filter takes none of the types that the client asked for: then no event is delivered. */
   readonly events: readonly string[];
   /** Whether `message.exchange` events come with their media: inline as base64 over a WebSocket, as raw bytes in a Subscribe stream. */
   readonly mediaBase64: boolean;
@@ -69,7 +69,7 @@ export interface HelloFrame {
   readonly instance: string;
   /** The events that this connection gets. */
   readonly filter: EffectiveFilter;
-  /** Counts the changes of the channel configuration. The first configuration has version 1, and to store the same values again is no change. It is 0 on a connection that gets all instances of an account. */
+  /** Counts the changes of the channel configuration. It is 0 on a connection that gets all instances of an account. */
   readonly configurationVersion: number;
   /** How much history is kept. Null when none is kept. */
   readonly history: History | null;
@@ -81,9 +81,9 @@ export interface HelloFrame {
   readonly resumeRefusal: string | null;
   /** How many earlier events follow before the live ones. */
   readonly replayed: number;
-  /** After so many seconds without a frame the gateway sends a `position` frame. A client that has heard nothing for twice as long should connect again. */
+  /** The gateway sends a `position` frame when it has sent no other frame for so many seconds, or for up to a quarter less. A client that has heard nothing for twice as long should connect again. */
   readonly heartbeatSeconds: number;
-  /** Most frames that may wait for this connection. With more it is closed with 4008. */
+  /** Most frames that may wait for this connection. With more it is closed with 4008. Control frames count like events, except `pong` and `error`: of each of these at most one waits, and a new one replaces it. */
   readonly waitingFramesMax: number;
   /** Most bytes that may wait for this connection. With more it is closed with 4008. */
   readonly waitingBytesMax: number;
@@ -135,7 +135,7 @@ export interface PositionFrame {
   readonly time: string;
 }
 
-/** Answers `narrow`. The filter holds for every event after this frame. */
+/** Answers `narrow`. The filter holds for every event after this frame, and for no event before it. When a client sends `narrow` again before this frame, the last message counts, and one frame answers all. */
 export interface NarrowedFrame {
   /** Always `narrowed`. */
   readonly control: "narrowed";
@@ -153,7 +153,7 @@ export interface ClosingFrame {
   readonly reason: string;
   /** Whether the client should connect again by itself. */
   readonly reconnect: boolean;
-  /** How long the client should wait before it connects again, in milliseconds. It is random, so that many clients do not come back at once. */
+  /** How long the client should wait before it connects again, in milliseconds; 0 when `reconnect` is false. The time is random, so that many clients do not come back at once: up to 5 seconds after a shutdown, and from 1 to 5 seconds after any other close. */
   readonly retryAfterMs: number;
   /** The frames that waited for this connection when its close was decided. They were dropped. */
   readonly waitingFrames: number;
@@ -189,7 +189,7 @@ export interface ErrorFrame {
   readonly message: string;
 }
 
-/** Answers `ping`. */
+/** Answers `ping`. Several pings that arrive at once may share an answer. */
 export interface PongFrame {
   /** Always `pong`. */
   readonly control: "pong";

@@ -5,8 +5,8 @@
 import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
 import type { Bus } from "./bus/bus.js";
+import { createHub } from "./delivery/create-hub.js";
 import { createPlainFormat } from "./delivery/frames/plain.js";
-import { createHub } from "./delivery/hub.js";
 import { wholeView } from "./delivery/view.js";
 import { createMemoryDirectory } from "./directory/memory-directory.js";
 import { shuttingDown } from "./domain/closes.js";

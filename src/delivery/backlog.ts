@@ -4,14 +4,16 @@
  */
 
 import type { FanOut } from "./fan-out.js";
-import type { FrameLog } from "./frame-log.js";
+import { FrameLog } from "./frame-log.js";
+import type { Frame } from "./frames/frame.js";
+import type { Waiting } from "./waiting.js";
 import { countWithin, sizesWithin, type WriteBatch } from "./write-batch.js";
 
 /**
  * Most frames that may wait for a consumer. The documents promise this number: the 257th waiting frame disconnects the
  * client.
  */
-const waitingFramesMax = 256;
+export const waitingFramesMax = 256;
 
 export class Backlog {
   /**
@@ -20,13 +22,21 @@ export class Backlog {
    */
   #inside: readonly number[] = [];
   readonly #fanOut: FanOut<unknown>;
-  /** The frame log of the stream. All consumers of the stream share it. */
-  readonly #log: FrameLog;
+  /**
+   * The frame log of the stream, which all consumers of the stream share. After the consumer has changed its stream, a log of the
+   * consumer's own with the frames from before the change, until the consumer has got them.
+   */
+  #log: FrameLog;
   /**
    * The offset of the first frame in the log that waits for this consumer. Undefined once the waiting frames were
    * dropped.
    */
   #offset: number | undefined;
+  /**
+   * Present after the consumer has changed its stream, until the consumer has got all frames of `#log`: the log of the new stream,
+   * and the offset from which on its frames wait.
+   */
+  #next: { readonly log: FrameLog; readonly offset: number } | undefined;
   #begun = 0;
   /** How many of the fan-out's buffered bytes belong to this consumer. */
   #held = 0;
@@ -78,7 +88,8 @@ export class Backlog {
 
   /** Returns how many frames wait for the consumer. `buffered` is the number of bytes that the connection holds now. */
   frames(buffered: number): number {
-    return this.#log.end - (this.#offset ?? this.#log.end) + countWithin(this.#inside, buffered);
+    const later = this.#next === undefined ? 0 : this.#next.log.end - this.#next.offset;
+    return this.#log.end - (this.#offset ?? this.#log.end) + later + countWithin(this.#inside, buffered);
   }
 
   /**
@@ -86,7 +97,8 @@ export class Backlog {
    * the connection holds now.
    */
   bytes(buffered: number): number {
-    return this.#log.bytesFrom(this.#offset ?? this.#log.end) - this.#begun + buffered;
+    const later = this.#next?.log.bytesFrom(this.#next.offset) ?? 0;
+    return this.#log.bytesFrom(this.#offset ?? this.#log.end) + later - this.#begun + buffered;
   }
 
   /**
@@ -105,6 +117,45 @@ export class Backlog {
     this.#offset += frames;
     this.#begun = 0;
     this.hold([], 0);
+    if (this.#next === undefined || this.#offset < this.#log.end) return;
+    this.#log.leave(this.#offset);
+    this.#log = this.#next.log;
+    this.#offset = this.#next.offset;
+    this.#next = undefined;
+  }
+
+  /**
+   * Lets the consumer go on at the end of another log, because the consumer changes its stream. The frames that wait already stay
+   * first, and `frames` follow them. `waiting` counts the bytes of these frames.
+   */
+  change(to: FrameLog, frames: readonly Frame[], waiting: Waiting): void {
+    const before = [...this.#parked(), ...frames];
+    this.#leaveLogs();
+    const next = { log: to, offset: to.end };
+    to.enter(next.offset);
+    if (before.length === 0) {
+      this.#log = next.log;
+      this.#offset = next.offset;
+      return;
+    }
+    this.#log = new FrameLog(waiting);
+    this.#offset = this.#log.end;
+    this.#log.enter(this.#offset);
+    this.#log.append(before);
+    this.#log.settle(this.#offset);
+    this.#next = next;
+  }
+
+  #parked(): readonly Frame[] {
+    if (this.#offset === undefined) return [];
+    return [...this.#log.from(this.#offset), ...(this.#next?.log.from(this.#next.offset) ?? [])];
+  }
+
+  #leaveLogs(): void {
+    if (this.#offset !== undefined) this.#log.leave(this.#offset);
+    this.#next?.log.leave(this.#next.offset);
+    this.#offset = undefined;
+    this.#next = undefined;
   }
 
   /**
@@ -112,8 +163,7 @@ export class Backlog {
    */
   drop(): void {
     if (this.#offset === undefined) return;
-    this.#log.leave(this.#offset);
-    this.#offset = undefined;
+    this.#leaveLogs();
     this.#begun = 0;
     this.#fanOut.buffered.leaving += this.#held;
   }

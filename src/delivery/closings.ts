@@ -5,6 +5,7 @@
 
 import { type Close, withoutCloseFrame } from "../domain/closes.js";
 import type { Consumer } from "./consumer.js";
+import { closingFrame } from "./control-frames.js";
 import { readingSeconds } from "./heartbeat.js";
 
 /** What the gateway reports about a connection that it closed. */
@@ -12,6 +13,8 @@ export interface ClosedConsumer extends Close {
   readonly instanceId: string;
   /** The name of the instance. */
   readonly instance: string;
+  /** The id that the consumer was told in its `hello`. Absent for a consumer of the plain protocol. */
+  readonly connection?: string;
   readonly openSeconds: number;
   /** How many frames the connection had taken when its close was decided. */
   readonly framesDelivered: number;
@@ -129,7 +132,10 @@ export class Closings {
 
   #tell(consumer: Consumer, closing: Closing): void {
     this.#end(consumer, closing, "told");
-    consumer.end(closing.close);
+    const { close, decided } = closing;
+    const frame = consumer.stream.view.format.controlFrame?.(closingFrame(close, decided));
+    if (frame !== undefined) consumer.tell(frame);
+    consumer.end(close);
     this.#options.onEnded(consumer);
   }
 

@@ -14,9 +14,13 @@ import type { WriteBatch } from "./write-batch.js";
 /** Keep this class small, with few fields and no closures: a node may have hundreds of thousands of consumers. */
 export class Consumer {
   readonly principal: Principal;
-  readonly stream: Stream;
-  /** The offset of the first frame that this consumer gets. Earlier frames were accepted before the consumer joined. */
-  readonly joinedAt: number;
+  /** The stream whose frames this consumer gets. A consumer that narrows what it gets changes to another stream. */
+  stream: Stream;
+  /**
+   * The offset of the first frame that this consumer gets. Earlier frames were accepted before the consumer joined. For a consumer
+   * that has changed its stream, the end of the log less `joinedAt` is still the number of all frames that it was given.
+   */
+  joinedAt: number;
   /** The index of this consumer in the list of its stream; -1 when the consumer is not in the list any more. */
   index = -1;
   /** The place of this consumer in the lists of the heartbeat; -1 when the consumer is not in a list any more. */
@@ -150,6 +154,36 @@ export class Consumer {
    */
   park(bytesMax: number): boolean {
     return this.#backlog === undefined || this.#backlog.fits(this.#buffered, bytesMax);
+  }
+
+  /**
+   * Hands over a frame for this consumer alone, of at most 4 KiB. The consumer must not be blocked. The frame stands before the
+   * frame at `offset` of the stream. What the connection does not take of the frame waits, like a frame of the stream.
+   */
+  tell(frame: Frame, offset = this.stream.log.end): void {
+    if (this.stream.fanOut.write(this.#connection, [frame], 0) === allTaken) return;
+    // The connection may also hold frames of a broadcast that nobody has checked yet. They were handed over earlier.
+    this.#hold([...this.stream.unchecked, frame], offset);
+  }
+
+  /**
+   * Lets the consumer change to another stream of the same fan-out, at the end of the log of that stream. The consumer gets `frame`
+   * after all frames of its present stream, and before all frames of the other one. With its present stream as `to` the
+   * consumer gets `frame` and stays.
+   */
+  change(to: Stream, frame: Frame): void {
+    const from = this.stream;
+    const blocked = this.#backlog !== undefined;
+    if (!blocked) this.tell(frame);
+    if (blocked || to !== from) this.#backlog?.change(to.log, blocked ? [frame] : [], to.waiting);
+    if (to === from) return;
+    if (this.#broadcasts && this.#backlog === undefined) this.#leave();
+    this.#broadcasts = false;
+    const kibibytes = to.log.kibibytes - from.log.kibibytes;
+    this.#confirmed += kibibytes;
+    if (this.#asked !== undefined) this.#asked += kibibytes;
+    this.joinedAt += to.log.end - from.log.end;
+    this.stream = to;
   }
 
   /**

@@ -58,6 +58,11 @@ export class FrameLog {
     return this.#frames.slice(from, from + count);
   }
 
+  /** Returns all frames from a reader's offset to the end of the log. */
+  from(offset: number): Frame[] {
+    return this.#frames.slice(offset - this.#start);
+  }
+
   /**
    * Returns the frames that one write may hand over, the first one at a reader's offset. Returns none at the end of the
    * log.

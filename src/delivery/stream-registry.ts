@@ -6,8 +6,9 @@
 import type { Bus, Event } from "../bus/bus.js";
 import type { Entry } from "../directory/directory.js";
 import type { Consumer } from "./consumer.js";
-import { InstanceStreams } from "./instance-streams.js";
-import type { Stream, StreamOptions } from "./stream.js";
+import type { Frame } from "./frames/frame.js";
+import { InstanceStreams, type InstanceStreamsOptions } from "./instance-streams.js";
+import type { Stream } from "./stream.js";
 import type { View } from "./view.js";
 
 /**
@@ -25,11 +26,11 @@ export interface Reservation {
 
 export class StreamRegistry {
   readonly #bus: Bus;
-  readonly #options: StreamOptions;
+  readonly #options: InstanceStreamsOptions;
   readonly #receive: (to: InstanceStreams, event: Event) => void;
   readonly #instances = new Map<string, InstanceStreams>();
 
-  constructor(bus: Bus, options: StreamOptions, receive: (to: InstanceStreams, event: Event) => void) {
+  constructor(bus: Bus, options: InstanceStreamsOptions, receive: (to: InstanceStreams, event: Event) => void) {
     this.#bus = bus;
     this.#options = options;
     this.#receive = receive;
@@ -44,7 +45,29 @@ export class StreamRegistry {
    * once.
    */
   streamOf(entry: Entry, view: View): Stream {
-    return this.#streamsOf(entry).streamOf(entry, view);
+    return this.#streamsOf(entry).streamOf(view);
+  }
+
+  /**
+   * The stream with the view of another one, but for its types. It is created when there is none; then a consumer must change to
+   * it, or `endIfEmpty` be called.
+   */
+  sibling(stream: Stream, types: number): Stream {
+    const instance = this.#instances.get(stream.instanceId) as InstanceStreams;
+    return types === stream.view.types ? stream : instance.streamOf({ ...stream.view, types });
+  }
+
+  /** See `Consumer.change`. False when too much waits for the consumer now. */
+  change(consumer: Consumer, to: Stream, frame: Frame): boolean {
+    return (this.#instances.get(to.instanceId) as InstanceStreams).change(consumer, to, frame);
+  }
+
+  /** Ends a stream that a consumer did not change to after all. */
+  endIfEmpty(stream: Stream): void {
+    const instance = this.#instances.get(stream.instanceId);
+    if (instance === undefined) return;
+    instance.endIfEmpty(stream);
+    this.#endIfUnused(stream.instanceId, instance);
   }
 
   reserve(entry: Entry): Reservation {

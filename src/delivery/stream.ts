@@ -1,13 +1,15 @@
 /** A stream: the consumers of one instance that have the same view. All of them see the same sequence of frames. */
 
+import type { ControlFrame } from "../../gen/frames.js";
 import type { Event } from "../bus/bus.js";
-import type { Entry } from "../directory/directory.js";
 import { type EventType, eventTypeBit } from "../domain/event-type.js";
-import { compileFilter, type Filter } from "../domain/filter.js";
+import type { Filter } from "../domain/filter.js";
+import type { Configuration } from "./configuration.js";
 import type { Consumer } from "./consumer.js";
 import type { FanOut } from "./fan-out.js";
 import { FrameLog } from "./frame-log.js";
 import type { Frame, FrameBuilder } from "./frames/frame.js";
+import { PendingFrames } from "./pending-frames.js";
 import { narrow, type View } from "./view.js";
 import type { Waiting } from "./waiting.js";
 import { splitIntoBatches, splitIntoPasses, type WriteBatch } from "./write-batch.js";
@@ -17,15 +19,12 @@ export interface StreamOptions {
   readonly pendingBytesMax: number;
   /** Counts the bytes that wait for all blocked consumers of the hub. */
   readonly waiting: Waiting;
+  /**
+   * Called for each consumer that joined while older frames waited, before the consumer gets its first frame. `offset` is the
+   * offset of this frame.
+   */
+  readonly onAdmitted: (consumer: Consumer, offset: number) => void;
 }
-
-/**
- * Most frames of a stream that may wait for a later turn. When more frames wait, the stream writes the oldest of them
- * to each consumer in this turn. Such writes cost more than a broadcast, and so they hold up a producer that publishes
- * faster than the consumers are served. After any pause of the process a few hundred frames wait. With a limit that
- * low, the stream would never catch up.
- */
-const carriedMax = 2048;
 
 export class Stream {
   /**
@@ -38,18 +37,17 @@ export class Stream {
   readonly fanOut: FanOut<unknown>;
   readonly log: FrameLog;
   readonly waiting: Waiting;
+  /** The frames that the stream has accepted and not given to its consumers yet. */
+  readonly pending = new PendingFrames();
   /** The name of the stream in the broadcasts of its fan-out. No other stream of the node has this name. */
   readonly topic: string;
   readonly #pendingBytesMax: number;
-  /**
-   * The filter of the last enabled channel configuration. After the channel is disabled, open connections still get
-   * exactly what this filter takes.
-   */
-  #filter: Filter | undefined;
-  /** Builds the frames of the stream. `configure` sets the builder, and the constructor calls `configure`. */
-  #build!: FrameBuilder;
-  /** The frames that the stream has accepted and not given to its consumers yet. */
-  #pending: Frame[] = [];
+  readonly #onAdmitted: StreamOptions["onAdmitted"];
+  #configuration: Configuration;
+  /** What the stream takes of the owner's filter. */
+  #filter: Filter;
+  /** Builds the frames of the stream. */
+  #build: FrameBuilder;
   /**
    * Consumers that joined while older frames still waited for their turn. Such a consumer must not get these frames. It
    * joins the broadcasts after them.
@@ -63,21 +61,55 @@ export class Stream {
   /** The last broadcast, until the stream has asked every connection whether it took this broadcast. */
   #unchecked: WriteBatch | undefined;
 
-  constructor(entry: Entry, view: View, topic: string, { pendingBytesMax, waiting }: StreamOptions) {
-    this.instanceId = entry.instance.id;
+  constructor(
+    configuration: Configuration,
+    view: View,
+    topic: string,
+    { pendingBytesMax, waiting, onAdmitted }: StreamOptions,
+  ) {
+    this.instanceId = configuration.instance.id;
     this.view = view;
     this.fanOut = view.fanOut;
     this.topic = topic;
     this.waiting = waiting;
     this.log = new FrameLog(waiting);
     this.#pendingBytesMax = pendingBytesMax;
-    this.configure(entry);
+    this.#onAdmitted = onAdmitted;
+    this.#configuration = configuration;
+    this.#filter = narrow(configuration.filter, view);
+    this.#build = view.format.builderFor(configuration.instance);
   }
 
-  /** Takes a changed instance or channel configuration over. The change takes effect for the next event. */
-  configure({ instance, websocket }: Entry): void {
-    this.#build = this.view.format.builderFor(instance);
-    if (websocket?.enabled) this.#filter = narrow(compileFilter(websocket), this.view);
+  /**
+   * Takes a changed instance or channel configuration over. The change takes effect for the next event. True when the consumers
+   * may have to be told: another name, another filter, another version, or the channel was enabled or disabled.
+   */
+  configure(configuration: Configuration): boolean {
+    const [before, filter] = [this.#configuration, this.#filter];
+    this.#configuration = configuration;
+    this.#filter = narrow(configuration.filter, this.view);
+    this.#build = this.view.format.builderFor(configuration.instance);
+    return (
+      before.instance.name !== configuration.instance.name ||
+      before.enabled !== configuration.enabled ||
+      before.version !== configuration.version ||
+      filter.types !== this.#filter.types ||
+      filter.mediaBase64 !== this.#filter.mediaBase64
+    );
+  }
+
+  get configuration(): Configuration {
+    return this.#configuration;
+  }
+
+  /** The events that the consumers of the stream get: what the view leaves of the owner's filter. */
+  get filter(): Filter {
+    return this.#filter;
+  }
+
+  /** Whether the consumers of the stream get control frames. */
+  get hasControls(): boolean {
+    return this.view.format.controlFrame !== undefined;
   }
 
   /** Adds a consumer to the stream. The consumer gets the events that are accepted from now on. */
@@ -85,6 +117,22 @@ export class Stream {
     consumer.index = this.consumers.push(consumer) - 1;
     if (!this.idle) this.#late.add(consumer);
     else if (this.#broadcasting) consumer.joinBroadcasts();
+  }
+
+  /** Adds a consumer that has changed to this stream. The consumer goes on at the end of the log. */
+  take(consumer: Consumer): void {
+    consumer.index = this.consumers.push(consumer) - 1;
+    if (this.#broadcasting) consumer.joinBroadcasts();
+  }
+
+  /** False when more waits for a consumer of the stream than may wait. */
+  fits(consumer: Consumer): boolean {
+    return consumer.park(this.#pendingBytesMax);
+  }
+
+  /** Whether a consumer has joined so late that older frames still wait for their turn, which the consumer must not get. */
+  isLate(consumer: Consumer): boolean {
+    return this.#late.has(consumer);
   }
 
   /** Removes a consumer from the stream. False when the consumer was removed before. */
@@ -103,12 +151,22 @@ export class Stream {
 
   /** How many frames the stream has accepted and not given to any consumer yet. */
   get ahead(): number {
-    return this.#pending.length;
+    return this.pending.length;
   }
 
   /** Whether no frame waits to be given to the consumers. */
   get idle(): boolean {
-    return this.#pending.length === 0;
+    return this.pending.length === 0;
+  }
+
+  /** How many frames the stream has accepted since it was created. */
+  get accepted(): number {
+    return this.log.end + this.pending.length;
+  }
+
+  /** The frames of the last broadcast, until the stream has asked every connection whether it took them; then none. */
+  get unchecked(): WriteBatch {
+    return this.#unchecked ?? [];
   }
 
   /** Returns how many consumers of the stream have a filter that takes events of this type. */
@@ -122,31 +180,38 @@ export class Stream {
    */
   accept(event: Event): boolean {
     const filter = this.#filter;
-    if (filter === undefined || !takes(filter, event.type)) return false;
-    this.#pending.push(this.#build(event, filter.mediaBase64));
+    if (!takes(filter, event.type)) return false;
+    this.pending.push(this.#build(event, filter.mediaBase64));
     return true;
   }
 
   /**
-   * Gives every consumer the frames that wait: all of them if `all` is true, else as many as the fan-out plans for one
-   * turn. `idle` is false when some frames are left. Calls `onSlow` for each consumer that has to be closed as a slow
-   * consumer. Returns how many frames were handed over or kept for blocked consumers, summed over all consumers.
+   * Sends a control frame to all consumers of the stream, after the frames that the stream has accepted already. False when the
+   * format of the stream has no control frames.
+   */
+  announce(control: ControlFrame): boolean {
+    const frame = this.view.format.controlFrame?.(control);
+    if (frame === undefined) return false;
+    this.pending.push(frame);
+    return true;
+  }
+
+  /**
+   * Gives every consumer the frames that wait, except those that `pending` keeps: all of them if `all` is true, else as many as the
+   * fan-out plans for one turn. `idle` is false when some frames are left. Calls `onSlow` for each consumer that has to be closed
+   * as a slow consumer. Returns how many frames were handed over or kept for blocked consumers, summed over all consumers.
    */
   flush(all: boolean, onSlow: (consumer: Consumer) => void): number {
-    const frames = this.#pending;
-    const atOnce = all ? frames.length : Math.max(0, frames.length - carriedMax);
-    const { written, broadcast } = this.fanOut.planTurn(frames, atOnce);
-    this.#pending = frames.slice(broadcast);
+    const { written, broadcast } = this.pending.take(all, this.fanOut);
     let delivered = 0;
     this.#checkBroadcast();
-    for (const pass of splitIntoPasses(frames.slice(0, written), this.fanOut)) {
+    for (const pass of splitIntoPasses(written, this.fanOut)) {
       const given = pass.flat();
       const offset = this.log.end;
       delivered += this.#each(given, onSlow, (consumer) => consumer.deliver(pass, offset, this.#pendingBytesMax));
       this.#admit();
     }
-    if (written === broadcast) return delivered;
-    return delivered + this.#broadcast(frames.slice(written, broadcast), onSlow);
+    return broadcast.length === 0 ? delivered : delivered + this.#broadcast(broadcast, onSlow);
   }
 
   #broadcast(batch: WriteBatch, onSlow: (consumer: Consumer) => void): number {
@@ -195,7 +260,9 @@ export class Stream {
 
   /** Gives a late consumer the last frames of the log. Only these frames were accepted after the consumer joined. */
   #deliverLate(consumer: Consumer, own: readonly Frame[]): boolean {
-    return consumer.deliver(splitIntoBatches(own, this.fanOut), this.log.end - own.length, this.#pendingBytesMax);
+    const offset = this.log.end - own.length;
+    this.#onAdmitted(consumer, offset);
+    return consumer.deliver(splitIntoBatches(own, this.fanOut), offset, this.#pendingBytesMax);
   }
 
   /**
@@ -206,11 +273,12 @@ export class Stream {
     for (const consumer of this.#late) {
       if (consumer.joinedAt > this.log.end) continue;
       this.#late.delete(consumer);
+      this.#onAdmitted(consumer, this.log.end);
       if (this.#broadcasting) consumer.joinBroadcasts();
     }
   }
 }
 
-function takes(filter: Filter | undefined, type: EventType): boolean {
-  return filter !== undefined && (filter.types & (eventTypeBit.get(type) as number)) !== 0;
+function takes(filter: Filter, type: EventType): boolean {
+  return (filter.types & (eventTypeBit.get(type) as number)) !== 0;
 }

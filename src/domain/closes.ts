@@ -9,9 +9,19 @@ export interface Close {
 
 export const shuttingDown = closeOf("SHUTTING_DOWN");
 export const messageTooBig = closeOf("MESSAGE_TOO_BIG");
+export const protocolError = closeOf("PROTOCOL_ERROR");
 export const tokenRevoked = closeOf("TOKEN_REVOKED");
 export const instanceDeleted = closeOf("INSTANCE_DELETED");
 export const slowConsumer = closeOf("SLOW_CONSUMER");
+
+export type CloseRow = (typeof closeCatalogue)[keyof typeof closeCatalogue];
+
+const rows = new Map<number, CloseRow>(Object.values(closeCatalogue).map((row) => [row.code, row]));
+
+/** Returns the row of the close catalogue with this code. Undefined for a code that no client is told. */
+export function closeRow(code: number): CloseRow | undefined {
+  return rows.get(code);
+}
 
 /** A close with the explanation that the documents give to clients. */
 export interface ExplainedClose extends Close {

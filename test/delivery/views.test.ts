@@ -3,8 +3,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createMemoryBus } from "../../src/bus/memory-bus.js";
+import { createHub } from "../../src/delivery/create-hub.js";
 import type { FrameFormat } from "../../src/delivery/frames/frame.js";
-import { createHub, type HubOptions } from "../../src/delivery/hub.js";
+import type { HubOptions } from "../../src/delivery/hub.js";
 import { type View, wholeView } from "../../src/delivery/view.js";
 import { type EventType, eventTypeBit, eventTypes } from "../../src/domain/event-type.js";
 import { addWritable, type WritableConnection, WritableFanOut } from "../../src/transport/node/fan-out.js";

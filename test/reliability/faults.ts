@@ -14,8 +14,6 @@ export interface FaultOptions {
   readonly heavy: Channel;
   readonly random: Random;
   readonly seconds: number;
-  /** Hears what is waited for from then on. */
-  readonly step: (what: string) => void;
 }
 
 /** What it breaks, where that can be broken only once, and the breaking and mending of it. */
@@ -30,11 +28,10 @@ const gapMsMax = 2_400;
 
 /** Resolves when everything is mended again. Faults of different targets overlap. */
 export async function injectFaults(options: FaultOptions): Promise<Fault[]> {
-  const { random, seconds, step } = options;
+  const { random, seconds } = options;
   const end = Date.now() + seconds * 1_000;
   const faults: Fault[] = [];
   const playing = new Map<object, Promise<void>>();
-  const unmended = new Set<string>();
   let deck: (() => Scene)[] = [];
   while (Date.now() < end) {
     if (deck.length === 0) deck = scenes(options);
@@ -43,17 +40,10 @@ export async function injectFaults(options: FaultOptions): Promise<Fault[]> {
     await playing.get(target);
     if (Date.now() >= end) break;
     faults.push({ kind, at: Date.now() });
-    unmended.add(kind);
-    playing.set(
-      target,
-      play().finally(() => unmended.delete(kind)),
-    );
+    playing.set(target, play());
     await delay(gapMsMin + random.below(gapMsMax - gapMsMin));
   }
-  for (const played of playing.values()) {
-    step(`the mending of: ${[...unmended].join(", ")}`);
-    await played;
-  }
+  await Promise.all(playing.values());
   return faults;
 }
 

@@ -1,10 +1,13 @@
 /** A hub whose connections take what the test says, and a publisher that numbers its events: sockets or streams. */
 
 import { setImmediate as turn } from "node:timers/promises";
+import type { Bus, BusGap } from "../../src/bus/bus.js";
 import { createMemoryBus } from "../../src/bus/memory-bus.js";
 import type { ClosedConsumer } from "../../src/delivery/closings.js";
+import type { Consumer } from "../../src/delivery/consumer.js";
+import { createHub } from "../../src/delivery/create-hub.js";
 import { createPlainFormat } from "../../src/delivery/frames/plain.js";
-import { createHub, type HubOptions } from "../../src/delivery/hub.js";
+import type { HubOptions } from "../../src/delivery/hub.js";
 import { type View, wholeView } from "../../src/delivery/view.js";
 import type { Entry } from "../../src/directory/directory.js";
 import type { EventType } from "../../src/domain/event-type.js";
@@ -23,7 +26,7 @@ export const principal: Principal = { kind: "account", id: "a", accountId: "a", 
 export const all: Websocket = { enabled: true, events: [], mediaBase64: false };
 
 export function entry(id: string, websocket: Websocket = all): Entry {
-  return { instance: { id, accountId: "a", name: id, token: "ti_x" }, websocket: { version: 1, ...websocket } };
+  return { instance: { id, accountId: "a", name: id, token: "ti_x" }, websocket };
 }
 
 export const plainFormat = createPlainFormat({ baseUrl: "http://x", mediaMaxBytes: 1_000 });
@@ -33,6 +36,8 @@ export interface FakeConnection {
   /** Whole frames that the peer has taken, in order. */
   readonly received: readonly string[];
   readonly ended: { readonly code: number } | undefined;
+  readonly wasCut: boolean;
+  readonly consumer: Consumer;
   /** The peer takes so many bytes. */
   drain(bytes: number): void;
   /** The peer goes away. */
@@ -41,7 +46,13 @@ export interface FakeConnection {
 
 function createParts(options: Partial<HubOptions>) {
   const closed: ClosedConsumer[] = [];
-  const bus = createMemoryBus();
+  let gap = (_: BusGap): void => {};
+  const bus: Bus = {
+    ...createMemoryBus(),
+    watchGaps(listener) {
+      gap = listener;
+    },
+  };
   const hub = createHub({
     bus,
     pendingBytesMax: 64 * 1024 * 1024,
@@ -61,7 +72,9 @@ function createParts(options: Partial<HubOptions>) {
       if (pad !== padding(n, pad.length).toString()) throw new Error(`event ${n} did not arrive as it was`);
       return n;
     });
-  return { bus, hub, closed, publish, numbers };
+  /** The bus may have lost events. */
+  const loseEvents = (span: BusGap) => gap(span);
+  return { bus, hub, closed, publish, numbers, loseEvents };
 }
 
 export interface FakeHubOptions extends Partial<HubOptions> {
@@ -77,6 +90,7 @@ export function fakeHub({ copyLimit, ...options }: FakeHubOptions = {}) {
   const open = (room?: number, at = entry("1"), who = principal, view: View<UwsSocket> = whole) => {
     const socket = new FakeSocket(topics, room);
     const consumer = parts.hub.add(socket, at, who, view);
+    socket.consumer = consumer;
     socket.onDrain = () => parts.hub.drained(consumer);
     socket.onPong = () => parts.hub.ponged(consumer);
     socket.onClose = () => parts.hub.remove(consumer);
@@ -93,6 +107,7 @@ export function fakeStreamHub(options: Partial<HubOptions> = {}) {
   const open = (room?: number, at = entry("1"), who = principal, view: View<WritableConnection> = whole) => {
     const stream = new MeteredStream(room);
     const consumer = addWritable(parts.hub, stream, at, who, view);
+    stream.consumer = consumer;
     stream.onPong = () => parts.hub.ponged(consumer);
     return stream;
   };

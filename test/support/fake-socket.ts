@@ -1,5 +1,6 @@
 /** Sockets whose kernel takes as many bytes as the test says, and topics as uWebSockets keeps them. */
 
+import type { Consumer } from "../../src/delivery/consumer.js";
 import type { UwsSocket } from "../../src/transport/uws/socket.js";
 
 /** A socket's queue is written when it holds 32 frames, before anything else is sent to it, or at the end of the turn. */
@@ -27,6 +28,8 @@ export class FakeSocket implements UwsSocket {
   /** Whole frames that the kernel has taken, in order. */
   readonly received: string[] = [];
   ended: { code: number; reason: string } | undefined;
+  /** Once it is added to a hub. */
+  consumer!: Consumer;
   wasCut = false;
   pings = 0;
   /** Messages that were begun as fragments. */

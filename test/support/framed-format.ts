@@ -13,7 +13,9 @@ export function framed(frame: Uint8Array, flags = 0): Frame {
 }
 
 export function framedFormat(format: FrameFormat): FrameFormat {
+  const { controlFrame } = format;
   return {
+    ...(controlFrame !== undefined && { controlFrame: (control) => framed(controlFrame(control)) }),
     builderFor(instance) {
       const build = format.builderFor(instance);
       return (event, media) => framed(build(event, media));

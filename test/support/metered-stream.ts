@@ -1,6 +1,7 @@
 /** A stream of Node whose peer takes as many bytes as the test says. It has no buffer that it would fill without a word. */
 
 import { Writable } from "node:stream";
+import type { Consumer } from "../../src/delivery/consumer.js";
 import type { Close } from "../../src/domain/closes.js";
 import type { WritableConnection } from "../../src/transport/node/fan-out.js";
 import { FrameReader } from "./framed-format.js";
@@ -10,6 +11,8 @@ export class MeteredStream implements WritableConnection {
   readonly received: string[] = [];
   readonly writable: Writable;
   ended: Close | undefined;
+  /** Once it is added to a hub. */
+  consumer!: Consumer;
   pings = 0;
   /** The peer answers a ping. */
   onPong = (): void => {};

@@ -12,7 +12,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { WebSocket as Client } from "ws";
 import { createMemoryBus } from "../../src/bus/memory-bus.js";
 import type { Consumer } from "../../src/delivery/consumer.js";
-import { createHub } from "../../src/delivery/hub.js";
+import { createHub } from "../../src/delivery/create-hub.js";
 import { wholeView } from "../../src/delivery/view.js";
 import { type CopyLimit, UwsFanOut } from "../../src/transport/uws/fan-out.js";
 import { entry, plainFormat, principal } from "./fake-hub.js";

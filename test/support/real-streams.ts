@@ -6,7 +6,7 @@ import { type AddressInfo, connect as connectTcp, createServer as createTcpServe
 import type { Duplex } from "node:stream";
 import { createMemoryBus } from "../../src/bus/memory-bus.js";
 import type { Consumer } from "../../src/delivery/consumer.js";
-import { createHub } from "../../src/delivery/hub.js";
+import { createHub } from "../../src/delivery/create-hub.js";
 import { wholeView } from "../../src/delivery/view.js";
 import type { Close } from "../../src/domain/closes.js";
 import { addWritable, WritableFanOut } from "../../src/transport/node/fan-out.js";

@@ -150,7 +150,8 @@ export const EventFrame_InstanceDataSchema: GenMessage<EventFrame_InstanceData> 
  */
 export type EffectiveFilter = Message<"eventwire.v1.EffectiveFilter"> & {
   /**
-   * The event types that are delivered, each once. Never empty: a filter that takes all types lists all of them.
+   * The event types that are delivered, each once and in the order of EventType. A filter that takes all types lists all of them.
+   * Empty when the owner's filter takes none of the types that the client asked for: then no event is delivered.
    *
    * @generated from field: repeated string events = 1;
    */
@@ -284,8 +285,7 @@ export type HelloFrame = Message<"eventwire.v1.HelloFrame"> & {
   filter?: EffectiveFilter | undefined;
 
   /**
-   * Counts the changes of the channel configuration. The first configuration has version 1, and to store the same values
-   * again is no change. It is 0 on a connection that gets all instances of an account.
+   * Counts the changes of the channel configuration. It is 0 on a connection that gets all instances of an account.
    *
    * @generated from field: uint32 configuration_version = 5;
    */
@@ -327,15 +327,16 @@ export type HelloFrame = Message<"eventwire.v1.HelloFrame"> & {
   replayed: number;
 
   /**
-   * After so many seconds without a frame the gateway sends a `position` frame. A client that has heard nothing for twice as
-   * long should connect again.
+   * The gateway sends a `position` frame when it has sent no other frame for so many seconds, or for up to a quarter less. A client
+   * that has heard nothing for twice as long should connect again.
    *
    * @generated from field: uint32 heartbeat_seconds = 11;
    */
   heartbeatSeconds: number;
 
   /**
-   * Most frames that may wait for this connection. With more it is closed with 4008.
+   * Most frames that may wait for this connection. With more it is closed with 4008. Control frames count like events, except `pong`
+   * and `error`: of each of these at most one waits, and a new one replaces it.
    *
    * @generated from field: uint32 waiting_frames_max = 12;
    */
@@ -521,7 +522,8 @@ export const PositionFrameSchema: GenMessage<PositionFrame> = /*@__PURE__*/
   messageDesc(file_eventwire_v1_frame, 7);
 
 /**
- * Answers `narrow`. The filter holds for every event after this frame.
+ * Answers `narrow`. The filter holds for every event after this frame, and for no event before it. When a client sends `narrow`
+ * again before this frame, the last message counts, and one frame answers all.
  *
  * @generated from message eventwire.v1.NarrowedFrame
  */
@@ -583,8 +585,8 @@ export type ClosingFrame = Message<"eventwire.v1.ClosingFrame"> & {
   reconnect: boolean;
 
   /**
-   * How long the client should wait before it connects again, in milliseconds. It is random, so that many clients do not come
-   * back at once.
+   * How long the client should wait before it connects again, in milliseconds; 0 when `reconnect` is false. The time is random, so
+   * that many clients do not come back at once: up to 5 seconds after a shutdown, and from 1 to 5 seconds after any other close.
    *
    * @generated from field: uint32 retry_after_ms = 5;
    */
@@ -712,7 +714,7 @@ export const ErrorFrameSchema: GenMessage<ErrorFrame> = /*@__PURE__*/
   messageDesc(file_eventwire_v1_frame, 11);
 
 /**
- * Answers `ping`.
+ * Answers `ping`. Several pings that arrive at once may share an answer.
  *
  * @generated from message eventwire.v1.PongFrame
  */

@@ -1,5 +1,9 @@
-/** A frame is the text of one event as bytes, as consumers get it. A frame format builds frames from events. */
+/**
+ * A frame is one message to a consumer as bytes: an event, or a control frame, which tells about the connection. A frame format
+ * builds frames.
+ */
 
+import type { ControlFrame } from "../../../gen/frames.js";
 import type { Event } from "../../bus/bus.js";
 import type { Instance } from "../../domain/instance.js";
 
@@ -15,6 +19,8 @@ export interface FrameFormat {
    * builder prepares the bytes that all frames of the instance share.
    */
   builderFor(instance: Instance): FrameBuilder;
+  /** Builds a control frame. Absent in the format of the plain protocol, whose consumers get no control frames. */
+  readonly controlFrame?: (control: ControlFrame) => Frame;
 }
 
 /**

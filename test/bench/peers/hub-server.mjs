@@ -1,8 +1,8 @@
 /** Eventwire's hub alone, with every promise of the product, on a bare uWebSockets.js app. Needs `npm run build`. */
 
 import { createMemoryBus } from "../../../dist/src/bus/memory-bus.js";
+import { createHub } from "../../../dist/src/delivery/create-hub.js";
 import { createPlainFormat } from "../../../dist/src/delivery/frames/plain.js";
-import { createHub } from "../../../dist/src/delivery/hub.js";
 import { wholeView } from "../../../dist/src/delivery/view.js";
 import { checkEventData } from "../../../dist/src/service/event-data.js";
 import { UwsFanOut } from "../../../dist/src/transport/uws/fan-out.js";

@@ -1,0 +1,119 @@
+/** The control frames of `eventwire.v1` as objects, each with all of its members in the order of the contract. */
+
+import type {
+  ClosingFrame,
+  ConfigChangedFrame,
+  EffectiveFilter,
+  ErrorFrame,
+  GapFrame,
+  HelloFrame,
+  NarrowedFrame,
+  PongFrame,
+  PositionFrame,
+} from "../../gen/frames.js";
+import type { BusGap } from "../bus/bus.js";
+import { type Close, closeRow } from "../domain/closes.js";
+import { eventTypeBit, eventTypes } from "../domain/event-type.js";
+import type { Filter } from "../domain/filter.js";
+import { waitingFramesMax } from "./backlog.js";
+import type { Configuration } from "./configuration.js";
+import { retryAfter } from "./retry-after.js";
+
+/** Most characters of the text of an `error` frame. The text may repeat what the client sent, so it needs a limit. */
+const messageMax = 200;
+
+/** What `hello` says of a connection. */
+export interface Greeting {
+  readonly connection: string;
+  readonly configuration: Configuration;
+  readonly filter: Filter;
+  readonly heartbeatSeconds: number;
+  readonly waitingBytesMax: number;
+}
+
+export function helloFrame({ connection, configuration, filter, ...limits }: Greeting): HelloFrame {
+  return {
+    control: "hello",
+    connection,
+    instance: configuration.instance.name,
+    filter: effectiveFilter(filter),
+    configurationVersion: configuration.version,
+    history: null,
+    position: null,
+    resumed: null,
+    resumeRefusal: null,
+    replayed: 0,
+    heartbeatSeconds: limits.heartbeatSeconds,
+    waitingFramesMax,
+    waitingBytesMax: limits.waitingBytesMax,
+    time: timeText(Date.now()),
+    previous: null,
+  };
+}
+
+export function configChangedFrame({ instance, enabled, version }: Configuration, filter: Filter): ConfigChangedFrame {
+  return {
+    control: "config_changed",
+    instance: instance.name,
+    enabled,
+    filter: effectiveFilter(filter),
+    configurationVersion: version,
+    change: "changed",
+  };
+}
+
+/** `instance` is the name of the instance whose events are missing, or null when events of every instance may be missing. */
+export function gapFrame({ reason, from, until, missed }: BusGap, instance: string | null): GapFrame {
+  return {
+    control: "gap",
+    reason,
+    from: timeText(from),
+    until: timeText(until),
+    missed: missed ?? null,
+    instance,
+  };
+}
+
+export function positionFrame(): PositionFrame {
+  return { control: "position", position: null, time: timeText(Date.now()) };
+}
+
+export function narrowedFrame(filter: Filter): NarrowedFrame {
+  return { control: "narrowed", filter: effectiveFilter(filter) };
+}
+
+/** How many frames and bytes waited for a connection when its close was decided. */
+export interface Waited {
+  readonly waitingFrames: number;
+  readonly waitingBytes: number;
+}
+
+export function closingFrame(close: Close, { waitingFrames, waitingBytes }: Waited): ClosingFrame {
+  return {
+    control: "closing",
+    code: close.code,
+    reason: close.reason,
+    reconnect: closeRow(close.code)?.reconnect ?? false,
+    retryAfterMs: retryAfter(close),
+    waitingFrames,
+    waitingBytes,
+    position: null,
+  };
+}
+
+export function errorFrame(message: string): ErrorFrame {
+  return { control: "error", message: message.slice(0, messageMax) };
+}
+
+export function pongFrame(): PongFrame {
+  return { control: "pong", time: timeText(Date.now()) };
+}
+
+function effectiveFilter({ types, mediaBase64 }: Filter): EffectiveFilter {
+  const events = eventTypes.filter((type) => (types & (eventTypeBit.get(type) as number)) !== 0);
+  return { events, mediaBase64 };
+}
+
+function timeText(at: number): string {
+  return new Date(at).toISOString();
+}

@@ -1,0 +1,63 @@
+/** Hubs whose consumers get control frames as JSON text, over both kinds of connection. */
+
+import type { ControlFrame } from "../../gen/frames.js";
+import type { FrameFormat } from "../../src/delivery/frames/frame.js";
+import type { HubOptions } from "../../src/delivery/hub.js";
+import { wholeView } from "../../src/delivery/view.js";
+import { type EventType, eventTypeBit, eventTypes } from "../../src/domain/event-type.js";
+import { entry, type FakeConnection, fakeHub, fakeStreamHub, plainFormat, principal } from "./fake-hub.js";
+import { framedFormat } from "./framed-format.js";
+
+export const controlFormat: FrameFormat = {
+  ...plainFormat,
+  controlFrame: (control) => Buffer.from(JSON.stringify(control)),
+};
+
+export function bitsOf(...types: readonly EventType[]): number {
+  return types.reduce((bits, type) => bits | (eventTypeBit.get(type) as number), 0);
+}
+
+const every = bitsOf(...eventTypes);
+
+function overSockets(options: Partial<HubOptions> = {}) {
+  const parts = fakeHub(options);
+  const view = wholeView(controlFormat, parts.fanOut);
+  const open = (room?: number, at = entry("1"), types = every): FakeConnection =>
+    parts.open(room, at, principal, { ...view, types });
+  return { ...parts, open, openPlain: (room?: number): FakeConnection => parts.open(room) };
+}
+
+function overStreams(options: Partial<HubOptions> = {}) {
+  const parts = fakeStreamHub(options);
+  const view = wholeView(framedFormat(controlFormat), parts.fanOut);
+  const open = (room?: number, at = entry("1"), types = every): FakeConnection =>
+    parts.open(room, at, principal, { ...view, types });
+  return { ...parts, open, openPlain: (room?: number): FakeConnection => parts.open(room) };
+}
+
+export type ControlHub = Omit<ReturnType<typeof overSockets>, "fanOut">;
+
+export const controlHubs: readonly (readonly [string, (options?: Partial<HubOptions>) => ControlHub])[] = [
+  ["WebSockets of uWebSockets", overSockets],
+  ["streams of Node", overStreams],
+];
+
+/** A control frame as a test looks at it. */
+export type Control = ControlFrame & Record<string, unknown>;
+
+/** What arrived, in order: the numbers of events, and the names of control frames. */
+export function story({ received }: FakeConnection): (number | string)[] {
+  return received.map((text) => {
+    const frame = JSON.parse(text);
+    return frame.control ?? frame.data.n;
+  });
+}
+
+export function controls({ received }: FakeConnection): Control[] {
+  return received.map((text) => JSON.parse(text)).filter(({ control }) => control !== undefined);
+}
+
+/** The last control frame that arrived. */
+export function lastControl(connection: FakeConnection): Control | undefined {
+  return controls(connection).at(-1);
+}
