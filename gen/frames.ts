@@ -69,7 +69,7 @@ export interface HelloFrame {
   readonly instance: string;
   /** The events that this connection gets. */
   readonly filter: EffectiveFilter;
-  /** Counts the changes of the channel configuration. It is 0 on a connection that gets all instances of an account. */
+  /** Counts the changes of the channel configuration. The first configuration has version 1, and to store the same values again is no change. It is 0 on a connection that gets all instances of an account. */
   readonly configurationVersion: number;
   /** How much history is kept. Null when none is kept. */
   readonly history: History | null;

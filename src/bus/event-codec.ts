@@ -2,7 +2,7 @@
 
 import { create, toBinary } from "@bufbuild/protobuf";
 import { BusEvent_MediaSlotSchema } from "../../gen/eventwire/bus/v1/bus_event_pb.js";
-import { idBytes, idOfName } from "../domain/event-id.js";
+import { idBytes, idOfBytes, idOfName, writeId } from "../domain/event-id.js";
 import { isEventType } from "../domain/event-type.js";
 import { writeVarint } from "../wire/varint.js";
 import type { Event, MediaSlot } from "./bus.js";
@@ -60,7 +60,9 @@ export function encodeEvent({ event, origin, series, sequence }: Numbered): Uint
   if (slot !== undefined) at = writeBytes(bytes, at, slotTag, encodeSlot(slot));
   if (media !== undefined) at = writeBytes(bytes, at, mediaTag, media);
   at = writeVarint(bytes, writeVarint(bytes, at, seriesTag), series);
-  at = writeBytes(bytes, at, idTag, id);
+  at = writeVarint(bytes, writeVarint(bytes, at, idTag), idBytes);
+  writeId(bytes, at, id);
+  at += idBytes;
   at = writeVarint(bytes, writeVarint(bytes, at, timeTag), time);
   return bytes.subarray(0, at);
 }
@@ -81,7 +83,7 @@ export function decodeEvent(instanceId: string, bytes: Uint8Array): Numbered<Eve
 
 function readStamp({ id, time }: EventFields): Stamp {
   if (id.length !== idBytes) throw new Error(`its id has ${id.length} bytes`);
-  return { id, time };
+  return { id: idOfBytes(id), time };
 }
 
 /**

@@ -24,5 +24,5 @@ const noFilter: Filter = { types: 0, mediaBase64: false };
 export function configurationOf({ instance, websocket }: Entry, before?: Configuration): Configuration {
   const enabled = websocket?.enabled ?? false;
   const filter = websocket?.enabled ? compileFilter(websocket) : (before?.filter ?? noFilter);
-  return { instance, enabled, filter, version: 0 };
+  return { instance, enabled, filter, version: websocket?.version ?? 0 };
 }

@@ -1,7 +1,7 @@
 /** The directory keeps tokens, instances and their configurations in memory, so that calls and events need no query. */
 
 import type { Instance, Principal } from "../domain/instance.js";
-import type { Websocket } from "../domain/websocket.js";
+import type { VersionedWebsocket } from "../domain/websocket.js";
 
 /**
  * One instance in memory. The object stays the same as long as the instance exists. A change gives its fields new
@@ -10,7 +10,7 @@ import type { Websocket } from "../domain/websocket.js";
 export interface Entry {
   readonly instance: Instance;
   /** The channel configuration. Undefined until somebody configures the channel for the first time. */
-  readonly websocket: Websocket | undefined;
+  readonly websocket: VersionedWebsocket | undefined;
 }
 
 /**

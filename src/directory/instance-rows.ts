@@ -4,7 +4,7 @@
  */
 
 import { randomBytes } from "node:crypto";
-import type { Websocket } from "../domain/websocket.js";
+import type { VersionedWebsocket, Websocket } from "../domain/websocket.js";
 import { RowIndex } from "./row-index.js";
 import { RowStore } from "./row-store.js";
 import type { InstanceRecord } from "./synced-directory.js";
@@ -15,14 +15,14 @@ export interface InstanceRow {
   readonly name: string;
   /** The SHA-256 of the token, with one character per byte. */
   readonly hash: string;
-  readonly websocket: Websocket | undefined;
+  readonly websocket: VersionedWebsocket | undefined;
 }
 
 /*
  * A row holds these fields in this order: its length (4 bytes); the number of the last reading of the database that
  * found the instance (4); the number of the account (4); the lengths of the id, the name and the encrypted token (2
- * each); two unused bytes; the SHA-256 of the token (32); the id; the name; the encrypted token; and the channel
- * configuration as JSON. The numbers below are the places of the fields, in bytes.
+ * each); the version of the channel configuration (4); the SHA-256 of the token (32); the id; the name; the encrypted
+ * token; and the channel configuration as JSON. The numbers below are the places of the fields, in bytes.
  */
 const at = {
   length: 0,
@@ -31,8 +31,9 @@ const at = {
   idLength: 12,
   nameLength: 14,
   sealedLength: 16,
-  hash: 20,
-  id: 52,
+  version: 18,
+  hash: 22,
+  id: 54,
 } as const;
 const hashBytes = 32;
 /** Largest row in bytes. A row with an id, a name of 100 characters, a token of 128 and 64 event types is smaller. */
@@ -52,8 +53,11 @@ export class InstanceRows {
   /** A random seed for the hashes, so that no client can choose names that all fall on the same slot. */
   readonly #seed = randomBytes(4).readInt32LE();
   readonly #channels = new WeakMap<Websocket, Buffer>();
-  /** The configurations that were read last, by their JSON. Rows with equal configurations share one object. */
-  readonly #websockets = new Map<string, Websocket>();
+  /**
+   * The configurations that were read last, by their version and their JSON. Rows with equal configurations of one
+   * version share one object.
+   */
+  readonly #websockets = new Map<string, VersionedWebsocket>();
 
   /** The number of the row with this id. 0 when no instance has this id. */
   findId(id: string): number {
@@ -129,7 +133,7 @@ export class InstanceRows {
       id: bytes.toString("utf8", at.id, nameFrom),
       name: bytes.toString("utf8", nameFrom, sealedFrom),
       hash: bytes.toString("latin1", at.hash, at.hash + hashBytes),
-      websocket: channel === "" ? undefined : this.#websocket(channel),
+      websocket: channel === "" ? undefined : this.#websocket(bytes.readUInt32LE(at.version), channel),
     };
   }
 
@@ -165,6 +169,7 @@ export class InstanceRows {
     row.writeUInt16LE(idLength, at.idLength);
     row.writeUInt16LE(nameLength, at.nameLength);
     row.writeUInt16LE(sealed.length, at.sealedLength);
+    row.writeUInt32LE(record.websocket?.version ?? 0, at.version);
     row.set(tokenHash, at.hash);
     row.set(sealed, sealedFrom);
     if (channel !== undefined) row.set(channel, channelFrom);
@@ -180,12 +185,13 @@ export class InstanceRows {
     return channel;
   }
 
-  #websocket(channel: string): Websocket {
-    const known = this.#websockets.get(channel);
+  #websocket(version: number, channel: string): VersionedWebsocket {
+    const key = `${version} ${channel}`;
+    const known = this.#websockets.get(key);
     if (known !== undefined) return known;
     if (this.#websockets.size >= 1_024) this.#websockets.clear();
-    const websocket: Websocket = JSON.parse(Buffer.from(channel, "latin1").toString());
-    this.#websockets.set(channel, websocket);
+    const websocket = { ...(JSON.parse(Buffer.from(channel, "latin1").toString()) as Websocket), version };
+    this.#websockets.set(key, websocket);
     return websocket;
   }
 

@@ -1,7 +1,7 @@
 /** Keeps the directory in memory. Every look-up takes a few steps through maps. */
 
 import type { Logger } from "pino";
-import type { Websocket } from "../domain/websocket.js";
+import type { VersionedWebsocket } from "../domain/websocket.js";
 import type { DirectoryListener, OwnerListener } from "./directory.js";
 import { InstanceRows } from "./instance-rows.js";
 import { AccountNode, InstanceEntry } from "./owners.js";
@@ -248,10 +248,11 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): SyncedDir
   };
 }
 
-function sameWebsocket(a: Websocket | undefined, b: Websocket | undefined): boolean {
+function sameWebsocket(a: VersionedWebsocket | undefined, b: VersionedWebsocket | undefined): boolean {
   if (a === b) return true;
   if (a === undefined || b === undefined) return false;
   return (
+    a.version === b.version &&
     a.enabled === b.enabled &&
     a.mediaBase64 === b.mediaBase64 &&
     a.events.length === b.events.length &&

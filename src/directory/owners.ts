@@ -1,7 +1,7 @@
 /** The owners of tokens: accounts, and those instances that somebody has asked for. */
 
 import type { Instance, Principal } from "../domain/instance.js";
-import type { Websocket } from "../domain/websocket.js";
+import type { VersionedWebsocket } from "../domain/websocket.js";
 import type { Entry } from "./directory.js";
 import type { InstanceRow } from "./instance-rows.js";
 import { PartedMap } from "./parted-map.js";
@@ -72,7 +72,7 @@ export class InstanceEntry implements Entry {
   readonly id: string;
   name: string;
   hash: string;
-  websocket: Websocket | undefined;
+  websocket: VersionedWebsocket | undefined;
   principal: TokenPrincipal | undefined;
   #instance: Instance | undefined;
 

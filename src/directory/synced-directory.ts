@@ -1,6 +1,6 @@
 /** How the directory follows the database: the changes that it hears of, and the rows that it reads. */
 
-import type { Websocket } from "../domain/websocket.js";
+import type { VersionedWebsocket } from "../domain/websocket.js";
 import type { Directory } from "./directory.js";
 
 /**
@@ -33,7 +33,7 @@ export interface InstanceRecord {
   readonly sealed: Uint8Array;
   readonly tokenHash: Uint8Array;
   readonly retiring?: readonly RetiringToken[] | undefined;
-  readonly websocket: Websocket | undefined;
+  readonly websocket: VersionedWebsocket | undefined;
 }
 
 export interface DirectoryPage {

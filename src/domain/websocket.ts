@@ -10,6 +10,15 @@ export interface Websocket {
   readonly mediaBase64: boolean;
 }
 
+/** A stored channel configuration with its version. */
+export interface VersionedWebsocket extends Websocket {
+  /**
+   * Counts the changes of the configuration. The first stored configuration has version 1. Storing other values adds 1,
+   * and storing the same values again adds nothing.
+   */
+  readonly version: number;
+}
+
 /** The configuration that is stored for every disabled channel. It keeps neither event types nor the wish for media. */
 export const disabledWebsocket: Websocket = { enabled: false, events: [], mediaBase64: false };
 

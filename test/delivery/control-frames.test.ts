@@ -26,7 +26,7 @@ describe.each(controlHubs)("over %s", (_, createHub) => {
         ["connection", expect.stringMatching(uuid)],
         ["instance", "1"],
         ["filter", { events: ["label.update"], mediaBase64: true }],
-        ["configurationVersion", 0],
+        ["configurationVersion", 1],
         ["history", null],
         ["position", null],
         ["resumed", null],
@@ -128,7 +128,7 @@ describe.each(controlHubs)("over %s", (_, createHub) => {
         ["instance", "1"],
         ["enabled", true],
         ["filter", { events: ["label.update"], mediaBase64: false }],
-        ["configurationVersion", 0],
+        ["configurationVersion", 1],
         ["change", "changed"],
       ]);
       expect(story(narrow)).toEqual(["hello", 1, "config_changed"]);

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { allTypes } from "../../src/domain/filter.js";
 import { bitsOf, controlHubs, lastControl, story } from "../support/control-hub.js";
 import { all, entry, settle, upTo } from "../support/fake-hub.js";
+import { stamp } from "../support/stamp.js";
 
 const calls = bitsOf("call.update");
 const labels = bitsOf("label.update");
@@ -202,6 +203,6 @@ describe.each(controlHubs)("over %s", (_, createHub) => {
     stays.close();
     await settle();
     const data = Buffer.from("{}");
-    expect(bus.publish({ id: new Uint8Array(16), time: 0, instanceId: "1", type: "call.update", data })).toBe(false);
+    expect(bus.publish({ ...stamp, instanceId: "1", type: "call.update", data })).toBe(false);
   });
 });

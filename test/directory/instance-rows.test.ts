@@ -7,8 +7,8 @@ import type { InstanceRecord } from "../../src/directory/synced-directory.js";
 import { toHashText } from "../../src/directory/token-table.js";
 import { hashToken } from "../../src/domain/token.js";
 
-function record(id: string, name: string, { token = id, events = [] as string[] } = {}): InstanceRecord {
-  const websocket = events.length > 0 ? { enabled: true, events, mediaBase64: false } : undefined;
+function record(id: string, name: string, { token = id, events = [] as string[], version = 1 } = {}): InstanceRecord {
+  const websocket = events.length > 0 ? { enabled: true, events, mediaBase64: false, version } : undefined;
   const tokenHash = hashToken(token);
   return { id, accountId: "a", name, sealed: Buffer.from(token), tokenHash, websocket } as InstanceRecord;
 }
@@ -25,20 +25,21 @@ it("are found by id, by name within an account and by token, after any changes",
     account: fc.integer({ min: 1, max: 2 }),
     token: fc.string({ maxLength: 128 }),
     events: fc.array(fc.constantFrom("call.update", "of a later release", "Größe"), { maxLength: 64 }),
+    version: fc.integer({ min: 1, max: 2 ** 31 - 1 }),
     remove: fc.boolean(),
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
       const rows = new InstanceRows();
       const model = new Map<string, { row: number; account: number; record: InstanceRecord }>();
-      for (const { id, name, account, token, events, remove } of steps) {
+      for (const { id, name, account, token, events, version, remove } of steps) {
         const key = `id ${id}`;
         const known = model.get(key);
         if (known !== undefined) rows.remove(known.row);
         model.delete(key);
         if (remove) continue;
         // Names and tokens have one owner; what a test draws may have two.
-        const unique = record(key, `${name} of ${id}`, { token: `${token} of ${id}`, events });
+        const unique = record(key, `${name} of ${id}`, { token: `${token} of ${id}`, events, version });
         model.set(key, { row: rows.add(unique, account, 1), account, record: unique });
       }
       expect([...rows.rows()].sort()).toEqual([...model.values()].map(({ row }) => row).sort());
@@ -66,6 +67,7 @@ it("are confirmed by an equal record only, which marks them as seen", () => {
     { ...kept, sealed: Buffer.from("i2") },
     { ...kept, tokenHash: hashToken("other") },
     { ...kept, websocket: undefined },
+    record("i1", "desk", { events: ["call.update"], version: 2 }),
   ])
     expect(rows.confirm(row, other, 1, 3)).toBe(false);
   expect(rows.seen(row)).toBe(2);

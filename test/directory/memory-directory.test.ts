@@ -3,7 +3,7 @@ import type { DirectoryListener } from "../../src/directory/directory.js";
 import { createMemoryDirectory } from "../../src/directory/memory-directory.js";
 import type { AccountRecord, DirectoryReader, InstanceRecord } from "../../src/directory/synced-directory.js";
 import { hashToken } from "../../src/domain/token.js";
-import type { Websocket } from "../../src/domain/websocket.js";
+import type { VersionedWebsocket } from "../../src/domain/websocket.js";
 import { silent } from "../support/store.js";
 
 /** The rows that the directory reads. */
@@ -39,7 +39,7 @@ interface Row {
   accountId?: string;
   name?: string;
   token?: string;
-  websocket?: Websocket;
+  websocket?: VersionedWebsocket;
 }
 
 function instance(id: string, { accountId = "a", name = id, token = `token of ${id}`, websocket }: Row = {}): void {
@@ -135,12 +135,12 @@ describe("a reading", () => {
   it.each(["all", "one"])("that finds another configuration, name or token tells it once (%s)", async (how) => {
     const read = () => (how === "all" ? reload() : refresh("instance", "i1"));
     const entry = directory.instanceById("i1");
-    const websocket: Websocket = { enabled: true, events: ["call.update"], mediaBase64: false };
-    instance("i1", { name: "desk", websocket });
-    expect(await read()).toEqual(["changed i1"]);
-    expect(entry?.websocket).toEqual(websocket);
-    instance("i1", { name: "desk", websocket: { ...websocket, events: ["call.update", "call.update"] } });
-    expect(await read()).toEqual(["changed i1"]);
+    const websocket = { enabled: true, events: ["call.update"], mediaBase64: false, version: 1 };
+    for (const change of [{}, { events: ["call.update", "call.update"] }, { version: 3 }]) {
+      instance("i1", { name: "desk", websocket: { ...websocket, ...change } });
+      expect(await read()).toEqual(["changed i1"]);
+      expect(entry?.websocket).toEqual({ ...websocket, ...change });
+    }
     instance("i1", { name: "counter" });
     expect(await read()).toEqual(["changed i1"]);
     expect(directory.instance("a", "desk")).toBeUndefined();

@@ -1,7 +1,7 @@
 /** Ids of events: unique, in the order of acceptance, and UUIDs as RFC 9562 wants them. */
 
 import { describe, expect, it } from "vitest";
-import { createIdMint, type EventId, idOfName, idText } from "../../src/domain/event-id.js";
+import { createIdMint, type EventId, idOfBytes, idOfName, idText, writeId } from "../../src/domain/event-id.js";
 
 const now = 1_795_948_200_123;
 const timeOf = (id: EventId): number => Number.parseInt(idText(id).replaceAll("-", "").slice(0, 12), 16);
@@ -10,10 +10,11 @@ const uuid = (version: number) =>
 
 /** Whether each is greater than the one before; none can be there twice then. */
 function grow(ids: Iterable<EventId>): boolean {
-  let last = new Uint8Array(16);
+  let [last, next] = [Buffer.alloc(16), Buffer.alloc(16)];
   for (const id of ids) {
-    if (Buffer.compare(last, id) >= 0) return false;
-    last = Uint8Array.from(id);
+    writeId(next, 0, id);
+    if (Buffer.compare(last, next) >= 0) return false;
+    [last, next] = [next, last];
   }
   return true;
 }
@@ -40,11 +41,10 @@ describe("the ids of a node", () => {
     expect(grow(mintAt(repeat(1_000_000, () => Date.now())))).toBe(true);
   });
 
-  it("grow, a million of them within one millisecond, and soon keep its time no longer", () => {
+  it("grow, a million of them within one millisecond, and keep its time", () => {
     expect(grow(mintAt(repeat(1_000_000, () => now)))).toBe(true);
-    const times = [...mintAt(repeat(5_000, () => now))].map(timeOf);
-    expect(times.slice(0, 2_048).every((time) => time === now)).toBe(true);
-    expect(times.at(-1)).toBeGreaterThan(now);
+    const times = [...mintAt(repeat(100_000, () => now))].map(timeOf);
+    expect(times.every((time) => time === now)).toBe(true);
   });
 
   it("grow as text just as they do as bytes", () => {
@@ -89,6 +89,6 @@ describe("the id of a name", () => {
 describe("the text of an id", () => {
   it("is that of its bytes, in lower case, also of a view", () => {
     const bytes = Buffer.from("000198f0a2b3c47d5e8f60718293a4b5c6ff", "hex");
-    expect(idText(bytes.subarray(1, 17))).toBe("0198f0a2-b3c4-7d5e-8f60-718293a4b5c6");
+    expect(idText(idOfBytes(bytes.subarray(1, 17)))).toBe("0198f0a2-b3c4-7d5e-8f60-718293a4b5c6");
   });
 });

@@ -13,6 +13,7 @@ import { scrape } from "../support/scrape.js";
 import { until } from "../support/until.js";
 import {
   accountToken,
+  callAnyone,
   connect,
   connectMany,
   createInstance,
@@ -42,7 +43,7 @@ async function comeBack(server: WorkersServer, instance: string): Promise<Consum
   }
 }
 
-const numbersOf = (frames: readonly string[]) => frames.map((frame) => dataOf(frame).n);
+const numbersOf = (frames: readonly string[]) => frames.map((frame) => dataOf(frame).n as number);
 
 describe.skipIf(lacksNatsServer)("two workers", () => {
   it("are one to whoever calls: what was answered holds for the next call, whichever gets it", async () => {
@@ -62,7 +63,7 @@ describe.skipIf(lacksNatsServer)("two workers", () => {
     }
   });
 
-  it("deliver what either was given to all sockets, in order, once", async () => {
+  it("deliver what either was given to all sockets, once, and the events of a stream in order", async () => {
     const server = await startWorkersProgram(database.url);
     const instance = await createInstance(server);
     const consumers = await connectMany(server, instance);
@@ -80,7 +81,12 @@ describe.skipIf(lacksNatsServer)("two workers", () => {
       stream.end();
     }
     for (const consumer of consumers) {
-      expect(numbersOf(await consumer.take(300))).toEqual(Array.from({ length: 300 }, (_, i) => i));
+      const numbers = numbersOf(await consumer.take(300));
+      expect(numbers.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 300 }, (_, i) => i));
+      for (let from = 50; from < 300; from += 50) {
+        const streamed = numbers.filter((number) => number >= from && number < from + 50);
+        expect(streamed).toEqual(streamed.toSorted((a, b) => a - b));
+      }
     }
   });
 
@@ -155,6 +161,16 @@ describe.skipIf(lacksNatsServer)("two workers", () => {
 });
 
 describe.skipIf(lacksNatsServer)("a worker that is killed", () => {
+  it("takes no connection along that it was about to accept", async () => {
+    const server = await startWorkersProgram(database.url);
+    const [stopped] = server.pids() as [number];
+    process.kill(stopped, "SIGSTOP");
+    const ask = () => callAnyone(server.grpcUrl, "POST", "/eventwire.v1.HealthService/CheckHealth", {});
+    const answers = Array.from({ length: 20 }, ask);
+    expect(await Promise.all(answers)).toMatchObject(answers.map(() => ({ status: 200 })));
+    process.kill(stopped, "SIGKILL");
+  });
+
   it("takes its own sockets along and no others; whoever comes back gets all that comes then", async () => {
     const server = await startWorkersProgram(database.url);
     const instance = await createInstance(server);

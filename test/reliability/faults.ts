@@ -14,6 +14,8 @@ export interface FaultOptions {
   readonly heavy: Channel;
   readonly random: Random;
   readonly seconds: number;
+  /** Hears what is waited for from then on. */
+  readonly step: (what: string) => void;
 }
 
 /** What it breaks, where that can be broken only once, and the breaking and mending of it. */
@@ -28,10 +30,11 @@ const gapMsMax = 2_400;
 
 /** Resolves when everything is mended again. Faults of different targets overlap. */
 export async function injectFaults(options: FaultOptions): Promise<Fault[]> {
-  const { random, seconds } = options;
+  const { random, seconds, step } = options;
   const end = Date.now() + seconds * 1_000;
   const faults: Fault[] = [];
   const playing = new Map<object, Promise<void>>();
+  const unmended = new Set<string>();
   let deck: (() => Scene)[] = [];
   while (Date.now() < end) {
     if (deck.length === 0) deck = scenes(options);
@@ -40,10 +43,17 @@ export async function injectFaults(options: FaultOptions): Promise<Fault[]> {
     await playing.get(target);
     if (Date.now() >= end) break;
     faults.push({ kind, at: Date.now() });
-    playing.set(target, play());
+    unmended.add(kind);
+    playing.set(
+      target,
+      play().finally(() => unmended.delete(kind)),
+    );
     await delay(gapMsMin + random.below(gapMsMax - gapMsMin));
   }
-  await Promise.all(playing.values());
+  for (const played of playing.values()) {
+    step(`the mending of: ${[...unmended].join(", ")}`);
+    await played;
+  }
   return faults;
 }
 

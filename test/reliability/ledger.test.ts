@@ -4,7 +4,7 @@
  * A short run is part of the suite; `RELIABILITY_SECONDS=60 RELIABILITY_SEED=1 npm run reliability` is a long one.
  */
 
-import { expect, it } from "vitest";
+import { expect, it, onTestFailed } from "vitest";
 import { Random } from "../support/random.js";
 import { lacks } from "../support/requirements.js";
 import { scrape } from "../support/scrape.js";
@@ -25,15 +25,21 @@ it.skipIf(await lacks("nats-server"))(
     timeout: (seconds + 120) * 1_000,
   },
   async () => {
+    let waitingFor = "";
     const cluster = await startCluster([1, 1, 2], { SOCKET_PENDING_BYTES_MAX: "1048576", DRAIN_SECONDS: "0" });
+    onTestFailed(() => console.error(`It waited for ${waitingFor}. The nodes said: ${cluster.health().join("; ")}`));
+    const step = (what: string): void => {
+      waitingFor = what;
+    };
     try {
       const random = new Random(seed + 1);
       const books = await drive({
         cluster,
         sockets: 240,
         random,
+        step,
         choose: () => random.pick(cluster.nodes).running,
-        disturb: (stage) => injectFaults({ ...stage, cluster, random: new Random(seed), seconds }),
+        disturb: (stage) => injectFaults({ ...stage, cluster, random: new Random(seed), seconds, step }),
       });
       const settlement = settle(books);
       console.info(`${renderSettlement(settlement, books.faults)}\n\n${summarize(books)}`);

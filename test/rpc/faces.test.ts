@@ -6,7 +6,7 @@ import { EventService } from "../../gen/eventwire/v1/event_service_pb.js";
 import { HealthService } from "../../gen/eventwire/v1/health_service_pb.js";
 import { InstanceService } from "../../gen/eventwire/v1/instance_service_pb.js";
 import { WebsocketService } from "../../gen/eventwire/v1/websocket_service_pb.js";
-import { idText } from "../../src/domain/event-id.js";
+import { type EventId, idText } from "../../src/domain/event-id.js";
 import type { Instance } from "../../src/domain/instance.js";
 import { published } from "../support/published.js";
 import { type Face, faceNames, openFace } from "../support/rpc-faces.js";
@@ -133,7 +133,7 @@ describe.each(faceNames)("%s", (faceName) => {
       { instance: desk.name, event: "label.update", payload: { case: "dataJson", value: dataJson } },
       account,
     );
-    expect(outcome).toEqual({ answer: { ...published, id: idText(events[0]?.id as Uint8Array) } });
+    expect(outcome).toEqual({ answer: { ...published, id: idText(events[0]?.id as EventId) } });
     expect(events.map(({ type, data }) => ({ type, data: data.toString() }))).toEqual([
       { type: "label.update", data: dataJson.toString() },
     ]);

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import type { Bus } from "../../src/bus/bus.js";
 import { AppError } from "../../src/domain/errors.js";
-import { idText } from "../../src/domain/event-id.js";
+import { type EventId, idText } from "../../src/domain/event-id.js";
 import type { Principal } from "../../src/domain/instance.js";
 import { type AcceptedEvent, createPublishing, type Publishing } from "../../src/service/publishing.js";
 import { type ServiceNode, startServiceNode } from "../support/service-node.js";
@@ -40,7 +40,7 @@ function publishingOn(bus: Bus): Publishing {
 }
 
 const publish = (event: string, data: string) =>
-  publishing.publish(account, desk, { event, data: Buffer.from(data) }) as Uint8Array;
+  publishing.publish(account, desk, { event, data: Buffer.from(data) }) as EventId;
 
 it("gives the bus and every sink the same event, in the order in which they stand", () => {
   const heard = node.eventsOf(instanceId);

@@ -72,8 +72,8 @@ describe("between two nodes", () => {
     await caughtUp(b, a);
     const kept = { ...anyWebsocket, events: ["label.update"] };
     expect(await b.store.getWebsocket(id)).toEqual(kept);
-    expect(a.directory.instanceById(id)?.websocket).toEqual(kept);
-    expect(b.directory.instanceById(id)?.websocket).toEqual(kept);
+    expect(a.directory.instanceById(id)?.websocket).toMatchObject(kept);
+    expect(b.directory.instanceById(id)?.websocket).toMatchObject(kept);
   });
 });
 
@@ -115,7 +115,7 @@ describe("a node whose listening connection is cut", () => {
       const websocket = { ...anyWebsocket, mediaBase64: write % 2 === 0 };
       const cut = cutListeners(database.url);
       await node.store.setWebsocket(id, websocket);
-      expect(node.directory.instanceById(id)?.websocket).toEqual(websocket);
+      expect(node.directory.instanceById(id)?.websocket).toMatchObject(websocket);
       await cut;
       await caughtUp(node, node);
     }

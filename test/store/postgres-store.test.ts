@@ -270,11 +270,11 @@ describe("websockets", () => {
       mediaBase64: true,
     } as const;
     expect(await node.store.setWebsocket(id, wide)).toEqual(wide);
-    expect(entry?.websocket).toEqual(wide);
+    expect(entry?.websocket).toEqual({ ...wide, version: 1 });
     const narrow = { enabled: false, events: [], mediaBase64: false } as const;
     expect(await node.store.setWebsocket(id, narrow)).toEqual(narrow);
     expect(await node.store.getWebsocket(id)).toEqual(narrow);
-    expect(entry?.websocket).toEqual(narrow);
+    expect(entry?.websocket).toEqual({ ...narrow, version: 2 });
     expect(node.directory.instanceById(id)).toBe(entry);
     expect(node.news.all.filter((news) => news === "changed channel")).toHaveLength(2);
   });

@@ -60,7 +60,7 @@ describe("two installs in two schemas of one database", () => {
     const made = await makeInstance(second[0], "desk");
     await second[0].store.setWebsocket(made.id, anyWebsocket);
     await caughtUp(...second);
-    expect(second[1].directory.instanceById(made.id)?.websocket).toEqual(anyWebsocket);
+    expect(second[1].directory.instanceById(made.id)?.websocket).toMatchObject(anyWebsocket);
     expect(first[0].directory.instanceById(made.id)).toBeUndefined();
     expect(first[0].directory.principal(made.token)).toBeUndefined();
     expect(await first[0].store.listAccounts()).toHaveLength(1);

@@ -26,7 +26,7 @@ export const principal: Principal = { kind: "account", id: "a", accountId: "a", 
 export const all: Websocket = { enabled: true, events: [], mediaBase64: false };
 
 export function entry(id: string, websocket: Websocket = all): Entry {
-  return { instance: { id, accountId: "a", name: id, token: "ti_x" }, websocket };
+  return { instance: { id, accountId: "a", name: id, token: "ti_x" }, websocket: { version: 1, ...websocket } };
 }
 
 export const plainFormat = createPlainFormat({ baseUrl: "http://x", mediaMaxBytes: 1_000 });

@@ -2,4 +2,4 @@
 
 import type { Event } from "../../src/bus/bus.js";
 
-export const stamp: Pick<Event, "id" | "time"> = { id: new Uint8Array(16), time: 0 };
+export const stamp: Pick<Event, "id" | "time"> = { id: { word0: 0, word1: 0, word2: 0, word3: 0 }, time: 0 };

@@ -50,7 +50,8 @@ export async function startWorkersProgram(
   });
 }
 
-function callAnyone(url: string, method: string, path: string, body?: object) {
+/** On a connection of its own, so that any worker may get the call. */
+export function callAnyone(url: string, method: string, path: string, body?: object) {
   return new Promise<{ status: number; body: Record<string, unknown> }>((done, fail) => {
     const headers = { token: accountToken, ...(body && { "content-type": "application/json" }) };
     const sent = request(`${url}${path}`, { method, headers, agent: false }, (answer) => {

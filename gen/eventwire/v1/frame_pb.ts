@@ -285,7 +285,8 @@ export type HelloFrame = Message<"eventwire.v1.HelloFrame"> & {
   filter?: EffectiveFilter | undefined;
 
   /**
-   * Counts the changes of the channel configuration. It is 0 on a connection that gets all instances of an account.
+   * Counts the changes of the channel configuration. The first configuration has version 1, and to store the same values
+   * again is no change. It is 0 on a connection that gets all instances of an account.
    *
    * @generated from field: uint32 configuration_version = 5;
    */

@@ -8,7 +8,7 @@ import type {
   DirectoryReader,
   InstanceRecord,
 } from "../../directory/synced-directory.js";
-import type { Websocket } from "../../domain/websocket.js";
+import type { VersionedWebsocket } from "../../domain/websocket.js";
 import type { Sealer } from "../encryption/sealing.js";
 import { requireKey } from "./key-check.js";
 import type { Schema } from "./schema.js";
@@ -28,14 +28,14 @@ const pageRows = 1_000;
 const channelsMax = 4_096;
 
 export function createDirectoryReader({ db, sealer, logger }: DirectoryReaderOptions): DirectoryReader {
-  const channels = new Map<string, Websocket>();
+  const channels = new Map<string, VersionedWebsocket>();
 
-  function readWebsocket(channel: string | null): Websocket | undefined {
+  function readWebsocket(channel: string | null): VersionedWebsocket | undefined {
     if (channel === null) return undefined;
     const known = channels.get(channel);
     if (known !== undefined) return known;
-    const [enabled, mediaBase64, events] = JSON.parse(channel) as [boolean, boolean, string[]];
-    const websocket = { enabled, events, mediaBase64 };
+    const [version, enabled, mediaBase64, events] = JSON.parse(channel) as [number, boolean, boolean, string[]];
+    const websocket = { enabled, events, mediaBase64, version };
     if (channels.size >= channelsMax) channels.clear();
     channels.set(channel, websocket);
     return websocket;
@@ -152,7 +152,7 @@ interface InstanceRow {
   token_sealed: Buffer;
   hash: Buffer;
   retiring: string | null;
-  /** JSON array of enabled, mediaBase64 and events. Null when the channel was never configured. */
+  /** JSON array of version, enabled, mediaBase64 and events. Null when the channel was never configured. */
   channel: string | null;
 }
 
@@ -169,6 +169,7 @@ function selectInstances(source: Source, retiring: boolean) {
     .select(retiring ? selectRetiring(sql`retiring.instance_id = instance.id`) : sql<null>`null`.as("retiring"))
     .select(
       sql<string | null>`case when websocket.instance_id is not null then
-        json_build_array(websocket.enabled, websocket.media_base64, websocket.events)::text end`.as("channel"),
+        json_build_array(websocket.version, websocket.enabled, websocket.media_base64, websocket.events)::text
+        end`.as("channel"),
     );
 }

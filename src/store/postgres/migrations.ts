@@ -4,7 +4,8 @@ import { type Kysely, type Migration, Migrator, sql } from "kysely";
 
 /**
  * All migrations; they run in the order of their names. During a rolling upgrade, nodes of the previous release use the
- * same database. So a migration may only add tables, and columns that are nullable or have a default.
+ * same database. So a migration may only add tables, columns that are nullable or have a default, and triggers that fill
+ * such columns when a node of the previous release writes a row.
  */
 export const migrations: Record<string, Migration> = {
   "0001_accounts_and_instances": {
@@ -84,6 +85,25 @@ export const migrations: Record<string, Migration> = {
   "0005_write_probe": {
     async up(db) {
       await sql`create table write_probe (id int primary key, filler bytea)`.execute(db);
+    },
+  },
+  "0006_websocket_version": {
+    async up(db) {
+      // The database counts, because a node of an older release changes a configuration and does not know the column.
+      await sql`alter table websocket add column version integer not null default 1`.execute(db);
+      await sql`
+        create function count_websocket_change() returns trigger language plpgsql as $$
+        begin
+          new.version := old.version;
+          if (new.enabled, new.events, new.media_base64) is distinct from (old.enabled, old.events, old.media_base64)
+          then
+            new.version := old.version + 1;
+          end if;
+          return new;
+        end $$`.execute(db);
+      await sql`
+        create trigger websocket_change before update on websocket
+        for each row execute function count_websocket_change()`.execute(db);
     },
   },
 };

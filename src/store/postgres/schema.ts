@@ -53,6 +53,8 @@ interface WebsocketTable {
   events: string[];
   media_base64: boolean;
   updated_at: ColumnType<Date, never, Date>;
+  /** Counts the changes of the configuration, from 1. A trigger in the database counts them. */
+  version: ColumnType<number, never, never>;
 }
 
 /** The table has one row: a known text, encrypted with the key of all tokens in this database. */
