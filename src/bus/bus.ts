@@ -32,6 +32,11 @@ export interface Event {
    * when the clock is set back, so it can be later than this one.
    */
   readonly time: number;
+  /**
+   * When it happened, as the producer said, in milliseconds since 1970, and before the year 10000. Undefined when the
+   * producer did not say.
+   */
+  readonly occurredAt?: number | undefined;
   readonly instanceId: string;
   readonly type: EventType;
   /** The data of the event: a checked JSON object as UTF-8 text. A frame copies these bytes, apart from the media. */

@@ -45,13 +45,14 @@ const mediaTag = 0x32;
 const seriesTag = 0x38;
 const idTag = 0x42;
 const timeTag = 0x48;
+const occurredAtTag = 0x50;
 
 /**
  * Encodes an event as a BusEvent. The Protobuf library would take 3 µs, half of the cost of sending an event. So this
  * function writes the bytes itself, and leaves only the slot, which is rare, to the library.
  */
 export function encodeEvent({ event, origin, series, sequence }: Numbered): Uint8Array {
-  const { id, time, type, data, slot, media } = event;
+  const { id, time, occurredAt, type, data, slot, media } = event;
   const bytes = Buffer.allocUnsafe(encodedBytesMax(event));
   let at = writeText(bytes, 0, originTag, origin);
   at = writeVarint(bytes, writeVarint(bytes, at, sequenceTag), sequence);
@@ -64,6 +65,7 @@ export function encodeEvent({ event, origin, series, sequence }: Numbered): Uint
   writeId(bytes, at, id);
   at += idBytes;
   at = writeVarint(bytes, writeVarint(bytes, at, timeTag), time);
+  if (occurredAt !== undefined) at = writeVarint(bytes, writeVarint(bytes, at, occurredAtTag), occurredAt);
   return bytes.subarray(0, at);
 }
 
@@ -74,11 +76,11 @@ export function encodeEvent({ event, origin, series, sequence }: Numbered): Uint
  */
 export function decodeEvent(instanceId: string, bytes: Uint8Array): Numbered<Event | undefined> {
   const message = readEventFields(bytes);
-  const { origin, series, sequence, event: type, data, slot, media } = message;
+  const { origin, series, sequence, event: type, data, slot, media, occurredAt } = message;
   if (type === "") throw new Error("it has no event type");
   if (!isEventType(type)) return { event: undefined, origin, series, sequence };
   const { id, time } = message.id.length === 0 ? stampOfOlderNode(message, instanceId) : readStamp(message);
-  return { event: { id, time, instanceId, type, data, slot, media }, origin, series, sequence };
+  return { event: { id, time, occurredAt, instanceId, type, data, slot, media }, origin, series, sequence };
 }
 
 function readStamp({ id, time }: EventFields): Stamp {

@@ -21,9 +21,10 @@ export interface EventFields {
   series: number;
   id: Uint8Array;
   time: number;
+  occurredAt: number | undefined;
 }
 
-/** Most fields that a BusEvent may have. This release sends nine, and a later release may send more. */
+/** Most fields that a BusEvent may have. This release sends ten, and a later release may send more. */
 const fieldsMax = 100;
 const nothing = new Uint8Array(0);
 /** Keeps the names of nodes and event types as strings, so that a name that repeats is decoded once. */
@@ -43,6 +44,7 @@ export function readEventFields(message: Uint8Array): EventFields {
     series: 0,
     id: nothing,
     time: 0,
+    occurredAt: undefined,
   };
   while (fields.next()) {
     if (fields.type === lengthDelimited) readBytes(read, fields, bytes);
@@ -64,6 +66,7 @@ function readNumber(read: EventFields, fields: Fields): void {
   if (fields.number === 2) read.sequence = fields.value();
   else if (fields.number === 7) read.series = fields.value();
   else if (fields.number === 9) read.time = fields.value();
+  else if (fields.number === 10) read.occurredAt = fields.value();
 }
 
 function readName(bytes: Buffer, start: number, end: number): string {

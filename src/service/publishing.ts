@@ -19,6 +19,8 @@ export interface EventInput {
    * INVALID_REQUEST_BODY.
    */
   readonly media?: Uint8Array | undefined;
+  /** When it happened, as the producer says, in milliseconds since 1970. It is not compared with the node's clock. */
+  readonly occurredAt?: number | undefined;
 }
 
 /** An event that this node has accepted. Nothing in it changes from here on. */
@@ -101,13 +103,14 @@ export function createPublishing(options: {
     return accept(instance.id, type, input, facts);
   }
 
-  function accept(instanceId: string, type: EventType, { data, media }: EventInput, facts: EventFacts): EventId {
+  function accept(instanceId: string, type: EventType, input: EventInput, facts: EventFacts): EventId {
+    const { data, media, occurredAt } = input;
     const { slot, reported } = facts;
     if (media !== undefined && slot === undefined) throw new AppError("INVALID_REQUEST_BODY", noPlace);
     if (refuses && bus.trouble() !== undefined) throw new AppError("BUS_UNREACHABLE");
     const time = Date.now();
     const id = mintId(time);
-    const event: AcceptedEvent = { id, time, instanceId, type, data, slot, media, reported };
+    const event: AcceptedEvent = { id, time, occurredAt, instanceId, type, data, slot, media, reported };
     for (const sink of sinks) sink.take(event);
     stats.published++;
     return id;

@@ -27,6 +27,7 @@ const slot: fc.Arbitrary<MediaSlot> = fc.record({
 const event: fc.Arbitrary<Event> = fc.record({
   id: fc.record({ word0: int32, word1: int32, word2: int32, word3: int32 }),
   time: number,
+  occurredAt: fc.option(number, { nil: undefined }),
   instanceId: fc.uuid(),
   type: fc.constantFrom(...eventTypes),
   data: bytes,
@@ -35,10 +36,11 @@ const event: fc.Arbitrary<Event> = fc.record({
 });
 
 /** Without what the library adds to messages, and with views as arrays. */
-function plain({ id, time, instanceId, type, data, slot, media }: Event): Event {
+function plain({ id, time, occurredAt, instanceId, type, data, slot, media }: Event): Event {
   return {
     id,
     time,
+    occurredAt,
     instanceId,
     type,
     data: Uint8Array.from(data),
@@ -72,7 +74,7 @@ it("reads what the library writes, and passes over what a later release adds", (
       fc.uuid(),
       number,
       number,
-      ({ id, time, instanceId, type, data, slot, media }, origin, series, sequence) => {
+      ({ id, time, occurredAt, instanceId, type, data, slot, media }, origin, series, sequence) => {
         const bytes = Buffer.alloc(idBytes);
         writeId(bytes, 0, id);
         const message = create(BusEventSchema, {
@@ -87,12 +89,13 @@ it("reads what the library writes, and passes over what a later release adds", (
           },
           ...(slot && { slot: { ...slot, cuts: [...slot.cuts] } }),
           ...(media && { media }),
+          ...(occurredAt !== undefined && { occurredAt: BigInt(occurredAt) }),
         });
         const { event: decoded, ...numbers } = decodeEvent(
           instanceId,
           Buffer.concat([toBinary(BusEventSchema, message), later]),
         );
-        expect(plain(decoded as Event)).toEqual({ id, time, instanceId, type, data, slot, media });
+        expect(plain(decoded as Event)).toEqual({ id, time, occurredAt, instanceId, type, data, slot, media });
         expect(numbers).toEqual({ origin, series, sequence });
       },
     ),

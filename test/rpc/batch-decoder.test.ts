@@ -20,11 +20,16 @@ const payload = fc.oneof(
   fc.record({ case: fc.constant("data" as const), value: fc.constant({ a: [1, null, { b: "c" }] }) }),
   fc.constant({ case: undefined }),
 );
+const timestamp = fc.record({
+  seconds: fc.oneof(fc.bigInt({ min: 0n, max: 2n ** 34n }), fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })),
+  nanos: fc.oneof(fc.nat(999_999_999), fc.integer()),
+});
 const event = fc.record({
   instance: fc.oneof(fc.constantFrom("desk-1", "desk-2", "é", ""), fc.string({ unit: "grapheme", maxLength: 90 })),
   event: fc.constantFrom("label.update", "message.exchange", "nonsense", ""),
   payload,
   media: bytes,
+  occurredAt: fc.option(timestamp, { nil: undefined }),
 });
 const batch = fc.record({
   sequence: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
@@ -124,6 +129,21 @@ describe("the batch decoder", () => {
     expect(read.sequence).toBe(7n);
     expect(Buffer.from(read.events[0]?.media ?? []).toString()).toBe("last");
     expectEqual(known.tag(900, WireType.Varint).uint32(1).finish());
+  });
+
+  it("merges a time that stands twice, as the library does", () => {
+    const time = (field: number, value: number) =>
+      new BinaryWriter()
+        .tag(7, WireType.LengthDelimited)
+        .bytes(new BinaryWriter().tag(field, WireType.Varint).uint32(value).finish())
+        .finish();
+    const receipt = new BinaryWriter().tag(6, WireType.Varint).uint32(1).finish();
+    for (const between of [Buffer.alloc(0), receipt]) {
+      const inner = Buffer.concat([time(1, 5), time(2, 7), between, time(1, 6)]);
+      const message = new BinaryWriter().tag(2, WireType.LengthDelimited).bytes(inner).finish();
+      expect(decode(Buffer.from(message)).events[0]?.occurredAt).toMatchObject({ seconds: 6n, nanos: 7 });
+      expectEqual(message);
+    }
   });
 
   it("refuses a name that is no UTF-8", () => {

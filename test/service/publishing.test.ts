@@ -57,6 +57,14 @@ it("gives the bus and every sink the same event, in the order in which they stan
   }
 });
 
+it("carries the time at which the producer says that it happened", () => {
+  const input = { event: "call.update", data: Buffer.from("{}") };
+  publishing.publish(account, desk, { ...input, occurredAt: 7 });
+  publishing.publish(account, desk, input);
+  const times = taken.filter(({ sink }) => sink === "first").map(({ event }) => event.occurredAt);
+  expect(times).toEqual([7, undefined]);
+});
+
 it("tells who publishes the id of each event, growing in the order of acceptance", () => {
   const ids = Array.from({ length: 1_000 }, (_, n) => idText(publish("call.update", `{"n":${n}}`)));
   expect(ids.toSorted()).toEqual(ids);

@@ -106,20 +106,21 @@ export function describeBus(name: string, { open }: BusSuite, nodes: number): vo
       for (const ear of ears) expect(numbers(await ear.have(wanted.length))).toEqual(wanted);
     });
 
-    it("carries the id and the time of an event to every node", async () => {
+    it("carries the id and the times of an event to every node", async () => {
       const buses = await openAll();
       const instance = newInstance();
       const ears = await collectOn(buses, instance);
       const mint = createIdMint();
       const accepted = [1_795_948_200_123, 1_795_948_200_124, 7].map((time, n) =>
-        eventOf(instance, n, { id: mint(time), time }),
+        eventOf(instance, n, { id: mint(time), time, occurredAt: n === 0 ? undefined : time - 1 }),
       );
       for (const event of accepted) buses[0]?.publish(event);
       await buses[0]?.flush();
-      const wanted = accepted.map(({ id, time }) => ({ id: idText(id), time }));
+      const times = ({ id, time, occurredAt }: Event) => ({ id: idText(id), time, occurredAt });
+      const wanted = accepted.map(times);
       for (const ear of ears) {
         const heard = await ear.have(accepted.length);
-        expect(heard.map(({ id, time }) => ({ id: idText(id), time }))).toEqual(wanted);
+        expect(heard.map(times)).toEqual(wanted);
       }
     });
 

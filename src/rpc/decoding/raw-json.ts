@@ -14,6 +14,7 @@ import {
   mergeFromJson,
   ScalarType,
 } from "@bufbuild/protobuf";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { raw_json_of } from "../../../gen/eventwire/v1/policy_pb.js";
 import { AppError } from "../../domain/errors.js";
 import { CheckedObject } from "../../json/checked-object.js";
@@ -25,6 +26,7 @@ import { inSlices } from "../../json/slices.js";
 import { Base64 } from "../../wire/base64.js";
 import { createNameCache } from "../../wire/name-cache.js";
 import { wrongType } from "./decode-message.js";
+import { isTimestamp, timestampOfJson } from "./timestamp.js";
 
 /**
  * Makes a message from the text of a JSON object. Returns no promise for a text of usual size (up to 128 KiB). Throws
@@ -52,7 +54,7 @@ export function compileRawJson(desc: DescMessage, variable?: DescField): DecodeR
     .flatMap((field) => [...new Set([field.jsonName, field.name])].map((member) => ({ field, member })))
     .filter(({ member }) => !hidden.has(member));
   const members = [...raw, ...parsed].map(({ member }) => member);
-  if (!desc.fields.every(({ fieldKind, oneof }) => fieldKind === "scalar" || oneof !== undefined))
+  if (!desc.fields.every((field) => field.fieldKind === "scalar" || field.oneof !== undefined || isTimestamp(field)))
     throw new Error(`${desc.typeName} has fields that a copy of an empty message would share.`);
   const empty = create(desc);
   const names = createNameCache(256);
@@ -93,6 +95,11 @@ export function compileRawJson(desc: DescMessage, variable?: DescField): DecodeR
   function merge(message: Message, field: DescField, member: string, text: Buffer, range: Range): void {
     if (!isShort(range)) throw refusal(field, `must be at most ${parsedBytesMax} bytes of JSON`);
     const json: JsonValue = JSON.parse(text.toString("utf8", range.start, range.end));
+    if (isTimestamp(field)) {
+      // A member that is null counts as absent, as everywhere in Protobuf's JSON form.
+      if (json !== null) assign(message, field, timestampOfJson(json, field.jsonName));
+      return;
+    }
     try {
       mergeFromJson(desc, message, { [member]: json });
     } catch (cause) {
@@ -144,7 +151,7 @@ function assignText(message: Message, field: DescField, member: string, text: Ui
   assign(message, field, text);
 }
 
-function assign(message: Message, field: DescField, value: string | Uint8Array): void {
+function assign(message: Message, field: DescField, value: string | Uint8Array | Timestamp): void {
   const fields = message as unknown as Record<string, unknown>;
   if (field.oneof === undefined) fields[field.localName] = value;
   else fields[field.oneof.localName] = { case: field.localName, value };

@@ -9,6 +9,7 @@ import { AppError } from "../../domain/errors.js";
 import { type EventId, idText } from "../../domain/event-id.js";
 import type { EventInput, Publishing } from "../../service/publishing.js";
 import { structToJson } from "../decoding/struct-json.js";
+import { millisecondsOf } from "../decoding/timestamp.js";
 import { structOf } from "../streams/batch-decoder.js";
 import { checkingRequest, entryMethod, type Method } from "./method.js";
 
@@ -38,11 +39,16 @@ function answerOf(id: EventId, reached: boolean, sockets: number | undefined): P
 }
 
 /**
- * Makes the input of publishing from a request. Checks only the payload, because publishing checks the rest. Throws
- * AppError INVALID_REQUEST_BODY.
+ * Makes the input of publishing from a request. Checks only the payload and `occurred_at`, because publishing checks
+ * the rest. Throws AppError INVALID_REQUEST_BODY.
  */
-export function toEventInput({ event, payload, media }: PublishEventRequest): EventInput {
-  return { event, data: jsonBytes(payload), media: media.length > 0 ? media : undefined };
+export function toEventInput({ event, payload, media, occurredAt }: PublishEventRequest): EventInput {
+  return {
+    event,
+    data: jsonBytes(payload),
+    media: media.length > 0 ? media : undefined,
+    occurredAt: occurredAt && millisecondsOf(occurredAt, "occurredAt"),
+  };
 }
 
 function jsonBytes(payload: PublishEventRequest["payload"]): Uint8Array {

@@ -4,10 +4,12 @@
  * reflection takes seconds.
  */
 
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import type { PublishEventRequest, PublishEventsRequest } from "../../../gen/eventwire/v1/event_service_pb.js";
 import { Fields, lengthDelimited, varint, WireError } from "../../wire/fields.js";
 import { createNameCache } from "../../wire/name-cache.js";
 import { StructBytes } from "../decoding/struct-json.js";
+import { readTimestamp } from "../decoding/timestamp.js";
 import { batchEventsMax, tooManyEvents } from "./batch-limit.js";
 
 /** The tags of the fields of events and batches. Each field number is below 16, so each tag is one byte. */
@@ -17,6 +19,7 @@ const instanceTag = 0x0a;
 const eventTag = 0x12;
 const dataJsonTag = 0x22;
 const mediaTag = 0x2a;
+const occurredAtTag = 0x3a;
 
 const noBytes = new Uint8Array(0);
 /**
@@ -104,6 +107,7 @@ export function createEventDecoder(): EventDecoder {
     let event = "";
     let data: Uint8Array | undefined;
     let media: Uint8Array = noBytes;
+    let occurredAt: Timestamp | undefined;
     for (let fields = 0; at < limit; fields++) {
       if (fields === fieldsMax) return undefined;
       const tag = bytes[at++];
@@ -114,11 +118,20 @@ export function createEventDecoder(): EventDecoder {
         else event = name;
       } else if (tag === dataJsonTag) data = bytes.subarray(at, end);
       else if (tag === mediaTag) media = bytes.subarray(at, end);
+      else if (tag === occurredAtTag) occurredAt = readTimestamp(bytes, at, end, occurredAt);
       else return undefined;
       at = end;
     }
     const payload = data === undefined ? { case: undefined } : { case: "dataJson" as const, value: data };
-    return { $typeName: "eventwire.v1.PublishEventRequest", instance, event, payload, media, receipt: false };
+    return {
+      $typeName: "eventwire.v1.PublishEventRequest",
+      instance,
+      event,
+      payload,
+      media,
+      receipt: false,
+      occurredAt,
+    };
   }
 
   /** Reads an event of any form. This takes longer than `readEvent`. */
@@ -133,6 +146,7 @@ export function createEventDecoder(): EventDecoder {
       else if (fields.number === 3) event.payload = structPayload(bytes, fields.start, fields.end);
       else if (fields.number === 4) event.payload = { case: "dataJson", value: value() };
       else if (fields.number === 5) event.media = value();
+      else if (fields.number === 7) event.occurredAt = readTimestamp(bytes, fields.start, fields.end, event.occurredAt);
     }
     return event;
   }
@@ -189,5 +203,6 @@ function emptyEvent(): PublishEventRequest {
     payload: { case: undefined },
     media: noBytes,
     receipt: false,
+    occurredAt: undefined,
   };
 }

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file eventwire/bus/v1/bus_event.proto.
  */
 export const file_eventwire_bus_v1_bus_event: GenFile = /*@__PURE__*/
-  fileDesc("CiBldmVudHdpcmUvYnVzL3YxL2J1c19ldmVudC5wcm90bxIQZXZlbnR3aXJlLmJ1cy52MSLkAgoIQnVzRXZlbnQSDgoGb3JpZ2luGAEgASgJEhAKCHNlcXVlbmNlGAIgASgEEg0KBWV2ZW50GAMgASgJEgwKBGRhdGEYBCABKAwSMgoEc2xvdBgFIAEoCzIkLmV2ZW50d2lyZS5idXMudjEuQnVzRXZlbnQuTWVkaWFTbG90EhIKBW1lZGlhGAYgASgMSACIAQESDgoGc2VyaWVzGAcgASgEEgoKAmlkGAggASgMEgwKBHRpbWUYCSABKAQaIwoFUmFuZ2USDQoFc3RhcnQYASABKA0SCwoDZW5kGAIgASgNGngKCU1lZGlhU2xvdBIuCgRjdXRzGAEgAygLMiAuZXZlbnR3aXJlLmJ1cy52MS5CdXNFdmVudC5SYW5nZRIUCgxpbmxpbmVfYnl0ZXMYAiABKA0SEQoJaW5zZXJ0X2F0GAMgASgNEhIKCmhhc19vdGhlcnMYBCABKAhCCAoGX21lZGlhYgZwcm90bzM");
+  fileDesc("CiBldmVudHdpcmUvYnVzL3YxL2J1c19ldmVudC5wcm90bxIQZXZlbnR3aXJlLmJ1cy52MSKOAwoIQnVzRXZlbnQSDgoGb3JpZ2luGAEgASgJEhAKCHNlcXVlbmNlGAIgASgEEg0KBWV2ZW50GAMgASgJEgwKBGRhdGEYBCABKAwSMgoEc2xvdBgFIAEoCzIkLmV2ZW50d2lyZS5idXMudjEuQnVzRXZlbnQuTWVkaWFTbG90EhIKBW1lZGlhGAYgASgMSACIAQESDgoGc2VyaWVzGAcgASgEEgoKAmlkGAggASgMEgwKBHRpbWUYCSABKAQSGAoLb2NjdXJyZWRfYXQYCiABKARIAYgBARojCgVSYW5nZRINCgVzdGFydBgBIAEoDRILCgNlbmQYAiABKA0aeAoJTWVkaWFTbG90Ei4KBGN1dHMYASADKAsyIC5ldmVudHdpcmUuYnVzLnYxLkJ1c0V2ZW50LlJhbmdlEhQKDGlubGluZV9ieXRlcxgCIAEoDRIRCglpbnNlcnRfYXQYAyABKA0SEgoKaGFzX290aGVycxgEIAEoCEIICgZfbWVkaWFCDgoMX29jY3VycmVkX2F0YgZwcm90bzM");
 
 /**
  * An event as it travels from the node that accepted it to the nodes that have a socket for it. Nodes of different
@@ -88,6 +88,14 @@ export type BusEvent = Message<"eventwire.bus.v1.BusEvent"> & {
    * @generated from field: uint64 time = 9;
    */
   time: bigint;
+
+  /**
+   * When it happened, as the producer said, in milliseconds since 1970. Absent when the producer did not say, and from an
+   * origin of release 0.1.0.
+   *
+   * @generated from field: optional uint64 occurred_at = 10;
+   */
+  occurredAt?: bigint | undefined;
 };
 
 /**
