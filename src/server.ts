@@ -272,7 +272,7 @@ async function bothOrNone<A extends Closable, B extends Closable>(a: Promise<A>,
   }
 }
 
-/** Waits until `ready` resolves, but not longer than `databaseWaitMs`. Rejects if `ready` rejects in that time. */
+/** Waits until `ready` resolves, at most `databaseWaitMs`. Rejects if `ready` rejects before the wait ends. */
 async function readyOrLate(ready: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => {

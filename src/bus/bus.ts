@@ -28,8 +28,8 @@ export interface Event {
   /** The id of the event. The node that accepts the event makes the id, and every node uses the same id. */
   readonly id: EventId;
   /**
-   * When a node accepted the event, in milliseconds since 1970. `id` also holds a time. That time never goes back, even
-   * when the clock is set back, so it can be later than this one.
+   * When a node accepted the event, in milliseconds since 1970. `id` also holds a time, which never goes back, even
+   * when the clock is set back. So the time in `id` can be later than `time`.
    */
   readonly time: number;
   /**
@@ -71,7 +71,10 @@ export interface BusStats {
   sent: number;
   /** Number of events that no other node wanted. This node neither encoded nor sent them. */
   unwanted: number;
-  /** Number of events that other nodes may have missed, because the bus was away. Their publishers were told. */
+  /**
+   * Number of events that other nodes may have missed, because the bus was away. The answers to their publishers said
+   * so.
+   */
   unreached: number;
   /** Number of events that this node received from other nodes. */
   received: number;
@@ -112,8 +115,8 @@ export interface Bus {
    */
   publish(event: Event): boolean;
   /**
-   * Tells whether all events that this node published until now have reached the bus, for every other node that wants
-   * them. Undefined when no event is on its way to the bus. Never rejects.
+   * Resolves to whether all events that this node published until now have reached the bus, for every other node that
+   * wants them. Undefined when no event is on its way to the bus. Never rejects.
    */
   flush(): Promise<boolean> | undefined;
   /**

@@ -38,7 +38,8 @@ export interface NatsServers {
 export function natsConnection(way: NatsWay): ConnectionOptions {
   if (!("addressFile" in way)) return toServers(way);
   const address = JSON.parse(readFileSync(way.addressFile, "utf8")) as NatsServers;
-  // The library must not reconnect by itself, because a restarted nats-server has a new port and a new token.
+  // The NATS client library must not reconnect by itself, because a restarted nats-server has a new port and a new
+  // token.
   return { ...toServers(address), reconnect: false };
 }
 

@@ -60,7 +60,7 @@ export function createInbox({ link, subjectOf, origin: self, logger, stats, onMi
       // An empty message is another node's question whether anybody listens. NATS itself tells that node when nobody
       // does, so no answer is needed.
       if (bytes.length === 0) return;
-      // An error must not reach the NATS library, because the library would then silently stop reading.
+      // An error must not reach the NATS client library, because the library would then silently stop reading.
       try {
         const numbered = decodeEvent(instanceId, bytes);
         // A node may get an event of its own: a slow server can read the event from the node's previous connection and

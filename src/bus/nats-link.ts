@@ -25,8 +25,8 @@ export interface NatsLink {
   /** Largest message that the server takes, in bytes. Undefined until the server has named its limit. */
   readonly payloadMax: number | undefined;
   /**
-   * Sends a message. Returns false when the connection is lost or the message is too large for the server. On the
-   * subject `reply` the server tells when nobody listens to `subject`.
+   * Sends a message. Returns false when the connection is lost or the message is too large for the server. When nobody
+   * listens to `subject`, the server says so in a message on the subject `reply`.
    */
   publish(subject: string, data: Uint8Array, reply?: string): boolean;
   /**
@@ -99,7 +99,10 @@ export async function openNatsLink(options: NatsLinkOptions): Promise<NatsLink> 
     return () => subscription.unsubscribe();
   }
 
-  /** Marks the connection as lost and answers each waiting caller with false, long before the library would. */
+  /**
+   * Marks the connection as lost and answers each waiting caller with false, long before the NATS client library would
+   * report the loss.
+   */
   function lose(reason: string): void {
     for (const tell of [...waiting]) tell(false);
     if (!connected) return;
@@ -192,8 +195,8 @@ export async function openNatsLink(options: NatsLinkOptions): Promise<NatsLink> 
   }
 
   /**
-   * Connects, and tries again until it succeeds or the link is closed. The library itself repeats later attempts, but
-   * gives up when the first one fails or when a credentials file cannot be read.
+   * Connects, and tries again until it succeeds or the link is closed. The NATS client library itself repeats later
+   * attempts, but gives up when the first one fails or when a credentials file cannot be read.
    */
   async function dial(): Promise<void> {
     nats = undefined;

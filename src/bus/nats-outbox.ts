@@ -15,7 +15,7 @@ export interface Outbox {
   /** Throws AppError EVENT_TOO_LARGE_FOR_BUS when NATS does not carry an event of this size. */
   check(event: Event): void;
   add(event: Event): void;
-  /** Tells whether all events that were added until now have reached NATS; see `Bus.flush`. */
+  /** Resolves to whether all events that were added until now have reached NATS; see `Bus.flush`. */
   flush(): Promise<boolean> | undefined;
 }
 
@@ -47,7 +47,7 @@ const wantedMs = 5_000;
 const routesMax = 100_000;
 /**
  * Most bytes of events that wait for an answer or a confirmation of NATS. Other nodes do not get the events beyond this
- * limit, and the publishers are told.
+ * limit, and the answers to the publishers of these events say so.
  */
 const pendingBytesMax = 64 * 1024 * 1024;
 

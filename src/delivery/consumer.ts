@@ -69,8 +69,8 @@ export class Consumer {
   }
 
   /**
-   * Sends the peer a ping after everything that was handed over. Does nothing while the peer has not answered an
-   * earlier ping.
+   * Sends the peer a ping after all bytes that the connection was given before. Frames that wait in the frame log come
+   * after the ping. Does nothing while the peer has not answered an earlier ping.
    */
   ping(): void {
     if (this.#asked !== undefined) return;

@@ -33,8 +33,8 @@ const unconfirmedMax = 64;
  */
 const readPerSecond = 8;
 /**
- * The longest time, in seconds, that a reader gets because it was given many bytes. A reader that has not emptied the
- * kernel's buffers in this time will hardly ever do so.
+ * The longest time, in seconds, that a reader gets to read what it was given and then answer a ping, however many bytes
+ * it was given. A reader that has not emptied the kernel's buffers after five minutes will hardly ever do so.
  */
 const silenceMax = 300;
 

@@ -1,4 +1,7 @@
-/** Cuts the frames of a turn into write batches, and says which frames of a batch still wait after a write. */
+/**
+ * Cuts the frames that consumers get in one turn of the event loop into write batches. After a write, says which frames
+ * of the batch the connection has not wholly taken.
+ */
 
 import type { FanOut } from "./fan-out.js";
 import type { Frame } from "./frames/frame.js";

@@ -99,8 +99,8 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): SyncedDir
   }
 
   /**
-   * Ends an account and its tokens. The instances of the account stay until `removeRows`, which tells the holders of
-   * their tokens.
+   * Ends an account and its tokens. The instances of the account stay until `removeRows`, which then reports each of
+   * their tokens as revoked.
    */
   function endAccount(account: AccountNode): void {
     accounts.delete(account.id);

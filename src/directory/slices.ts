@@ -1,8 +1,11 @@
-/** Splits long work into slices, so that the process can do other work between two slices. */
+/**
+ * Splits long work, such as a walk through all instances, into slices. Between two slices the process can do other
+ * work.
+ */
 
 /**
- * How long a slice may hold the event loop, in milliseconds. A step that is running when this time is over is still
- * finished.
+ * How long one slice of long work may hold the event loop, in milliseconds. A step of the work that is running when the
+ * slice is over is still finished.
  */
 const sliceMs = 5;
 

@@ -1,4 +1,4 @@
-/** Finds the account or instance that a token speaks for, and tells when a token ends. */
+/** Finds the account or instance that a token speaks for, and reports each token that ends. */
 
 import { timingSafeEqual } from "node:crypto";
 import type { Principal } from "../domain/instance.js";
@@ -80,8 +80,8 @@ export class TokenTable {
   }
 
   /**
-   * Ends all tokens of an owner that is gone. Set `tell` to false when the holders of the tokens hear of the owner's
-   * end anyway.
+   * Ends all tokens of an owner that is gone. `tell` says whether each token is reported as revoked. `tell` is false
+   * when the end of the owner is reported in another way.
    */
   remove(owner: Owner, tell: boolean): void {
     const ended = [principalOf(owner), ...(this.#retiring.get(owner) ?? [])];

@@ -18,7 +18,7 @@ export type CloseRow = (typeof closeCatalogue)[keyof typeof closeCatalogue];
 
 const rows = new Map<number, CloseRow>(Object.values(closeCatalogue).map((row) => [row.code, row]));
 
-/** Returns the row of the close catalogue with this code. Undefined for a code that no client is told. */
+/** Returns the row of the close catalogue with this code. Undefined for a code that the gateway sends to no client. */
 export function closeRow(code: number): CloseRow | undefined {
   return rows.get(code);
 }

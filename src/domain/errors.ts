@@ -42,7 +42,7 @@ export class AppError extends Error {
     const { code, status, message } = catalogue[reason];
     const framesMax = Error.stackTraceLimit;
     // A refusal (status below 500) collects no stack trace. That would take 13 µs, more than the rest of the error, and
-    // the reason already tells where the error was thrown.
+    // the reason already shows where the error was thrown.
     if (status < 500) Error.stackTraceLimit = 0;
     super(
       message.replace(/\{(\w+)\}/g, (braces, name) => values?.[name] ?? braces),

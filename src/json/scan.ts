@@ -62,8 +62,8 @@ export class Members<Name extends string> implements Watcher {
 
 /**
  * Finds the values of the named members of a JSON object. Answers at once for a text up to 128 KiB. Reads a longer text
- * in slices, and then returns a promise. Throws or rejects with JsonError when the text is not UTF-8, not JSON, no
- * object, or nested deeper than `levelsMax` (256 by default).
+ * in slices of 128 KiB, and then returns a promise. Throws or rejects with JsonError when the text is not UTF-8, not
+ * JSON, no object, or nested deeper than `levelsMax` (256 by default).
  */
 export function scanMembers<Name extends string>(
   bytes: Uint8Array,
@@ -76,10 +76,10 @@ export function scanMembers<Name extends string>(
 
 /**
  * Checks that `bytes` is a JSON object, and shows its members to the watcher. Returns undefined when the check is done
- * at once, and a promise when a long text is read in slices. Throws or rejects with JsonError.
+ * at once, and a promise when a text above 128 KiB is read in slices. Throws or rejects with JsonError.
  */
 export function scan(bytes: Uint8Array, watcher?: Watcher, levelsMax?: number): Promise<void> | undefined {
-  // The check for UTF-8 takes a millisecond for 16 MiB, so it needs no slices.
+  // The check for UTF-8 takes a millisecond for 16 MiB, so it is done at once, and not in slices.
   requireUtf8(bytes);
   return inSlices(new Cursor(bytes, watcher, levelsMax));
 }

@@ -1,6 +1,6 @@
 /**
  * Does long work on bytes in slices. Between two slices the event loop does other work, so no large message keeps all
- * others waiting.
+ * other work waiting.
  */
 
 /** Long work that can stop at any byte and go on later. */
@@ -14,7 +14,10 @@ export interface Sliceable {
  * megabyte.
  */
 export const sliceBytes = 128 * 1024;
-/** Longest time for which all slices together may hold one turn of the event loop, in milliseconds. */
+/**
+ * Longest time that one turn of the event loop may spend on long work, in milliseconds: on the slices of all jobs
+ * together.
+ */
 const turnMs = 3;
 
 interface Job {
@@ -23,7 +26,7 @@ interface Job {
   reject(error: unknown): void;
 }
 
-/** The work that waits for a slice. The jobs take turns: each job gets one slice before the first job gets another. */
+/** The work that waits for a slice. Each job gets one slice before the first job gets another. */
 const jobs: Job[] = [];
 
 /**
@@ -72,7 +75,7 @@ export class TurnClock {
 
   /**
    * Whether work that takes about `ms` milliseconds must wait for another turn of the event loop; see `nextTurn`. The
-   * first work of a turn never has to wait.
+   * first work of a turn of the event loop never has to wait.
    */
   isOver(ms: number): boolean {
     const now = performance.now();

@@ -24,9 +24,9 @@ export interface Certificates {
 const lookMs = 60_000;
 
 /**
- * Looks once a minute whether the files have changed, so the program that renews them need not tell us. Calls `renew`
- * with each new certificate and key that belong together. Files that do not belong together change nothing and are
- * logged.
+ * Looks once a minute whether the files have changed, so the program that renews them need not notify Eventwire. Calls
+ * `renew` with each new certificate and key that belong together. Files that do not belong together change nothing and
+ * are logged.
  */
 export function watchCertificates(
   {

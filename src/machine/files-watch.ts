@@ -12,7 +12,7 @@ export interface FilesWatch {
 
 export interface FilesWatchOptions {
   readonly max: number;
-  /** Counts the files that this process has open. Undefined when the system does not tell the number. */
+  /** Counts the files that this process has open. Undefined when the system does not give the number. */
   readonly count: () => Promise<number | undefined>;
   /**
    * Called near the limit, to stop accepting connections. Otherwise each accept would fail and be tried again without

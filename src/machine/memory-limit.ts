@@ -1,4 +1,4 @@
-/** Tells how much memory this process may use. */
+/** Finds out how much memory this process may use. */
 
 import { totalmem } from "node:os";
 

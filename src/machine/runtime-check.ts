@@ -1,9 +1,11 @@
 /**
- * Ends the process with one sentence when uWebSockets.js cannot run here. The library has binaries for some versions of
- * Node.js only, and without a fitting binary its import ends in a stack trace. So import this module before all others.
+ * Ends the process with one sentence when uWebSockets.js cannot run here. uWebSockets.js has binaries for some versions
+ * of Node.js only, and without a fitting binary its import ends in a stack trace. So import this module before all
+ * others.
  */
 
-// This import sets a variable that uWebSockets.js reads when it is loaded, so it comes before the library.
+// This import sets a variable that uWebSockets.js reads when it is loaded, so it comes before the import of
+// uWebSockets.js.
 import "../transport/uws/head-limit.js";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";

@@ -1,6 +1,6 @@
 /**
- * Writes log lines that clients can cause. Of each kind, at most 20 lines are written per second. A last line then
- * tells how many were left out.
+ * Writes log lines that clients can cause. Of each kind, at most 20 lines are written per second. A last line then says
+ * how many lines were left out.
  */
 
 import type { Logger } from "pino";

@@ -97,7 +97,7 @@ export const metricTable = {
     name: "eventwire_bus_events_unreached_total",
     type: "counter",
     labels: [],
-    help: "Events that other nodes may have missed because the bus was away. The publisher was told.",
+    help: "Events that other nodes may have missed because the bus was away. The answers to their publishers said so.",
   },
   busReceived: {
     name: "eventwire_bus_events_received_total",

@@ -111,7 +111,7 @@ export function createApi(options: ApiOptions): Api {
       };
       /**
        * The rest of a long answer is read after `call` has returned. When that reading fails, `fail` reports the error
-       * too.
+       * in the same way as an error of the method.
        */
       const watch = (answer: Answer): Answer => (answer instanceof LongAnswer ? answer.watched(fail) : answer);
       try {

@@ -30,7 +30,7 @@ const noFacts: EventFacts = {};
 
 /**
  * Checks data and finds its facts. Returns at once for data of usual size, and a promise for longer data, which is
- * checked in slices. Throws or rejects with JsonError.
+ * checked in slices of 128 KiB. Throws or rejects with JsonError.
  */
 export function checkEventData(type: EventType, data: Uint8Array): EventFacts | Promise<EventFacts> {
   if (type === "message.exchange") {

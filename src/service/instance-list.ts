@@ -1,6 +1,6 @@
 /**
- * Lists the instances of an account. A long list is read slice by slice, because the whole list could take too long for
- * one turn of the event loop.
+ * Lists the instances of an account. A long list is read in slices of 250 instances, because the whole list could take
+ * too long for one turn of the event loop.
  */
 
 import { AppError } from "../domain/errors.js";
@@ -11,7 +11,7 @@ import type { InstanceStatus } from "./instance-status.js";
 import { readCursor, writeCursor } from "./list-cursor.js";
 import { createTurns } from "./turns.js";
 
-/** Number of instances in a slice. Reading and encoding a slice takes some milliseconds. */
+/** Number of instances in a slice of a long list. Reading and encoding a slice takes some milliseconds. */
 const sliceRows = 250;
 /** Longest list that is answered as a whole, in instances. A longer list is answered slice by slice. */
 const wholeMax = 1_000;
@@ -42,7 +42,7 @@ export interface InstanceList {
   readonly nextCursor: string | undefined;
   /**
    * The instances after `listings`, for a long list without a limit. They are read while the caller takes them, so
-   * memory holds one slice at most.
+   * memory holds one slice of the list at most.
    */
   readonly rest: AsyncIterable<readonly InstanceListing[]> | undefined;
 }
@@ -51,8 +51,8 @@ export type ListInstances = (principal: Principal, question: ListQuestion) => Pr
 
 export function createInstanceList({ store, status }: { store: Store; status: InstanceStatus }): ListInstances {
   /**
-   * Lists that are asked for at the same time read their slices in turn. So all lists together use no more memory, and
-   * hold the event loop no longer, than one list.
+   * Of the lists that are asked for at the same time, only one reads a slice at a time. So all lists together use no
+   * more memory, and hold the event loop no longer, than one list.
    */
   const turns = createTurns();
 

@@ -46,9 +46,9 @@ export interface Publishing {
   readonly stats: Readonly<PublishingStats>;
   /**
    * Publishes an event and returns its id. Returns at once for an event of usual size, and a promise for a large event,
-   * which is checked in slices. A caller that wants its events in order waits for each promise. Throws or rejects with
-   * AppError INSTANCE_NOT_FOUND, EVENT_TOO_LARGE, EVENT_TOO_LARGE_FOR_BUS, INVALID_REQUEST_BODY or BUS_UNREACHABLE;
-   * then nothing was published.
+   * whose data is checked in slices of 128 KiB. A caller that wants its events in order waits for each promise. Throws
+   * or rejects with AppError INSTANCE_NOT_FOUND, EVENT_TOO_LARGE, EVENT_TOO_LARGE_FOR_BUS, INVALID_REQUEST_BODY or
+   * BUS_UNREACHABLE; then nothing was published.
    */
   publish(principal: Principal, instance: string, input: EventInput): EventId | Promise<EventId>;
   /** Does what `publish` does, for an instance that the caller has found already. */
@@ -56,8 +56,8 @@ export interface Publishing {
   /** How many sockets on this node would get an event of this type now. 0 for an unknown type. */
   takers(entry: Entry, type: string): number;
   /**
-   * Tells whether all events published until now have reached the other nodes that want them. Undefined when no event
-   * is on its way. When BUS_OUTAGE is `refuse`, rejects with BUS_UNREACHABLE instead of resolving to false.
+   * Resolves to whether all events published until now have reached the other nodes that want them. Undefined when no
+   * event is on its way. When BUS_OUTAGE is `refuse`, rejects with BUS_UNREACHABLE instead of resolving to false.
    */
   reached(): Promise<boolean> | undefined;
 }

@@ -24,7 +24,10 @@ interface Wanted {
   reject(error: Error): void;
 }
 
-/** Pauses the source when too many pieces wait unread, or when one turn has brought enough bytes. */
+/**
+ * Pauses the source when too many pieces wait unread, or when the reader got enough bytes in one turn of the event
+ * loop.
+ */
 export class ByteQueue implements AsyncIterableIterator<Uint8Array> {
   readonly #source: PausableSource;
   readonly #hold: BodyHold | undefined;

@@ -1,4 +1,7 @@
-/** Decodes the base64 text in a JSON string, slice by slice. The string may contain JSON escapes. */
+/**
+ * Decodes the base64 text in a JSON string. Each call of `run` decodes one slice of the text. The string may contain
+ * JSON escapes.
+ */
 
 const backslash = 0x5c;
 const padding = 0x3d;
@@ -19,8 +22,8 @@ export class Base64 {
   #at: number;
   #size = 0;
   /**
-   * Up to three characters that are left from the last slice. They are decoded with the next slice, because only four
-   * characters make whole bytes.
+   * Up to three characters that are left from the last slice of the text. They are decoded with the next slice, because
+   * only four characters make whole bytes.
    */
   #rest = "";
   #padded = 0;

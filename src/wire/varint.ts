@@ -1,4 +1,7 @@
-/** Writes Protobuf varints by hand, for places where the library's reflection would cost more than everything else. */
+/**
+ * Writes Protobuf varints by hand, for places where the reflection of the Protobuf library would cost more than
+ * everything else.
+ */
 
 /** Writes `value`, a whole number up to 2^53, as a varint at offset `at`. Returns the offset after the varint. */
 export function writeVarint(bytes: Buffer, at: number, value: number): number {

@@ -46,8 +46,9 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
     tell: (worker, id, question) => tell(worker, { says: "question", id, question }),
     retire: options.retire,
   });
-  // Each worker accepts for itself. By default the primary accepts and hands the connection to a worker; when that worker is
-  // killed before it has answered, the primary keeps the connection, and its client waits for ever.
+  // Each worker accepts the connections of the service port for itself. By default the primary process accepts each
+  // connection and hands it to a worker. When that worker is killed before it has confirmed the connection, the primary
+  // process keeps the connection, and its client waits for ever.
   cluster.schedulingPolicy = cluster.SCHED_NONE;
   const restarts = new AbortController();
   let phase: "starting" | "running" | "closing" = "starting";

@@ -1,6 +1,6 @@
 /**
- * Writes the JSON of an answer. When all members of the answer are plain, the library's reflection is not used, because
- * it would cost a fifth of a REST call.
+ * Writes the JSON of an answer. An answer that has only booleans, strings and 32-bit integers is written without the
+ * Protobuf library, whose reflection would cost a fifth of a REST call.
  */
 
 import { type DescMessage, type Message, ScalarType, toJson } from "@bufbuild/protobuf";
@@ -43,7 +43,10 @@ export function compileAnswerJson(desc: DescMessage): (message: Message) => stri
   };
 }
 
-/** Returns the members of the message in the order of their field numbers. Undefined when a member is not plain. */
+/**
+ * Returns the members of the message in the order of their field numbers. Undefined when a member has a type that is
+ * not in `plainTypes`, or belongs to a oneof.
+ */
 function plainMembers(desc: DescMessage): PlainMember[] | undefined {
   const fields = [...desc.fields].sort((a, b) => a.number - b.number);
   const plain = fields.every((field) => field.fieldKind === "scalar" && plainTypes.has(field.scalar) && !field.oneof);

@@ -17,7 +17,7 @@ export interface WindowOptions {
   readonly duration: number;
 }
 
-/** The counter of one bucket: the two members of the library's limiter that are used here. */
+/** The counter of one bucket: the two members of a limiter of rate-limiter-flexible that are used here. */
 type Counter = Pick<RateLimiterAbstract, "points" | "consume">;
 
 /**
@@ -61,16 +61,17 @@ async function consume(limiter: Counter, key: string, points: number) {
 }
 
 /**
- * Returns how many points a refused call had left. The library counts on beyond the limit, but the window does not get
- * longer. A key that is known to have used up its window is refused without a count, and has 0 points left.
+ * Returns how many points a refused call had left. The library rate-limiter-flexible counts on beyond the limit, but
+ * the window does not get longer. A key that is known to have used up its window is refused without a count, and has 0
+ * points left.
  */
 function leftBefore({ consumedPoints }: RateLimiterRes, limit: number, points: number): number {
   return consumedPoints === 0 ? 0 : Math.max(0, limit - (consumedPoints - points));
 }
 
 /**
- * Returns the Unix time, in seconds, at which the window ends. The library uses the clock of this node. When somebody
- * sets that clock back, a timer still ends the window after 60 s.
+ * Returns the Unix time, in seconds, at which the window ends. The library rate-limiter-flexible uses the clock of this
+ * node. When somebody sets that clock back, a timer still ends the window after 60 s.
  */
 function resetOf({ msBeforeNext }: RateLimiterRes): number {
   return Math.ceil((Date.now() + Math.min(msBeforeNext, windowSeconds * 1000)) / 1000);

@@ -1,7 +1,7 @@
 /**
- * Decodes events from Protobuf's binary form and builds nothing but the events. The library's reflection takes 1.5 µs
- * for an event, which is more than publishing the event takes. For a large Struct or for very many empty events the
- * reflection takes seconds.
+ * Decodes events from Protobuf's binary form and builds nothing but the events. The reflection of the Protobuf library
+ * takes 1.5 µs for an event, which is more than publishing the event takes. For a large Struct or for very many empty
+ * events the reflection takes seconds.
  */
 
 import type { Timestamp } from "@bufbuild/protobuf/wkt";

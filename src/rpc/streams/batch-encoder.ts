@@ -1,6 +1,7 @@
 /**
- * Encodes the answers to batches as gRPC messages. Answers without refusals are written by hand, because the library's
- * reflection takes longer for an answer than publishing an event takes. The library writes all other answers.
+ * Encodes the answers to batches as gRPC messages. Answers without refusals are written by hand, because the reflection
+ * of the Protobuf library takes longer for an answer than publishing an event takes. The Protobuf library writes all
+ * other answers.
  */
 
 import { toBinary } from "@bufbuild/protobuf";

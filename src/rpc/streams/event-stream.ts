@@ -49,8 +49,9 @@ interface Publication {
 export interface EventStream {
   /**
    * Opens a stream. The returned function answers one batch, without a promise when there is nothing to wait for.
-   * Batches are published one after the other, and long work goes on in further turns of the event loop. When the
-   * function throws or rejects, the stream must end, for example because the token is no longer valid.
+   * Batches are published one after the other, and the publishing of a large batch goes on in further turns of the
+   * event loop. When the function throws or rejects, the stream must end, for example because the token is no longer
+   * valid.
    */
   open(principal: Principal): (batch: PublishEventsRequest) => Answered;
 }
@@ -78,7 +79,7 @@ export function createEventStream(options: {
     open(principal) {
       const clock = new TurnClock();
       let unchecked = 0;
-      /** Settles when all batches so far are published. Undefined when no batch is being published. */
+      /** Resolves when all batches so far are published or have failed. Undefined when no batch is being published. */
       let busy: Promise<void> | undefined;
 
       function mustPause(bytes: number): boolean {

@@ -1,7 +1,7 @@
 /**
  * Serves PublishEvents over plain gRPC without the layers of the Connect library. These layers, together with the
- * library's decoding, were two thirds of the cost of an event. A call with a compression, a deadline or JSON still goes
- * through the library.
+ * decoding by the Protobuf library, were two thirds of the cost of an event. A call with a compression, a deadline or
+ * JSON still goes through the Connect library.
  */
 
 import type { UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";

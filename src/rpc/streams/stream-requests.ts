@@ -20,9 +20,10 @@ export interface RequestForm {
 }
 
 /**
- * Makes the function that reads the next requests, in groups as they arrive. This function rejects with AppError. When
- * the client breaks off its body, the requests end like complete ones, because the client would not see an error any
- * more. When the node has refused the body, the client is still there, so the error is thrown.
+ * Makes the function that reads the next requests of a stream, in groups as they arrive. This function rejects with
+ * AppError. When the client breaks off the body of its call, the function resolves to undefined, as after the last
+ * request, because the client would not see an error any more. When the node has refused the body, the client is still
+ * there, so the function rejects with the refusal.
  */
 export function readRequests(chunks: AsyncIterator<Uint8Array>, decoder: DecodeCall, form: RequestForm): Read<Message> {
   const { json, compression, bytesMax, room } = form;

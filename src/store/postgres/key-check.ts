@@ -1,5 +1,5 @@
 /**
- * The row of the table `key_check`: a known text, encrypted with the key of this database. The row tells whether a
+ * The row of the table `key_check`: a known text, encrypted with the key of this database. The row shows whether a
  * Sealer has that key.
  */
 

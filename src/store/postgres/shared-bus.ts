@@ -1,7 +1,7 @@
 /**
  * Makes sure that all nodes on one database share one bus. With two buses an event would reach only some of its
- * sockets, and nobody would be told. So each node holds a lock in the database that names its bus, and no node starts
- * while another node holds a lock with another name.
+ * sockets, and nobody would learn of the loss. So each node holds a lock in the database that names its bus, and no
+ * node starts while another node holds a lock with another name.
  */
 
 import { setTimeout as delay } from "node:timers/promises";

@@ -1,7 +1,7 @@
 /**
  * Decides when a call on the service port is served. A call is not served in the turn of the event loop that reads it.
- * So a reset in the same read is seen first, and the call is dropped. Of the calls without a valid token only a few are
- * served in each turn, and the connections take turns.
+ * So a reset in the same read is seen first, and the call is dropped. Of the calls without a valid token, only a few
+ * are served in each turn of the event loop, one connection after the other.
  */
 
 import { tokenFrom } from "../../rpc/admission/credentials.js";

@@ -180,8 +180,8 @@ function drained(exchange: ServiceExchange): Promise<void> {
 }
 
 /**
- * Discards the rest of the request body that nobody has read. Over HTTP/1.1 the rest is read and ignored. Over HTTP/2
- * the client is told to stop sending.
+ * Discards the rest of the request body that nobody has read. Over HTTP/1.1 the rest is read and ignored. Over HTTP/2 a
+ * reset of the stream tells the client to stop sending.
  */
 function discardRest(request: ServiceExchange["request"], response: ServiceExchange["response"]): void {
   if (sourceOf(request).readableEnded) return;
@@ -190,7 +190,7 @@ function discardRest(request: ServiceExchange["request"], response: ServiceExcha
     return;
   }
   const { stream } = response;
-  // The stream is closed in the next turn of the event loop. In this turn the reset would overtake the trailers, which
-  // the response sends on the same event.
+  // The stream is closed in the next turn of the event loop. An earlier reset would overtake the trailers, which the
+  // response sends on the same event.
   stream.once("wantTrailers", () => setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR)));
 }

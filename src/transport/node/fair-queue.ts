@@ -1,6 +1,6 @@
 /**
- * A queue for work that must not hold up other work. A few tasks are done in each turn of the event loop, and the
- * owners of the tasks take turns.
+ * A queue for work that must not hold up other work. A few tasks are done in each turn of the event loop, one owner
+ * after the other.
  */
 
 /** Does one piece of work. Returns whether there was anything to do. */
@@ -24,7 +24,7 @@ export class FairQueue<Owner> {
     this.#schedule();
   }
 
-  /** Resolves when it is the turn of `owner`, who may then do one piece of work. */
+  /** Resolves when the queue comes to `owner`, who may then do one piece of work. */
   turn(owner: Owner): Promise<void> {
     return new Promise((resolve) => {
       this.add(owner, () => {

@@ -44,7 +44,8 @@ export interface WritableFanOutOptions {
 
 /**
  * Most frames that a consumer gets in one turn of the event loop: half of the frames that may wait for a consumer. A
- * stream passes frames on only after the turn. With more frames, one busy turn could make a fast consumer look slow.
+ * stream passes frames on only after that turn. With more frames, one busy turn of the event loop could make a fast
+ * consumer look slow.
  */
 const turnFramesMax = 128;
 /**
@@ -102,7 +103,9 @@ export class WritableFanOut implements FanOut<WritableConnection> {
     return at;
   }
 
-  /** Hands over the whole batch, because a stream must not end in the middle of a frame. The bytes are not copied. */
+  /**
+   * Gives the stream the whole batch, because a stream must not end in the middle of a frame. The bytes are not copied.
+   */
   write({ writable }: WritableConnection, batch: WriteBatch): number {
     writable.cork();
     for (const frame of batch) writePieces(writable, frame);

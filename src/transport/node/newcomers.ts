@@ -1,6 +1,6 @@
 /**
- * Decides when a new connection of the service port is handled: one in each turn of the event loop, and the addresses
- * take turns. An address whose client made calls only to reset them is handled slowly for a while. Node.js makes a
+ * Decides when a new connection of the service port is handled: one in each turn of the event loop, from one address
+ * after the other. An address whose client made calls only to reset them is handled slowly for a while. Node.js makes a
  * stream of every call in a read before our code hears of the first call. So thousands of new connections at once would
  * leave Node.js with a million streams to collect as garbage.
  */

@@ -5,8 +5,8 @@ import { ByteQueue } from "../byte-queue.js";
 import type { Exchange } from "./exchange.js";
 
 /**
- * Starts to read the body of a request. Call `bodyStream` in the turn in which the request arrived: uWebSockets pushes
- * the body from then on and keeps nothing. Call `fail` of the queue when the client goes away.
+ * Starts to read the body of a request. Call `bodyStream` in the turn of the event loop in which the request arrived:
+ * uWebSockets pushes the body from then on and keeps nothing. Call `fail` of the queue when the client goes away.
  */
 export function bodyStream(exchange: Exchange, hold: BodyHold): ByteQueue {
   const queue = new ByteQueue(exchange.res, hold);

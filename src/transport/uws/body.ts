@@ -21,8 +21,8 @@ export class Body {
   #wanted: ((whole: Whole) => Waited) | undefined;
 
   /**
-   * Create a `Body` in the turn in which the request arrived: uWebSockets pushes the body from then on and keeps
-   * nothing.
+   * Create a `Body` in the turn of the event loop in which the request arrived: uWebSockets pushes the body from then
+   * on and keeps nothing.
    */
   constructor(exchange: Exchange, limit: number) {
     this.#exchange = exchange;
@@ -73,9 +73,9 @@ export class Body {
   }
 
   /**
-   * Pauses the request when enough bytes of its body arrived in this turn. Pauses only while the handler waits for the
-   * whole body. Otherwise the handler could answer during the pause, and a paused request cannot be resumed after its
-   * answer.
+   * Pauses the request when enough bytes of its body arrived in this turn of the event loop. Pauses only while the
+   * handler waits for the whole body. Otherwise the handler could answer during the pause, and a paused request cannot
+   * be resumed after its answer.
    */
   #pace(bytes: number): void {
     if (this.#turnBytes === 0) setImmediate(this.#renew);

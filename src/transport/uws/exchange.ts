@@ -56,7 +56,7 @@ export class Exchange implements Credentials {
   /** The state of the rate limit. The answer sends it in its headers. */
   rate: RateStatus | undefined;
   readonly #context: ExchangeContext;
-  /** When the request arrived, as `performance.now()` told. Undefined when requests are not logged. */
+  /** When the request arrived, on the clock of `performance.now()`. Undefined when requests are not logged. */
   readonly #startedAt: number | undefined;
   #onAborted: (() => void) | undefined;
   /** Whether the last byte of the body has arrived. The code that reads the body must set it. */
@@ -64,7 +64,7 @@ export class Exchange implements Credentials {
   /** Whether some code reads the body and sets `bodyCame`. */
   #bodyWatched = false;
   #hold: BodyHold | undefined;
-  /** True while a handler of uWebSockets runs. uWebSockets corks `res` during that time. */
+  /** True while a handler of uWebSockets runs, because uWebSockets corks `res` around its handlers. */
   #corked = false;
   #state: "open" | "answered" | "aborted" = "open";
 
@@ -221,9 +221,9 @@ export class Exchange implements Credentials {
   }
 
   #send(status: number, write: () => void): void {
-    // Answer an ambiguous request in the next turn. When a request is answered in its own turn, uWebSockets goes on to
-    // serve the rest of the segment, even if the answer ends the connection. When the request still waits for its
-    // answer, uWebSockets cuts the connection instead.
+    // Answer an ambiguous request in the next turn of the event loop. When a request is answered in the turn that read
+    // it, uWebSockets goes on to serve the rest of the segment, even if the answer ends the connection. When the
+    // request still waits for its answer, uWebSockets cuts the connection instead.
     if (this.head.ambiguous) setImmediate(() => this.#write(status, write));
     else {
       const sent = this.bodySent();

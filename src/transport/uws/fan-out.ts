@@ -14,7 +14,8 @@ import type { UwsSocket } from "./socket.js";
 import { batchEnd, planTurn, wireBytes } from "./write-plan.js";
 
 /**
- * Queues a frame for every socket that is subscribed to the topic. uWebSockets writes the frame at the end of the turn.
+ * Queues a frame for every socket that is subscribed to the topic. uWebSockets writes the frame at the end of the turn
+ * of the event loop.
  */
 export type Publish = (topic: string, frame: Uint8Array) => void;
 
@@ -97,9 +98,7 @@ export class UwsFanOut implements FanOut<UwsSocket> {
   }
 }
 
-/**
- * The payload of our pings. By it we tell the answers to our pings from the empty pongs that some clients send unasked.
- */
+/** The payload of our pings. The answers to our pings repeat it. The pongs that some clients send unasked are empty. */
 const pingPayload = "e";
 
 /** Whether a pong answers a ping of ours. Then its payload is as long as the payload of our pings. */

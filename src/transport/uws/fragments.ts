@@ -12,8 +12,8 @@ export const fragmentBytes = 4 * 1024;
 
 /**
  * Sends the bytes of a frame from the index `from` on, in fragments of `size` bytes. When `from` is 0, the frame must
- * be longer than `size`. Returns `allTaken`, or how many bytes of the frame were not handed over when the kernel
- * refused. In that case the last fragment waits in uWebSockets, and `drain` will be called.
+ * be longer than `size`. Returns `allTaken`, or how many bytes of the frame uWebSockets was not given, because the
+ * kernel refused earlier bytes. In that case the last fragment waits in uWebSockets, and `drain` will be called.
  */
 export function sendFragments(socket: UwsSocket, frame: Frame, from: number, size: number): number {
   let to = from;

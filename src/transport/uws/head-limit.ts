@@ -1,7 +1,7 @@
 /**
- * Sets the largest request head that uWebSockets accepts. The library reads the limit from an environment variable,
- * once, when it is loaded. So import this module before the library. The library's default is 4 KiB, and cookies alone
- * can be larger.
+ * Sets the largest request head that uWebSockets accepts. uWebSockets reads the limit from an environment variable,
+ * once, when it is loaded. So import this module before uWebSockets. The default of uWebSockets is 4 KiB, and cookies
+ * alone can be larger.
  */
 
 /** Largest request head in bytes, the same as on the service port. uWebSockets itself answers 431 to a larger head. */

@@ -3,8 +3,8 @@
  * this file describes one such behaviour, its cause, how we reproduced it, our workaround, and when the workaround
  * becomes needless.
  *
- * `test/transport/quirks.test.ts` reproduces some of them with the library alone. It fails when a new version of the
- * library makes a workaround needless.
+ * `test/transport/quirks.test.ts` reproduces some of them with uWebSockets alone. The test fails when a new version of
+ * uWebSockets makes a workaround needless.
  */
 
 import type { WriteBatch } from "../../delivery/write-batch.js";
@@ -13,19 +13,21 @@ import type { HttpResponse, WebSocket } from "./uws.js";
 
 /**
  * **A write within `drain` may stall the socket for ever.** Cause in uWebSockets: within `drain`, the kernel takes a
- * part of a frame of 16 KiB or more. The library then asks for the next writable event, and the event loop cancels that
- * when the handler returns (oven-sh/bun#38177 describes the same line). Reproduced: frames of 17 KB stalled when they
- * were sent within `drain` or from a microtask of it. Frames of 15 KB did not. Our workaround: `Hub.drained` only notes
- * the socket, and delivery writes in `setImmediate`. `test/transport/uws-backpressure.test.ts` holds this. Delete the
- * workaround when `us_socket_write2` sets `last_write_failed`; nothing else would get simpler.
+ * part of a frame of 16 KiB or more. uWebSockets then asks for the next writable event, and the event loop cancels that
+ * event when the handler returns (oven-sh/bun#38177 describes the same line). Reproduced: frames of 17 KB stalled when
+ * they were sent within `drain` or from a microtask of it. Frames of 15 KB did not. Our workaround: `Hub.drained` only
+ * notes the socket, and delivery writes in `setImmediate`. `test/transport/uws-backpressure.test.ts` holds this. Delete
+ * the workaround when `us_socket_write2` sets `last_write_failed`; nothing else would get simpler.
  */
 
 /**
- * **A broadcast tells nobody which sockets took it.** Cause in uWebSockets: `publish` puts the message into a queue.
- * The library writes the queue later, and calls `dropped` once for a whole batch. Reproduced in `quirks.test.ts`, and
- * in a run with 238 calls of `dropped` for thousands of messages. Our workaround: delivery asks each socket for its
- * buffered bytes before the socket gets anything else, and a broadcast is small (`write-plan.ts`). Delete the
- * workaround when `publish` answers for each socket.
+ * **A broadcast does not say which sockets took it.** Cause in uWebSockets: `publish` puts the message into a queue,
+ * and uWebSockets writes the queue to the sockets later. uWebSockets calls the handler `dropped` for messages that a
+ * socket loses, but only once for a whole batch. Reproduced in `quirks.test.ts`, and in a run with 238 calls of
+ * `dropped` for thousands of messages. Our workaround: delivery asks how many bytes a socket still holds before the
+ * socket gets anything else. Any such byte shows that the socket is blocked. Until then a socket may hold the whole
+ * broadcast, so `write-plan.ts` limits a broadcast to 64 frames and 64 kB. Delete the workaround when `publish` answers
+ * for each socket.
  */
 
 /**
@@ -34,8 +36,8 @@ import type { HttpResponse, WebSocket } from "./uws.js";
  */
 
 /**
- * **The library copies what the kernel takes only in part.** Cause in uWebSockets: the library keeps no reference to a
- * frame. Reproduced: 131 kB for each reader that stopped reading frames of 256 KiB. Our workaround: large frames go in
+ * **uWebSockets copies what the kernel takes only in part.** Cause in uWebSockets: it keeps no reference to a frame.
+ * Reproduced: 131 kB for each reader that stopped reading frames of 256 KiB. Our workaround: large frames go in
  * fragments above a limit (`fragments.ts`). Delete the workaround when a send can keep a reference.
  */
 
@@ -52,9 +54,10 @@ import type { HttpResponse, WebSocket } from "./uws.js";
  */
 
 /**
- * **The library accepts two different `Content-Length` or `Host` headers**, and uses the first. Our workaround:
- * `request.ts` marks such a request, and it is refused. `exchange.ts` answers it in a later turn, because the library
- * would else serve the rest of the segment. Delete the workaround when the library refuses such requests.
+ * **uWebSockets accepts two different `Content-Length` or `Host` headers**, and uses the first. Our workaround:
+ * `request.ts` marks such a request, and it is refused. `exchange.ts` answers it in a later turn of the event loop,
+ * because uWebSockets would else serve the rest of the segment. Delete the workaround when uWebSockets refuses such
+ * requests.
  */
 
 /**
@@ -68,24 +71,23 @@ import type { HttpResponse, WebSocket } from "./uws.js";
  */
 
 /**
- * **A request head may have at most 4 KiB.** Cause in uWebSockets: the library reads another limit from the environment
- * when it is loaded. Our workaround: `head-limit.ts` sets that limit. Delete the workaround when the limit is an
- * option.
+ * **A request head may have at most 4 KiB.** Cause: uWebSockets reads another limit only from the environment, when it
+ * is loaded. Our workaround: `head-limit.ts` sets that limit. Delete the workaround when the limit is an option.
  */
 
 /**
- * **A cork holds 16 KiB, and the queue of a topic holds 32 messages or 16 KiB.** Cause in uWebSockets: the library
- * writes the rest at once, in a further write. Found in the library's source. Our workaround: no batch of several
- * frames exceeds these limits, so that one batch is one call of the kernel. Delete the workaround when the library has
- * no buffer of a fixed size.
+ * **A cork holds 16 KiB, and the queue of a topic holds 32 messages or 16 KiB.** Cause in uWebSockets: the rest is
+ * written at once, in a further write. Found in the source of uWebSockets. Our workaround: no batch of several frames
+ * exceeds these limits, so that one batch is one call of the kernel. Delete the workaround when uWebSockets has no
+ * buffer of a fixed size.
  */
 export const corkBytesMax = 16_000;
 export const corkFramesMax = 32;
 
 /**
- * **Within a cork every `send` answers 1, and the buffered bytes are 0.** Cause in uWebSockets: the library writes
- * nothing before the cork ends. Reproduced in `quirks.test.ts`. Our workaround: after the cork has ended, we ask the
- * socket how many bytes it holds. Delete the workaround when `cork` returns this number.
+ * **Within a cork every `send` answers 1, and the buffered bytes are 0.** Cause in uWebSockets: nothing is written
+ * before the cork ends. Reproduced in `quirks.test.ts`. Our workaround: after the cork has ended, we ask the socket how
+ * many bytes it holds. Delete the workaround when `cork` returns this number.
  */
 export function writeCorked(socket: UwsSocket, batch: WriteBatch): number {
   corked.socket = socket;
@@ -108,8 +110,8 @@ function sendAll(): void {
 /**
  * **`drain` comes late.** Cause in uWebSockets: a kernel reports that it takes bytes only when a third of its buffer is
  * free. That is megabytes, and a slow reader takes minutes to read them. Reproduced with readers of 50 events of 400
- * bytes a second (`test/e2e/slow-readers.test.ts`). Our workaround: an empty cork makes the library write the bytes
- * that wait. Delete the workaround when the library sets TCP_NOTSENT_LOWAT.
+ * bytes a second (`test/e2e/slow-readers.test.ts`). Our workaround: an empty cork makes uWebSockets write the bytes
+ * that wait. Delete the workaround when uWebSockets sets TCP_NOTSENT_LOWAT.
  */
 export function offerAgain(socket: UwsSocket): void {
   socket.cork(nothing);
@@ -122,15 +124,15 @@ function nothing(): void {}
  * `end` starts a time-out for the shutdown. And when the peer sends something after that, such as a ping, the kernel
  * throws away the bytes that the peer has not read. Reproduced with readers of 50 to 200 events a second
  * (`test/e2e/slow-readers.test.ts`). Our workaround: a close frame is sent only when the peer has at most this many KiB
- * to read, which a reader can read in that time. Delete the workaround when the time-out is an option.
+ * to read, which a reader can read in 12 s. Delete the workaround when the time-out is an option.
  */
 export const unreadMaxAtEnd = 64;
 
 /**
  * **The bytes of an unfinished message restart the idle time-out, and automatic pings cut slow readers.** Cause in
  * uWebSockets: the pong of a slow reader comes only after it has read all that the kernel holds. Reproduced: one byte
- * every 20 s kept a socket open (`test/e2e/dead-peers.test.ts`). Our workaround: the longest time-out that the library
- * allows, in seconds, no automatic pings, and a heartbeat in delivery. Delete the workaround when the library counts
+ * every 20 s kept a socket open (`test/e2e/dead-peers.test.ts`). Our workaround: the longest time-out that uWebSockets
+ * allows, in seconds, no automatic pings, and a heartbeat in delivery. Delete the workaround when uWebSockets counts
  * only whole messages.
  */
 export const idleTimeoutMax = 960;
@@ -138,15 +140,15 @@ export const idleTimeoutMax = 960;
 /**
  * **A message above `maxPayloadLength` cuts the socket without a close frame.** Reproduced in
  * `test/transport/public-upgrade.test.ts`. Our workaround: this limit, in bytes, is above the largest message that a
- * client may send, so that we can close with 1009 ourselves. It is not far above, since the library keeps the bytes of
- * an unfinished message. Delete the workaround when the library sends 1009.
+ * client may send, so that we can close with 1009 ourselves. It is not far above, since uWebSockets keeps the bytes of
+ * an unfinished message. Delete the workaround when uWebSockets sends 1009.
  */
 export const payloadMaxBytes = 64 * 1024;
 
 /**
  * **An upgrade that had to wait may close its socket** (uNetworking/uWebSockets#1928, mended by #1929 of 2026-07).
- * Cause in uWebSockets: when a connection is upgraded within its own HTTP cork, the library reads a state that no
- * longer exists at the end of that cork. Reproduced: 4 of 75 sockets under load. Outside of every cork the library
+ * Cause in uWebSockets: when a connection is upgraded within its own HTTP cork, uWebSockets reads a state that no
+ * longer exists at the end of that cork. Reproduced: 4 of 75 sockets under load. Outside of every cork uWebSockets
  * prints a warning on stderr. Our workaround: the upgrade runs within the cork of another, open WebSocket. Delete the
  * workaround when the build has #1929.
  */
@@ -162,8 +164,8 @@ export class UpgradeCork<T> {
   }
 
   /**
-   * Runs an upgrade within the cork of an open WebSocket. When none is open, the library prints its warning. In the
-   * turn of the request itself, both corks do nothing.
+   * Runs an upgrade within the cork of an open WebSocket. When none is open, uWebSockets prints its warning. In the
+   * turn of the event loop that read the request, both corks do nothing.
    */
   run(res: HttpResponse, upgrade: () => void): void {
     const [lender] = this.#lenders;

@@ -1,6 +1,6 @@
 /**
  * The parts of a request's head that an answer depends on. They are copied while uWebSockets still owns the head,
- * because uWebSockets takes the head back at the end of the turn.
+ * because uWebSockets takes the head back at the end of the turn of the event loop.
  */
 
 import { tokenFrom } from "../../rpc/admission/credentials.js";

@@ -18,7 +18,7 @@ export interface UwsSocket {
   sendLastFragment(fragment: Uint8Array): number;
   /**
    * Runs `write`. Then hands the kernel the bytes that waited before and the bytes that `write` sent. The bytes that
-   * waited are handed over even if `write` sent nothing.
+   * waited go to the kernel even if `write` sent nothing.
    */
   cork(write: () => void): unknown;
   /** Sends a ping after everything that was sent before. */

@@ -38,9 +38,10 @@ const broadcastFramesMax = 64;
 const broadcastBytesMax = 64_000;
 
 /**
- * Plans a turn. The broadcast is the first run of three or more frames, none of them large, at or after the index
- * `atOnce`. It has at most 64 frames and 64 kB. Frames before the run are written to each socket. When there is no such
- * run, all frames are written. A large frame does not fit into a cork, so uWebSockets would write it alone.
+ * Plans which of the waiting frames leave in one turn of the event loop. The broadcast is the first run of three or
+ * more frames, none of them large, at or after the index `atOnce`. It has at most 64 frames and 64 kB. Frames before
+ * the run are written to each socket. When there is no such run, all frames are written. A large frame does not fit
+ * into a cork, so uWebSockets would write it alone.
  */
 export function planTurn(frames: readonly Frame[], atOnce: number): TurnPlan {
   let bytes = 0;

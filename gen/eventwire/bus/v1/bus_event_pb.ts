@@ -59,7 +59,7 @@ export type BusEvent = Message<"eventwire.bus.v1.BusEvent"> & {
   slot?: BusEvent_MediaSlot | undefined;
 
   /**
-   * The media as raw bytes, never as base64. Present when the producer handed it over in the field `media`.
+   * The media as raw bytes, never as base64. Present when the producer sent the media in the field `media`.
    *
    * @generated from field: optional bytes media = 6;
    */

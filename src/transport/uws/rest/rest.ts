@@ -57,7 +57,7 @@ function createServe(route: Route, api: Api, publishMaxBytes: number): RestRoute
   }
 
   return (exchange) => {
-    // Take the body now: uWebSockets pushes it from this turn on, even if the call is refused later.
+    // Take the body now: uWebSockets pushes it from this turn of the event loop on, even if the call is refused later.
     const body = hasBody ? new Body(exchange, limit.bytes) : undefined;
     const goOn = (admission: Admission): Waited => {
       exchange.rate = admission.rate;
