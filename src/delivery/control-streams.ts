@@ -1,13 +1,17 @@
 /**
- * The streams of a node whose consumers get control frames. A timer looks at each stream four times within the heartbeat's time. It
- * finds the streams that had no frame for that long.
+ * The streams of a node whose consumers get control frames. A timer looks at each stream four times within the
+ * heartbeat's time. It finds the streams that had no frame for that long, and calls `onQuiet` for each. The hub then
+ * sends `position` to all consumers of the stream.
  */
 
 import type { Stream } from "./stream.js";
 
 /** How often the timer looks at a stream within the heartbeat's time. */
 const beats = 4;
-/** The streams are spread over so many ticks of the timer, so that not all quiet streams are found at once. */
+/**
+ * How many groups the streams are spread over. Each tick of the timer looks at one group, so the `position` frames of
+ * all quiet streams do not leave at once.
+ */
 const turns = 40;
 
 /** How long a stream has had no frame. */

@@ -29,7 +29,10 @@ import { Waiting } from "./waiting.js";
 /** How many ms a connection may take no byte, or stay blocked after its close was decided. Then the hub cuts it. */
 const closeGraceMsDefault = 60_000;
 const idleSecondsDefault = 48;
-/** How many ms a node that shuts down waits for a consumer that has to read up to its close reason. */
+/**
+ * How many ms a node that shuts down waits, after the last close of the drain, for consumers that have not yet read what
+ * comes before their close reason. Then it cuts a blocked consumer, and sends any other its reason.
+ */
 const shutdownGraceMs = 5_000;
 
 /**

@@ -1,4 +1,8 @@
-/** The port of delivery: what transports, services and metrics know of the consumers of this node. */
+/**
+ * The port of delivery. Transports add consumers to the hub, close them, and report what happens on their connections.
+ * The directory tells the hub of revoked tokens and changed channels. Publishing asks how many consumers take an event,
+ * and metrics read the hub's counts.
+ */
 
 import type { Bus } from "../bus/bus.js";
 import type { DirectoryListener, Entry } from "../directory/directory.js";

@@ -1,4 +1,7 @@
-/** The frames that a stream has accepted and not given to its consumers yet. */
+/**
+ * The frames that a stream has accepted and not given to its consumers yet. A turn takes out as many as the fan-out
+ * plans; the others, up to 2048, wait for later turns. During a narrowing, `hold` keeps the newer frames back.
+ */
 
 import type { FanOut } from "./fan-out.js";
 import type { Frame } from "./frames/frame.js";

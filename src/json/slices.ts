@@ -64,8 +64,9 @@ function turn(): void {
 }
 
 /**
- * Measures how long the current turn of the event loop has spent on work that can wait. On a busy machine the clock
- * also counts the time of other processes. The work then only pauses earlier.
+ * Says when work that can wait must pause until the next turn of the event loop: 3 ms after the first such work of the
+ * turn. The clock is the wall clock, so other work and other processes count too. That only makes the pause come
+ * earlier.
  */
 export class TurnClock {
   #until = 0;

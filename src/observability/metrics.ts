@@ -32,7 +32,7 @@ export interface Metrics {
   call(method: string): CallStats;
   rateLimited(bucket: string): void;
   upgradeAnswered(outcome: string): void;
-  /** Lets every later scrape read these sources too. */
+  /** From now on each scrape also reads the counts of these sources. Call it once; a second call throws. */
   watch(sources: MetricSources): void;
   read(): Promise<Scrape>;
   /** The metrics of this process as objects. `mergeReports` joins them with those of other processes. */

@@ -98,7 +98,7 @@ export interface Store {
    */
   listInstances(accountId: string, page?: InstancePage): Promise<InstanceListing[]>;
   countInstances(accountId: string, only?: InstanceChoice): Promise<number>;
-  /** Returns the given names that instances of the account have. */
+  /** Returns those of `names` that an instance of the account has. */
   existingNames(accountId: string, names: readonly string[]): Promise<Set<string>>;
   /** Deletes an instance with its configuration and its token. False when the instance does not exist. */
   deleteInstance(id: string): Promise<boolean>;

@@ -2,8 +2,9 @@
 // @generated from file eventwire/v1/close.proto (package eventwire.v1, syntax proto3)
 /* eslint-disable */
 
-// Every way in which the gateway ends the connection of a consumer. The gateway, the documents and the clients take the codes
-// from this list.
+// Every close that the gateway tells a client: of an open connection, and of a refused `eventwire.v1` handshake. The
+// gateway, the documents and the clients take the codes from this list. A connection that the gateway cuts without a
+// close frame has no value here.
 
 import type { GenEnum, GenExtension, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, extDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";

@@ -27,7 +27,7 @@ export const file_eventwire_v1_policy: GenFile = /*@__PURE__*/
  */
 export type Policy = Message<"eventwire.v1.Policy"> & {
   /**
-   * The kind of token that the method accepts.
+   * Who may call the method: anybody, or only the holder of a token of a certain kind.
    *
    * @generated from field: eventwire.v1.Caller caller = 1;
    */

@@ -115,7 +115,11 @@ function boundSession(statementMs: number, waitMs: number): pg.QueryConfig {
   return { text, query_timeout: waitMs } as pg.QueryConfig;
 }
 
-/** A Kysely database that runs its statements on one connection, one after the other. */
+/**
+ * Makes a Kysely database on one open connection. The client must queue its statements itself (see `askInTurn`). All
+ * callers share the session of the connection, so no transaction may run beside other statements. Destroying the
+ * database does not close the client.
+ */
 export function databaseOn(client: pg.Client): Kysely<Schema> {
   const connection = { query: (text: string, values: unknown[]) => client.query(text, values), release() {} };
   const pool = { connect: async () => connection, end: async () => {} } as unknown as PostgresPool;

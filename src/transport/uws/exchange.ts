@@ -84,7 +84,10 @@ export class Exchange implements Credentials {
     return this.#state === "open";
   }
 
-  /** Whether the gateway ends the connection after this answer. */
+  /**
+   * Whether the gateway ends the connection after this answer: because the node drains, or because the request is
+   * ambiguous. Whether the client itself asked for the end is in `head.closes`, not here.
+   */
   get last(): boolean {
     return this.#context.draining.aborted || this.head.ambiguous;
   }

@@ -108,8 +108,8 @@ export class RequestHead {
   }
 
   /**
-   * Returns the token of the request. `query` is the token in the query of the URL, for requests that may have one
-   * there.
+   * Returns the token of the request: from the header `token`, else from `Authorization: Bearer`, else `query`. `query`
+   * is the token in the URL; only an upgrade may have one there. Undefined when there is none.
    */
   token(query?: string | undefined): string | undefined {
     return tokenFrom(this.#token, this.#authorization, query);
