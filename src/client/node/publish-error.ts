@@ -1,0 +1,36 @@
+/** Why an event was not published, or may not have been. */
+
+export interface PublishErrorOptions {
+  readonly rule?: string | null;
+  readonly field?: string;
+  readonly cause?: unknown;
+}
+
+/** Thrown by `publish`. */
+export class PublishError extends Error {
+  override readonly name = "PublishError";
+  /**
+   * Name of the reason for programs: a reason of the contract, such as `INSTANCE_NOT_FOUND`, or `UNREACHABLE`,
+   * `CONNECTION_LOST`, `QUEUE_FULL` or `CLOSED`.
+   */
+  readonly reason: string;
+  /** `unknown`: the connection was lost before the answer, so consumers may have got the event. */
+  readonly outcome: "not published" | "unknown";
+  /** The field that is wrong, as the contract spells it. Empty when the error is not about one field. */
+  readonly field: string;
+  /** The rule that was broken, as one sentence. Null when the message says everything. */
+  readonly rule: string | null;
+
+  constructor(
+    reason: string,
+    message: string,
+    outcome: PublishError["outcome"],
+    { rule = null, field = "", cause }: PublishErrorOptions = {},
+  ) {
+    super(rule === null ? message : `${message}: ${rule}`, { cause });
+    this.reason = reason;
+    this.outcome = outcome;
+    this.field = field;
+    this.rule = rule;
+  }
+}

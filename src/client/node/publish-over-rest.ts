@@ -1,0 +1,41 @@
+/** Publishes one event over REST, for a gateway of which only the public port can be reached. */
+
+import { readHttpError } from "./error-header.js";
+import { neverConnected } from "./network-error.js";
+import { PublishError } from "./publish-error.js";
+import type { Published } from "./publisher.js";
+
+export interface RestPublication {
+  /** The public port of the gateway. */
+  readonly url: string;
+  readonly token: string;
+  readonly instance: string;
+  readonly type: string;
+  /** The data as JSON text. It is sent as it is. */
+  readonly dataJson: string;
+}
+
+/** Rejects with a PublishError. */
+export async function publishOverRest(publication: RestPublication): Promise<Published & { readonly id: string }> {
+  const { url, token, instance, type, dataJson } = publication;
+  const target = `${url.replace(/\/$/, "")}/api/events/publish/${encodeURIComponent(instance)}`;
+  let response: Response;
+  let body: string;
+  try {
+    response = await fetch(target, {
+      method: "POST",
+      headers: { token, "content-type": "application/json" },
+      body: `{"event":${JSON.stringify(type)},"data":${dataJson}}`,
+    });
+    body = await response.text();
+  } catch (cause) {
+    if (neverConnected(cause)) throw new PublishError("UNREACHABLE", "No connection", "not published", { cause });
+    throw new PublishError("CONNECTION_LOST", "The connection was lost", "unknown", { cause });
+  }
+  if (response.ok) {
+    const { id, otherNodesReached = true } = JSON.parse(body);
+    return { id, otherNodesReached };
+  }
+  const { reason, rule, message } = readHttpError(response.headers.get("eventwire-error"), body);
+  throw new PublishError(reason ?? "UNKNOWN", message ?? `HTTP status ${response.status}`, "not published", { rule });
+}

@@ -1,0 +1,64 @@
+/** Links over the package `ws`: the token in a header, and the refusal of a handshake as the gateway has written it. */
+
+import type { IncomingMessage } from "node:http";
+import { WebSocket } from "ws";
+import { type Dial, type LinkEnd, protocolName, withoutCloseFrame } from "../link.js";
+import { readRefusal } from "./http-refusal.js";
+
+/** Longest frame in bytes: V8 has no longer strings. */
+const frameMaxBytes = 2 ** 29 - 24;
+/** How long the peer may take to answer our close frame, in milliseconds. */
+const closeMaxMs = 2_000;
+
+export const dialWs: Dial = ({ url, token }, listener) => {
+  let over = false;
+  let failure: Error | undefined;
+  const socket = new WebSocket(url, protocolName, {
+    headers: token === undefined ? {} : { token },
+    perMessageDeflate: false,
+    maxPayload: frameMaxBytes,
+  });
+  function end(how: LinkEnd): void {
+    if (over) return;
+    over = true;
+    listener.ended(how);
+  }
+
+  socket.on("message", (data, isBinary) => {
+    if (!over && !isBinary) listener.received(data.toString());
+  });
+  // `close` follows each error.
+  socket.on("error", (error) => {
+    failure ??= error;
+  });
+  socket.on("close", (code, reason) => {
+    const lost = failure === undefined ? "the connection was lost" : messageOf(failure);
+    end({ code, reason: reason.toString() || (code === withoutCloseFrame ? lost : ""), cause: failure });
+  });
+  socket.on("unexpected-response", (_, response: IncomingMessage) => {
+    void readRefusal(response).then((refusal) => {
+      socket.terminate();
+      end(refusal);
+    });
+  });
+
+  return {
+    send: (text) => {
+      if (!over && socket.readyState === WebSocket.OPEN) socket.send(text);
+    },
+    close: () => {
+      over = true;
+      socket.close(1000);
+      setTimeout(() => socket.terminate(), closeMaxMs).unref();
+    },
+    drop: () => {
+      over = true;
+      socket.terminate();
+    },
+  };
+};
+
+/** Node.js gives an error without a message when several addresses of a host were tried. */
+function messageOf(error: Error & { code?: string }): string {
+  return error.message || error.code || "the connection failed";
+}

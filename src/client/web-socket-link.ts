@@ -1,0 +1,75 @@
+/** Links over the standard WebSocket of browsers, Deno, Bun and Node.js 22. */
+
+import { type Address, type Dial, type LinkEnd, protocolName, withoutCloseFrame } from "./link.js";
+
+/** The part of the standard interface that a link uses. */
+interface StandardSocket {
+  readonly readyState: number;
+  readonly protocol: string;
+  onopen: (() => void) | null;
+  onmessage: ((message: { readonly data: unknown }) => void) | null;
+  onerror: (() => void) | null;
+  onclose: ((close: { readonly code: number; readonly reason: string }) => void) | null;
+  send(text: string): void;
+  close(code?: number): void;
+}
+
+/** The constructor of a WebSocket with the standard interface. */
+export type WebSocketConstructor = new (url: string, protocols: string[]) => unknown;
+
+const openState = 1;
+
+/** The standard constructor takes no headers, so the token stands in the query of the URL. */
+export function dialStandard(WebSocket: WebSocketConstructor): Dial {
+  return (address, listener) => {
+    let over = false;
+    let socket: StandardSocket | undefined;
+    function end(how: LinkEnd): void {
+      if (over) return;
+      over = true;
+      listener.ended(how);
+    }
+    function leave(): void {
+      over = true;
+      // Browsers allow no other code than 1000 here.
+      socket?.close(1000);
+    }
+
+    try {
+      socket = new WebSocket(withToken(address), [protocolName]) as StandardSocket;
+    } catch (cause) {
+      queueMicrotask(() => end({ code: withoutCloseFrame, reason: messageOf(cause), cause }));
+      return { send() {}, close: leave, drop: leave };
+    }
+    const opened = socket;
+    opened.onopen = () => {
+      if (over || opened.protocol === protocolName) return;
+      opened.close(1000);
+      end({ code: withoutCloseFrame, reason: `the peer does not speak ${protocolName}` });
+    };
+    opened.onmessage = ({ data }) => {
+      if (!over && typeof data === "string") listener.received(data);
+    };
+    // It says nothing that `onclose` does not say, but some libraries end the process over an error that nobody takes.
+    opened.onerror = () => {};
+    opened.onclose = ({ code, reason }) => {
+      end({ code, reason: reason || (code === withoutCloseFrame ? "the connection was lost" : "") });
+    };
+    return {
+      send: (text) => {
+        if (!over && opened.readyState === openState) opened.send(text);
+      },
+      close: leave,
+      drop: leave,
+    };
+  };
+}
+
+function withToken({ url, token }: Address): string {
+  if (token === undefined) return url;
+  return `${url}${url.includes("?") ? "&" : "?"}token=${encodeURIComponent(token)}`;
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}

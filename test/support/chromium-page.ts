@@ -1,0 +1,69 @@
+/** A page in a real Chromium, on an origin of its own. It tells the test what it sees, with the function `report`. */
+
+import { spawn } from "node:child_process";
+import { EventEmitter, once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { onTestFinished } from "vitest";
+import { temporaryDirectory } from "./temporary.js";
+
+export interface ChromiumPage {
+  readonly origin: string;
+  /** What the page has reported so far. */
+  readonly told: readonly unknown[];
+  /** Opens the page with this module. In it `report(value)` tells the test. */
+  open(module: string): void;
+  /** Resolves when the page has reported so much. */
+  heard(count: number): Promise<void>;
+}
+
+/** One report after the other, so that they arrive in order. */
+const reporting = `
+  let reported = Promise.resolve();
+  const report = (what) => {
+    reported = reported.then(() => fetch("/report", { method: "POST", body: JSON.stringify(what) }));
+  };
+`;
+
+/** The origin is known before the page is opened, so that a server can allow it. Ends with its test. */
+export async function serveChromiumPage(): Promise<ChromiumPage> {
+  const reports = new EventEmitter();
+  const told: unknown[] = [];
+  let script = "";
+  const pages = createServer(async (request, response) => {
+    if (request.url === "/page.js") response.setHeader("Content-Type", "text/javascript").end(reporting + script);
+    else
+      response
+        .setHeader("Content-Type", "text/html")
+        .end('<!doctype html><script type="module" src="/page.js"></script>');
+    if (request.url !== "/report") return;
+    let text = "";
+    for await (const chunk of request) text += chunk;
+    told.push(JSON.parse(text));
+    reports.emit("report");
+  });
+  await new Promise<void>((done) => pages.listen(0, "127.0.0.1", done));
+  const origin = `http://127.0.0.1:${(pages.address() as AddressInfo).port}`;
+  onTestFinished(() => {
+    pages.closeAllConnections();
+    pages.close();
+  });
+
+  return {
+    origin,
+    told,
+    open(module) {
+      script = module;
+      const profile = temporaryDirectory();
+      const flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", `--user-data-dir=${profile}`];
+      const chromium = spawn("chromium", [...flags, origin], { stdio: "ignore" });
+      onTestFinished(async () => {
+        chromium.kill("SIGKILL");
+        await once(chromium, "exit");
+      });
+    },
+    async heard(count) {
+      while (told.length < count) await once(reports, "report");
+    },
+  };
+}

@@ -1,0 +1,15 @@
+/** A project of somebody who uses the package: a directory in which `eventwire` is installed. */
+
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { temporaryDirectory } from "./temporary.js";
+
+/** Makes a project with one module and returns the path of the module. The project ends with its test. */
+export function createProject(module: string): string {
+  const project = temporaryDirectory();
+  mkdirSync(join(project, "node_modules"));
+  symlinkSync(resolve("."), join(project, "node_modules/eventwire"));
+  const file = join(project, "main.mjs");
+  writeFileSync(file, module);
+  return file;
+}
