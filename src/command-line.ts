@@ -1,17 +1,21 @@
 /**
- * The command line of the program. The command `serve` starts the server. The other commands manage accounts, instances
- * and the encryption key.
+ * The command line of the program. The command `serve` starts the server. The commands `tail` and `publish` speak to a
+ * running service. The other commands manage accounts, instances and the encryption key.
  */
 
 import { readFileSync } from "node:fs";
+import { constants } from "node:os";
 import { Command } from "commander";
 import { addAccountCommands } from "./cli/account-commands.js";
 import type { CommandLine } from "./cli/command.js";
+import type { GatewayLine } from "./cli/gateway.js";
 import { addInstanceCommands } from "./cli/instance-commands.js";
 import { addKeyCommands } from "./cli/key-commands.js";
+import { addPublishCommand } from "./cli/publish-command.js";
+import { addTailCommand } from "./cli/tail-command.js";
 import { createLogger } from "./observability/log.js";
 import { serve } from "./serve.js";
-import { readSettings } from "./settings/settings.js";
+import { readClientSettings, readSettings } from "./settings/settings.js";
 import { openCommandStore } from "./store/open-store.js";
 import { rotateEncryptionKey } from "./store/postgres/key-rotation.js";
 
@@ -32,6 +36,26 @@ export async function runCommandLine(self: Omit<NodeJS.Process, "env">, env: Nod
     instanceTokenMinLength: () => readSettings(env).instanceTokenMinLength,
   };
 
+  const gatewayLine: GatewayLine = {
+    settings: () => readClientSettings(env),
+    stdin: self.stdin,
+    stdout: self.stdout,
+    stderr: self.stderr,
+    exitWith: (code) => {
+      self.exitCode = code;
+    },
+    onStop(stop) {
+      const stops = (["SIGINT", "SIGTERM"] as const).map((signal) => {
+        const listener = (): void => stop(128 + constants.signals[signal]);
+        self.on(signal, listener);
+        return () => void self.off(signal, listener);
+      });
+      return () => {
+        for (const unstop of stops) unstop();
+      };
+    },
+  };
+
   const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
 
   const program = new Command("eventwire")
@@ -47,6 +71,8 @@ export async function runCommandLine(self: Omit<NodeJS.Process, "env">, env: Nod
     .action(() => serve(self, env));
   addAccountCommands(program, line);
   addInstanceCommands(program, line);
+  addTailCommand(program, gatewayLine);
+  addPublishCommand(program, gatewayLine);
   addKeyCommands(program, { rotate: async () => rotateEncryptionKey(readOptions()), print: line.print });
 
   try {

@@ -3,6 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { answers, catalogue } from "../gen/errors.js";
 import { type MetricRow, metricTable } from "../src/observability/metric-table.js";
+import { clientSettingTable } from "../src/settings/client-setting-table.js";
 import { settingTable } from "../src/settings/setting-table.js";
 import type { SettingRow } from "../src/settings/settings.js";
 import { asyncApi } from "./support/asyncapi.js";
@@ -28,7 +29,8 @@ describe("the document is what the table says", () => {
 });
 
 function settings(): string {
-  return page(
+  const head = ["setting", "default", "unit", "allowed", "meaning"];
+  const service = page(
     "Settings",
     [
       generated("src/settings/setting-table.ts"),
@@ -36,15 +38,28 @@ function settings(): string {
       "Every setting is an environment variable. An empty variable counts as unset. A variable with a wrong value stops the",
       "start with a sentence that names the variable.",
     ],
-    ["setting", "default", "unit", "allowed", "meaning"],
-    Object.values<SettingRow>(settingTable).map(({ env, kind, fallback, shown, unit = "", secret, meaning }) => [
-      `\`${env}\``,
-      shown ?? (unit === "bytes" ? `\`${fallback}\` (${mebibytes(fallback)})` : `\`${fallback}\``),
-      unit,
-      kind.allowed,
-      `${meaning}${secret ? " Secret: never shown." : ""}`,
-    ]),
+    head,
+    settingRows(settingTable),
   );
+  const clients = [
+    "## Of the commands that speak to a running service",
+    "",
+    "`eventwire tail` and `eventwire publish` read these settings and no others. The service does not read them.",
+    "",
+    ...table(head, settingRows(clientSettingTable)),
+    "",
+  ];
+  return [service, ...clients].join("\n");
+}
+
+function settingRows(rows: Readonly<Record<string, SettingRow>>): string[][] {
+  return Object.values(rows).map(({ env, kind, fallback, shown, unit = "", secret, meaning }) => [
+    `\`${env}\``,
+    shown ?? (unit === "bytes" ? `\`${fallback}\` (${mebibytes(fallback)})` : `\`${fallback}\``),
+    unit,
+    kind.allowed,
+    `${meaning}${secret ? " Secret: never shown." : ""}`,
+  ]);
 }
 
 function metrics(): string {
@@ -110,9 +125,13 @@ function answerers(reason: string): string {
 }
 
 function page(title: string, intro: readonly string[], head: readonly string[], rows: readonly string[][]): string {
+  return [`# ${title}`, "", ...intro, "", ...table(head, rows), ""].join("\n");
+}
+
+function table(head: readonly string[], rows: readonly string[][]): string[] {
   const line = (cells: readonly string[]): string =>
     `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
-  return [`# ${title}`, "", ...intro, "", line(head), line(head.map(() => "---")), ...rows.map(line), ""].join("\n");
+  return [line(head), line(head.map(() => "---")), ...rows.map(line)];
 }
 
 function mebibytes(bytes: unknown): string {

@@ -1,6 +1,6 @@
 /** Writes files that only their owner may read. */
 
-import { linkSync, rmSync, writeFileSync } from "node:fs";
+import { linkSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 
 /**
  * Writes a secret into a file, unless the file exists. The complete file is written under another name and then linked
@@ -16,5 +16,27 @@ export function keepSecret(file: string, secret: string): void {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
   } finally {
     rmSync(made, { force: true });
+  }
+}
+
+/**
+ * Reads the secret in a file, without the white space around it. Throws a sentence when the file cannot be read, is
+ * empty, or is open to other users of the machine.
+ */
+export function readSecret(file: string): string {
+  const { secret, mode } = readWithMode(file);
+  if ((mode & 0o077) !== 0) {
+    const open = (mode & 0o777).toString(8);
+    throw new Error(`The file ${file} is open to other users, with the mode ${open}: close it (chmod 600 ${file}).`);
+  }
+  if (secret === "") throw new Error(`The file ${file} is empty.`);
+  return secret;
+}
+
+function readWithMode(file: string): { readonly secret: string; readonly mode: number } {
+  try {
+    return { secret: readFileSync(file, "utf8").trim(), mode: statSync(file).mode };
+  } catch (cause) {
+    throw new Error(`The file ${file} cannot be read: ${(cause as Error).message}.`, { cause });
   }
 }

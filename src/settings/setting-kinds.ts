@@ -132,11 +132,11 @@ export function origins(): Kind<readonly string[]> {
   };
 }
 
-/** A token of 8 to 128 visible ASCII characters, as the contract demands for the token of an instance. */
-export function visibleToken(): Kind<string> {
+/** A token of at least `lengthMin` characters. The contract demands 8 for the token of a new instance. */
+export function visibleToken(lengthMin: number): Kind<string> {
   return {
-    allowed: "8 to 128 visible ASCII characters",
-    parse: (text) => (/^[\x21-\x7e]{8,128}$/.test(text) ? text : undefined),
+    allowed: `${lengthMin} to 128 visible ASCII characters`,
+    parse: (text) => (/^[\x21-\x7e]{1,128}$/.test(text) && text.length >= lengthMin ? text : undefined),
   };
 }
 

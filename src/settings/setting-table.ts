@@ -100,7 +100,7 @@ export const settingTable = {
   ...natsSettingTable,
   accountToken: {
     env: "ACCOUNT_TOKEN",
-    kind: visibleToken(),
+    kind: visibleToken(8),
     fallback: undefined,
     shown: "generated, printed once",
     secret: true,

@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";
+import { clientSettingTable } from "./client-setting-table.js";
 import { localUrl } from "./local-url.js";
 import type { Kind } from "./setting-kinds.js";
 import { settingTable } from "./setting-table.js";
@@ -14,14 +15,14 @@ export class SettingError extends Error {
   override readonly name = "SettingError";
 }
 
-type Table = typeof settingTable;
+type Table = Readonly<Record<string, SettingRow>>;
 type Parsed<Row> = Row extends { kind: Kind<infer T> } ? T : never;
 
-type Read = {
-  readonly [Name in keyof Table]: undefined extends Table[Name]["fallback"]
-    ? Parsed<Table[Name]> | undefined
-    : Parsed<Table[Name]>;
+type Values<T extends Table> = {
+  readonly [Name in keyof T]: undefined extends T[Name]["fallback"] ? Parsed<T[Name]> | undefined : Parsed<T[Name]>;
 };
+
+type Read = Values<typeof settingTable>;
 
 export type Settings = Omit<Read, "publicUrl" | "grpcHost"> & { readonly publicUrl: string; readonly grpcHost: string };
 
@@ -44,9 +45,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  * setting.
  */
 export function readSettings(env: Environment): Settings {
-  const read = Object.fromEntries(
-    Object.entries<SettingRow>(settingTable).map(([name, row]) => [name, readSetting(row, env[row.env])]),
-  ) as unknown as Read;
+  const read = readTable(settingTable, env);
   if (read.port === read.grpcPort && read.port !== 0) {
     throw new SettingError(`GRPC_PORT is ${read.grpcPort}, but must differ from PORT.`);
   }
@@ -54,6 +53,19 @@ export function readSettings(env: Environment): Settings {
   checkNats(read);
   const grpcHost = read.grpcHost ?? read.host;
   return { ...read, grpcHost, publicUrl: read.publicUrl ?? localUrl(read.tlsCert !== undefined, read.host, read.port) };
+}
+
+/** The settings of the commands that speak to a running service. */
+export type ClientSettings = Values<typeof clientSettingTable>;
+
+/** Reads these settings alone, because the others are those of a service on another machine. */
+export function readClientSettings(env: Environment): ClientSettings {
+  return readTable(clientSettingTable, env);
+}
+
+function readTable<T extends Table>(table: T, env: Environment): Values<T> {
+  const values = Object.entries(table).map(([name, row]) => [name, readSetting(row, env[row.env])]);
+  return Object.fromEntries(values) as Values<T>;
 }
 
 function readSetting(row: SettingRow, text: string | undefined): unknown {

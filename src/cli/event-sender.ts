@@ -1,0 +1,45 @@
+/** How the command `publish` sends its events: over one gRPC stream, or one by one over REST. */
+
+import { publishOverRest } from "../client/node/publish-over-rest.js";
+import { createPublisher } from "../client/node/publisher.js";
+import { speaksHttp2 } from "../client/node/speaks-http2.js";
+
+/** Where events go. */
+export interface Destination {
+  readonly url: string;
+  readonly token: string;
+  readonly instance: string;
+  readonly type: string;
+}
+
+export interface EventSender {
+  /** Most events that may be without an answer. Their order is kept. */
+  readonly openMax: number;
+  /** Sends one event, whose data is JSON text. Resolves with what is known of it, and rejects with a PublishError. */
+  send(dataJson: string): Promise<object>;
+  close(): Promise<void>;
+}
+
+/**
+ * Chooses by what the URL answers: the service port speaks HTTP/2, as the stream needs it. The public port does not, and
+ * takes events over REST. Throws a sentence when nothing answers.
+ */
+export async function openEventSender(destination: Destination): Promise<EventSender> {
+  const { url, token, instance, type } = destination;
+  const streams = await speaksHttp2(url).catch((cause: Error) => {
+    throw new Error(`${url} cannot be reached: ${cause.message}.`, { cause });
+  });
+  if (!streams) {
+    return {
+      openMax: 1,
+      send: (dataJson) => publishOverRest({ url, token, instance, type, dataJson }),
+      close: async () => {},
+    };
+  }
+  const publisher = createPublisher({ url, token, unreachableMaxMs: 0 });
+  return {
+    openMax: 4_096,
+    send: (dataJson) => publisher.publish(instance, type, Buffer.from(dataJson)),
+    close: () => publisher.close(),
+  };
+}

@@ -1,0 +1,120 @@
+/** The command `eventwire publish`: publishes one event, or one for each line of the standard input. */
+
+import { createInterface } from "node:readline";
+import type { Command } from "commander";
+import { PublishError } from "../client/node/publish-error.js";
+import { parseInstanceName } from "./command.js";
+import { type Destination, type EventSender, openEventSender } from "./event-sender.js";
+import { addGatewayOptions, type GatewayLine, type GatewayOptions, readGateway } from "./gateway.js";
+
+/** With any other error the next event would fail as well. */
+const reasonsOfOneEvent = new Set([
+  "EVENT_TOO_LARGE",
+  "EVENT_TOO_LARGE_FOR_BUS",
+  "INVALID_REQUEST",
+  "INVALID_REQUEST_BODY",
+]);
+
+export function addPublishCommand(program: Command, line: GatewayLine): void {
+  const publish = program
+    .command("publish")
+    .description("publish an event, or one for each line of the standard input")
+    .argument("<instance>", "its name", parseInstanceName)
+    .argument("<type>", "event type, such as message.exchange")
+    .argument("[data]", "JSON object; without it, JSON objects are read from the standard input, one a line");
+  addGatewayOptions(publish, "print each published event as JSON, one a line, as without a terminal").action(
+    async (instance: string, type: string, data: string | undefined, options: GatewayOptions) => {
+      if (data === undefined && line.stdin.isTTY)
+        throw new Error("Give the data as an argument, or JSON objects on the standard input, one a line.");
+      const destination: Destination = { ...readGateway(line.settings(), options), instance, type };
+      const sender = await openEventSender(destination);
+      await new Publication(line, sender, options.json === true || !line.stdout.isTTY).run(data);
+    },
+  );
+}
+
+/** One run of the command. */
+class Publication {
+  readonly #line: GatewayLine;
+  readonly #sender: EventSender;
+  readonly #asJson: boolean;
+  readonly #open = new Set<Promise<void>>();
+  #published = 0;
+  #failed = 0;
+  #stopped = false;
+  /** The error that ended the run. */
+  #error: Error | undefined;
+
+  constructor(line: GatewayLine, sender: EventSender, asJson: boolean) {
+    this.#line = line;
+    this.#sender = sender;
+    this.#asJson = asJson;
+  }
+
+  /** `data` is one event. Without it the events are the lines of the standard input. Throws a sentence. */
+  async run(data: string | undefined): Promise<void> {
+    const { stdin, stdout, onStop, exitWith } = this.#line;
+    const lines = data === undefined ? createInterface({ input: stdin }) : undefined;
+    const stop = (): void => {
+      this.#stopped = true;
+      lines?.close();
+      stdin.destroy();
+    };
+    const unstop = onStop((exitCode) => {
+      exitWith(exitCode);
+      stop();
+    });
+    // The reader has gone, such as `head`.
+    stdout.on("error", stop);
+    let number = 0;
+    for await (const text of lines ?? [data ?? ""]) {
+      number++;
+      if (text.trim() === "") continue;
+      const place = lines === undefined ? "" : `line ${number}: `;
+      const one = this.#publish(text, place, number).finally(() => this.#open.delete(one));
+      this.#open.add(one);
+      if (this.#open.size >= this.#sender.openMax) await Promise.race(this.#open);
+      if (this.#stopped) break;
+    }
+    await Promise.all(this.#open);
+    stop();
+    unstop();
+    await this.#sender.close();
+    this.#report();
+  }
+
+  async #publish(text: string, place: string, number: number): Promise<void> {
+    try {
+      requireJson(text);
+      const published = await this.#sender.send(text);
+      this.#published++;
+      if (this.#asJson) this.#line.stdout.write(`${JSON.stringify({ line: number, ...published })}\n`);
+    } catch (error) {
+      if (!(error instanceof PublishError)) throw error;
+      const { message, reason, outcome } = error;
+      const sentence = `${message} (${reason}${outcome === "unknown" ? ", and the event may have been published" : ""}).`;
+      this.#failed++;
+      if (reasonsOfOneEvent.has(reason)) this.#line.stderr.write(`eventwire: ${place}${sentence}\n`);
+      else {
+        this.#error ??= new Error(`${place}${sentence}`, { cause: error });
+        this.#stopped = true;
+      }
+    }
+  }
+
+  #report(): void {
+    if (this.#error !== undefined) throw this.#error;
+    const events = `${this.#published} ${this.#published === 1 ? "event" : "events"}`;
+    if (this.#failed > 0) throw new Error(`${events} published, ${this.#failed} not.`);
+    if (!this.#asJson) this.#line.stdout.write(`${events} published\n`);
+  }
+}
+
+/** A wrong line would otherwise be a wrong member of the body of a REST call. */
+function requireJson(text: string): void {
+  try {
+    JSON.parse(text);
+  } catch (cause) {
+    throw new PublishError("INVALID_REQUEST_BODY", `No JSON: ${(cause as Error).message}`, "not published", { cause });
+  }
+}
