@@ -6,8 +6,9 @@ import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { EventService } from "../../gen/eventwire/v1/event_service_pb.js";
+import { eventOf, openEventStream } from "../support/event-stream.js";
 import { type PublicServer, startPublicServer } from "../support/public-server.js";
-import { publishedText } from "../support/published.js";
+import { eventId, publishedText } from "../support/published.js";
 
 let server: PublicServer;
 beforeAll(async () => {
@@ -48,6 +49,25 @@ it.each([
   expect(await client.publishEvent({ ...event, receipt: true }, { headers })).toMatchObject({ sockets: 1 });
   expect((await client.publishEvent(event, { headers })).sockets).toBeUndefined();
   socket.terminate();
+});
+
+it("says for each event of a batch how many sockets take it, when the batch asks", async () => {
+  const sockets = [await connect(), await connect()];
+  const stream = openEventStream(server.server.grpcUrl, server.accountToken);
+  const events = ["call.update", "message.status", "nonsense"].map((type) => eventOf("desk", type, "{}"));
+  stream.send({ events, receipt: true });
+  expect(await stream.acknowledgement()).toMatchObject({
+    published: 2,
+    receipts: [
+      { id: eventId, sockets: 2 },
+      { id: eventId, sockets: 0 },
+      { id: "", sockets: undefined },
+    ],
+  });
+  stream.send({ events: [{ ...eventOf("desk", "call.update", "{}"), receipt: true }] });
+  expect(await stream.acknowledgement()).toEqual({ sequence: 0, published: 1, refusals: [] });
+  stream.end();
+  for (const socket of sockets) socket.terminate();
 });
 
 it("refuses a receipt that is no boolean", async () => {

@@ -34,6 +34,7 @@ const event = fc.record({
 const batch = fc.record({
   sequence: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
   events: fc.array(event, { maxLength: 20 }),
+  receipt: fc.boolean(),
 }) as fc.Arbitrary<MessageInitShape<typeof schema>>;
 
 function both(message: Uint8Array): { got: PublishEventsRequest | "refused"; want: PublishEventsRequest | "refused" } {

@@ -7,6 +7,7 @@ import { frame } from "../../src/rpc/protocols/grpc-frames.js";
 import { encodeAnswers } from "../../src/rpc/streams/batch-encoder.js";
 
 type Answer = MessageInitShape<typeof PublishEventsResponseSchema>;
+const id = "0198f0a2-b3c4-7d5e-8f60-718293a4b5c6";
 const refusal = { index: 3, reason: "INSTANCE_NOT_FOUND", message: "Instance not found" };
 
 const single: [string, Answer][] = [
@@ -17,6 +18,11 @@ const single: [string, Answer][] = [
     (sequence): [string, Answer] => [`the sequence ${sequence}`, { sequence, published: 1024 }],
   ),
   ["a refusal", { sequence: 7n, published: 3, refusals: [refusal] }],
+  [
+    "receipts",
+    { sequence: 7n, published: 3, receipts: [0, 127, 128, 2 ** 32 - 1].map((sockets) => ({ id, sockets })) },
+  ],
+  ["an empty receipt beside a refusal", { sequence: 7n, refusals: [refusal], receipts: [{ id, sockets: 1 }, {}] }],
   ["that other nodes were not reached", { sequence: 7n, published: 3, otherNodesReached: false }],
 ];
 

@@ -14,6 +14,8 @@ export interface Acknowledgement {
   /** Present only when it is false. */
   readonly otherNodesReached?: boolean | undefined;
   readonly refusals: readonly { readonly index: number; readonly reason: string; readonly message: string }[];
+  /** Present only when there are any. */
+  readonly receipts?: readonly { readonly id: string; readonly sockets: number | undefined }[];
 }
 
 export interface EventStream {
@@ -58,8 +60,10 @@ export function openEventStream(
       const { value, done } = await answers.next();
       if (done) return undefined;
       const refusals = value.refusals.map(({ index, reason, message }) => ({ index, reason, message }));
+      const receipts = value.receipts.map(({ id, sockets }) => ({ id, sockets }));
       const { published, otherNodesReached } = value;
-      return { sequence: Number(value.sequence), published, refusals, otherNodesReached };
+      const answer = { sequence: Number(value.sequence), published, refusals, otherNodesReached };
+      return receipts.length === 0 ? answer : { ...answer, receipts };
     },
   };
 }

@@ -16,7 +16,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file eventwire/v1/event_service.proto.
  */
 export const file_eventwire_v1_event_service: GenFile = /*@__PURE__*/
-  fileDesc("CiBldmVudHdpcmUvdjEvZXZlbnRfc2VydmljZS5wcm90bxIMZXZlbnR3aXJlLnYxIoICChNQdWJsaXNoRXZlbnRSZXF1ZXN0EhsKCGluc3RhbmNlGAEgASgJQgm6SAZyBBABGGQSGQoFZXZlbnQYAiABKAlCCrpIA8gBAci7GAESJwoEZGF0YRgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RIABIdCglkYXRhX2pzb24YBCABKAxCCKq7GARkYXRhSAASDQoFbWVkaWEYBSABKAwSDwoHcmVjZWlwdBgGIAEoCBI5CgtvY2N1cnJlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCCLpIBbIBAjIAQhAKB3BheWxvYWQSBbpIAggBIqABChRQdWJsaXNoRXZlbnRSZXNwb25zZRIPCgdzdWNjZXNzGAEgASgIEg8KB21lc3NhZ2UYAiABKAkSIAoTb3RoZXJfbm9kZXNfcmVhY2hlZBgDIAEoCEgAiAEBEhQKB3NvY2tldHMYBCABKA1IAYgBARIKCgJpZBgFIAEoCUIWChRfb3RoZXJfbm9kZXNfcmVhY2hlZEIKCghfc29ja2V0cyJmChRQdWJsaXNoRXZlbnRzUmVxdWVzdBIQCghzZXF1ZW5jZRgBIAEoBBI8CgZldmVudHMYAiADKAsyIS5ldmVudHdpcmUudjEuUHVibGlzaEV2ZW50UmVxdWVzdEIJukgGkgEDEIAIIo0CChVQdWJsaXNoRXZlbnRzUmVzcG9uc2USEAoIc2VxdWVuY2UYASABKAQSEQoJcHVibGlzaGVkGAIgASgNEj0KCHJlZnVzYWxzGAMgAygLMisuZXZlbnR3aXJlLnYxLlB1Ymxpc2hFdmVudHNSZXNwb25zZS5SZWZ1c2FsEiAKE290aGVyX25vZGVzX3JlYWNoZWQYBCABKAhIAIgBARpWCgdSZWZ1c2FsEg0KBWluZGV4GAEgASgNEg4KBnJlYXNvbhgCIAEoCRIPCgdtZXNzYWdlGAMgASgJEg0KBWZpZWxkGAQgASgJEgwKBHJ1bGUYBSABKAlCFgoUX290aGVyX25vZGVzX3JlYWNoZWQylwIKDEV2ZW50U2VydmljZRKPAQoMUHVibGlzaEV2ZW50EiEuZXZlbnR3aXJlLnYxLlB1Ymxpc2hFdmVudFJlcXVlc3QaIi5ldmVudHdpcmUudjEuUHVibGlzaEV2ZW50UmVzcG9uc2UiOKK7GAsIAhADKAEyAw8QG4LT5JMCIzoBKiIeL2FwaS9ldmVudHMvcHVibGlzaC97aW5zdGFuY2V9EnUKDVB1Ymxpc2hFdmVudHMSIi5ldmVudHdpcmUudjEuUHVibGlzaEV2ZW50c1JlcXVlc3QaIy5ldmVudHdpcmUudjEuUHVibGlzaEV2ZW50c1Jlc3BvbnNlIheiuxgTCAIQAygBMgMPGx46BgEKDxATGygBMAFiBnByb3RvMw", [file_buf_validate_validate, file_eventwire_v1_event_type, file_eventwire_v1_policy, file_google_api_annotations, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("CiBldmVudHdpcmUvdjEvZXZlbnRfc2VydmljZS5wcm90bxIMZXZlbnR3aXJlLnYxIoICChNQdWJsaXNoRXZlbnRSZXF1ZXN0EhsKCGluc3RhbmNlGAEgASgJQgm6SAZyBBABGGQSGQoFZXZlbnQYAiABKAlCCrpIA8gBAci7GAESJwoEZGF0YRgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RIABIdCglkYXRhX2pzb24YBCABKAxCCKq7GARkYXRhSAASDQoFbWVkaWEYBSABKAwSDwoHcmVjZWlwdBgGIAEoCBI5CgtvY2N1cnJlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCCLpIBbIBAjIAQhAKB3BheWxvYWQSBbpIAggBIqABChRQdWJsaXNoRXZlbnRSZXNwb25zZRIPCgdzdWNjZXNzGAEgASgIEg8KB21lc3NhZ2UYAiABKAkSIAoTb3RoZXJfbm9kZXNfcmVhY2hlZBgDIAEoCEgAiAEBEhQKB3NvY2tldHMYBCABKA1IAYgBARIKCgJpZBgFIAEoCUIWChRfb3RoZXJfbm9kZXNfcmVhY2hlZEIKCghfc29ja2V0cyJ3ChRQdWJsaXNoRXZlbnRzUmVxdWVzdBIQCghzZXF1ZW5jZRgBIAEoBBI8CgZldmVudHMYAiADKAsyIS5ldmVudHdpcmUudjEuUHVibGlzaEV2ZW50UmVxdWVzdEIJukgGkgEDEIAIEg8KB3JlY2VpcHQYAyABKAgihQMKFVB1Ymxpc2hFdmVudHNSZXNwb25zZRIQCghzZXF1ZW5jZRgBIAEoBBIRCglwdWJsaXNoZWQYAiABKA0SPQoIcmVmdXNhbHMYAyADKAsyKy5ldmVudHdpcmUudjEuUHVibGlzaEV2ZW50c1Jlc3BvbnNlLlJlZnVzYWwSIAoTb3RoZXJfbm9kZXNfcmVhY2hlZBgEIAEoCEgAiAEBEj0KCHJlY2VpcHRzGAUgAygLMisuZXZlbnR3aXJlLnYxLlB1Ymxpc2hFdmVudHNSZXNwb25zZS5SZWNlaXB0GlYKB1JlZnVzYWwSDQoFaW5kZXgYASABKA0SDgoGcmVhc29uGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSDQoFZmllbGQYBCABKAkSDAoEcnVsZRgFIAEoCRo3CgdSZWNlaXB0EgoKAmlkGAEgASgJEhQKB3NvY2tldHMYAiABKA1IAIgBAUIKCghfc29ja2V0c0IWChRfb3RoZXJfbm9kZXNfcmVhY2hlZDKXAgoMRXZlbnRTZXJ2aWNlEo8BCgxQdWJsaXNoRXZlbnQSIS5ldmVudHdpcmUudjEuUHVibGlzaEV2ZW50UmVxdWVzdBoiLmV2ZW50d2lyZS52MS5QdWJsaXNoRXZlbnRSZXNwb25zZSI4orsYCwgCEAMoATIDDxAbgtPkkwIjOgEqIh4vYXBpL2V2ZW50cy9wdWJsaXNoL3tpbnN0YW5jZX0SdQoNUHVibGlzaEV2ZW50cxIiLmV2ZW50d2lyZS52MS5QdWJsaXNoRXZlbnRzUmVxdWVzdBojLmV2ZW50d2lyZS52MS5QdWJsaXNoRXZlbnRzUmVzcG9uc2UiF6K7GBMIAhADKAEyAw8bHjoGAQoPEBMbKAEwAWIGcHJvdG8z", [file_buf_validate_validate, file_eventwire_v1_event_type, file_eventwire_v1_policy, file_google_api_annotations, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * Asks to publish one event.
@@ -76,7 +76,7 @@ export type PublishEventRequest = Message<"eventwire.v1.PublishEventRequest"> & 
 
   /**
    * Asks for a receipt: the answer to PublishEvent then says in `sockets` how many sockets take the event.
-   * PublishEvents ignores this field.
+   * PublishEvents ignores this field; there a batch asks for the receipts of all its events.
    *
    * @generated from field: bool receipt = 6;
    */
@@ -173,6 +173,14 @@ export type PublishEventsRequest = Message<"eventwire.v1.PublishEventsRequest"> 
    * @generated from field: repeated eventwire.v1.PublishEventRequest events = 2;
    */
   events: PublishEventRequest[];
+
+  /**
+   * Asks for a receipt of every event of the batch: the answer then has `receipts`. Whoever does not ask saves the
+   * gateway a tenth of the time that an event takes.
+   *
+   * @generated from field: bool receipt = 3;
+   */
+  receipt: boolean;
 };
 
 /**
@@ -216,6 +224,14 @@ export type PublishEventsResponse = Message<"eventwire.v1.PublishEventsResponse"
    * @generated from field: optional bool other_nodes_reached = 4;
    */
   otherNodesReached?: boolean | undefined;
+
+  /**
+   * Present only when the batch has `receipt`: one receipt for each event of the batch, in batch order, so that the
+   * receipt at an index belongs to the event at that index. A refused event has an empty receipt.
+   *
+   * @generated from field: repeated eventwire.v1.PublishEventsResponse.Receipt receipts = 5;
+   */
+  receipts: PublishEventsResponse_Receipt[];
 };
 
 /**
@@ -274,6 +290,34 @@ export type PublishEventsResponse_Refusal = Message<"eventwire.v1.PublishEventsR
  */
 export const PublishEventsResponse_RefusalSchema: GenMessage<PublishEventsResponse_Refusal> = /*@__PURE__*/
   messageDesc(file_eventwire_v1_event_service, 3, 0);
+
+/**
+ * What the producer of an event learns about the event.
+ *
+ * @generated from message eventwire.v1.PublishEventsResponse.Receipt
+ */
+export type PublishEventsResponse_Receipt = Message<"eventwire.v1.PublishEventsResponse.Receipt"> & {
+  /**
+   * The id of the event, as in PublishEventResponse. Empty when the event was refused.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * How many open sockets take the event, counted as in PublishEventResponse. Absent when the event was refused.
+   *
+   * @generated from field: optional uint32 sockets = 2;
+   */
+  sockets?: number | undefined;
+};
+
+/**
+ * Describes the message eventwire.v1.PublishEventsResponse.Receipt.
+ * Use `create(PublishEventsResponse_ReceiptSchema)` to create a new message.
+ */
+export const PublishEventsResponse_ReceiptSchema: GenMessage<PublishEventsResponse_Receipt> = /*@__PURE__*/
+  messageDesc(file_eventwire_v1_event_service, 3, 1);
 
 /**
  * Publishes events. An event reaches every socket that is open on its instance and whose filter takes it, at most once

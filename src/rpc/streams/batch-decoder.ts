@@ -15,6 +15,7 @@ import { batchEventsMax, tooManyEvents } from "./batch-limit.js";
 /** The tags of the fields of events and batches. Each field number is below 16, so each tag is one byte. */
 const sequenceTag = 0x08;
 const eventsTag = 0x12;
+const receiptTag = 0x18;
 const instanceTag = 0x0a;
 const eventTag = 0x12;
 const dataJsonTag = 0x22;
@@ -158,6 +159,7 @@ export function createEventDecoder(): EventDecoder {
 
   function readBatch(bytes: Buffer): PublishEventsRequest | undefined {
     let sequence: bigint | undefined = 0n;
+    let receipt: bigint | undefined = 0n;
     const events: PublishEventRequest[] = [];
     at = 0;
     for (let fields = 0; at < bytes.length; fields++) {
@@ -172,21 +174,26 @@ export function createEventDecoder(): EventDecoder {
         const limit = end;
         events.push(readEventAt(bytes, at, limit));
         at = limit;
+      } else if (tag === receiptTag) {
+        receipt = readVarint(bytes);
+        if (receipt === undefined) return undefined;
       } else return undefined;
     }
-    return { $typeName: "eventwire.v1.PublishEventsRequest", sequence, events };
+    return { $typeName: "eventwire.v1.PublishEventsRequest", sequence, events, receipt: receipt !== 0n };
   }
 
   function readAnyBatch(bytes: Buffer): PublishEventsRequest {
     const events: PublishEventRequest[] = [];
     let sequence = 0n;
+    let receipt = false;
     for (const fields = new Fields(bytes, 0, bytes.length, batchEventsMax + fieldsMax); fields.next(); ) {
       if (fields.is(1, varint)) sequence = fields.big();
+      if (fields.is(3, varint)) receipt = fields.truth();
       if (!fields.is(2, lengthDelimited)) continue;
       if (events.length === batchEventsMax) throw tooManyEvents();
       events.push(readEventAt(bytes, fields.start, fields.end));
     }
-    return { $typeName: "eventwire.v1.PublishEventsRequest", sequence, events };
+    return { $typeName: "eventwire.v1.PublishEventsRequest", sequence, events, receipt };
   }
 
   return {

@@ -1,25 +1,37 @@
 /**
- * Encodes the answers to batches as gRPC messages. Answers without refusals are written by hand, because the reflection
- * of the Protobuf library takes longer for an answer than publishing an event takes. The Protobuf library writes all
- * other answers.
+ * Encodes the answers to batches as gRPC messages. Answers without refusals, and all receipts, are written by hand,
+ * because the reflection of the Protobuf library takes longer for an answer or a receipt than publishing an event takes.
+ * The Protobuf library writes the rest of all other answers.
  */
 
 import { toBinary } from "@bufbuild/protobuf";
-import { type PublishEventsResponse, PublishEventsResponseSchema } from "../../../gen/eventwire/v1/event_service_pb.js";
+import {
+  type PublishEventsResponse,
+  type PublishEventsResponse_Receipt,
+  PublishEventsResponseSchema,
+} from "../../../gen/eventwire/v1/event_service_pb.js";
 import { writeVarint } from "../../wire/varint.js";
 import { frame, frameHead, headBytes } from "../protocols/grpc-frames.js";
 
 /** The tags of the fields of an answer. */
 const sequenceTag = 0x08;
 const publishedTag = 0x10;
+const receiptsTag = 0x2a;
+/** The tags of the fields of a receipt. */
+const idTag = 0x0a;
+const socketsTag = 0x10;
 
 /** Largest answer that is written by hand, in bytes: a frame head, two tags, a varint of 64 bits and one of 32 bits. */
 const plainBytesMax = headBytes + 17;
+/**
+ * Largest receipt in bytes: its tag and its length, an id of 36 characters with tag and length, and a tag with a varint
+ * of 32 bits.
+ */
+const receiptBytesMax = 2 + 38 + 6;
 
 /** Encodes all answers into one buffer, which goes out in one write. */
 export function encodeAnswers(answers: readonly PublishEventsResponse[]): Buffer {
-  if (!answers.every(isPlain))
-    return Buffer.concat(answers.map((a) => frame(toBinary(PublishEventsResponseSchema, a))));
+  if (!answers.every(isPlain)) return Buffer.concat(answers.map(encodeAnswer));
   const bytes = Buffer.allocUnsafe(answers.length * plainBytesMax);
   let at = 0;
   for (const { sequence, published } of answers) {
@@ -33,6 +45,30 @@ export function encodeAnswers(answers: readonly PublishEventsResponse[]): Buffer
   return bytes.subarray(0, at);
 }
 
-function isPlain({ sequence, refusals, otherNodesReached }: PublishEventsResponse): boolean {
+function isPlain({ sequence, refusals, otherNodesReached, receipts }: PublishEventsResponse): boolean {
+  if (receipts.length > 0) return false;
   return refusals.length === 0 && otherNodesReached === undefined && sequence <= Number.MAX_SAFE_INTEGER;
+}
+
+/** Encodes one answer. Its receipts may stand after all other fields, because they have the highest field number. */
+function encodeAnswer(answer: PublishEventsResponse): Buffer {
+  const rest = toBinary(PublishEventsResponseSchema, { ...answer, receipts: [] });
+  return frame(Buffer.concat([rest, encodeReceipts(answer.receipts)]));
+}
+
+function encodeReceipts(receipts: readonly PublishEventsResponse_Receipt[]): Buffer {
+  const bytes = Buffer.allocUnsafe(receipts.length * receiptBytesMax);
+  let at = 0;
+  for (const { id, sockets } of receipts) {
+    const from = at + 2;
+    let to = from;
+    if (id !== "") {
+      to = writeVarint(bytes, writeVarint(bytes, to, idTag), id.length);
+      to += bytes.write(id, to, "latin1");
+    }
+    if (sockets !== undefined) to = writeVarint(bytes, writeVarint(bytes, to, socketsTag), sockets);
+    writeVarint(bytes, writeVarint(bytes, at, receiptsTag), to - from);
+    at = to;
+  }
+  return bytes.subarray(0, at);
 }

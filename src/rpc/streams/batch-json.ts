@@ -3,7 +3,7 @@
  * into objects.
  */
 
-import { create, type Message } from "@bufbuild/protobuf";
+import type { JsonObject, Message } from "@bufbuild/protobuf";
 import {
   type PublishEventRequest,
   PublishEventRequestSchema,
@@ -14,7 +14,7 @@ import { AppError } from "../../domain/errors.js";
 import { type Cursor, depthMax, type Watcher } from "../../json/cursor.js";
 import { jsonRule } from "../../json/json-error.js";
 import { parsedBytesMax } from "../../json/parsed-bytes.js";
-import { Members, type Range, scan } from "../../json/scan.js";
+import { Members, type Range, type Ranges, scan } from "../../json/scan.js";
 import { decodeJson } from "../decoding/decode-message.js";
 import { compileRawJson } from "../decoding/raw-json.js";
 import { batchEventsMax, tooManyEvents } from "./batch-limit.js";
@@ -38,27 +38,37 @@ export function createBatchJson(): (text: Buffer) => Promise<Message> {
       if (cause instanceof AppError) throw cause;
       throw new AppError("INVALID_REQUEST_BODY", { cause, rule: `body ${jsonRule(cause)}` });
     }
-    const { sequence, events } = batch;
-    const message = sequence === undefined ? create(schema) : readSequence(text, sequence);
-    for (const { start, end } of events)
+    const message = readMembers(text, batch.members);
+    for (const { start, end } of batch.events)
       message.events.push((await decodeEvent(text.subarray(start, end))) as PublishEventRequest);
     return message;
   };
 }
 
-function readSequence(text: Buffer, { start, end }: Range): PublishEventsRequest {
-  if (end - start > parsedBytesMax)
-    throw new AppError("INVALID_REQUEST_BODY", { field: "sequence", rule: "must be a number" });
-  const sequence = JSON.parse(text.toString("utf8", start, end));
-  return decodeJson(schema, { sequence }) as PublishEventsRequest;
+/** The members of a batch besides its events, and the rule that a value breaks which is too long to be parsed. */
+const memberRules = { sequence: "must be a number", receipt: "must be a boolean" };
+type MemberName = keyof typeof memberRules;
+const memberNames = Object.keys(memberRules) as MemberName[];
+
+/** Makes a batch without events from its other members. */
+function readMembers(text: Buffer, members: Ranges<MemberName>): PublishEventsRequest {
+  const json: JsonObject = {};
+  for (const name of memberNames) {
+    const range = members[name];
+    if (range === undefined) continue;
+    if (range.end - range.start > parsedBytesMax)
+      throw new AppError("INVALID_REQUEST_BODY", { field: name, rule: memberRules[name] });
+    json[name] = JSON.parse(text.toString("utf8", range.start, range.end));
+  }
+  return decodeJson(schema, json) as PublishEventsRequest;
 }
 
 /**
- * A watcher that finds the events and the sequence number of a batch. When a member stands twice, the later one counts.
+ * A watcher that finds the events and the other members of a batch. When a member stands twice, the later one counts.
  */
 class Batch implements Watcher {
   readonly #text: Buffer;
-  readonly #members = new Members(["sequence"]);
+  readonly #members = new Members(memberNames);
   #start = 0;
   #isEvents = false;
   events: Range[] = [];
@@ -67,8 +77,8 @@ class Batch implements Watcher {
     this.#text = text;
   }
 
-  get sequence(): Range | undefined {
-    return this.#members.found.sequence;
+  get members(): Ranges<MemberName> {
+    return this.#members.found;
   }
 
   begin(cursor: Cursor, depth: number): boolean {

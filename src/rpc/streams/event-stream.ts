@@ -14,6 +14,7 @@ import {
 import { Bucket } from "../../../gen/eventwire/v1/policy_pb.js";
 import type { Directory } from "../../directory/directory.js";
 import { AppError } from "../../domain/errors.js";
+import type { EventId } from "../../domain/event-id.js";
 import type { Principal } from "../../domain/instance.js";
 import { nextTurn, TurnClock } from "../../json/slices.js";
 import type { Publishing } from "../../service/publishing.js";
@@ -24,6 +25,7 @@ import { toEventInput } from "../methods/event-methods.js";
 import type { RateLimiter } from "../rate-limit/rate-limiter.js";
 import { structOf } from "./batch-decoder.js";
 import { batchEventsMax, tooManyEvents } from "./batch-limit.js";
+import { emptyReceipts, type Receipt, receiptOf } from "./receipts.js";
 
 const answerType = "eventwire.v1.PublishEventsResponse";
 
@@ -37,13 +39,15 @@ const structWork = 8;
 const bytesPerMs = 80 * 1024;
 
 type Answered = PublishEventsResponse | Promise<PublishEventsResponse>;
-type Refusals = PublishEventsResponse_Refusal[];
 
 /** A batch that is being published. Its events from index `granted` on are over the rate limit and are refused. */
 interface Publication {
+  readonly sequence: bigint;
   readonly events: readonly PublishEventRequest[];
   readonly granted: number;
-  readonly refusals: Refusals;
+  readonly refusals: PublishEventsResponse_Refusal[];
+  /** One receipt for each event. Undefined when the producer did not ask. */
+  readonly receipts: Receipt[] | undefined;
 }
 
 export interface EventStream {
@@ -69,10 +73,16 @@ export function createEventStream(options: {
     if (principal.revoked) throw new AppError("INVALID_TOKEN");
   }
 
-  function acknowledge({ sequence, events }: PublishEventsRequest, refusals: Refusals): Answered {
+  function acknowledge({ sequence, events, refusals, receipts = [] }: Publication): Answered {
     const published = events.length - refusals.length;
-    const answer: PublishEventsResponse = { $typeName: answerType, sequence, published, refusals };
+    const answer: PublishEventsResponse = { $typeName: answerType, sequence, published, refusals, receipts };
     return publishing.reached()?.then((all) => (all ? answer : { ...answer, otherNodesReached: false })) ?? answer;
+  }
+
+  /** Counts the sockets that would take the event now. */
+  function socketsFor(principal: Principal, { instance, event }: PublishEventRequest): number {
+    const entry = directory.instance(principal.accountId, instance);
+    return entry === undefined ? 0 : publishing.takers(entry, event);
   }
 
   return {
@@ -93,56 +103,58 @@ export function createEventStream(options: {
        * Publishes the events of a batch from index `first` on. No function is created per event here, because that
        * would take a tenth of the time of an event.
        */
-      function publishFrom(first: number, batch: Publication): Refusals | Promise<Refusals> {
-        const { events, granted, refusals } = batch;
+      function publishFrom(first: number, batch: Publication): Publication | Promise<Publication> {
+        const { events, granted, refusals, receipts } = batch;
         for (let index = first; index < events.length; index++) {
           const event = events[index] as PublishEventRequest;
           if (mustPause(workOf(event))) return goOnLater(nextTurn(), index, batch);
           try {
             if (index >= granted) throw new AppError("RATE_LIMITED");
+            // The sockets are counted before publishing, because a socket that this event closes still took the event.
+            const sockets = receipts === undefined ? 0 : socketsFor(principal, event);
             const published = publishing.publish(principal, event.instance, toEventInput(event));
             if (published instanceof Promise)
-              return goOnLater(refusable(published, index, event, batch), index + 1, batch);
+              return goOnLater(settled(published, sockets, index, batch), index + 1, batch);
+            if (receipts !== undefined) receipts[index] = receiptOf(published, sockets);
           } catch (error) {
             refusals.push(refusal(index, event, error));
           }
         }
-        return refusals;
+        return batch;
       }
 
-      function goOnLater(when: Promise<void>, index: number, batch: Publication): Promise<Refusals> {
+      function goOnLater(when: Promise<void>, index: number, batch: Publication): Promise<Publication> {
         return when.then(() => publishFrom(index, batch));
       }
 
-      function publish({ events }: PublishEventsRequest, granted: number): Refusals | Promise<Refusals> {
+      function publish(request: PublishEventsRequest, granted: number): Publication | Promise<Publication> {
         check(principal);
-        const batch = { events, granted, refusals: [] };
+        const { sequence, events, receipt } = request;
+        const receipts = receipt ? emptyReceipts(events.length) : undefined;
+        const batch = { sequence, events, granted, refusals: [], receipts };
         return mustPause(overheadBytes) ? goOnLater(nextTurn(), 0, batch) : publishFrom(0, batch);
       }
 
-      function later(batch: PublishEventsRequest, refusals: Promise<Refusals>): Promise<PublishEventsResponse> {
-        const done = refusals.then(noWord, noWord).then(() => {
+      function later(published: Promise<Publication>): Promise<PublishEventsResponse> {
+        const done = published.then(noWord, noWord).then(() => {
           if (busy === done) busy = undefined;
         });
         busy = done;
-        return refusals.then((found) => acknowledge(batch, found));
+        return published.then(acknowledge);
       }
 
       return (batch) => {
         check(principal);
         if (batch.events.length > batchEventsMax) throw tooManyEvents();
         if (!limited && busy === undefined) {
-          const refusals = publish(batch, batch.events.length);
-          return refusals instanceof Promise ? later(batch, refusals) : acknowledge(batch, refusals);
+          const published = publish(batch, batch.events.length);
+          return published instanceof Promise ? later(published) : acknowledge(published);
         }
         const points = batch.events.length;
         const charge = limited ? limiter.charge(Bucket.PUBLISH, rateKey(principal), points) : undefined;
         const before = busy;
         const granted = Promise.all([charge, before]).then(([charged]) => charged?.granted ?? points);
-        return later(
-          batch,
-          granted.then((count) => publish(batch, count)),
-        );
+        return later(granted.then((count) => publish(batch, count)));
       };
     },
   };
@@ -160,13 +172,19 @@ function workOf({ payload }: PublishEventRequest): number {
 const spell = compileSpelling(PublishEventRequestSchema);
 const compare = compareRefusals(EventService.method.publishEvents);
 
-function refusable(
-  published: Promise<unknown>,
+/** Waits for one event of a batch, and notes its receipt or its refusal. */
+function settled(
+  published: Promise<EventId>,
+  sockets: number,
   index: number,
-  event: PublishEventRequest,
-  { refusals }: Publication,
+  { events, refusals, receipts }: Publication,
 ): Promise<void> {
-  return published.then(noWord, (error: unknown) => void refusals.push(refusal(index, event, error)));
+  return published.then(
+    (id) => {
+      if (receipts !== undefined) receipts[index] = receiptOf(id, sockets);
+    },
+    (error: unknown) => void refusals.push(refusal(index, events[index] as PublishEventRequest, error)),
+  );
 }
 
 /** Turns an error into the refusal of one event. Throws an error that is no AppError. */

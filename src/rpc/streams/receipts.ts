@@ -1,0 +1,17 @@
+/** Makes the receipts of a batch: what its producer learns about each event, when it asked. */
+
+import type { PublishEventsResponse_Receipt } from "../../../gen/eventwire/v1/event_service_pb.js";
+import { type EventId, idText } from "../../domain/event-id.js";
+
+export type Receipt = PublishEventsResponse_Receipt;
+
+const $typeName = "eventwire.v1.PublishEventsResponse.Receipt";
+
+/** The receipts of `count` events as long as none of them is published. */
+export function emptyReceipts(count: number): Receipt[] {
+  return Array<Receipt>(count).fill({ $typeName, id: "" });
+}
+
+export function receiptOf(id: EventId, sockets: number): Receipt {
+  return { $typeName, id: idText(id), sockets };
+}
