@@ -5,6 +5,7 @@
 
 import type { EventId } from "../domain/event-id.js";
 import type { EventType } from "../domain/event-type.js";
+import type { Instance } from "../domain/instance.js";
 
 /** A range of bytes in `Event.data`: `start` is the offset of its first byte, `end` the offset after its last byte. */
 export interface ByteRange {
@@ -37,6 +38,8 @@ export interface Event {
    * producer did not say.
    */
   readonly occurredAt?: number | undefined;
+  /** The account of the instance. */
+  readonly accountId: string;
   readonly instanceId: string;
   readonly type: EventType;
   /** The data of the event: a checked JSON object as UTF-8 text. A frame copies these bytes, apart from the media. */
@@ -99,7 +102,9 @@ export interface BusGap {
   readonly until: number;
   /** How many events are missing, if that is known. */
   readonly missed?: number;
-  /** The instance whose events are missing. Absent when the gap may concern every instance. */
+  /** The account whose events are missing. Absent when the gap may concern every account. */
+  readonly accountId?: string;
+  /** The instance whose events are missing. Absent when the gap may concern every instance of the account. */
   readonly instanceId?: string;
 }
 
@@ -123,7 +128,22 @@ export interface Bus {
    * Sets the handler of an instance. A node may have one handler for an instance. The handler gets the events of all
    * nodes, and each event that this node publishes exactly once.
    */
-  subscribe(instanceId: string, handler: EventHandler): Subscription;
+  subscribe(instance: Pick<Instance, "id" | "accountId">, handler: EventHandler): Subscription;
+  /**
+   * Sets the handler of an account, which gets the events of all instances of the account. A node may have one handler
+   * for an account. An event whose instance has a handler too reaches both handlers, each once.
+   */
+  subscribeAccount(accountId: string, handler: EventHandler): Subscription;
+  /**
+   * Tells whether a node of an older release is on the bus, which knows no subscriptions of accounts. The events of such
+   * a node do not reach the handlers of accounts. The bus knows it while a subscription of an account is in force.
+   */
+  hasOlderNodes(): boolean;
+  /**
+   * Sets the one listener. While an account is subscribed to, the listener is called within a second after a node of an
+   * older release has joined. A second call replaces the first listener.
+   */
+  watchOlderNodes(listener: () => void): void;
   /** Why this node cannot reach other nodes. Undefined when it can reach them, and when it runs alone. */
   trouble(): "unreachable" | undefined;
   /** Closes the bus, after the events that are already on their way have been sent. */

@@ -6,7 +6,7 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { BusEvent_MediaSlotSchema } from "../../gen/eventwire/bus/v1/bus_event_pb.js";
 import { Fields, lengthDelimited, varint } from "../wire/fields.js";
-import { createNameCache } from "../wire/name-cache.js";
+import { createNameCache, type NameCache } from "../wire/name-cache.js";
 import type { MediaSlot } from "./bus.js";
 
 /** The fields of a BusEvent. A field that the message lacks is empty, 0 or undefined here. */
@@ -22,13 +22,16 @@ export interface EventFields {
   id: Uint8Array;
   time: number;
   occurredAt: number | undefined;
+  instance: string;
 }
 
-/** Most fields that a BusEvent may have. This release sends ten, and a later release may send more. */
+/** Most fields that a BusEvent may have. This release sends eleven, and a later release may send more. */
 const fieldsMax = 100;
 const nothing = new Uint8Array(0);
 /** Keeps the names of nodes and event types as strings, so that a name that repeats is decoded once. */
 const names = createNameCache(256);
+/** Does the same for the ids of instances. */
+const instances = createNameCache(1024);
 
 /** Reads a BusEvent. Throws for bytes that are no Protobuf message, and for a message that no node sends. */
 export function readEventFields(message: Uint8Array): EventFields {
@@ -45,6 +48,7 @@ export function readEventFields(message: Uint8Array): EventFields {
     id: nothing,
     time: 0,
     occurredAt: undefined,
+    instance: "",
   };
   while (fields.next()) {
     if (fields.type === lengthDelimited) readBytes(read, fields, bytes);
@@ -54,12 +58,13 @@ export function readEventFields(message: Uint8Array): EventFields {
 }
 
 function readBytes(read: EventFields, { number, start, end }: Fields, bytes: Buffer): void {
-  if (number === 1) read.origin = readName(bytes, start, end);
-  else if (number === 3) read.event = readName(bytes, start, end);
+  if (number === 1) read.origin = readName(names, bytes, start, end);
+  else if (number === 3) read.event = readName(names, bytes, start, end);
   else if (number === 4) read.data = bytes.subarray(start, end);
   else if (number === 5) read.slot = fromBinary(BusEvent_MediaSlotSchema, bytes.subarray(start, end));
   else if (number === 6) read.media = bytes.subarray(start, end);
   else if (number === 8) read.id = bytes.subarray(start, end);
+  else if (number === 11) read.instance = readName(instances, bytes, start, end);
 }
 
 function readNumber(read: EventFields, fields: Fields): void {
@@ -69,8 +74,8 @@ function readNumber(read: EventFields, fields: Fields): void {
   else if (fields.number === 10) read.occurredAt = fields.value();
 }
 
-function readName(bytes: Buffer, start: number, end: number): string {
-  const name = names.read(bytes, start, end);
+function readName(known: NameCache, bytes: Buffer, start: number, end: number): string {
+  const name = known.read(bytes, start, end);
   if (name === undefined) throw new Error("a name is no UTF-8");
   return name;
 }

@@ -1,6 +1,6 @@
 /** The bus of a node that runs alone. `publish` calls the handler of the instance directly. */
 
-import type { Bus, BusStats, Event, EventHandler } from "./bus.js";
+import type { Bus, BusStats, Event, EventHandler, Subscription } from "./bus.js";
 
 export function emptyBusStats(): BusStats {
   return {
@@ -16,31 +16,40 @@ export function emptyBusStats(): BusStats {
 }
 
 export function createMemoryBus(): Bus {
-  const handlers = new Map<string, EventHandler>();
+  const instances = new Map<string, EventHandler>();
+  const accounts = new Map<string, EventHandler>();
+
+  function subscribe(handlers: Map<string, EventHandler>, id: string, handler: EventHandler): Subscription {
+    if (handlers.has(id)) throw new Error(`somebody is subscribed to ${id} already`);
+    handlers.set(id, handler);
+    return {
+      inForce: undefined,
+      stop() {
+        if (handlers.get(id) === handler) handlers.delete(id);
+      },
+    };
+  }
+
   return {
     stats: emptyBusStats(),
     // Events of this node reach it by a call, which cannot get lost.
     watchGaps() {},
     publish(event: Event) {
-      const handler = handlers.get(event.instanceId);
-      if (handler === undefined) return false;
-      handler(event);
-      return true;
+      const handler = instances.get(event.instanceId);
+      const ofAccount = accounts.size === 0 ? undefined : accounts.get(event.accountId);
+      handler?.(event);
+      ofAccount?.(event);
+      return handler !== undefined || ofAccount !== undefined;
     },
     flush: () => undefined,
-    subscribe(instanceId, handler) {
-      if (handlers.has(instanceId)) throw new Error(`somebody is subscribed to ${instanceId} already`);
-      handlers.set(instanceId, handler);
-      return {
-        inForce: undefined,
-        stop() {
-          if (handlers.get(instanceId) === handler) handlers.delete(instanceId);
-        },
-      };
-    },
+    subscribe: ({ id }, handler) => subscribe(instances, id, handler),
+    subscribeAccount: (accountId, handler) => subscribe(accounts, accountId, handler),
+    hasOlderNodes: () => false,
+    watchOlderNodes: () => undefined,
     trouble: () => undefined,
     async close() {
-      handlers.clear();
+      instances.clear();
+      accounts.clear();
     },
   };
 }

@@ -1,6 +1,6 @@
 /**
  * The bus between several nodes. It calls handlers on this node directly, and reaches other nodes over NATS with one
- * subject per instance.
+ * subject per instance and one per account.
  */
 
 import { randomUUID } from "node:crypto";
@@ -11,6 +11,8 @@ import { type NatsChoice, natsConnection } from "./nats-choice.js";
 import { createInbox } from "./nats-inbox.js";
 import { openNatsLink } from "./nats-link.js";
 import { createOutbox } from "./nats-outbox.js";
+import { probeName } from "./nats-subjects.js";
+import { createOlderNodes } from "./older-nodes.js";
 
 export interface NatsBusOptions {
   readonly nats: NatsChoice;
@@ -31,9 +33,10 @@ export async function openNatsBus({ nats, mayBeWanted, logger }: NatsBusOptions)
   const subjectOf = (name: string): string => `${nats.subjectPrefix}.${name}`;
   const connection = () => natsConnection(nats.way);
   let onGap = (_: BusGap): void => {};
+  let onOlderNode = (): void => {};
   const link = await openNatsLink({
     connection,
-    probe: subjectOf("probe"),
+    probe: subjectOf(probeName),
     logger,
     stats,
     onInterrupted: (span) => onGap({ reason: "bus_interrupted", ...span }),
@@ -41,8 +44,17 @@ export async function openNatsBus({ nats, mayBeWanted, logger }: NatsBusOptions)
   });
   const local = createMemoryBus();
   const origin = randomUUID();
-  const outbox = createOutbox({ link, subjectOf, replyPrefix: subjectOf("inbox"), origin, mayBeWanted, stats });
-  const listenTo = createInbox({ link, subjectOf, origin, logger, stats, onMissed: (gap) => onGap(gap) });
+  const outbox = createOutbox({ link, subjectOf, origin, mayBeWanted, stats });
+  const inbox = createInbox({
+    link,
+    subjectOf,
+    origin,
+    onEvent: local.publish,
+    logger,
+    stats,
+    onMissed: (gap) => onGap(gap),
+  });
+  const olderNodes = createOlderNodes({ link, subjectOf, onPresent: () => onOlderNode(), logger });
 
   return {
     stats,
@@ -56,9 +68,9 @@ export async function openNatsBus({ nats, mayBeWanted, logger }: NatsBusOptions)
       return here;
     },
     flush: outbox.flush,
-    subscribe(instanceId, handler) {
-      const { stop } = local.subscribe(instanceId, handler);
-      const stopListening = listenTo(instanceId, handler);
+    subscribe(instance, handler) {
+      const { stop } = local.subscribe(instance, handler);
+      const stopListening = inbox.listenTo(instance);
       return {
         inForce: link.connected ? link.confirm().then(() => {}) : undefined,
         stop() {
@@ -66,6 +78,23 @@ export async function openNatsBus({ nats, mayBeWanted, logger }: NatsBusOptions)
           stopListening();
         },
       };
+    },
+    subscribeAccount(accountId, handler) {
+      const { stop } = local.subscribeAccount(accountId, handler);
+      const stopListening = inbox.listenToAccount(accountId);
+      const { answered, end } = olderNodes.watch();
+      return {
+        inForce: link.connected ? Promise.all([link.confirm(), answered]).then(() => {}) : undefined,
+        stop() {
+          stop();
+          stopListening();
+          end();
+        },
+      };
+    },
+    hasOlderNodes: () => olderNodes.present,
+    watchOlderNodes(listener) {
+      onOlderNode = listener;
     },
     trouble: () => (link.connected ? undefined : "unreachable"),
     async close() {

@@ -1,79 +1,137 @@
 /**
- * Receives the events of other nodes over NATS, by one subscription for each instance with a socket on this node. The
- * numbers of the events show whether an event is missing.
+ * Receives the events of other nodes over NATS, by one subscription for each instance and each account with a consumer on
+ * this node. The numbers of the events show whether an event is missing, and whether an event has come on the other
+ * subject already.
  */
 
 import type { Logger } from "pino";
-import type { BusGap, BusStats, EventHandler } from "./bus.js";
-import { decodeEvent, type Numbered } from "./event-codec.js";
+import type { Instance } from "../domain/instance.js";
+import type { BusGap, BusStats, Event } from "./bus.js";
+import { type Arrived, decodeEvent, type Subject } from "./event-codec.js";
 import type { NatsLink } from "./nats-link.js";
+import { accountName, listeningName } from "./nats-subjects.js";
 
 export interface InboxOptions {
   readonly link: NatsLink;
-  readonly subjectOf: (instanceId: string) => string;
+  /** The subject of a name in `nats-subjects.ts`. */
+  readonly subjectOf: (name: string) => string;
   /** The name of this node. No other node has the same name. */
   readonly origin: string;
+  /** Called once for each event that arrives in order. */
+  readonly onEvent: (event: Event) => void;
   readonly logger: Logger;
   readonly stats: Pick<BusStats, "received" | "missed">;
-  /** Called when the inbox finds that events of an instance are missing. */
+  /** Called when the inbox finds that events of an instance or an account are missing. */
   readonly onMissed: (gap: BusGap) => void;
+}
+
+export interface Inbox {
+  /** Subscribes to the events of an instance. Returns a function that ends the subscription. */
+  listenTo(instance: Pick<Instance, "id" | "accountId">): () => void;
+  /**
+   * Subscribes to the events of all instances of an account. Other nodes are told, because they may believe that nobody
+   * listens to the account. Returns a function that ends the subscription.
+   */
+  listenToAccount(accountId: string): () => void;
 }
 
 /** The last event of an instance that came from one other node. */
 interface Seen {
   readonly series: number;
   readonly sequence: number;
-  /** When the event arrived, in milliseconds since 1970. */
+  /** The time of its arrival, in milliseconds since 1970. */
   readonly at: number;
 }
 
-/** Subscribes a handler to the events of an instance. Returns a function that ends the subscription. */
-export type ListenTo = (instanceId: string, handler: EventHandler) => () => void;
+/** The last events of an instance, by the node that they came from. */
+type Origins = Map<string, Seen>;
 
-export function createInbox({ link, subjectOf, origin: self, logger, stats, onMissed }: InboxOptions): ListenTo {
-  return (instanceId, handler) => {
-    const seen = new Map<string, Seen>();
+/** Most instances of an account whose last events are kept. With more, all of them are forgotten. */
+const instancesMax = 100_000;
 
-    /**
-     * Returns false for an event that arrives after a later event of the same node. Counts and logs the events that a
-     * gap in the numbers shows as missed.
-     */
-    function inOrder({ origin, series, sequence }: Numbered<unknown>): boolean {
+export function createInbox(options: InboxOptions): Inbox {
+  const { link, subjectOf, origin: self, onEvent, logger, stats, onMissed } = options;
+  /** The last events by instance, for the instances with a subscription of their own. */
+  const instances = new Map<string, Origins>();
+  /** For each account, the last events by instance. A subscription of such an instance uses the same object. */
+  const accounts = new Map<string, Map<string, Origins>>();
+
+  /**
+   * Returns false for an event that arrives after a later event of the same node, and for the second copy of an event.
+   * Counts and logs the events that a gap in the numbers shows as missed.
+   */
+  function inOrder(seen: Origins, accountId: string, { instanceId, origin, series, sequence }: Arrived): boolean {
+    const at = Date.now();
+    const last = seen.get(origin);
+    const before = last?.series === series ? last.sequence : 0;
+    // The event came on the other subject already, or the event is late because its node sent it on a connection that was
+    // lost. Then the publisher was told that the event may not have arrived.
+    if (last !== undefined && (series < last.series || sequence <= before)) return false;
+    seen.set(origin, { series, sequence, at });
+    const missed = sequence - before - 1;
+    // A gap is not counted before the first event of a node, or before the first event after an interruption.
+    if (missed === 0 || last === undefined || last.at < link.connectedAt) return true;
+    stats.missed += missed;
+    onMissed({ reason: "bus_lost", from: last.at, until: at, missed, accountId, instanceId });
+    const span = { from: new Date(last.at).toISOString(), until: new Date(at).toISOString() };
+    logger.warn({ instanceId, origin, missed, ...span }, "events of another node were missed");
+    return true;
+  }
+
+  function receive(subject: Subject, bytes: Uint8Array, seenOf: (arrived: Arrived) => Origins): void {
+    // An empty message is another node's question whether anybody listens. NATS itself tells that node when nobody
+    // does, so no answer is needed.
+    if (bytes.length === 0) return;
+    // An error must not reach the NATS client library, because the library would then silently stop reading.
+    try {
+      const arrived = decodeEvent(subject, bytes);
+      // A node may get an event of its own: a slow server can read the event from the node's previous connection and
+      // deliver it on the present one.
+      if (arrived.origin === self || !inOrder(seenOf(arrived), subject.accountId, arrived)) return;
+      stats.received++;
+      if (arrived.event !== undefined) onEvent(arrived.event);
+    } catch (error) {
+      stats.missed++;
       const at = Date.now();
-      const last = seen.get(origin);
-      const before = last?.series === series ? last.sequence : 0;
-      // The event is late because its node sent it on a connection that was lost. The publisher was told that the event
-      // may not have arrived.
-      if (last !== undefined && (series < last.series || sequence <= before)) return false;
-      seen.set(origin, { series, sequence, at });
-      const missed = sequence - before - 1;
-      // A gap is not counted before the first event of a node, or before the first event after an interruption.
-      if (missed === 0 || last === undefined || last.at < link.connectedAt) return true;
-      stats.missed += missed;
-      onMissed({ reason: "bus_lost", from: last.at, until: at, missed, instanceId });
-      const span = { from: new Date(last.at).toISOString(), until: new Date(at).toISOString() };
-      logger.warn({ instanceId, origin, missed, ...span }, "events of another node were missed");
-      return true;
+      onMissed({ reason: "bus_lost", from: at, until: at, missed: 1, ...subject });
+      logger.warn({ ...subject, reason: (error as Error).message }, "a message on the bus is no event");
     }
+  }
 
-    return link.subscribe(subjectOf(instanceId), ({ data: bytes }) => {
-      // An empty message is another node's question whether anybody listens. NATS itself tells that node when nobody
-      // does, so no answer is needed.
-      if (bytes.length === 0) return;
-      // An error must not reach the NATS client library, because the library would then silently stop reading.
-      try {
-        const numbered = decodeEvent(instanceId, bytes);
-        // A node may get an event of its own: a slow server can read the event from the node's previous connection and
-        // deliver it on the present one.
-        if (numbered.origin === self || !inOrder(numbered)) return;
-        stats.received++;
-        if (numbered.event !== undefined) handler(numbered.event);
-      } catch (error) {
-        stats.missed++;
-        const at = Date.now();
-        onMissed({ reason: "bus_lost", from: at, until: at, missed: 1, instanceId });
-        logger.warn({ instanceId, reason: (error as Error).message }, "a message on the bus is no event");
-      }
-    });
+  return {
+    listenTo({ id: instanceId, accountId }) {
+      const seen: Origins = accounts.get(accountId)?.get(instanceId) ?? new Map();
+      instances.set(instanceId, seen);
+      const stop = link.subscribe(subjectOf(instanceId), ({ data }) =>
+        receive({ instanceId, accountId }, data, () => seen),
+      );
+      return () => {
+        if (instances.get(instanceId) === seen) instances.delete(instanceId);
+        stop();
+      };
+    },
+
+    listenToAccount(accountId) {
+      const known = new Map<string, Origins>();
+      accounts.set(accountId, known);
+      const seenOf = ({ instanceId }: Arrived): Origins => {
+        const before = known.get(instanceId);
+        if (before !== undefined) return before;
+        const seen: Origins = instances.get(instanceId) ?? new Map();
+        if (known.size >= instancesMax) known.clear();
+        known.set(instanceId, seen);
+        return seen;
+      };
+      const announcement = { subject: subjectOf(listeningName), data: Buffer.from(accountId) };
+      const stop = link.subscribe(
+        subjectOf(accountName(accountId)),
+        ({ data }) => receive({ accountId }, data, seenOf),
+        announcement,
+      );
+      return () => {
+        if (accounts.get(accountId) === known) accounts.delete(accountId);
+        stop();
+      };
+    },
   };
 }

@@ -9,6 +9,12 @@ import type { Logger } from "pino";
 import type { BusGap, BusStats } from "./bus.js";
 import { createInterruptions } from "./interruptions.js";
 
+interface Listening {
+  readonly onMessage: OnMessage;
+  readonly announcement: Announcement | undefined;
+  stop: (() => void) | undefined;
+}
+
 export type LinkStats = Pick<BusStats, "interruptions" | "interruptedMs" | "slowConsumer">;
 
 /**
@@ -16,6 +22,12 @@ export type LinkStats = Pick<BusStats, "interruptions" | "interruptedMs" | "slow
  * Each reading of `subject` decodes it.
  */
 export type OnMessage = (message: { readonly subject: string; readonly data: Uint8Array }, nobody: boolean) => void;
+
+/** A message that tells other nodes of a subscription. */
+export interface Announcement {
+  readonly subject: string;
+  readonly data: Uint8Array;
+}
 
 export interface NatsLink {
   /** False from the first sign of a lost connection until the server has taken all subscriptions again. */
@@ -31,9 +43,10 @@ export interface NatsLink {
   publish(subject: string, data: Uint8Array, reply?: string): boolean;
   /**
    * Subscribes to a subject. When the next `confirm` resolves to true, the server has taken the subscription. After a
-   * lost connection the link subscribes again by itself. Returns a function that ends the subscription.
+   * lost connection the link subscribes again by itself. The link publishes `announcement` each time right after it has
+   * subscribed. Returns a function that ends the subscription.
    */
-  subscribe(subject: string, onMessage: OnMessage): () => void;
+  subscribe(subject: string, onMessage: OnMessage, announcement?: Announcement): () => void;
   /**
    * Resolves to true once the server has processed everything that was sent before this call, and to false when the
    * connection is lost. Never rejects.
@@ -69,7 +82,7 @@ const retryMsMax = 2_000;
 export async function openNatsLink(options: NatsLinkOptions): Promise<NatsLink> {
   const { connection, probe, logger, stats, patienceMs } = options;
   const interruptions = createInterruptions({ logger, stats, onEnded: options.onInterrupted });
-  const subscriptions = new Map<string, { onMessage: OnMessage; stop: (() => void) | undefined }>();
+  const subscriptions = new Map<string, Listening>();
   /** The callers of `ask` that wait for the server's answer. */
   const waiting = new Set<(answered: boolean) => void>();
   const closing = new AbortController();
@@ -97,6 +110,10 @@ export async function openNatsLink(options: NatsLinkOptions): Promise<NatsLink> 
       },
     });
     return () => subscription.unsubscribe();
+  }
+
+  function announce(to: NatsConnection, announcement: Announcement | undefined): void {
+    if (announcement !== undefined && !to.isClosed()) to.publish(announcement.subject, announcement.data);
   }
 
   /**
@@ -145,6 +162,7 @@ export async function openNatsLink(options: NatsLinkOptions): Promise<NatsLink> 
     if (nats === undefined || nats.isClosed()) return;
     silentBeats = 0;
     nats.publish(probe);
+    for (const { announcement } of subscriptions.values()) announce(nats, announcement);
     if (!(await ask())) return;
     connected = true;
     connectedAt = Date.now();
@@ -253,9 +271,10 @@ export async function openNatsLink(options: NatsLinkOptions): Promise<NatsLink> 
       return true;
     },
 
-    subscribe(subject, onMessage) {
-      const entry = { onMessage, stop: nats && listen(nats, subject, onMessage) };
+    subscribe(subject, onMessage, announcement) {
+      const entry = { onMessage, announcement, stop: nats && listen(nats, subject, onMessage) };
       subscriptions.set(subject, entry);
+      if (nats !== undefined && connected) announce(nats, announcement);
       return () => {
         if (subscriptions.get(subject) === entry) subscriptions.delete(subject);
         entry.stop?.();

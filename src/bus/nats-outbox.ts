@@ -1,15 +1,16 @@
 /**
- * Sends events to other nodes over NATS. An event that no other node wants is neither encoded nor sent. To learn
- * whether anybody listens to an instance, the outbox sends an empty message on its subject; NATS reports "no
- * responders" when nobody does. Meanwhile the events of the instance wait. All publishers that wait share one round
- * trip.
+ * Sends events to other nodes over NATS. An event that no other node wants is neither encoded nor sent. The outbox asks
+ * NATS whether anybody listens to an instance or to its account. Meanwhile the events of the instance wait. All
+ * publishers that wait share one round trip.
  */
 
-import { createInbox } from "@nats-io/transport-node";
 import { AppError } from "../domain/errors.js";
+import { createAccountListeners } from "./account-listeners.js";
 import type { BusStats, Event } from "./bus.js";
-import { encodedBytesMax, encodeEvent } from "./event-codec.js";
+import { encodedBytesMax, encodeEvent, type Numbered } from "./event-codec.js";
+import { createInterest } from "./nats-interest.js";
 import type { NatsLink } from "./nats-link.js";
+import { accountName, listeningName } from "./nats-subjects.js";
 
 export interface Outbox {
   /** Throws AppError EVENT_TOO_LARGE_FOR_BUS when NATS does not carry an event of this size. */
@@ -21,29 +22,32 @@ export interface Outbox {
 
 export interface OutboxOptions {
   readonly link: NatsLink;
-  readonly subjectOf: (instanceId: string) => string;
-  /** The first part of the subjects on which NATS tells this node that nobody listens to an instance. */
-  readonly replyPrefix: string;
+  /** The subject of a name in `nats-subjects.ts`. */
+  readonly subjectOf: (name: string) => string;
   /** The name of this node. No other node has the same name. */
   readonly origin: string;
-  /** Whether a socket on any node may take the event. */
+  /** Whether a consumer on any node may take the event. */
   readonly mayBeWanted: (event: Event) => boolean;
   readonly stats: Pick<BusStats, "sent" | "unwanted" | "unreached">;
 }
 
-/** Kept for an instance to which another node listens: its next events can be sent at once. */
+/** Kept for an instance when another node listens to the instance, to its account, or to both. */
 interface Route {
   readonly series: number;
   sequence: number;
+  readonly toInstance: boolean;
+  readonly toAccount: boolean;
+  /** When the link connected over which NATS was asked. After a lost connection the route is not believed. */
+  readonly connection: number;
   /** When NATS is asked again whether anybody listens, on the clock of `performance.now()`. */
   readonly until: number;
 }
 
 /**
- * How long the outbox believes NATS that somebody listens to an instance, in milliseconds. If the listener leaves in
- * this time, events are sent in vain, but no event is lost.
+ * How long the outbox believes NATS that somebody listens, and that nobody listens to an account, in milliseconds. If a
+ * listener leaves in this time, events are sent in vain, but no event is lost.
  */
-const wantedMs = 5_000;
+const believedMs = 5_000;
 const routesMax = 100_000;
 /**
  * Most bytes of events that wait for an answer or a confirmation of NATS. Other nodes do not get the events beyond this
@@ -51,10 +55,10 @@ const routesMax = 100_000;
  */
 const pendingBytesMax = 64 * 1024 * 1024;
 
-const question = new Uint8Array(0);
-
 export function createOutbox(options: OutboxOptions): Outbox {
   const { link, subjectOf, origin, mayBeWanted, stats } = options;
+  const interest = createInterest({ link, subjectOf });
+  const listeners = createAccountListeners(believedMs);
   const routes = new Map<string, Route>();
   let lastSeries = 0;
   /**
@@ -64,34 +68,46 @@ export function createOutbox(options: OutboxOptions): Outbox {
   let asking = new Map<string, Event[]>();
   /** For each instance, the events that wait for NATS's answer in the present round. */
   let asked: ReadonlyMap<string, Event[]> = new Map();
-  /** The ids of instances in the present round to which nobody listens. */
-  const nobody = new Set<string>();
+  /** The accounts that the present round asks about. */
+  const askedAccounts = new Set<string>();
+  /** `connectedAt` of the link when the last round began. */
+  let connection = 0;
   /** Number of events that were sent since NATS was last asked to confirm. */
   let sent = 0;
   let pendingBytes = 0;
   /** Whether an event was skipped since the last round began. A skipped event does not reach other nodes. */
   let skipped = false;
+  /** Whether events that had gone to instances alone were sent to an account too, since NATS was last asked to confirm. */
+  let sentAgain = false;
   let running: Promise<boolean> | undefined;
   let next: Promise<boolean> | undefined;
 
-  const inbox = createInbox(options.replyPrefix);
-  link.subscribe(`${inbox}.*`, ({ subject }, nobodyListens) => {
-    if (nobodyListens) nobody.add(subject.slice(inbox.length + 1));
+  link.subscribe(subjectOf(listeningName), ({ data }) => {
+    for (const numbered of listeners.add(Buffer.from(data).toString())) {
+      sentAgain = true;
+      if (!link.publish(subjectOf(accountName(numbered.event.accountId)), encodeEvent(numbered, true))) skip(1);
+    }
   });
 
   /**
    * Sends an event. Returns false when the event was not sent, for example because the server lowered its size limit
    * after `check`.
    */
-  function send(instanceId: string, route: Route, event: Event): boolean {
-    const bytes = encodeEvent({ event, origin, series: route.series, sequence: ++route.sequence });
-    if (!link.publish(subjectOf(instanceId), bytes)) {
-      skip(1);
-      return false;
+  function send(route: Route, event: Event): boolean {
+    const { instanceId, accountId } = event;
+    const toAccount = route.toAccount || listeners.has(accountId);
+    const numbered: Numbered = { event, origin, series: route.series, sequence: ++route.sequence };
+    const bytes = encodeEvent(numbered, toAccount);
+    let taken = true;
+    if (route.toInstance) taken = link.publish(subjectOf(instanceId), bytes);
+    if (toAccount) taken = link.publish(subjectOf(accountName(accountId)), bytes) && taken;
+    else listeners.keep(numbered);
+    if (!taken) skip(1);
+    else {
+      sent++;
+      stats.sent++;
     }
-    sent++;
-    stats.sent++;
-    return true;
+    return taken;
   }
 
   function skip(events: number): void {
@@ -105,7 +121,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
     skipped = false;
     asked = asking;
     asking = new Map();
-    nobody.clear();
+    interest.forget();
     const bytes = pendingBytes;
     const reached = await askAndSend();
     pendingBytes -= bytes;
@@ -114,7 +130,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
   }
 
   async function askAndSend(): Promise<boolean> {
-    for (const id of asked.keys()) link.publish(subjectOf(id), question, `${inbox}.${id}`);
+    ask();
     if (!(await confirm())) {
       for (const events of asked.values()) stats.unreached += events.length;
       asked = new Map();
@@ -123,16 +139,12 @@ export function createOutbox(options: OutboxOptions): Outbox {
     const before = sent;
     let taken = true;
     for (const [id, events] of asked) {
-      if (nobody.has(id)) {
-        routes.delete(id);
+      const route = routeOf(id, (events[0] as Event).accountId);
+      if (route === undefined) {
         stats.unwanted += events.length;
         continue;
       }
-      const { series, sequence } = routes.get(id) ?? { series: ++lastSeries, sequence: 0 };
-      const route: Route = { series, sequence, until: performance.now() + wantedMs };
-      if (routes.size >= routesMax) routes.clear();
-      routes.set(id, route);
-      for (const event of [...events, ...(asking.get(id) ?? [])]) taken = send(id, route, event) && taken;
+      for (const event of [...events, ...(asking.get(id) ?? [])]) taken = send(route, event) && taken;
       asking.delete(id);
     }
     // From here on, new events of these instances are sent at once and do not wait for the end of this round.
@@ -140,11 +152,58 @@ export function createOutbox(options: OutboxOptions): Outbox {
     return (sent === before || (await confirm())) && taken;
   }
 
+  function ask(): void {
+    if (connection !== link.connectedAt) listeners.forgetNobody();
+    connection = link.connectedAt;
+    askedAccounts.clear();
+    for (const [id, [event]] of asked) {
+      interest.ask(id);
+      const { accountId } = event as Event;
+      if (listeners.isUnknown(accountId)) askedAccounts.add(accountId);
+    }
+    for (const accountId of askedAccounts) interest.ask(accountName(accountId));
+  }
+
+  function listensToAccount(accountId: string): boolean {
+    if (listeners.has(accountId)) return true;
+    if (!askedAccounts.has(accountId)) return false;
+    if (!interest.nobody(accountName(accountId))) return true;
+    listeners.nobody(accountId);
+    return false;
+  }
+
+  /** The route of an instance after the answers of the present round. Undefined when nobody listens. */
+  function routeOf(instanceId: string, accountId: string): Route | undefined {
+    const toInstance = !interest.nobody(instanceId);
+    const toAccount = listensToAccount(accountId);
+    if (!toInstance && !toAccount) {
+      routes.delete(instanceId);
+      return undefined;
+    }
+    const { series, sequence } = routes.get(instanceId) ?? { series: ++lastSeries, sequence: 0 };
+    // A node that begins to listen to an instance tells nobody. So a route without the instance is used in this round only.
+    const until = toInstance ? performance.now() + believedMs : 0;
+    const route: Route = { series, sequence, toInstance, toAccount, connection, until };
+    if (routes.size >= routesMax) routes.clear();
+    routes.set(instanceId, route);
+    return route;
+  }
+
+  function isBelieved({ until, connection }: Route): boolean {
+    return until > performance.now() && connection === link.connectedAt;
+  }
+
   async function confirm(): Promise<boolean> {
-    const covered = sent;
-    sent = 0;
-    const reached = await link.confirm();
-    if (!reached) stats.unreached += covered;
+    let reached: boolean;
+    do {
+      const covered = sent;
+      sent = 0;
+      sentAgain = false;
+      const confirmed = listeners.confirming();
+      reached = await link.confirm();
+      confirmed();
+      if (!reached) stats.unreached += covered;
+    } while (reached && sentAgain);
     return reached;
   }
 
@@ -167,9 +226,8 @@ export function createOutbox(options: OutboxOptions): Outbox {
       const route = routes.get(instanceId);
       const waiting = asking.get(instanceId);
       if (waiting !== undefined) waiting.push(event);
-      else if (route === undefined || asked.has(instanceId) || route.until <= performance.now())
-        asking.set(instanceId, [event]);
-      else send(instanceId, route, event);
+      else if (route === undefined || asked.has(instanceId) || !isBelieved(route)) asking.set(instanceId, [event]);
+      else send(route, event);
     },
 
     flush() {

@@ -40,7 +40,7 @@ export class InstanceStreams {
   ) {
     this.#configuration = configurationOf(entry);
     this.#options = options;
-    this.#subscription = bus.subscribe(entry.instance.id, (event) => receive(this, event));
+    this.#subscription = bus.subscribe(entry.instance, (event) => receive(this, event));
   }
 
   /**

@@ -5,7 +5,7 @@ import type { Directory, Entry } from "../directory/directory.js";
 import { AppError } from "../domain/errors.js";
 import { createIdMint, type EventId } from "../domain/event-id.js";
 import { type EventType, eventTypeRule, isEventType } from "../domain/event-type.js";
-import type { Principal } from "../domain/instance.js";
+import type { Instance, Principal } from "../domain/instance.js";
 import { jsonRule } from "../json/json-error.js";
 import { checkEventData, type EventFacts } from "./event-data.js";
 
@@ -99,18 +99,19 @@ export function createPublishing(options: {
     if (data.length + (media?.length ?? 0) > publishMaxBytes) throw tooLarge();
     if (!isEventType(type)) throw unknownType(type);
     const facts = checked(type, data);
-    if (facts instanceof Promise) return facts.then((found) => accept(instance.id, type, input, found));
-    return accept(instance.id, type, input, facts);
+    if (facts instanceof Promise) return facts.then((found) => accept(instance, type, input, found));
+    return accept(instance, type, input, facts);
   }
 
-  function accept(instanceId: string, type: EventType, input: EventInput, facts: EventFacts): EventId {
+  function accept(to: Instance, type: EventType, input: EventInput, facts: EventFacts): EventId {
     const { data, media, occurredAt } = input;
     const { slot, reported } = facts;
     if (media !== undefined && slot === undefined) throw new AppError("INVALID_REQUEST_BODY", noPlace);
     if (refuses && bus.trouble() !== undefined) throw new AppError("BUS_UNREACHABLE");
     const time = Date.now();
     const id = mintId(time);
-    const event: AcceptedEvent = { id, time, occurredAt, instanceId, type, data, slot, media, reported };
+    const { id: instanceId, accountId } = to;
+    const event: AcceptedEvent = { id, time, occurredAt, accountId, instanceId, type, data, slot, media, reported };
     for (const sink of sinks) sink.take(event);
     stats.published++;
     return id;

@@ -11,6 +11,8 @@ import { type EventId, idBytes, idText, writeId } from "../../src/domain/event-i
 import { eventTypes } from "../../src/domain/event-type.js";
 import { stamp } from "../support/stamp.js";
 
+const one = { accountId: stamp.accountId, instanceId: "1" };
+
 const int32 = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 });
 const uint32 = fc.integer({ min: 0, max: 2 ** 32 - 1 });
 const number = fc.oneof(fc.nat(300), fc.maxSafeNat());
@@ -28,6 +30,7 @@ const event: fc.Arbitrary<Event> = fc.record({
   id: fc.record({ word0: int32, word1: int32, word2: int32, word3: int32 }),
   time: number,
   occurredAt: fc.option(number, { nil: undefined }),
+  accountId: fc.uuid(),
   instanceId: fc.uuid(),
   type: fc.constantFrom(...eventTypes),
   data: bytes,
@@ -36,11 +39,12 @@ const event: fc.Arbitrary<Event> = fc.record({
 });
 
 /** Without what the library adds to messages, and with views as arrays. */
-function plain({ id, time, occurredAt, instanceId, type, data, slot, media }: Event): Event {
+function plain({ id, time, occurredAt, accountId, instanceId, type, data, slot, media }: Event): Event {
   return {
     id,
     time,
     occurredAt,
+    accountId,
     instanceId,
     type,
     data: Uint8Array.from(data),
@@ -57,10 +61,15 @@ function plain({ id, time, occurredAt, instanceId, type, data, slot, media }: Ev
 it("reads what was written, whatever is in it", () => {
   fc.assert(
     fc.property(event, fc.oneof(fc.uuid(), fc.constant("")), number, number, (event, origin, series, sequence) => {
-      const encoded = encodeEvent({ event, origin, series, sequence });
-      const decoded = decodeEvent(event.instanceId, encoded);
-      expect({ ...decoded, event: plain(decoded.event as Event) }).toEqual({ event, origin, series, sequence });
-      expect(encoded.length).toBeLessThanOrEqual(encodedBytesMax(event));
+      const { accountId, instanceId } = event;
+      const subjects = [{ accountId, instanceId }, { accountId }];
+      for (const [named, subject] of subjects.entries()) {
+        const encoded = encodeEvent({ event, origin, series, sequence }, named === 1);
+        const decoded = decodeEvent(subject, encoded);
+        const read = { ...decoded, event: plain(decoded.event as Event) };
+        expect(read).toEqual({ instanceId, event, origin, series, sequence });
+        expect(encoded.length).toBeLessThanOrEqual(encodedBytesMax(event));
+      }
     }),
     { numRuns: 1_000 },
   );
@@ -74,7 +83,7 @@ it("reads what the library writes, and passes over what a later release adds", (
       fc.uuid(),
       number,
       number,
-      ({ id, time, occurredAt, instanceId, type, data, slot, media }, origin, series, sequence) => {
+      ({ id, time, occurredAt, accountId, instanceId, type, data, slot, media }, origin, series, sequence) => {
         const bytes = Buffer.alloc(idBytes);
         writeId(bytes, 0, id);
         const message = create(BusEventSchema, {
@@ -92,11 +101,12 @@ it("reads what the library writes, and passes over what a later release adds", (
           ...(occurredAt !== undefined && { occurredAt: BigInt(occurredAt) }),
         });
         const { event: decoded, ...numbers } = decodeEvent(
-          instanceId,
+          { accountId, instanceId },
           Buffer.concat([toBinary(BusEventSchema, message), later]),
         );
-        expect(plain(decoded as Event)).toEqual({ id, time, occurredAt, instanceId, type, data, slot, media });
-        expect(numbers).toEqual({ origin, series, sequence });
+        const expected = { id, time, occurredAt, accountId, instanceId, type, data, slot, media };
+        expect(plain(decoded as Event)).toEqual(expected);
+        expect(numbers).toEqual({ instanceId, origin, series, sequence });
       },
     ),
   );
@@ -105,7 +115,7 @@ it("reads what the library writes, and passes over what a later release adds", (
 it("reads data of more bytes than a small length takes", () => {
   for (const size of [127, 128, 16_383, 16_384, 2_097_152]) {
     const event: Event = { ...stamp, instanceId: "1", type: "label.update", data: Buffer.alloc(size, 0x20) };
-    const { event: decoded } = decodeEvent("1", encodeEvent({ event, origin: "o", series: 1, sequence: 1 }));
+    const { event: decoded } = decodeEvent(one, encodeEvent({ event, origin: "o", series: 1, sequence: 1 }));
     expect(Buffer.from(decoded?.data ?? []).equals(event.data)).toBe(true);
   }
 });
@@ -115,15 +125,23 @@ it("counts an event of a later release, whose type it does not know, and refuses
     const event = { ...eventOfNobody, type } as unknown as Event;
     return encodeEvent({ event, origin: "o", series: 3, sequence: 4 });
   };
-  expect(decodeEvent("1", encode("poll.vote"))).toEqual({ event: undefined, origin: "o", series: 3, sequence: 4 });
-  expect(() => decodeEvent("1", encode(""))).toThrow("it has no event type");
+  expect(decodeEvent(one, encode("poll.vote"))).toEqual({
+    instanceId: "1",
+    event: undefined,
+    origin: "o",
+    series: 3,
+    sequence: 4,
+  });
+  expect(() => decodeEvent(one, encode(""))).toThrow("it has no event type");
+  const { accountId } = one;
+  expect(() => decodeEvent({ accountId }, encode("poll.vote"))).toThrow("it names no instance");
 });
 
 const eventOfNobody: Event = { ...stamp, instanceId: "1", type: "label.update", data: Buffer.from("{}") };
 
 it("refuses an id that is no UUID", () => {
   const message = create(BusEventSchema, { event: "label.update", data: Buffer.from("{}"), id: Buffer.alloc(15) });
-  expect(() => decodeEvent("1", toBinary(BusEventSchema, message))).toThrow("its id has 15 bytes");
+  expect(() => decodeEvent(one, toBinary(BusEventSchema, message))).toThrow("its id has 15 bytes");
 });
 
 describe("beside a node of release 0.1.0, which stamps no events", () => {
@@ -145,7 +163,7 @@ describe("beside a node of release 0.1.0, which stamps no events", () => {
   it("it reads all that it knows of our events, as it stands", () => {
     fc.assert(
       fc.property(event, number, number, (event, series, sequence) => {
-        const read = fromBinary(OldEventSchema, encodeEvent({ event, origin: "o", series, sequence }));
+        const read = fromBinary(OldEventSchema, encodeEvent({ event, origin: "o", series, sequence }, true));
         expect(read).toMatchObject({
           origin: "o",
           series: BigInt(series),
@@ -160,7 +178,7 @@ describe("beside a node of release 0.1.0, which stamps no events", () => {
 
   it("all who read an event of it give it the same id, and its time is that of its arrival", () => {
     const before = Date.now();
-    const [here, there] = [decodeEvent("1", oldBytes()), decodeEvent("1", oldBytes())];
+    const [here, there] = [decodeEvent(one, oldBytes()), decodeEvent(one, oldBytes())];
     expect(here).toMatchObject({ series: 3, sequence: 4, event: { instanceId: "1", type: "label.update" } });
     expect(idText(here.event?.id as EventId)).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-/);
     expect(there.event?.id).toEqual(here.event?.id);
@@ -170,8 +188,8 @@ describe("beside a node of release 0.1.0, which stamps no events", () => {
 
   it("its events have an id each", () => {
     const others = [{ origin: "another" }, { series: 4n }, { sequence: 5n }].map((other) => oldBytes(other));
-    const ids = [oldBytes(), ...others].map((bytes) => idText(decodeEvent("1", bytes).event?.id as EventId));
-    const elsewhere = idText(decodeEvent("2", oldBytes()).event?.id as EventId);
+    const ids = [oldBytes(), ...others].map((bytes) => idText(decodeEvent(one, bytes).event?.id as EventId));
+    const elsewhere = idText(decodeEvent({ ...one, instanceId: "2" }, oldBytes()).event?.id as EventId);
     expect(new Set([...ids, elsewhere]).size).toBe(5);
   });
 });

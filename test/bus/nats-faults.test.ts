@@ -5,10 +5,7 @@ import { connect } from "@nats-io/transport-node";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import type { Bus, BusGap } from "../../src/bus/bus.js";
-import { emptyBusStats } from "../../src/bus/memory-bus.js";
 import { openNatsBus } from "../../src/bus/nats-bus.js";
-import type { NatsLink } from "../../src/bus/nats-link.js";
-import { createOutbox } from "../../src/bus/nats-outbox.js";
 import { collector, eventOf, newInstance, numbers, subscribed } from "../support/bus-suite.js";
 import { type DatabaseProxy, startDatabaseProxy } from "../support/database-proxy.js";
 import { type NatsServer, startNatsServer } from "../support/nats-server.js";
@@ -133,34 +130,5 @@ describe.skipIf(await lacks("nats-server"))("the NATS bus", () => {
     expect(bus.trouble()).toBe("unreachable");
     await until(() => sockets.length > 1);
     expect(pings).toBeGreaterThan(1);
-  });
-});
-
-describe("an outbox", () => {
-  it("says of an event that the server no longer takes that it has not reached anybody, and goes on", async () => {
-    const sent: string[] = [];
-    let takes = 1024;
-    const link: NatsLink = {
-      connected: true,
-      connectedAt: 0,
-      payloadMax: 1024,
-      publish: (subject, { length }) => length <= takes && sent.push(subject) > 0,
-      subscribe: () => () => {},
-      confirm: () => Promise.resolve(true),
-      close: () => Promise.resolve(),
-    };
-    const stats = emptyBusStats();
-    const names = { subjectOf: (name: string) => name, replyPrefix: "inbox", origin: "near" };
-    const outbox = createOutbox({ link, ...names, mayBeWanted: () => true, stats });
-    const event = eventOf("instance", 1, { data: Buffer.from(`{"text":"${"x".repeat(500)}"}`) });
-    outbox.check(event);
-    outbox.add(event);
-    takes = 100;
-    expect(await outbox.flush()).toBe(false);
-    outbox.add(eventOf("instance", 2));
-    await outbox.flush();
-    outbox.add(eventOf("instance", 3));
-    expect(await outbox.flush()).toBe(true);
-    expect(stats).toMatchObject({ sent: 2, unreached: 1 });
   });
 });

@@ -23,7 +23,7 @@ export function eventOf(instanceId: string, n: number, more: Partial<Event> = {}
 
 /** Subscribed, and in force. */
 export async function subscribed(bus: Bus, instanceId: string, handler: EventHandler): Promise<() => void> {
-  const subscription = bus.subscribe(instanceId, handler);
+  const subscription = bus.subscribe({ id: instanceId, accountId: stamp.accountId }, handler);
   await subscription.inForce;
   return subscription.stop;
 }
@@ -163,7 +163,7 @@ export function describeBus(name: string, { open }: BusSuite, nodes: number): vo
       const first = collector();
       const listener = buses.at(-1) as Bus;
       await subscribed(listener, instance, first.handler);
-      expect(() => listener.subscribe(instance, () => {})).toThrow("subscribed");
+      expect(() => listener.subscribe({ id: instance, accountId: stamp.accountId }, () => {})).toThrow("subscribed");
       (buses[0] as Bus).publish(eventOf(instance, 1));
       await buses[0]?.flush();
       expect(numbers(await first.have(1))).toEqual([1]);

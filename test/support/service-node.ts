@@ -128,9 +128,10 @@ export async function startServiceNode(options: ServiceNodeOptions = {}): Promis
     log,
     eventsOf(instanceId) {
       const events: Event[] = [];
+      const accountId = directory.principal(token)?.accountId as string;
       subscriptions.get(instanceId)?.stop();
       const take = (event: Event) => void events.push({ ...event, data: Buffer.from(event.data) });
-      subscriptions.set(instanceId, bus.subscribe(instanceId, take));
+      subscriptions.set(instanceId, bus.subscribe({ id: instanceId, accountId }, take));
       return events;
     },
     async close() {

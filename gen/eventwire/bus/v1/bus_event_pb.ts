@@ -10,14 +10,16 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file eventwire/bus/v1/bus_event.proto.
  */
 export const file_eventwire_bus_v1_bus_event: GenFile = /*@__PURE__*/
-  fileDesc("CiBldmVudHdpcmUvYnVzL3YxL2J1c19ldmVudC5wcm90bxIQZXZlbnR3aXJlLmJ1cy52MSKOAwoIQnVzRXZlbnQSDgoGb3JpZ2luGAEgASgJEhAKCHNlcXVlbmNlGAIgASgEEg0KBWV2ZW50GAMgASgJEgwKBGRhdGEYBCABKAwSMgoEc2xvdBgFIAEoCzIkLmV2ZW50d2lyZS5idXMudjEuQnVzRXZlbnQuTWVkaWFTbG90EhIKBW1lZGlhGAYgASgMSACIAQESDgoGc2VyaWVzGAcgASgEEgoKAmlkGAggASgMEgwKBHRpbWUYCSABKAQSGAoLb2NjdXJyZWRfYXQYCiABKARIAYgBARojCgVSYW5nZRINCgVzdGFydBgBIAEoDRILCgNlbmQYAiABKA0aeAoJTWVkaWFTbG90Ei4KBGN1dHMYASADKAsyIC5ldmVudHdpcmUuYnVzLnYxLkJ1c0V2ZW50LlJhbmdlEhQKDGlubGluZV9ieXRlcxgCIAEoDRIRCglpbnNlcnRfYXQYAyABKA0SEgoKaGFzX290aGVycxgEIAEoCEIICgZfbWVkaWFCDgoMX29jY3VycmVkX2F0YgZwcm90bzM");
+  fileDesc("CiBldmVudHdpcmUvYnVzL3YxL2J1c19ldmVudC5wcm90bxIQZXZlbnR3aXJlLmJ1cy52MSKgAwoIQnVzRXZlbnQSDgoGb3JpZ2luGAEgASgJEhAKCHNlcXVlbmNlGAIgASgEEg0KBWV2ZW50GAMgASgJEgwKBGRhdGEYBCABKAwSMgoEc2xvdBgFIAEoCzIkLmV2ZW50d2lyZS5idXMudjEuQnVzRXZlbnQuTWVkaWFTbG90EhIKBW1lZGlhGAYgASgMSACIAQESDgoGc2VyaWVzGAcgASgEEgoKAmlkGAggASgMEgwKBHRpbWUYCSABKAQSGAoLb2NjdXJyZWRfYXQYCiABKARIAYgBARIQCghpbnN0YW5jZRgLIAEoCRojCgVSYW5nZRINCgVzdGFydBgBIAEoDRILCgNlbmQYAiABKA0aeAoJTWVkaWFTbG90Ei4KBGN1dHMYASADKAsyIC5ldmVudHdpcmUuYnVzLnYxLkJ1c0V2ZW50LlJhbmdlEhQKDGlubGluZV9ieXRlcxgCIAEoDRIRCglpbnNlcnRfYXQYAyABKA0SEgoKaGFzX290aGVycxgEIAEoCEIICgZfbWVkaWFCDgoMX29jY3VycmVkX2F0YgZwcm90bzM");
 
 /**
  * An event as it travels from the node that accepted it to the nodes that have a socket for it. Nodes of different
  * releases share a bus during a rolling upgrade, so add fields here and never change or remove one.
  *
- * The NATS subject names the instance. A receiver trusts everybody who may publish on the bus: the node that accepted the
- * event has checked its data, and the receiver does not check it again.
+ * There are two NATS subjects for an event: one names the instance, the other one names the account. The origin sends the event
+ * to the subjects that somebody listens to, with the same numbers. A receiver of both drops the second copy. A receiver trusts
+ * everybody who may publish on the bus: the node that accepted the event has checked its data, and the receiver does not check it
+ * again.
  *
  * @generated from message eventwire.bus.v1.BusEvent
  */
@@ -96,6 +98,13 @@ export type BusEvent = Message<"eventwire.bus.v1.BusEvent"> & {
    * @generated from field: optional uint64 occurred_at = 10;
    */
   occurredAt?: bigint | undefined;
+
+  /**
+   * The id of the instance. It is absent when nobody listens to the account: the subject then names the instance.
+   *
+   * @generated from field: string instance = 11;
+   */
+  instance: string;
 };
 
 /**
