@@ -13,5 +13,5 @@ export const closeCatalogue = {
   DISCONNECTED_BY_OPERATOR: {"code":4010,"reason":"disconnected by an operator","reconnect":false,"status":"permission_denied","refusals":[],"meaning":"An operator has disconnected the consumer."},
   RATE_LIMITED: {"code":4029,"reason":"rate limit","reconnect":true,"status":"resource_exhausted","refusals":["RATE_LIMITED"],"meaning":"The rate limit of the token or of the remote address is used up. Connect again after `retryAfterMs`."},
   INVALID_TOKEN: {"code":4401,"reason":"invalid token","reconnect":false,"status":"unauthenticated","refusals":["INVALID_TOKEN","MISSING_TOKEN"],"meaning":"The token or ticket is missing, unknown, used up or revoked."},
-  INTERNAL_ERROR: {"code":4500,"reason":"internal error","reconnect":true,"status":"internal","refusals":["GET_INSTANCE_FAILED","INTERNAL","OUT_OF_DATE","OVERLOADED","SHUTTING_DOWN"],"meaning":"The gateway cannot serve the connection now: its database is away, it shuts down, or it has failed."},
+  INTERNAL_ERROR: {"code":4500,"reason":"internal error","reconnect":true,"status":"internal","refusals":["GET_INSTANCE_FAILED","INTERNAL","OUT_OF_DATE","OVERLOADED","SHUTTING_DOWN","OLDER_NODE"],"meaning":"The gateway cannot serve the connection now: its database is away, it shuts down, a node of an older release leaves out events for a whole account, or it has failed."},
 } as const;

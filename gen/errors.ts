@@ -32,6 +32,7 @@ export const catalogue = {
   OUT_OF_DATE: { code: "unavailable", status: 503, message: "Changes of tokens and configurations do not reach this node. Try again later.", meaning: "The node no longer hears of changes in the database. It refuses the call, because the token may have been revoked." },
   OVERLOADED: { code: "unavailable", status: 503, message: "Too much is under way on this node. Try again later.", meaning: "The bodies of all requests under way on the node, with their decompressed bytes, fill REQUEST_BODIES_MAX_BYTES. Try again after `Retry-After`." },
   SHUTTING_DOWN: { code: "unavailable", status: 503, message: "Shutting down. Try again later.", meaning: "The node is shutting down. Try again after `Retry-After`: a balancer then leads to another node." },
+  OLDER_NODE: { code: "unavailable", status: 503, message: "A node of an older release would leave out events. Try again when all nodes are upgraded, or connect to each instance.", meaning: "The connection is for all instances of an account, and a node of an older release is among the nodes. The events that such a node accepts would not reach the connection. Connect again when every node runs this release, or connect to each instance." },
 } as const;
 
 type Reasons = readonly (keyof typeof catalogue)[];

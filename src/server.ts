@@ -134,6 +134,7 @@ async function startPorts(
   const view = wholeView(createPlainFormat({ baseUrl: publicUrl, mediaMaxBytes }), fanOut);
   const hub = createHub({
     bus,
+    findEntry: directory.instanceById,
     pendingBytesMax: settings.socketPendingBytesMax,
     waitingBytesMax: settings.waitingFramesMaxBytes / settings.workers,
     idleSeconds: settings.idleTimeoutSeconds,

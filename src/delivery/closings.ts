@@ -10,9 +10,12 @@ import { readingSeconds } from "./heartbeat.js";
 
 /** What the gateway reports about a connection that it closed. */
 export interface ClosedConsumer extends Close {
-  readonly instanceId: string;
+  /** The instance of the connection. Absent for a connection that got all instances of an account. */
+  readonly instanceId?: string;
   /** The name of the instance. */
-  readonly instance: string;
+  readonly instance?: string;
+  /** The account of a connection that got all instances of the account. */
+  readonly accountId?: string;
   /** The id that the consumer was told in its `hello`. Absent for a consumer of the plain protocol. */
   readonly connection?: string;
   readonly openSeconds: number;

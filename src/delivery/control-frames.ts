@@ -25,19 +25,22 @@ const messageMax = 200;
 /** What `hello` says of a connection. */
 export interface Greeting {
   readonly connection: string;
-  readonly configuration: Configuration;
+  /** The name of the instance. Empty for a connection that gets all instances of an account. */
+  readonly instance: string;
+  /** The version of the channel configuration. */
+  readonly version: number;
   readonly filter: Filter;
   readonly heartbeatSeconds: number;
   readonly waitingBytesMax: number;
 }
 
-export function helloFrame({ connection, configuration, filter, ...limits }: Greeting): HelloFrame {
+export function helloFrame({ connection, instance, version, filter, ...limits }: Greeting): HelloFrame {
   return {
     control: "hello",
     connection,
-    instance: configuration.instance.name,
+    instance,
     filter: effectiveFilter(filter),
-    configurationVersion: configuration.version,
+    configurationVersion: version,
     history: null,
     position: null,
     resumed: null,
@@ -51,14 +54,30 @@ export function helloFrame({ connection, configuration, filter, ...limits }: Gre
   };
 }
 
-export function configChangedFrame({ instance, enabled, version }: Configuration, filter: Filter): ConfigChangedFrame {
+export function configChangedFrame(
+  { instance, enabled, version }: Configuration,
+  filter: Filter,
+  change: "created" | "changed" = "changed",
+): ConfigChangedFrame {
   return {
     control: "config_changed",
     instance: instance.name,
     enabled,
     filter: effectiveFilter(filter),
     configurationVersion: version,
-    change: "changed",
+    change,
+  };
+}
+
+/** Tells a consumer of a whole account that an instance was deleted. No event of the instance follows. */
+export function instanceDeletedFrame(name: string): ConfigChangedFrame {
+  return {
+    control: "config_changed",
+    instance: name,
+    enabled: false,
+    filter: { events: [], mediaBase64: false },
+    configurationVersion: 0,
+    change: "deleted",
   };
 }
 

@@ -5,6 +5,7 @@ import type { BusGap, Event } from "../bus/bus.js";
 import {
   type Close,
   instanceDeleted,
+  internalError,
   peerGone,
   pongsUnread,
   protocolError,
@@ -19,9 +20,9 @@ import { Conversations } from "./conversations.js";
 import { drainSchedule, shuffle } from "./drain-schedule.js";
 import { Heartbeat } from "./heartbeat.js";
 import type { Hub, HubOptions, HubStats } from "./hub.js";
-import type { InstanceStreams } from "./instance-streams.js";
 import { Narrowings } from "./narrowings.js";
 import type { Stream } from "./stream.js";
+import type { StreamGroup } from "./stream-group.js";
 import { StreamRegistry } from "./stream-registry.js";
 import { Turns } from "./turns.js";
 import { Waiting } from "./waiting.js";
@@ -41,14 +42,14 @@ const shutdownGraceMs = 5_000;
  */
 const pongBytesMax = 256 * 1024;
 
-export function createHub({ bus, pendingBytesMax, ...options }: HubOptions): Hub {
+export function createHub({ bus, findEntry, pendingBytesMax, ...options }: HubOptions): Hub {
   const { closeGraceMs = closeGraceMsDefault, idleSeconds = idleSecondsDefault, onClosed = () => {} } = options;
   const { heartbeatSeconds = Math.max(1, Math.floor(idleSeconds / 2)) } = options;
   const waiting = new Waiting(options.waitingBytesMax ?? Number.POSITIVE_INFINITY);
   const conversations = new Conversations();
   const controls = new ControlStreams({ heartbeatSeconds, onQuiet: (stream) => announce(stream, positionFrame()) });
   const onAdmitted = (consumer: Consumer, offset: number) => conversations.greet(consumer, offset);
-  const registry = new StreamRegistry(bus, { pendingBytesMax, waiting, controls, onAdmitted }, receive);
+  const registry = new StreamRegistry(bus, findEntry, { pendingBytesMax, waiting, controls, onAdmitted }, receive);
   const narrowings = new Narrowings(registry);
   const stats: HubStats = {
     consumers: 0,
@@ -82,8 +83,13 @@ export function createHub({ bus, pendingBytesMax, ...options }: HubOptions): Hub
   });
   let onEmpty: (() => void) | undefined;
   bus.watchGaps(tellGap);
+  bus.watchOlderNodes(() => {
+    turns.atEnd(() => {
+      for (const account of registry.accounts) closeOf(account, internalError, () => true);
+    });
+  });
 
-  function receive({ streams }: InstanceStreams, event: Event): void {
+  function receive({ streams }: StreamGroup, event: Event): void {
     stats.events++;
     let built = 0;
     for (const stream of streams) {
@@ -106,9 +112,17 @@ export function createHub({ bus, pendingBytesMax, ...options }: HubOptions): Hub
   }
 
   function tellGap(gap: BusGap): void {
-    const instance = gap.instanceId === undefined ? undefined : registry.instance(gap.instanceId);
-    const streams = gap.instanceId === undefined ? controls : (instance?.streams ?? []);
-    for (const stream of streams) announce(stream, gapFrame(gap, instance?.name ?? null));
+    const { accountId, instanceId } = gap;
+    if (accountId === undefined) {
+      for (const stream of controls) announce(stream, gapFrame(gap, null));
+      return;
+    }
+    const instance = instanceId === undefined ? undefined : registry.instance(instanceId);
+    const account = registry.account(accountId);
+    const known = instanceId === undefined ? undefined : account?.entry(instanceId);
+    const name = instance?.configuration.instance.name ?? known?.instance.name ?? null;
+    for (const group of [instance, account])
+      for (const stream of group?.streams ?? []) announce(stream, gapFrame(gap, name));
   }
 
   function drain(consumer: Consumer): void {
@@ -125,13 +139,11 @@ export function createHub({ bus, pendingBytesMax, ...options }: HubOptions): Hub
 
   /** Closes a consumer. From now on it gets only its close reason. A second call does nothing. */
   function closeConsumer(consumer: Consumer, close: Close): void {
-    const { instanceId } = consumer.stream;
-    const instance = registry.instance(instanceId);
-    if (instance === undefined || !registry.leave(consumer)) return;
+    const { whose } = consumer.stream.group;
+    if (!registry.leave(consumer)) return;
     stats.closes.set(close.code, (stats.closes.get(close.code) ?? 0) + 1);
     const connection = conversations.connectionId(consumer);
-    const who = { instanceId, instance: instance.name, ...(connection !== undefined && { connection }) };
-    const decided = { ...who, ...consumer.describe() };
+    const decided = { ...whose, ...(connection !== undefined && { connection }), ...consumer.describe() };
     conversations.end(consumer);
     closings.start(consumer, close, decided);
   }
@@ -148,9 +160,8 @@ export function createHub({ bus, pendingBytesMax, ...options }: HubOptions): Hub
     }
   }
 
-  function closeOfInstance(instanceId: string, close: Close, whom: (consumer: Consumer) => boolean): void {
-    const consumers = registry.instance(instanceId)?.consumers ?? [];
-    for (const consumer of consumers.filter(whom)) closeConsumer(consumer, close);
+  function closeOf(group: StreamGroup | undefined, close: Close, whom: (consumer: Consumer) => boolean): void {
+    for (const consumer of group?.consumers.filter(whom) ?? []) closeConsumer(consumer, close);
   }
 
   function closeAll(consumers: readonly Consumer[], close: Close): void {
@@ -173,23 +184,26 @@ export function createHub({ bus, pendingBytesMax, ...options }: HubOptions): Hub
   return {
     stats,
 
-    reserve: (entry) => registry.reserve(entry),
+    reserve: (scope) => registry.reserve(scope),
 
-    add(connection, entry, principal, view) {
-      const stream = registry.streamOf(entry, view);
+    add(connection, scope, principal, view) {
+      const stream = registry.streamOf(scope, view);
       const consumer = new Consumer(connection, stream, principal);
       stream.add(consumer);
       heartbeat.add(consumer);
       waiting.include(view.fanOut.buffered);
       view.fanOut.buffered.connections++;
       stats.consumers++;
-      const { configuration, filter } = stream;
-      const greeting = { configuration, filter, heartbeatSeconds, waitingBytesMax: pendingBytesMax };
+      const { filter, group } = stream;
+      const greeting = { ...group.introduction, filter, heartbeatSeconds, waitingBytesMax: pendingBytesMax };
       if (conversations.begin(consumer, (connection) => helloFrame({ connection, ...greeting }))) turns.schedule();
       return consumer;
     },
 
-    takers: (instanceId, type) => registry.instance(instanceId)?.takers(type) ?? 0,
+    takers(entry, type) {
+      const { id, accountId } = entry.instance;
+      return (registry.instance(id)?.takers(type) ?? 0) + (registry.account(accountId)?.takers(entry, type) ?? 0);
+    },
 
     remove,
 
@@ -233,18 +247,31 @@ export function createHub({ bus, pendingBytesMax, ...options }: HubOptions): Hub
     end: closeConsumer,
 
     instanceChanged(entry) {
-      const changed = registry.instance(entry.instance.id)?.configure(entry) ?? [];
-      for (const stream of changed) announce(stream, configChangedFrame(stream.configuration, stream.filter));
+      const { id, accountId } = entry.instance;
+      const instance = registry.instance(id);
+      if (instance !== undefined)
+        for (const stream of instance.configure(entry))
+          announce(stream, configChangedFrame(instance.configuration, stream.filter));
+      registry.account(accountId)?.tellChange(entry, "changed", announce);
     },
 
-    instanceDeleted(instanceId) {
-      turns.atEnd(() => closeOfInstance(instanceId, instanceDeleted, () => true));
+    instanceCreated(instanceId, accountId) {
+      const account = registry.account(accountId);
+      const entry = account?.entry(instanceId);
+      if (entry !== undefined) account?.tellChange(entry, "created", announce);
+    },
+
+    instanceDeleted(instanceId, { accountId, name, nameTaken }) {
+      turns.atEnd(() => closeOf(registry.instance(instanceId), instanceDeleted, () => true));
+      // The instance that has the name now was told of already.
+      if (!nameTaken) registry.account(accountId)?.tellDeletion(name, announce);
     },
 
     principalRevoked(principal) {
       turns.atEnd(() => {
-        const ids = principal.kind === "instance" ? [principal.id] : registry.ofAccount(principal.accountId);
-        for (const id of ids) closeOfInstance(id, tokenRevoked, (consumer) => consumer.principal === principal);
+        const { kind, id, accountId } = principal;
+        const groups = kind === "account" ? registry.ofAccount(accountId) : [registry.instance(id)];
+        for (const group of groups) closeOf(group, tokenRevoked, (consumer) => consumer.principal === principal);
       });
     },
 

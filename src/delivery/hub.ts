@@ -11,13 +11,14 @@ import type { EventType } from "../domain/event-type.js";
 import type { Principal } from "../domain/instance.js";
 import type { ClosedConsumer } from "./closings.js";
 import type { Consumer } from "./consumer.js";
-import type { Reservation } from "./stream-registry.js";
+import type { FindEntry } from "./selection.js";
+import type { Reservation, Scope } from "./stream-registry.js";
 import type { View } from "./view.js";
 
 /** What the hub has counted since it was created. Metrics read these numbers when they are scraped. */
 export interface HubStats {
   consumers: number;
-  /** How many events the bus gave to this node. */
+  /** How many events the bus gave to this node. An event counts twice if both its instance and its whole account have consumers. */
   events: number;
   /** How many events from the bus gave no frame, because no stream's filter took them. */
   filtered: number;
@@ -32,16 +33,17 @@ export interface HubStats {
 export interface Hub extends DirectoryListener {
   readonly stats: Readonly<HubStats>;
   /**
-   * Makes the events of an instance come to this node. Call it before `add`. The channel in `entry` must be enabled.
+   * Makes the events of an instance, or of all instances of an account, come to this node. Call it before `add`. The channel
+   * of the instance must be enabled.
    */
-  reserve(entry: Entry): Reservation;
+  reserve(scope: Scope): Reservation;
   /**
-   * Adds a consumer, which gets every event from now on if its instance was reserved. The channel in `entry` must be
-   * enabled. If the format of the view has control frames, the consumer's first frame is `hello`.
+   * Adds a consumer, which gets every event from now on if its scope was reserved. The channel of the instance must be
+   * enabled. The format of a consumer of a whole account must have control frames. If the format of the view has control frames, the consumer's first frame is `hello`.
    */
-  add<Connection>(connection: Connection, entry: Entry, principal: Principal, view: View<Connection>): Consumer;
-  /** Returns how many consumers of an instance have a filter that takes events of this type. */
-  takers(instanceId: string, type: EventType): number;
+  add<Connection>(connection: Connection, scope: Scope, principal: Principal, view: View<Connection>): Consumer;
+  /** Returns how many consumers get events of this type of an instance. Those of its whole account count too. */
+  takers(entry: Entry, type: EventType): number;
   /** Tells the hub that the connection of a consumer is gone. A second call does nothing. */
   remove(consumer: Consumer): void;
   /** Tells the hub that the connection of a consumer took some of its waiting bytes. */
@@ -86,6 +88,8 @@ export interface Hub extends DirectoryListener {
 
 export interface HubOptions {
   readonly bus: Bus;
+  /** Looks in the directory for an instance, when a consumer of its whole account may get an event. */
+  readonly findEntry: FindEntry;
   /** Most bytes that may wait for one consumer. The hub closes a consumer for which more bytes would wait. */
   readonly pendingBytesMax: number;
   /**

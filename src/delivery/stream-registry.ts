@@ -1,37 +1,48 @@
 /**
- * Knows the streams of a node, by instance. The streams of an instance exist for as long as a consumer or a reservation
- * needs them.
+ * Knows the streams of a node, by instance and by account. The streams of an instance or an account exist for as long as a
+ * consumer or a reservation needs them.
  */
 
-import type { Bus, Event } from "../bus/bus.js";
+import type { Bus } from "../bus/bus.js";
 import type { Entry } from "../directory/directory.js";
+import { AccountStreams } from "./account-streams.js";
 import type { Consumer } from "./consumer.js";
 import type { Frame } from "./frames/frame.js";
-import { InstanceStreams, type InstanceStreamsOptions } from "./instance-streams.js";
+import { InstanceStreams } from "./instance-streams.js";
+import type { FindEntry } from "./selection.js";
 import type { Stream } from "./stream.js";
+import type { Receive, StreamGroup, StreamGroupOptions } from "./stream-group.js";
 import type { View } from "./view.js";
 
+/** What a consumer gets events of: one instance, or all instances of an account. */
+export type Scope = Entry | { readonly accountId: string };
+
 /**
- * Makes the events of an instance come to this node before its consumer is added. Release the reservation when the
+ * Makes the events of a scope come to this node before its consumer is added. Release the reservation when the
  * connection is open, or when it is certain that the connection will not open.
  */
 export interface Reservation {
   /**
-   * Resolves when this node gets every event of the instance that any node publishes from then on. Undefined when that
+   * Resolves when this node gets every event of the scope that any node publishes from then on. Undefined when that
    * is so already. Never rejects.
    */
   readonly inForce: Promise<void> | undefined;
+  /** Call it right before the consumer is added. Throws AppError OLDER_NODE for a whole account. */
+  check(): void;
   release(): void;
 }
 
 export class StreamRegistry {
   readonly #bus: Bus;
-  readonly #options: InstanceStreamsOptions;
-  readonly #receive: (to: InstanceStreams, event: Event) => void;
+  readonly #find: FindEntry;
+  readonly #options: StreamGroupOptions;
+  readonly #receive: Receive;
   readonly #instances = new Map<string, InstanceStreams>();
+  readonly #accounts = new Map<string, AccountStreams>();
 
-  constructor(bus: Bus, options: InstanceStreamsOptions, receive: (to: InstanceStreams, event: Event) => void) {
+  constructor(bus: Bus, find: FindEntry, options: StreamGroupOptions, receive: Receive) {
     this.#bus = bus;
+    this.#find = find;
     this.#options = options;
     this.#receive = receive;
   }
@@ -40,12 +51,21 @@ export class StreamRegistry {
     return this.#instances.get(instanceId);
   }
 
+  account(accountId: string): AccountStreams | undefined {
+    return this.#accounts.get(accountId);
+  }
+
+  /** The groups of all accounts that somebody has a connection to as a whole. */
+  get accounts(): readonly AccountStreams[] {
+    return [...this.#accounts.values()];
+  }
+
   /**
-   * Returns the stream of an instance and a view. Creates the stream when there is none; then add a consumer to it at
+   * Returns the stream of a scope and a view. Creates the stream when there is none; then add a consumer to it at
    * once.
    */
-  streamOf(entry: Entry, view: View): Stream {
-    return this.#streamsOf(entry).streamOf(view);
+  streamOf(scope: Scope, view: View): Stream {
+    return this.#groupOf(scope).streamOf(view);
   }
 
   /**
@@ -53,53 +73,59 @@ export class StreamRegistry {
    * it, or `endIfEmpty` be called.
    */
   sibling(stream: Stream, types: number): Stream {
-    const instance = this.#instances.get(stream.instanceId) as InstanceStreams;
-    return types === stream.view.types ? stream : instance.streamOf({ ...stream.view, types });
+    return types === stream.view.types ? stream : stream.group.streamOf({ ...stream.view, types });
   }
 
   /** See `Consumer.change`. False when too much waits for the consumer now. */
   change(consumer: Consumer, to: Stream, frame: Frame): boolean {
-    return (this.#instances.get(to.instanceId) as InstanceStreams).change(consumer, to, frame);
+    return to.group.change(consumer, to, frame);
   }
 
   /** Ends a stream that a consumer did not change to after all. */
   endIfEmpty(stream: Stream): void {
-    const instance = this.#instances.get(stream.instanceId);
-    if (instance === undefined) return;
-    instance.endIfEmpty(stream);
-    this.#endIfUnused(stream.instanceId, instance);
+    stream.group.endIfEmpty(stream);
+    this.#endIfUnused(stream.group);
   }
 
-  reserve(entry: Entry): Reservation {
-    const instance = this.#streamsOf(entry);
-    instance.reservations++;
+  reserve(scope: Scope): Reservation {
+    const group = this.#groupOf(scope);
+    group.reservations++;
     return {
-      inForce: instance.inForce,
+      inForce: group.inForce,
+      check: () => group.check(),
       release: () => {
-        instance.reservations--;
-        this.#endIfUnused(entry.instance.id, instance);
+        group.reservations--;
+        this.#endIfUnused(group);
       },
     };
   }
 
   /** Takes a consumer out of its stream. False when the consumer had left before. */
   leave(consumer: Consumer): boolean {
-    const { instanceId } = consumer.stream;
-    const instance = this.#instances.get(instanceId);
-    if (instance === undefined || !instance.leave(consumer)) return false;
-    this.#endIfUnused(instanceId, instance);
+    const { group } = consumer.stream;
+    if (!group.leave(consumer)) return false;
+    this.#endIfUnused(group);
     return true;
   }
 
-  ofAccount(accountId: string): string[] {
-    return [...this.#instances].filter(([, instance]) => instance.accountId === accountId).map(([id]) => id);
+  /** The groups of an account and of its instances. */
+  ofAccount(accountId: string): StreamGroup[] {
+    return this.#groups().filter((group) => group.accountId === accountId);
   }
 
   everyone(): Consumer[] {
-    return [...this.#instances.values()].flatMap(({ consumers }) => consumers);
+    return this.#groups().flatMap(({ consumers }) => consumers);
   }
 
-  #streamsOf(entry: Entry): InstanceStreams {
+  #groups(): StreamGroup[] {
+    return [...this.#instances.values(), ...this.#accounts.values()];
+  }
+
+  #groupOf(scope: Scope): StreamGroup {
+    return "accountId" in scope ? this.#accountStreams(scope.accountId) : this.#instanceStreams(scope);
+  }
+
+  #instanceStreams(entry: Entry): InstanceStreams {
     const { id } = entry.instance;
     const known = this.#instances.get(id);
     if (known !== undefined) return known;
@@ -108,9 +134,20 @@ export class StreamRegistry {
     return instance;
   }
 
-  #endIfUnused(instanceId: string, instance: InstanceStreams): void {
-    if (!instance.unused) return;
-    instance.stop();
-    this.#instances.delete(instanceId);
+  #accountStreams(accountId: string): AccountStreams {
+    const known = this.#accounts.get(accountId);
+    if (known !== undefined) return known;
+    const account = new AccountStreams(accountId, this.#bus, this.#find, this.#options, this.#receive);
+    this.#accounts.set(accountId, account);
+    return account;
+  }
+
+  #endIfUnused(group: StreamGroup): void {
+    if (!group.unused) return;
+    // A group that was used up before may have a successor of the same id.
+    if (group === this.#instances.get(group.id)) this.#instances.delete(group.id);
+    else if (group === this.#accounts.get(group.id)) this.#accounts.delete(group.id);
+    else return;
+    group.stop();
   }
 }

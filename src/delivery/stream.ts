@@ -1,16 +1,19 @@
-/** A stream: the consumers of one instance that have the same view. All of them see the same sequence of frames. */
+/**
+ * A stream: the consumers of one instance, or of one account as a whole, that have the same view. All of them see the same
+ * sequence of frames.
+ */
 
 import type { ControlFrame } from "../../gen/frames.js";
 import type { Event } from "../bus/bus.js";
-import { type EventType, eventTypeBit } from "../domain/event-type.js";
 import type { Filter } from "../domain/filter.js";
-import type { Configuration } from "./configuration.js";
 import type { Consumer } from "./consumer.js";
 import type { FanOut } from "./fan-out.js";
 import { FrameLog } from "./frame-log.js";
-import type { Frame, FrameBuilder } from "./frames/frame.js";
+import type { Frame } from "./frames/frame.js";
 import { PendingFrames } from "./pending-frames.js";
-import { narrow, type View } from "./view.js";
+import type { Selection } from "./selection.js";
+import type { StreamGroup } from "./stream-group.js";
+import type { View } from "./view.js";
 import type { Waiting } from "./waiting.js";
 import { splitIntoBatches, splitIntoPasses, type WriteBatch } from "./write-batch.js";
 
@@ -26,13 +29,14 @@ export interface StreamOptions {
   readonly onAdmitted: (consumer: Consumer, offset: number) => void;
 }
 
-export class Stream {
+export class Stream<S extends Selection = Selection> {
   /**
    * The consumers of the stream, in no order. When a consumer is removed, the last consumer takes its place in the
    * list.
    */
   readonly consumers: Consumer[] = [];
-  readonly instanceId: string;
+  readonly group: StreamGroup;
+  readonly selection: S;
   readonly view: View;
   readonly fanOut: FanOut<unknown>;
   readonly log: FrameLog;
@@ -43,11 +47,6 @@ export class Stream {
   readonly topic: string;
   readonly #pendingBytesMax: number;
   readonly #onAdmitted: StreamOptions["onAdmitted"];
-  #configuration: Configuration;
-  /** What the stream takes of the owner's filter. */
-  #filter: Filter;
-  /** Builds the frames of the stream. */
-  #build: FrameBuilder;
   /**
    * Consumers that joined while older frames still waited for their turn. Such a consumer must not get these frames. It
    * joins the broadcasts after them.
@@ -62,12 +61,14 @@ export class Stream {
   #unchecked: WriteBatch | undefined;
 
   constructor(
-    configuration: Configuration,
+    group: StreamGroup,
+    selection: S,
     view: View,
     topic: string,
     { pendingBytesMax, waiting, onAdmitted }: StreamOptions,
   ) {
-    this.instanceId = configuration.instance.id;
+    this.group = group;
+    this.selection = selection;
     this.view = view;
     this.fanOut = view.fanOut;
     this.topic = topic;
@@ -75,36 +76,11 @@ export class Stream {
     this.log = new FrameLog(waiting);
     this.#pendingBytesMax = pendingBytesMax;
     this.#onAdmitted = onAdmitted;
-    this.#configuration = configuration;
-    this.#filter = narrow(configuration.filter, view);
-    this.#build = view.format.builderFor(configuration.instance);
   }
 
-  /**
-   * Takes a changed instance or channel configuration over. The change takes effect for the next event. True when the consumers
-   * may have to be told: another name, another filter, another version, or the channel was enabled or disabled.
-   */
-  configure(configuration: Configuration): boolean {
-    const [before, filter] = [this.#configuration, this.#filter];
-    this.#configuration = configuration;
-    this.#filter = narrow(configuration.filter, this.view);
-    this.#build = this.view.format.builderFor(configuration.instance);
-    return (
-      before.instance.name !== configuration.instance.name ||
-      before.enabled !== configuration.enabled ||
-      before.version !== configuration.version ||
-      filter.types !== this.#filter.types ||
-      filter.mediaBase64 !== this.#filter.mediaBase64
-    );
-  }
-
-  get configuration(): Configuration {
-    return this.#configuration;
-  }
-
-  /** The events that the consumers of the stream get: what the view leaves of the owner's filter. */
+  /** The events that the consumers of the stream get. */
   get filter(): Filter {
-    return this.#filter;
+    return this.selection.filter;
   }
 
   /** Whether the consumers of the stream get control frames. */
@@ -169,19 +145,14 @@ export class Stream {
     return this.#unchecked ?? [];
   }
 
-  /** Returns how many consumers of the stream have a filter that takes events of this type. */
-  takers(type: EventType): number {
-    return takes(this.#filter, type) ? this.consumers.length : 0;
-  }
-
   /**
-   * Builds the frame of an event, once for all consumers, if the stream's filter takes the event. The frame waits for
-   * the end of the turn. False when the filter does not take the event.
+   * Builds the frame of an event, once for all consumers, if the stream takes the event. The frame waits for the end of the
+   * turn. False when the stream does not take the event.
    */
   accept(event: Event): boolean {
-    const filter = this.#filter;
-    if (!takes(filter, event.type)) return false;
-    this.pending.push(this.#build(event, filter.mediaBase64));
+    const frame = this.selection.frameOf(event);
+    if (frame === undefined) return false;
+    this.pending.push(frame);
     return true;
   }
 
@@ -277,8 +248,4 @@ export class Stream {
       if (this.#broadcasting) consumer.joinBroadcasts();
     }
   }
-}
-
-function takes(filter: Filter, type: EventType): boolean {
-  return (filter.types & (eventTypeBit.get(type) as number)) !== 0;
 }

@@ -13,6 +13,14 @@ export interface Entry {
   readonly websocket: VersionedWebsocket | undefined;
 }
 
+/** What the directory still knows of an instance that was deleted. */
+export interface DeletedInstance {
+  readonly accountId: string;
+  readonly name: string;
+  /** Whether another instance of the account has the name by now. */
+  readonly nameTaken: boolean;
+}
+
 /**
  * News for the holders of open sockets. The directory calls a method once per change, right after it has applied the
  * change.
@@ -21,7 +29,9 @@ export interface DirectoryListener {
   /** The configuration, the token or the name of an instance changed. */
   instanceChanged(entry: Entry): void;
   /** The instance was deleted. The holder closes its sockets with 4004. */
-  instanceDeleted(instanceId: string): void;
+  instanceDeleted(instanceId: string, gone: DeletedInstance): void;
+  /** An instance was created. Not called for the instances that the first complete read of the database finds. */
+  instanceCreated(instanceId: string, accountId: string): void;
   /** A token stopped being valid. The holder closes with 4001 the sockets that were opened with this token. */
   principalRevoked(principal: Principal): void;
 }

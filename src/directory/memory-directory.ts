@@ -117,6 +117,7 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): SyncedDir
       const entry = record.retiring && entryOf(rows.add(record, account.number, reading));
       if (entry !== undefined) tokens.add(entry, record.retiring);
       else if (record.retiring === undefined) rows.add(record, account.number, reading);
+      if (ready) tell((listener) => listener.instanceCreated(record.id, account.id));
       return;
     }
     const known = used.get(record.id);
@@ -154,13 +155,16 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): SyncedDir
     const id = rows.id(row);
     const account = accountOf(row);
     const entry = used.get(id) ?? (account.ended ? new InstanceEntry(account, row, rows.read(row)) : undefined);
+    const { name } = entry ?? rows.read(row);
     rows.remove(row);
     used.delete(id);
     // The name is removed only while it leads to this instance, because a new instance may have taken it in the same
     // reading of the database.
     if (entry !== undefined && account.used.get(entry.name) === entry) account.used.delete(entry.name);
     if (entry !== undefined) tokens.remove(entry, account.ended);
-    if (!account.ended) tell((listener) => listener.instanceDeleted(id));
+    if (account.ended) return;
+    const gone = { accountId: account.id, name, nameTaken: rows.findName(account.number, name) !== 0 };
+    tell((listener) => listener.instanceDeleted(id, gone));
   }
 
   async function removeRows(isGone: (row: number) => boolean, slices: Slices): Promise<void> {

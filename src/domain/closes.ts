@@ -13,6 +13,7 @@ export const protocolError = closeOf("PROTOCOL_ERROR");
 export const tokenRevoked = closeOf("TOKEN_REVOKED");
 export const instanceDeleted = closeOf("INSTANCE_DELETED");
 export const slowConsumer = closeOf("SLOW_CONSUMER");
+export const internalError = closeOf("INTERNAL_ERROR");
 
 export type CloseRow = (typeof closeCatalogue)[keyof typeof closeCatalogue];
 

@@ -74,7 +74,7 @@ export function createPublishing(options: {
   publishMaxBytes: number;
   busOutage: BusOutage;
   /** Counts the sockets of an instance on this node whose filter takes events of this type. */
-  takers: (instanceId: string, type: EventType) => number;
+  takers: (entry: Entry, type: EventType) => number;
 }): Publishing {
   const { directory, bus, publishMaxBytes, takers } = options;
   const refuses = options.busOutage === "refuse";
@@ -125,7 +125,7 @@ export function createPublishing(options: {
       if (entry === undefined) throw new AppError("INSTANCE_NOT_FOUND");
       return publishTo(entry, input);
     },
-    takers: ({ instance }, type) => (isEventType(type) ? takers(instance.id, type) : 0),
+    takers: (entry, type) => (isEventType(type) ? takers(entry, type) : 0),
     reached() {
       const flushed = bus.flush();
       return refuses ? flushed?.then(refuseUnreached) : flushed;

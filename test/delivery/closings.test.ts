@@ -52,7 +52,7 @@ it("asks again when the first answer is to a ping that stood before some of it",
   vi.advanceTimersByTime(5_000);
   expect(socket.pings).toBe(1);
   await send();
-  hub.instanceDeleted("1");
+  hub.instanceDeleted("1", { accountId: "a", name: "1", nameTaken: false });
   await settle();
   expect([socket.pings, socket.ended]).toEqual([1, undefined]);
   answer();
@@ -87,7 +87,7 @@ it("closes at once where little was sent that is not known to be read", async ()
   const { hub, open, publish } = fakeHub();
   const socket = open();
   for (let i = 0; i < 10; i++) publish("label.update", 1_000);
-  hub.instanceDeleted("1");
+  hub.instanceDeleted("1", { accountId: "a", name: "1", nameTaken: false });
   await settle();
   expect([socket.pings, socket.ended?.code]).toEqual([0, 4004]);
 });

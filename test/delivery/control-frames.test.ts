@@ -106,7 +106,7 @@ describe.each(controlHubs)("over %s", (_, createHub) => {
     for (let i = 0; i < 20; i++) hub.misunderstood(plain.consumer, "what?");
     publish();
     await settle();
-    hub.instanceDeleted("1");
+    hub.instanceDeleted("1", { accountId: "a", name: "1", nameTaken: false });
     await settle();
     expect(numbers(plain)).toEqual([1, 2]);
     expect([plain.ended?.code, hub.connectionId(plain.consumer)]).toEqual([4004, undefined]);
@@ -191,8 +191,9 @@ describe.each(controlHubs)("over %s", (_, createHub) => {
     it("names the instance and how many, when the bus knows, and tells no other instance", async () => {
       const { open, loseEvents } = createHub();
       const [one, two] = [open(), open(undefined, entry("2"))];
-      loseEvents({ reason: "bus_lost", from: 0, until: 1, missed: 3, instanceId: "1" });
-      loseEvents({ reason: "bus_lost", from: 0, until: 1, missed: 3, instanceId: "nobody is connected to it" });
+      const gap = { reason: "bus_lost", from: 0, until: 1, missed: 3, accountId: "a" } as const;
+      loseEvents({ ...gap, instanceId: "1" });
+      loseEvents({ ...gap, instanceId: "nobody is connected to it" });
       await settle();
       expect(lastControl(one)).toMatchObject({ control: "gap", reason: "bus_lost", missed: 3, instance: "1" });
       expect(story(two)).toEqual(["hello"]);

@@ -90,7 +90,7 @@ describe("closing", () => {
     const { hub, open, publish, numbers } = fakeHub();
     const [socket, other] = [open(), open(undefined, entry("2"))];
     publish();
-    hub.instanceDeleted("1");
+    hub.instanceDeleted("1", { accountId: "a", name: "1", nameTaken: false });
     await settle();
     expect(numbers(socket)).toEqual([1]);
     expect(socket.ended).toEqual({ code: 4004, reason: "instance deleted" });
@@ -102,7 +102,7 @@ describe("closing", () => {
     const socket = open();
     for (let i = 0; i < 150; i++) publish();
     await turn();
-    hub.instanceDeleted("1");
+    hub.instanceDeleted("1", { accountId: "a", name: "1", nameTaken: false });
     await turn();
     expect(numbers(socket)).toEqual(upTo(150));
     expect(socket.ended?.code).toBe(4004);

@@ -54,7 +54,8 @@ describe.each(controlHubs)("over %s", (_, createHub) => {
       ["narrowed", 4],
       ["narrowed", 4],
     ]);
-    for (const { consumer } of [first, second]) expect(hub.takers("1", "label.update") && consumer.open).toBe(true);
+    for (const { consumer } of [first, second])
+      expect(hub.takers(entry("1"), "label.update") && consumer.open).toBe(true);
   });
 
   it("answers several narrowings of a turn once, by the last", async () => {

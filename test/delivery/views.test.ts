@@ -31,7 +31,7 @@ const bits = (types: readonly EventType[]) => types.reduce((sum, type) => sum | 
 /** A hub with two formats and two filters on one instance, over both kinds of connections: eight views. */
 function createViews(options: Partial<HubOptions> = {}) {
   const bus = createMemoryBus();
-  const hub = createHub({ bus, pendingBytesMax: 1e9, ...options });
+  const hub = createHub({ bus, findEntry: () => undefined, pendingBytesMax: 1e9, ...options });
   const topics = new FakeTopics();
   const [sockets, streams] = [new UwsFanOut(topics.publish), new WritableFanOut({ heldBytesMax: 1 })];
   const formats = [plainFormat, terseFormat];
@@ -99,8 +99,8 @@ describe("the views of an instance", () => {
     await settle();
     for (const { reader, expected } of readers) expect(reader.received).toEqual(expected);
     expect(hub.stats).toMatchObject({ events: 2, filtered: 0, framesBuilt: 3 + 4, framesDelivered: 4 + 5 });
-    expect(hub.takers("1", "message.status")).toBe(4);
-    expect(hub.takers("1", "call.update")).toBe(5);
+    expect(hub.takers(entry("1"), "message.status")).toBe(4);
+    expect(hub.takers(entry("1"), "call.update")).toBe(5);
   });
 
   it("only narrow what the channel configuration takes, also when that changes", async () => {
@@ -133,7 +133,7 @@ describe("the views of an instance", () => {
     const { hub, open, publish } = createViews();
     const readers = Array.from({ length: 8 }, (_, view) => open(view));
     for (let i = 0; i < 150; i++) publish(eventTypes[i % 6] as EventType, 300, readers);
-    hub.instanceDeleted("1");
+    hub.instanceDeleted("1", { accountId: "a", name: "1", nameTaken: false });
     await settle();
     for (const { reader, expected } of readers) {
       expect(reader.received).toEqual(expected);

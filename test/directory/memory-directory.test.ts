@@ -49,6 +49,7 @@ function instance(id: string, { accountId = "a", name = id, token = `token of ${
 const listener: DirectoryListener = {
   instanceChanged: ({ instance }) => void news.push(`changed ${instance.id}`),
   instanceDeleted: (id) => void news.push(`deleted ${id}`),
+  instanceCreated: (id) => void news.push(`created ${id}`),
   principalRevoked: ({ kind, id, revoked }) => void news.push(`revoked ${kind} ${id} ${revoked}`),
 };
 
@@ -124,11 +125,11 @@ describe("a reading", () => {
     expect(directory.instanceById("i1")).toBe(before[0]);
   });
 
-  it("tells nothing of what is new: nobody holds it yet", async () => {
+  it("tells of what is new only that it was created: nobody holds it yet", async () => {
     account("c");
     instance("i3", { accountId: "c" });
     expect(await refresh("account", "c")).toEqual([]);
-    expect(await refresh("instance", "i3")).toEqual([]);
+    expect(await refresh("instance", "i3")).toEqual(["created i3"]);
     expect(directory.instance("c", "i3")?.instance.token).toBe("token of i3");
   });
 
@@ -194,7 +195,7 @@ describe("a reading", () => {
   it("gives names and tokens that were freed to their new owners", async () => {
     instances.delete("i1");
     instance("i9", { name: "desk", token: "token of i1" });
-    expect(await reload()).toEqual(["deleted i1"]);
+    expect(await reload()).toEqual(["created i9", "deleted i1"]);
     expect(directory.instance("a", "desk")?.instance.id).toBe("i9");
     expect(directory.principal("token of i1")?.id).toBe("i9");
 
@@ -283,13 +284,41 @@ it("ends every token of an account with it, and tells the instances while it ser
   expect(turns).toBeGreaterThan(2);
 });
 
+it("tells of each instance that is created or deleted later, with its account", async () => {
+  const heard: string[] = [];
+  const other = createMemoryDirectory({ logger: silent });
+  other.listen({
+    ...listener,
+    instanceCreated(id, accountId) {
+      heard.push(`created ${other.instanceById(id)?.instance.name} of ${accountId}`);
+    },
+    instanceDeleted: (_, { accountId, name, nameTaken }) =>
+      void heard.push(`deleted ${name} of ${accountId}${nameTaken ? ", which another one has" : ""}`),
+  });
+  await other.reload(reader);
+  expect(heard).toEqual([]);
+  instance("i7", { name: "seventh" });
+  await other.refresh(reader, { kind: "instance", id: "i7" });
+  instance("i8", { name: "eighth", accountId: "b" });
+  await other.reload(reader);
+  instances.delete("i7");
+  await other.refresh(reader, { kind: "instance", id: "i7" });
+  instances.delete("i8");
+  instance("i9", { name: "eighth", accountId: "b" });
+  await other.reload(reader);
+  expect(heard).toEqual([
+    ...["created seventh of a", "created eighth of b", "deleted seventh of a"],
+    ...["created eighth of b", "deleted eighth of b, which another one has"],
+  ]);
+});
+
 it("does not let one listener keep the news from the others", async () => {
   const deaf = createMemoryDirectory({ logger: silent });
   const heard: string[] = [];
   const fail = () => {
     throw new Error("a defect");
   };
-  deaf.listen({ instanceChanged: fail, instanceDeleted: fail, principalRevoked: fail });
+  deaf.listen({ instanceChanged: fail, instanceDeleted: fail, instanceCreated: fail, principalRevoked: fail });
   deaf.listen({ ...listener, instanceDeleted: (id) => void heard.push(id) });
   await deaf.reload(reader);
   instances.delete("i1");

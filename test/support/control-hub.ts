@@ -3,6 +3,7 @@
 import type { ControlFrame } from "../../gen/frames.js";
 import type { FrameFormat } from "../../src/delivery/frames/frame.js";
 import type { HubOptions } from "../../src/delivery/hub.js";
+import type { Scope } from "../../src/delivery/stream-registry.js";
 import { wholeView } from "../../src/delivery/view.js";
 import { type EventType, eventTypeBit, eventTypes } from "../../src/domain/event-type.js";
 import { entry, type FakeConnection, fakeHub, fakeStreamHub, plainFormat, principal } from "./fake-hub.js";
@@ -22,7 +23,7 @@ const every = bitsOf(...eventTypes);
 function overSockets(options: Partial<HubOptions> = {}) {
   const parts = fakeHub(options);
   const view = wholeView(controlFormat, parts.fanOut);
-  const open = (room?: number, at = entry("1"), types = every): FakeConnection =>
+  const open = (room?: number, at: Scope = entry("1"), types = every): FakeConnection =>
     parts.open(room, at, principal, { ...view, types });
   return { ...parts, open, openPlain: (room?: number): FakeConnection => parts.open(room) };
 }
@@ -30,7 +31,7 @@ function overSockets(options: Partial<HubOptions> = {}) {
 function overStreams(options: Partial<HubOptions> = {}) {
   const parts = fakeStreamHub(options);
   const view = wholeView(framedFormat(controlFormat), parts.fanOut);
-  const open = (room?: number, at = entry("1"), types = every): FakeConnection =>
+  const open = (room?: number, at: Scope = entry("1"), types = every): FakeConnection =>
     parts.open(room, at, principal, { ...view, types });
   return { ...parts, open, openPlain: (room?: number): FakeConnection => parts.open(room) };
 }

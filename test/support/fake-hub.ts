@@ -8,6 +8,7 @@ import type { Consumer } from "../../src/delivery/consumer.js";
 import { createHub } from "../../src/delivery/create-hub.js";
 import { createPlainFormat } from "../../src/delivery/frames/plain.js";
 import type { HubOptions } from "../../src/delivery/hub.js";
+import type { Scope } from "../../src/delivery/stream-registry.js";
 import { type View, wholeView } from "../../src/delivery/view.js";
 import type { Entry } from "../../src/directory/directory.js";
 import type { EventType } from "../../src/domain/event-type.js";
@@ -47,14 +48,21 @@ export interface FakeConnection {
 function createParts(options: Partial<HubOptions>) {
   const closed: ClosedConsumer[] = [];
   let gap = (_: BusGap): void => {};
+  let olderNode = (): void => {};
+  let hasOlderNodes = false;
   const bus: Bus = {
     ...createMemoryBus(),
     watchGaps(listener) {
       gap = listener;
     },
+    hasOlderNodes: () => hasOlderNodes,
+    watchOlderNodes(listener) {
+      olderNode = listener;
+    },
   };
   const hub = createHub({
     bus,
+    findEntry: () => undefined,
     pendingBytesMax: 64 * 1024 * 1024,
     onClosed: (consumer) => closed.push(consumer),
     ...options,
@@ -74,7 +82,12 @@ function createParts(options: Partial<HubOptions>) {
     });
   /** The bus may have lost events. */
   const loseEvents = (span: BusGap) => gap(span);
-  return { bus, hub, closed, publish, numbers, loseEvents };
+  /** A node of an older release joins the bus. */
+  const joinOlderNode = () => {
+    hasOlderNodes = true;
+    olderNode();
+  };
+  return { bus, hub, closed, publish, numbers, loseEvents, joinOlderNode };
 }
 
 export interface FakeHubOptions extends Partial<HubOptions> {
@@ -87,7 +100,7 @@ export function fakeHub({ copyLimit, ...options }: FakeHubOptions = {}) {
   const topics = new FakeTopics();
   const fanOut = new UwsFanOut(topics.publish, copyLimit);
   const whole = wholeView(plainFormat, fanOut);
-  const open = (room?: number, at = entry("1"), who = principal, view: View<UwsSocket> = whole) => {
+  const open = (room?: number, at: Scope = entry("1"), who = principal, view: View<UwsSocket> = whole) => {
     const socket = new FakeSocket(topics, room);
     const consumer = parts.hub.add(socket, at, who, view);
     socket.consumer = consumer;
@@ -104,7 +117,7 @@ export function fakeStreamHub(options: Partial<HubOptions> = {}) {
   const parts = createParts(options);
   const fanOut = new WritableFanOut({ heldBytesMax: 1 });
   const whole = wholeView(framedFormat(plainFormat), fanOut);
-  const open = (room?: number, at = entry("1"), who = principal, view: View<WritableConnection> = whole) => {
+  const open = (room?: number, at: Scope = entry("1"), who = principal, view: View<WritableConnection> = whole) => {
     const stream = new MeteredStream(room);
     const consumer = addWritable(parts.hub, stream, at, who, view);
     stream.consumer = consumer;
@@ -118,7 +131,7 @@ export function fakeStreamHub(options: Partial<HubOptions> = {}) {
 export const hubs: readonly (readonly [
   string,
   (options?: Partial<HubOptions>) => Omit<ReturnType<typeof fakeStreamHub>, "fanOut" | "open"> & {
-    open(room?: number, at?: Entry, who?: Principal): FakeConnection;
+    open(room?: number, at?: Scope, who?: Principal): FakeConnection;
   },
 ])[] = [
   ["WebSockets of uWebSockets", fakeHub],

@@ -38,7 +38,7 @@ export async function realHub(cleanups: (() => void)[], copyLimit?: CopyLimit) {
   const app = App();
   const fanOut = new UwsFanOut((topic, frame) => void app.publish(topic, frame, false), copyLimit);
   const view = wholeView(plainFormat, fanOut);
-  const hub = createHub({ bus, pendingBytesMax: 2 ** 31 });
+  const hub = createHub({ bus, findEntry: () => undefined, pendingBytesMax: 2 ** 31 });
   const opened: Consumer[] = [];
   const sockets = new Set<WebSocket<SocketData>>();
   app.ws<SocketData>("/*", {

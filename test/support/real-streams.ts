@@ -67,7 +67,7 @@ export interface StreamReader {
 
 export async function realStreams(protocol: StreamProtocol, cleanups: (() => void)[]) {
   const bus = createMemoryBus();
-  const hub = createHub({ bus, pendingBytesMax: 2 ** 31 });
+  const hub = createHub({ bus, findEntry: () => undefined, pendingBytesMax: 2 ** 31 });
   const fanOut = new WritableFanOut();
   const view = wholeView(framedFormat(plainFormat), fanOut);
   const opened: Consumer[] = [];

@@ -86,6 +86,7 @@ function listenTo(directory: SyncedDirectory): News {
   const listener: DirectoryListener = {
     instanceChanged: ({ instance }) => tell(`changed ${instance.name}`),
     instanceDeleted: (id) => tell(`deleted ${id}`),
+    instanceCreated: () => {},
     principalRevoked: (principal) => {
       revoked.push(principal);
       tell(`revoked ${principal.kind} ${principal.id}`);

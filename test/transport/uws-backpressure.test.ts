@@ -80,7 +80,7 @@ it("closes behind the frames of the turn, broadcast or not", async () => {
   const { hub, publish, connect, published } = await realHub(cleanups);
   const reader = await connect();
   void publish(() => 100, 50);
-  hub.instanceDeleted("1");
+  hub.instanceDeleted("1", { accountId: "a", name: "1", nameTaken: false });
   expect(await reader.closed).toBe(4004);
   expect(reader.got).toEqual(upTo(published()));
 });

@@ -81,7 +81,7 @@ it("tells a reader why it closes also in the middle of a frame", async () => {
   const reader = await connect();
   reader.client.pause();
   while (!reader.consumer.blocked) await publish(() => media);
-  hub.instanceDeleted("1");
+  hub.instanceDeleted("1", { accountId: "a", name: "1", nameTaken: false });
   await turn();
   reader.client.resume();
   expect(await reader.closed).toBe(4004);

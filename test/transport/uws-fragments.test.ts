@@ -100,7 +100,10 @@ describe("what is copied", () => {
     ["drains", (_, socket) => socket.drain(Number.POSITIVE_INFINITY)],
     ["goes away", (_, socket) => socket.onClose()],
     ["is a slow consumer", ({ publish }) => upTo(257).forEach(() => void publish())],
-    ["is closed with its instance", ({ hub }) => hub.instanceDeleted("1")],
+    [
+      "is closed with its instance",
+      ({ hub }) => hub.instanceDeleted("1", { accountId: "a", name: "1", nameTaken: false }),
+    ],
     ["is closed with its token", ({ hub }) => hub.principalRevoked(principal)],
   ];
   it.each(ends)("is 0 again when the only blocked socket %s", async (_, end) => {

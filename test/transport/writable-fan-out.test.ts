@@ -92,7 +92,7 @@ describe.each(streamProtocols)("over $name", (protocol) => {
     leaves.leave();
     await until(() => hub.stats.consumers === 1);
     const last = publish(() => 1_000, 50);
-    hub.instanceDeleted("1");
+    hub.instanceDeleted("1", { accountId: "a", name: "1", nameTaken: false });
     await last;
     expect(await stays.closed).toEqual({ code: 4004, reason: "instance deleted" });
     expect(stays.got).toEqual(upTo(published()));
@@ -137,7 +137,7 @@ describe("a stream", () => {
     addWritable(hub, stream, entry("1"), principal, view);
     publish("label.update", 1_000);
     await settle();
-    hub.instanceDeleted("1");
+    hub.instanceDeleted("1", { accountId: "a", name: "1", nameTaken: false });
     await settle();
     expect([stream.ended?.code, hub.stats.consumers, stream.writable.destroyed]).toEqual([4004, 0, false]);
     vi.advanceTimersByTime(10_000);

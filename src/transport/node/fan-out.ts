@@ -10,9 +10,9 @@ import type { Consumer } from "../../delivery/consumer.js";
 import { allTaken, type FanOut, type TurnPlan } from "../../delivery/fan-out.js";
 import type { Frame } from "../../delivery/frames/frame.js";
 import type { Hub } from "../../delivery/hub.js";
+import type { Scope } from "../../delivery/stream-registry.js";
 import type { View } from "../../delivery/view.js";
 import type { WriteBatch } from "../../delivery/write-batch.js";
-import type { Entry } from "../../directory/directory.js";
 import type { Close } from "../../domain/closes.js";
 import type { Principal } from "../../domain/instance.js";
 
@@ -148,11 +148,11 @@ function writePieces(writable: Writable, frame: Frame): void {
 export function addWritable(
   hub: Hub,
   connection: WritableConnection,
-  entry: Entry,
+  scope: Scope,
   principal: Principal,
   view: View<WritableConnection>,
 ): Consumer {
-  const consumer = hub.add(connection, entry, principal, view);
+  const consumer = hub.add(connection, scope, principal, view);
   connection.writable.on("drain", () => hub.drained(consumer)).on("close", () => hub.remove(consumer));
   return consumer;
 }

@@ -32,7 +32,7 @@ const { app, port } = await startApp({
 const bus = createMemoryBus();
 const fanOut = new UwsFanOut((topic, frame) => app.publish(topic, frame, false));
 const view = wholeView(createPlainFormat({ baseUrl, mediaMaxBytes: 8 << 20 }), fanOut);
-const hub = createHub({ bus, pendingBytesMax: 64 << 20 });
+const hub = createHub({ bus, findEntry: () => undefined, pendingBytesMax: 64 << 20 });
 
 /** The place of the media is the same in every event. */
 let slot;
