@@ -245,11 +245,8 @@ async function startPorts(
 }
 
 function chooseRateLimiter(settings: Settings, counters: RateCounters, parent: Parent | undefined): RateLimiter {
-  const limits = {
-    global: settings.rateLimitGlobal,
-    create: settings.rateLimitCreate,
-    publish: settings.rateLimitPublish,
-  };
+  const { rateLimitGlobal, rateLimitCreate: create, rateLimitPublish: publish } = settings;
+  const limits = { global: rateLimitGlobal, create, publish };
   if (settings.rateLimitScope === "cluster") return createClusterRateLimiter(limits, counters);
   return parent === undefined ? createNodeRateLimiter(limits) : createMachineRateLimiter(limits);
 }

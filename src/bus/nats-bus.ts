@@ -9,10 +9,11 @@ import type { Bus, BusGap, Event } from "./bus.js";
 import { createMemoryBus, emptyBusStats } from "./memory-bus.js";
 import { type NatsChoice, natsConnection } from "./nats-choice.js";
 import { createInbox } from "./nats-inbox.js";
-import { openNatsLink } from "./nats-link.js";
+
 import { createOutbox } from "./nats-outbox.js";
 import { probeName } from "./nats-subjects.js";
 import { createOlderNodes } from "./older-nodes.js";
+import { openNatsLink } from "./open-nats-link.js";
 
 export interface NatsBusOptions {
   readonly nats: NatsChoice;

@@ -284,34 +284,6 @@ it("ends every token of an account with it, and tells the instances while it ser
   expect(turns).toBeGreaterThan(2);
 });
 
-it("tells of each instance that is created or deleted later, with its account", async () => {
-  const heard: string[] = [];
-  const other = createMemoryDirectory({ logger: silent });
-  other.listen({
-    ...listener,
-    instanceCreated(id, accountId) {
-      heard.push(`created ${other.instanceById(id)?.instance.name} of ${accountId}`);
-    },
-    instanceDeleted: (_, { accountId, name, nameTaken }) =>
-      void heard.push(`deleted ${name} of ${accountId}${nameTaken ? ", which another one has" : ""}`),
-  });
-  await other.reload(reader);
-  expect(heard).toEqual([]);
-  instance("i7", { name: "seventh" });
-  await other.refresh(reader, { kind: "instance", id: "i7" });
-  instance("i8", { name: "eighth", accountId: "b" });
-  await other.reload(reader);
-  instances.delete("i7");
-  await other.refresh(reader, { kind: "instance", id: "i7" });
-  instances.delete("i8");
-  instance("i9", { name: "eighth", accountId: "b" });
-  await other.reload(reader);
-  expect(heard).toEqual([
-    ...["created seventh of a", "created eighth of b", "deleted seventh of a"],
-    ...["created eighth of b", "deleted eighth of b, which another one has"],
-  ]);
-});
-
 it("does not let one listener keep the news from the others", async () => {
   const deaf = createMemoryDirectory({ logger: silent });
   const heard: string[] = [];
