@@ -1,4 +1,7 @@
-/** Opens the bus that fits the settings: NATS for several nodes or workers, or a bus in memory for a single process. */
+/**
+ * Opens the bus that fits the settings: NATS for workers and for a node with NATS_URL, or a bus in memory for any other
+ * node. Also names the bus, so that two nodes can find out whether they share one.
+ */
 
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
@@ -20,7 +23,10 @@ export function openBus(settings: Settings, logger: Logger, directory: Directory
   });
 }
 
-/** Returns how this process reaches NATS. Undefined for a single process, which needs no NATS. */
+/**
+ * Returns how this process reaches NATS: over the nats-server that its primary process runs, else over NATS_URL.
+ * Undefined when there is neither, because a single process needs no NATS.
+ */
 function wayToNats(settings: Settings, parent: Parent | undefined): NatsWay | undefined {
   if (parent?.nats !== undefined) return { addressFile: parent.nats.addressFile };
   if (settings.natsUrl === undefined) return undefined;
@@ -47,9 +53,9 @@ export function busName(settings: Settings, parent?: Parent): string {
 }
 
 /**
- * Whether another node may have sockets for this event. Only an enabled configuration can rule that out. When the
- * channel was disabled, open sockets keep the last enabled filter. When the channel is not configured here, another
- * node may have heard of a first configuration some milliseconds earlier.
+ * Whether another node may have sockets for this event. Only the filter of an enabled configuration can rule that out.
+ * While the channel is disabled, open sockets keep the last enabled filter, which is not stored. When the channel is
+ * not configured here, another node may have heard of a first configuration some milliseconds earlier.
  */
 function mayBeWanted(directory: Directory, { instanceId, type }: Event): boolean {
   const websocket = directory.instanceById(instanceId)?.websocket;

@@ -15,7 +15,7 @@ const contentTypes: Record<string, string> = {
   ".txt": "text/plain; charset=utf-8",
 };
 
-/** By path: how a document is edited that depends on the installation. All other documents are served byte for byte. */
+/** By path: how `publicUrl` is written into a document. All other documents are served byte for byte. */
 const localise: Record<string, (text: string, publicUrl: string) => string> = {
   "/openapi.json": (text, url) => edited(text, { servers: [{ url }] }),
   "/asyncapi.json": (text, publicUrl) => {

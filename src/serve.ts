@@ -1,4 +1,7 @@
-/** Runs the server as a process: what the process prints, which signals stop it, and how long stopping may take. */
+/**
+ * Runs the server as a process, alone or as a worker: what the process prints, which signals stop or reload it, and how
+ * long stopping may take.
+ */
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -18,8 +21,8 @@ import { findParent, type Parent } from "./workers/parent.js";
 const closeSeconds = 25;
 
 /**
- * Under `npm start` one Ctrl-C sends two signals to the process: one from the terminal and one from npm. A second
- * signal within this time, in milliseconds, is ignored.
+ * Under `npm start` one Ctrl-C sends two signals to the process: one from the terminal and one from npm. So a second
+ * signal within this time, in milliseconds, is ignored. A later second signal ends the process without cleaning up.
  */
 const echoMs = 500;
 
@@ -28,7 +31,8 @@ type Self = Omit<NodeJS.Process, "env">;
 
 /**
  * Starts the server. Resolves when the server listens; the server then runs until a signal stops it. Rejects with one
- * sentence when the server cannot start.
+ * sentence when the server cannot start. A worker that cannot start tells that sentence to its primary process and ends
+ * with code 1.
  */
 export async function serve(self: Self, env: NodeJS.ProcessEnv): Promise<void> {
   const settings = readSettings(env);
@@ -95,8 +99,9 @@ function readLogLevel({ dataDir, logLevel }: Settings): string {
 }
 
 interface Stopper {
-  /** Tells the stopper which server to close when the process stops. */
+  /** Tells the stopper which server to close when the process stops. Closes it at once if the process stops already. */
   hold(server: Server): void;
+  /** Prints the message of the error (a worker tells its primary process), then stops with code 1. */
   fail(error: Error): void;
 }
 
@@ -106,7 +111,8 @@ function createStopper(self: Self, logger: Logger, drainSeconds: number, parent?
 
   /**
    * Stops the process with this exit code. While the server still starts, the stop waits for the end of the start,
-   * because a server that is half started cannot be closed cleanly.
+   * because a server that is half started cannot be closed cleanly. When all that takes longer than the drain and
+   * `closeSeconds`, the process ends with code 1 without cleaning up.
    */
   function stop(code: number): void {
     stopping = { code, since: performance.now() };

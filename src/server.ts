@@ -1,5 +1,5 @@
 /**
- * The composition root of a node: creates every part of the server, in the order in which the parts need each other.
+ * The composition root of a node: creates every part in the order in which the parts need each other, and closes them.
  */
 
 import { readFileSync } from "node:fs";

@@ -1,4 +1,7 @@
-/** The reasons for which the gateway closes a connection, and what the client should do after each. */
+/**
+ * The closes of consumers' connections: code and reason of each close that the gateway decides on, the close catalogue
+ * of the contract by code, and the closes that the documents explain.
+ */
 
 import { closeCatalogue } from "../../gen/closes.js";
 

@@ -15,14 +15,15 @@ export interface AppErrorOptions {
   readonly cause?: unknown;
   /** Values that replace placeholders in the message, by name: `limit` replaces `{limit}`. */
   readonly values?: Readonly<Record<string, string>>;
-  /** The path of the field that is wrong, as the request spells it, such as `events[2]`. */
+  /** The path of the field that is wrong, as the JSON of REST spells it, such as `events[2]`. */
   readonly field?: string | undefined;
   /** The rule that the field broke, as one sentence. The sentence never repeats text that the caller sent. */
   readonly rule?: string | undefined;
   /**
    * When the caller may try again, in whole seconds from now. Without this value an error with the status 429 or 503
-   * says 1. One second is also right while a node shuts down, because the balancer then sends the client to another
-   * node. The end of the shutdown would be too late, and all clients would come back in the same second.
+   * says 1, and any other error says nothing. One second is also right while a node shuts down, because the balancer
+   * then sends the client to another node. The end of the shutdown would be too late, and all clients would come back
+   * in the same second.
    */
   readonly retryAfterSeconds?: number | undefined;
 }

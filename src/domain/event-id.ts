@@ -1,10 +1,13 @@
-/** Ids of events: UUIDv7 of RFC 9562. The node that accepts an event mints its id, and writes its text when somebody needs it. */
+/**
+ * Ids of events, which are UUIDs of RFC 9562. The node that accepts an event mints a UUIDv7. For an event that came
+ * without an id, every node makes the same UUIDv8 from a name. The text of an id is written when somebody needs it.
+ */
 
 import { createHash, randomFillSync } from "node:crypto";
 
 /**
- * The 128 bits of a UUID, as four signed numbers of 32 bits from the most significant on. V8 keeps such numbers in the object
- * itself. A `Uint8Array` of 16 bytes in its place would cost every event 60 ns more.
+ * The 128 bits of a UUID, as four signed numbers of 32 bits from the most significant on. V8 keeps such numbers in the
+ * object itself. A `Uint8Array` of 16 bytes in its place would cost every event 60 ns more.
  */
 export interface EventId {
   readonly word0: number;
@@ -15,20 +18,21 @@ export interface EventId {
 
 export const idBytes = 16;
 
-/** Random words that the first id of a millisecond takes. */
+/** How many random words of 32 bits the first id of a millisecond takes: one draw. */
 const drawWords = 3;
-/** Draws that one request to the system brings: a request costs more than a hundred ids. */
+/** How many draws are fetched from the system at once. A request to the system costs more than a hundred ids. */
 const pooledDraws = 128;
 const word3Max = 0x7fffffff;
 
 /**
- * Returns a function that mints the id of an event. Its parameter is the time at which the event is accepted, in milliseconds
- * since 1970. Each id is greater than the one before, as bytes and as text. When the clock goes back, ids keep the latest time
- * until the clock has reached it again.
+ * Returns a function that mints the id of an event. Its parameter is the time at which the event is accepted, in
+ * milliseconds since 1970. Each id is greater than all that this function minted before, as bytes and as text. When the
+ * clock goes back, ids keep the latest time until the clock has reached it again.
  *
- * The function follows method 2 of RFC 9562, section 6.2. The first id of a millisecond is random after its time; each further
- * id of that millisecond adds one to the last word. The draw leaves at least half of the range of that word free, so a
- * millisecond has a thousand million ids; after the last of them the time goes on by a millisecond.
+ * The function follows method 2 of RFC 9562, section 6.2. The first id of a millisecond is random after its time; each
+ * further id of that millisecond adds one to the last word. The random first value leaves at least half of the range of
+ * that word free, so a millisecond has a thousand million ids; after the last of them the ids go on with the next
+ * millisecond.
  */
 export function createIdMint(): (time: number) => EventId {
   const pool = new Int32Array(pooledDraws * drawWords);
@@ -57,7 +61,7 @@ export function createIdMint(): (time: number) => EventId {
   };
 }
 
-/** Returns the UUIDv8 that everybody makes of the same text alike, as RFC 9562 shows it in appendix B.2. */
+/** Makes a UUIDv8 of a text, as RFC 9562 shows it in appendix B.2. The same text gives the same id on every node. */
 export function idOfName(name: string): EventId {
   const { word0, word1, word2, word3 } = idOfBytes(createHash("sha256").update(name).digest().subarray(0, idBytes));
   return { word0, word1: (word1 & ~0xf000) | 0x8000, word2: withVariant(word2), word3 };

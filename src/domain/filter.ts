@@ -1,4 +1,7 @@
-/** Makes filters. The filter of an instance decides which of its events its sockets receive. */
+/**
+ * Makes the filter of a channel configuration: the event types as bits, and whether frames carry media. Delivery reads
+ * the filter for each event.
+ */
 
 import { eventTypeBit } from "./event-type.js";
 import type { Websocket } from "./websocket.js";

@@ -1,4 +1,4 @@
-/** The channel configuration of an instance, and how disabling the channel changes it. */
+/** The channel configuration of an instance, with its version, and the configuration that a disabled channel gets. */
 
 /**
  * The channel configuration as it is stored. An empty `events` means all event types. `events` keeps the order and the

@@ -1,7 +1,7 @@
 /**
- * A cursor walks through the UTF-8 text of a JSON object byte by byte. It checks every rule of RFC 8259, builds no
- * objects, and tells a watcher where members stand. The cursor can stop anywhere and go on later, so a large text need
- * not hold the event loop.
+ * A cursor walks through the UTF-8 text of a JSON object byte by byte. It checks the grammar of RFC 8259, builds no
+ * objects, and tells a watcher where members stand. `run` reads a part of the text and a later `run` goes on, so a
+ * large text need not hold the event loop.
  */
 
 import { JsonError } from "./json-error.js";
@@ -105,7 +105,10 @@ export class Cursor {
     return this.#bytes[this.at] === openBrace;
   }
 
-  /** Reads about `bytesMax` more bytes. Returns true at the end of the text. Throws JsonError for a broken rule. */
+  /**
+   * Reads about `bytesMax` more bytes. Returns true when the whole text was read and is a JSON object. Throws JsonError
+   * for a broken rule.
+   */
   run(bytesMax: number): boolean {
     const bytes = this.#bytes;
     const stop = Math.min(bytes.length, this.at + bytesMax);

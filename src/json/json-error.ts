@@ -12,8 +12,8 @@ export class JsonError extends Error {
 }
 
 /**
- * Describes the error to a client: the rule that the text must keep, and the fault. The description quotes nothing from
- * the text.
+ * Describes the error to a client: the rule that the text must keep, and the fault if `cause` is a JsonError. The
+ * description quotes nothing from the text.
  */
 export function jsonRule(cause: unknown): string {
   const what = "must be a JSON object";

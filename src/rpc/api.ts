@@ -1,6 +1,6 @@
 /**
- * The interface through which every protocol runs the calls of the contract: first token, rate limit and instance, then
- * the method.
+ * The interface through which every protocol runs the calls of the contract. `admit` checks token and rate limit. Then
+ * `call` runs a unary call, or `openStream` opens a stream.
  */
 
 import type { DescMethod, Message } from "@bufbuild/protobuf";
@@ -16,15 +16,17 @@ export interface Credentials {
    */
   readonly token: string | undefined;
   /**
-   * The address of the caller. Read this property only when there is no valid token, and only in the turn of the event
-   * loop in which the call began. To ask uWebSockets for the address costs 7 µs.
+   * The address of the caller. Read this property only when there is no valid token, because to ask uWebSockets for the
+   * address costs 7 µs. Read it before you wait for anything, because it is empty once the caller has gone.
    */
   readonly remoteAddress: string;
 }
 
-/** The state of the rate-limit window to which a call was charged. The `X-RateLimit-*` headers carry these values. */
+/** The state of the rate-limit window that counts a call. The `X-RateLimit-*` headers carry these values. */
 export interface RateStatus {
+  /** How many calls, or events, the window allows. */
   readonly limit: number;
+  /** How many calls, or events, are left in the window after this call. */
   readonly remaining: number;
   /** When the window ends, as Unix time in seconds, rounded up. */
   readonly reset: number;
@@ -35,8 +37,9 @@ export interface RateStatus {
  * rejection, because a refused call also has a rate.
  */
 export interface Admission {
+  /** Who calls. Undefined when anybody may call the method, or when the token was not accepted. */
   readonly principal: Principal | undefined;
-  /** Undefined when the call was not charged to a rate limit. */
+  /** The window that counts the call; for a stream its state, without a charge. Undefined when no window counts it. */
   readonly rate: RateStatus | undefined;
   /**
    * The error that refuses the call; undefined when the call is admitted. It is INVALID_TOKEN, MISSING_TOKEN (upgrade
@@ -49,19 +52,21 @@ export interface Admission {
 export interface Api {
   /**
    * Checks token and rate limit of a call to `method`, before the body is read. Returns a promise only when a rate
-   * limit is charged.
+   * limiter is asked: when a rate limit counts the call, and when the call has no valid token.
    */
   admit(method: DescMethod, credentials: Credentials): Admission | Promise<Admission>;
   /**
    * Checks token and rate limit of an upgrade, which is no method of the contract. Accepts the token of an account or
-   * of an instance. When there is no token, the refusal is `MISSING_TOKEN` and not `INVALID_TOKEN`.
+   * of an instance. When there is no token, the refusal is `MISSING_TOKEN` and not `INVALID_TOKEN`. A caller over its
+   * rate limit gets `RATE_LIMITED` in place of both.
    */
   admitUpgrade(bucket: Bucket, credentials: Credentials): Admission | Promise<Admission>;
   /**
-   * Runs an admitted unary call: finds the instance (or fails with 404 or 403), decodes the body (or fails with 400),
-   * then runs the method. `decode` is called only after the instance was found. An error of `decode` that is no
-   * AppError becomes INVALID_REQUEST_BODY. Throws or rejects with AppError only. A call that needs no database returns
-   * no promise, because promises took a tenth of the time of a REST publish.
+   * Runs a unary call. When `admission` has a refusal, fails with that. Otherwise finds the instance (or fails with 404
+   * or 403), decodes and checks the request (or fails with 400), then runs the method. `decode` is called only after
+   * the instance was found. An error of `decode` that is no AppError becomes INVALID_REQUEST_BODY. Throws or rejects
+   * with AppError only. Returns no promise when there was nothing to wait for, because promises took a tenth of the
+   * time of a REST publish.
    */
   call(
     method: DescMethod,
@@ -69,7 +74,7 @@ export interface Api {
     instance: string | undefined,
     decode: () => Message | Promise<Message>,
   ): Answer | Promise<Answer>;
-  /** Opens an admitted stream. Throws AppError when the call is refused or `method` is no stream. */
+  /** Opens a stream. Throws AppError when `admission` has a refusal, or when `method` is no stream. */
   openStream(method: DescMethod, admission: Admission): StreamCall<Message, Message>;
 }
 
@@ -80,9 +85,10 @@ export interface Api {
 export interface StreamCall<T, R> {
   /**
    * Answers one request. Returns no promise when there is nothing to wait for. Throws or rejects when the stream must
-   * end.
+   * end; give that error to `fail`.
    */
   answer(request: T): R | Promise<R>;
+  /** Call `complete` when the last request was answered and the stream ends without an error. */
   complete(): void;
   /** Turns an error of `answer`, or of reading the requests, into the error that the client gets. */
   fail(error: unknown): AppError;

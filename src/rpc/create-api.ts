@@ -1,4 +1,4 @@
-/** Runs the calls of the contract, whichever protocol a call comes over. */
+/** Creates the API, which runs the calls of the contract alike, whichever protocol a call comes over. */
 
 import type { DescMethod, Message } from "@bufbuild/protobuf";
 import type { Logger } from "pino";
@@ -67,7 +67,10 @@ export function createApi(options: ApiOptions): Api {
   requireImplemented(policies.keys(), { unary: new Set(methods.keys()), streams: new Set(streams.keys()) });
   const comparisons = new Map([...policies.keys()].map((desc) => [desc, compareAnswers(desc)]));
 
-  /** Finds the instance that a call names. Returns no promise when the method looks instances up in memory. */
+  /**
+   * Finds the instance that a call names. Finds none when anybody may call the method, or when its request has no field
+   * `instance`. Returns a promise only when the method looks instances up in the database.
+   */
   function resolve(method: Method, { principal }: Admission, name = ""): Call | Promise<Call> {
     if (principal === undefined || method.desc.input.field.instance === undefined)
       return { principal, instance: undefined, entry: undefined };
@@ -88,8 +91,8 @@ export function createApi(options: ApiOptions): Api {
   }
 
   /**
-   * Turns an error into the AppError for the client, and logs the error if its status is 500 or above. This is the one
-   * place where failures of methods are logged.
+   * Turns an error into the AppError for the client. Logs the error if its status is 500 or above and the reason is not
+   * that the node shuts down. Failures of methods are logged only here.
    */
   function report(error: unknown, desc: DescMethod, instanceId: string | undefined): AppError {
     const failure = AppError.from(error);

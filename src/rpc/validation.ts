@@ -8,7 +8,7 @@ import { AppError } from "../domain/errors.js";
 import { eventTypeRule, isEventType } from "../domain/event-type.js";
 
 export interface Validation {
-  /** Checks a message by the rules of its type. Throws AppError INVALID_REQUEST_BODY. */
+  /** Checks a message by the rules of its type. Throws AppError INVALID_REQUEST_BODY for the first broken rule. */
   check<D extends DescMessage>(desc: D, message: MessageShape<D>): void;
 }
 

@@ -63,6 +63,7 @@ export class Base64 {
     return done;
   }
 
+  /** Returns the decoded bytes. Call `result` after `run` has returned true. */
   result(): Uint8Array {
     return this.#bytes.subarray(0, this.#size);
   }

@@ -1,11 +1,11 @@
 /**
- * Joins the pieces of a body, each when it arrives. To join 16 MiB at the end would take 15 ms, most of it because new
- * memory is slow when it is first written.
+ * Joins the pieces of a body into one buffer, each piece when it arrives. To join 16 MiB at the end would take 15 ms at
+ * once, most of it because new memory is slow when it is first written.
  */
 
 /**
- * A body that grows beyond half this size, in bytes, gets memory for the largest allowed body, so that it is never
- * copied again. Memory that nobody has written to costs nothing.
+ * When a body outgrows its memory and is larger than half this size, in bytes, it gets memory for the largest allowed
+ * body, so that it is never copied again. Memory that nobody has written to costs nothing.
  */
 const growBytesMax = 4 * 1024 * 1024;
 

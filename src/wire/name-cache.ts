@@ -4,7 +4,10 @@
  */
 
 export interface NameCache {
-  /** Returns the string whose bytes stand from `start` to `end`. Undefined when these bytes are not UTF-8. */
+  /**
+   * Returns the string whose bytes stand in `bytes` from `start` to `end`, from the cache or decoded. Undefined when
+   * these bytes are not UTF-8.
+   */
   read(bytes: Buffer, start: number, end: number): string | undefined;
 }
 

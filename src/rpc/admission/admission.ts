@@ -1,4 +1,4 @@
-/** The first two checks of every call: the token, then the rate limit. */
+/** The first two checks of every call and every upgrade: the token, then the rate limit. */
 
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Bucket, Caller } from "../../../gen/eventwire/v1/policy_pb.js";
@@ -49,8 +49,9 @@ export function createAdmission(options: {
   }
 
   /**
-   * Refuses a call without a valid token. The call is charged to its bucket, because guessing tokens must be limited.
-   * When the bucket PUBLISH is off, the call is charged to the bucket GLOBAL.
+   * Refuses a call without a valid token, with `reason` or, over the rate limit, with RATE_LIMITED. The call is charged
+   * to its remote address, because guessing tokens must be limited: in the bucket of the method, or in GLOBAL when that
+   * bucket is PUBLISH and is off.
    */
   async function refuseStranger(bucket: Bucket, { remoteAddress }: Credentials, reason: Reason): Promise<Admission> {
     const charged = bucket === Bucket.PUBLISH && !limiter.isOn(bucket) ? Bucket.GLOBAL : bucket;

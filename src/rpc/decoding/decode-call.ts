@@ -9,18 +9,20 @@ import { createBatchJson } from "../streams/batch-json.js";
 import { decodeBinary, decodeJson, parseJsonObject } from "./decode-message.js";
 import { compileRawJson } from "./raw-json.js";
 
+/**
+ * Decodes messages of one type. Bytes in a decoded message may be views of `bytes`, so `bytes` must not change
+ * afterwards.
+ */
 export interface DecodeCall {
-  /**
-   * Decodes a message in JSON form. Throws or rejects with AppError. Bytes in the message may be views of `bytes`, so
-   * `bytes` must not change afterwards.
-   */
+  /** Decodes a message in JSON form. Throws or rejects with AppError. */
   json(bytes: Buffer): Message | Promise<Message>;
+  /** Decodes a message in Protobuf's binary form. Throws AppError. */
   binary(bytes: Buffer): Message;
 }
 
 /**
- * Makes the decoder for messages of one type. A message with events is never parsed into objects. Any other message has
- * at most 64 KiB; the code that reads the message enforces this.
+ * Makes the decoder for messages of one type. The `data` of events is never parsed into objects, because it may be
+ * large. Any other message is parsed as a whole, so the caller must have refused it above 64 KiB.
  */
 export function compileDecodeCall(desc: DescMessage): DecodeCall {
   const events = createEventDecoder();

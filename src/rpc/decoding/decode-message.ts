@@ -1,6 +1,6 @@
 /**
- * Decodes a message of the contract from bytes or from JSON. A message that cannot be decoded is refused with the name
- * of the wrong field and the rule that this field broke.
+ * Decodes a message of the contract from its binary form or from JSON. The refusal of a message that cannot be decoded
+ * has the rule that the message broke. In JSON it also has the name of the wrong field, if a single field is wrong.
  */
 
 import {
@@ -26,7 +26,10 @@ import { apart, setValue, smallValue, valueFields, without } from "./value-field
 /** Most fields that a message in binary form may have. To decode more would hold the event loop too long. */
 const fieldsMax = 10_100;
 
-/** Decodes a message from Protobuf's binary form. Throws AppError INVALID_REQUEST_BODY. */
+/**
+ * Decodes a message from Protobuf's binary form. Throws AppError INVALID_REQUEST_BODY. A google.protobuf.Value that
+ * cannot be read becomes a Value without a kind, and the rest of the message counts; see `value-fields.ts`.
+ */
 export function decodeBinary(desc: DescMessage, bytes: Uint8Array): Message {
   try {
     const { rest, values } = apart(desc, bytes);
@@ -76,7 +79,10 @@ function faultOf(bytes: Uint8Array): unknown {
   }
 }
 
-/** Makes a message from a parsed JSON object. Unknown members are ignored. Throws AppError INVALID_REQUEST_BODY. */
+/**
+ * Makes a message from a parsed JSON object. Unknown members are ignored. Throws AppError INVALID_REQUEST_BODY. A field
+ * of type google.protobuf.Value that cannot be read becomes a Value without a kind; see `value-fields.ts`.
+ */
 export function decodeJson(desc: DescMessage, json: JsonObject): Message {
   try {
     const values = valueFields(desc);
@@ -94,8 +100,8 @@ export function decodeJson(desc: DescMessage, json: JsonObject): Message {
 }
 
 /**
- * Makes the refusal of a member that has a wrong type. The rule is in our own words, because the sentences of the
- * Protobuf library repeat the caller's value.
+ * Makes the refusal of JSON that the Protobuf library did not take. When a member has a wrong type, the refusal names
+ * the member. The rule is in our own words, because the sentences of the library repeat the caller's value.
  */
 export function wrongType(error: unknown, desc: DescMessage): AppError {
   const cause = error instanceof Error && isFieldError(error.cause) ? error.cause : error;

@@ -1,4 +1,7 @@
-/** Decompresses a message piece by piece, because a small message may decompress to more bytes than are allowed. */
+/**
+ * Decompresses a message piece by piece, and stops at the size limit, because a small message may decompress to very
+ * many bytes.
+ */
 
 import { finished } from "node:stream";
 import { createBrotliDecompress, createGunzip } from "node:zlib";
@@ -18,7 +21,7 @@ const openers: Record<string, (options: { chunkSize: number }) => ReturnType<typ
 /**
  * Decompresses a message. Rejects with `tooLarge()` when the result has more than `bytesMax` bytes. Rejects with
  * OVERLOADED when `room` has no memory left for the result, and with INVALID_REQUEST_BODY when the bytes are not
- * compressed in this way. The result stays counted in `room`.
+ * compressed in this way. The bytes of the result stay counted in `room` until the caller gives them back.
  */
 export function decompress(
   message: Uint8Array,

@@ -1,6 +1,7 @@
 /**
- * Makes a message from the text of a JSON object without parsing the large members. The text of a raw member is taken
- * byte for byte, and base64 is decoded in slices of 128 KiB, so that long text does not hold the event loop.
+ * Makes a message from the text of a JSON object without parsing its large members. The text of a member that
+ * `raw_json_of` names is taken byte for byte. Base64 above 64 KiB is decoded in slices, so that it does not hold the
+ * event loop. Any other member above 64 KiB is refused.
  */
 
 import {
@@ -29,8 +30,9 @@ import { wrongType } from "./decode-message.js";
 import { isTimestamp, timestampOfJson } from "./timestamp.js";
 
 /**
- * Makes a message from the text of a JSON object. Returns no promise for a text of usual size (up to 128 KiB). Throws
- * or rejects with AppError. Bytes in the message may be views of `text`.
+ * Makes a message from the text of a JSON object. `instance` is the name from the path of a REST call. Returns no
+ * promise for a text of usual size (up to 128 KiB). Throws or rejects with AppError. Bytes in the message may be views
+ * of `text`.
  */
 export type DecodeRawJson = (text: Buffer, instance?: string) => Message | Promise<Message>;
 
@@ -41,8 +43,8 @@ export function hasRawField(desc: DescMessage): boolean {
 
 /**
  * Makes the function that decodes messages of one type. Unknown members are ignored. `variable` is given only for REST:
- * it is the field for the instance, which comes from the path. Over REST, the field that takes the text of a member
- * cannot be set under its own name.
+ * it is the field for the instance, which comes from the path and never from the body. Over REST, the field that takes
+ * the text of a member cannot be set under its own name.
  */
 export function compileRawJson(desc: DescMessage, variable?: DescField): DecodeRawJson {
   const rawFields = desc.fields.filter((field) => hasOption(field, raw_json_of));

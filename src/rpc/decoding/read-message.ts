@@ -1,6 +1,6 @@
 /**
- * Reads the one message of a unary RPC call: takes the message out of its envelope, decompresses it, and enforces the
- * size limit.
+ * Reads the one message of a unary RPC call. Takes the message out of its envelope (Connect has none), decompresses it
+ * if it is compressed, and enforces the size limit before and after.
  */
 
 import { type Compression, compressedFlag, type UniversalServerRequest } from "@connectrpc/connect/protocol";

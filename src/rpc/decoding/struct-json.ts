@@ -22,8 +22,8 @@ const escapes: readonly (string | undefined)[] = Array.from({ length: 0x5d }, (_
 
 /**
  * Converts a Struct to JSON text. The members keep their order. When two members have the same name, a reader takes the
- * later one, in JSON as in a Struct. Throws AppError INVALID_REQUEST_BODY for a Struct of more than 64 KiB, or one with
- * a value that JSON does not have.
+ * later one, in JSON as in a Struct. Throws AppError INVALID_REQUEST_BODY for a Struct of more than 64 KiB or more than
+ * 256 levels, for one with a value that JSON does not have, and for bytes that are no Struct.
  */
 export function structToJson(struct: StructBytes): CheckedObject {
   if (struct.length > parsedBytesMax)

@@ -54,7 +54,7 @@ export function without(json: JsonObject, fields: readonly DescField[]): JsonObj
   return Object.fromEntries(Object.entries(json).filter(([name]) => !hidden.has(name)));
 }
 
-/** Returns `value`. Throws when the value is larger than any valid value of a field. */
+/** Returns `value`. Throws when it contains more than `valueNodesMax` values, as no valid value of a field does. */
 export function smallValue(value: JsonValue | undefined): JsonValue {
   const waiting: unknown[] = [value];
   for (let count = 0; waiting.length > 0; count++) {
@@ -68,7 +68,8 @@ export function smallValue(value: JsonValue | undefined): JsonValue {
 
 /**
  * Takes the fields of type google.protobuf.Value out of a binary message. Returns the bytes without these fields, and
- * the last value of each field. Throws WireError.
+ * the bytes of the last value of each field. A value that is too large is returned as bytes that cannot be decoded.
+ * Throws WireError when the message is no Protobuf message.
  */
 export function apart(desc: DescMessage, bytes: Uint8Array): { rest: Uint8Array; values: Map<DescField, Uint8Array> } {
   const values = new Map<DescField, Uint8Array>();

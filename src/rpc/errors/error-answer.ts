@@ -1,4 +1,4 @@
-/** Makes the REST answer to an error: the envelope, or a problem document when the client asked for one. */
+/** Makes the REST answer to an error: the envelope, or a problem document when the client prefers that to JSON. */
 
 import { catalogue } from "../../../gen/errors.js";
 import type { AppError } from "../../domain/errors.js";

@@ -8,8 +8,8 @@ export interface CauseDescription {
 }
 
 /**
- * Describes the cause of an error for the log. Other fields of an error are not logged, because database drivers put
- * rows and parameters into errors, and these can hold tokens.
+ * Describes the cause of an error for the log; an error without a cause is described itself. Other fields of an error
+ * are not logged, because database drivers put rows and parameters into errors, and these can hold tokens.
  */
 export function describeCause(error: unknown): CauseDescription {
   if (!(error instanceof Error)) return { type: typeof error, message: String(error) };

@@ -1,6 +1,6 @@
 /**
- * Answers requests that name a method but are no call of any RPC protocol: the HTTP method or the content type is
- * wrong.
+ * Answers requests that name a method but are no RPC call that this port serves: 405 when the HTTP method is wrong, and
+ * 415 when the content type is.
  */
 
 import type { UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";

@@ -18,7 +18,7 @@ export interface ControlChange {
   readonly byId: string;
 }
 
-/** The callback that gets each lasting change once, on the node that served the call. */
+/** Called once for each of these changes after it is stored, on the node that served the call. */
 export type OnChange = (change: ControlChange) => void;
 
 export function doneBy({ kind, id }: Principal): Pick<ControlChange, "by" | "byId"> {

@@ -42,7 +42,8 @@ export function createInstanceMethods(options: {
 
   /**
    * Reads the channel configuration in a CreateInstance request. A configuration that breaks the rules becomes a
-   * disabled channel, because it must not stop the creation of the instance.
+   * disabled channel together with the refusal, because it must not stop the creation of the instance. Undefined when
+   * the request has no configuration.
    */
   function readBlock(request: CreateInstanceRequest): { websocket: Websocket; refusal?: AppError } | undefined {
     const block = inlineBlock(request);

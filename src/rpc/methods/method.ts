@@ -16,8 +16,9 @@ import type { Instance, Principal } from "../../domain/instance.js";
 import { type Answer, LongAnswer } from "./long-answer.js";
 
 /**
- * The results of the checks before a method runs. A request with the field `instance` has an `instance`. It has an
- * `entry` too when the method looks instances up in memory.
+ * The results of the checks before a method runs. `principal` is undefined only when anybody may call the method. A
+ * request with the field `instance` has an `instance`. It has an `entry` too when the method looks instances up in
+ * memory.
  */
 export interface Call {
   readonly principal: Principal | undefined;

@@ -1,6 +1,6 @@
 /**
- * Passes the requests of a stream on to the API. The requests end when the caller's signal is aborted, and fail with
- * AppError only.
+ * Passes the requests of a stream on, until the client leaves, its deadline passes or the node closes. The requests
+ * fail with AppError only.
  */
 
 import { Code, ConnectError } from "@connectrpc/connect";

@@ -1,6 +1,6 @@
 /**
- * The rate limiter that all nodes share. It counts calls in the database, with one statement per call. While the
- * database is away, every node counts for itself.
+ * The rate limiter that all nodes share. It counts calls in the database, with one statement per call at most. While
+ * the database is away, every node counts for itself.
  */
 
 import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
@@ -9,8 +9,8 @@ import { createFixedWindows, windowSeconds } from "./fixed-windows.js";
 import type { RateLimiter, RateLimits } from "./rate-limiter.js";
 
 /**
- * Most keys that are remembered because they have used up their window. When there are more, the keys whose window has
- * ended are removed.
+ * Most keys that are remembered because they have used up their window. When there would be more, the keys whose window
+ * has ended are removed. If none has ended, the new key is not remembered.
  */
 const spentMax = 10_000;
 

@@ -3,7 +3,10 @@
 import type { Bucket } from "../../../gen/eventwire/v1/policy_pb.js";
 import type { RateStatus } from "../api.js";
 
-/** How many calls a caller may make per minute, by bucket. 0 switches the bucket off. */
+/**
+ * How many calls a caller may make per minute, by bucket; `publish` counts events. 0 switches the bucket off, which
+ * means no limit.
+ */
 export interface RateLimits {
   readonly global: number;
   readonly create: number;
@@ -20,10 +23,11 @@ export interface Charge {
 }
 
 export interface RateLimiter {
+  /** Whether the bucket has a limit. */
   isOn(bucket: Bucket): boolean;
   /**
-   * Charges points to a key: one for each call or event. With 0 points, only reads the state of the key. Resolves with
-   * undefined when the bucket is off. Never rejects.
+   * Charges points to a key: one for each call or event, and 1 by default. With 0 points, only reads the state of the
+   * key. Resolves with undefined when the bucket is off. Never rejects.
    */
   charge(bucket: Bucket, key: string, points?: number): Promise<Charge | undefined>;
 }

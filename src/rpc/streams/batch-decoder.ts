@@ -27,7 +27,10 @@ const noBytes = new Uint8Array(0);
  * Longest varint that the fast decoder reads, in bytes. A batch with a longer varint is decoded by the slow decoder.
  */
 const varintBytesMax = 9;
-/** Most fields of an event. A batch may have as many beside its events. The contract has far fewer. */
+/**
+ * Most fields of an event; an event with more is refused. A batch may have as many beside its events. The contract has
+ * far fewer.
+ */
 const fieldsMax = 64;
 /** Longest name of an instance, in bytes: a hundred characters of at most four bytes each. */
 const nameBytesMax = 400;

@@ -1,7 +1,7 @@
 /**
- * Encodes the answers to batches as gRPC messages. Answers without refusals, and all receipts, are written by hand,
- * because the reflection of the Protobuf library takes longer for an answer or a receipt than publishing an event takes.
- * The Protobuf library writes the rest of all other answers.
+ * Encodes the answers to batches as gRPC messages. Receipts, and answers that say only that everything was published,
+ * are written by hand, because the reflection of the Protobuf library takes longer for a receipt or an answer than
+ * publishing an event takes. The Protobuf library writes everything else.
  */
 
 import { toBinary } from "@bufbuild/protobuf";

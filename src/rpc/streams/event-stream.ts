@@ -1,6 +1,6 @@
 /**
- * The stream of event batches. Only in this stream the cost of a single event matters: one core takes 300,000 events a
- * second.
+ * The stream of event batches: publishes the events of each batch, and answers each batch with the events that were
+ * refused. Only in this stream the cost of a single event matters: one core takes 300,000 events a second.
  */
 
 import {

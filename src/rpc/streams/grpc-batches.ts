@@ -20,9 +20,9 @@ import { readRequests } from "./stream-requests.js";
 const method = EventService.method.publishEvents;
 
 export interface GrpcBatches {
-  /** Whether the request is plain gRPC, without a compression, a deadline or JSON. */
+  /** Whether the request is a plain gRPC call: a POST over HTTP/2 without a compression, a deadline or JSON. */
   takes(request: UniversalServerRequest): boolean;
-  /** Answers a plain gRPC call that was admitted. */
+  /** Answers a call that was admitted and that `takes` accepts. An error of the call stands in the trailers. */
   handle(request: UniversalServerRequest, admission: Admission, room: Room): UniversalServerResponse;
 }
 

@@ -64,14 +64,14 @@ export class Pipeline<T, R> implements AsyncIterableIterator<R[]> {
 
   /**
    * Reads no more requests. The requests so far are answered, then the iteration ends. When `failure` is given, the
-   * iteration ends with this error.
+   * iteration ends with this error. A second call does nothing.
    */
   end(failure?: unknown): void {
     this.#endWith(failure);
     this.#advance();
   }
 
-  /** Ends the iteration when the caller wants no more answers. */
+  /** Ends the iteration when the caller wants no more answers. Answers that wait are dropped. */
   async return(): Promise<IteratorResult<R[]>> {
     this.#ended = true;
     this.#answers.length = 0;
