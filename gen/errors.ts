@@ -2,13 +2,13 @@
 
 /** By reason, in the order of the contract. Names in braces in a message stand for values of the call. */
 export const catalogue = {
-  INVALID_REQUEST_BODY: { code: "invalid_argument", status: 400, message: "Invalid request body", meaning: "The body or a field of the call breaks a rule, and the error names the rule. The gateway did nothing." },
+  INVALID_REQUEST_BODY: { code: "invalid_argument", status: 400, message: "Invalid request body", meaning: "The body, a field or a header of the call breaks a rule, and the error names the rule. The gateway did nothing." },
   INVALID_REQUEST: { code: "invalid_argument", status: 400, message: "Invalid request", meaning: "The headers of the request can be read in two ways, or ask for a version of Connect that does not exist. The error names the rule that they break." },
   WEBSOCKET_DISABLED: { code: "failed_precondition", status: 400, message: "WebSocket is not enabled for this instance. Configure it first using POST /api/events/websocket/{instance}", meaning: "The instance has no channel configuration, or its channel is disabled. So the gateway opens no socket on it." },
   INVALID_TOKEN: { code: "unauthenticated", status: 401, message: "Invalid token", meaning: "The token is missing, unknown or revoked; or it is a TokenInstance where only a TokenAccount may make the call." },
   MISSING_TOKEN: { code: "unauthenticated", status: 401, message: "Missing token in header, Authorization header, or query parameter", meaning: "The upgrade request has no token: neither in the header `token`, nor in `Authorization`, nor in the query." },
   INSTANCE_MISMATCH: { code: "permission_denied", status: 403, message: "Instance token does not match requested instance", meaning: "The TokenInstance belongs to another instance than the one in the call, whether or not that one exists." },
-  ORIGIN_NOT_ALLOWED: { code: "permission_denied", status: 403, message: "Origin not allowed", meaning: "The web page that opens the socket has an origin that ALLOWED_ORIGINS does not name." },
+  ORIGIN_NOT_ALLOWED: { code: "permission_denied", status: 403, message: "Origin not allowed", meaning: "The web page that opens the socket has an origin that ALLOWED_ORIGINS does not name, and that is not the gateway's own." },
   QUOTA_EXCEEDED: { code: "permission_denied", status: 403, message: "Account instance quota exceeded", meaning: "The account already has as many instances as ACCOUNT_INSTANCE_QUOTA allows." },
   NOT_FOUND: { code: "not_found", status: 404, message: "Not found", meaning: "No route has this path." },
   INSTANCE_NOT_FOUND: { code: "not_found", status: 404, message: "Instance not found", meaning: "The account has no instance of the name in the call." },
@@ -20,7 +20,7 @@ export const catalogue = {
   EVENT_TOO_LARGE_FOR_BUS: { code: "resource_exhausted", status: 413, message: "Event too large for the event bus, which carries at most {limit} bytes", meaning: "The event is larger than a message of NATS may be. Raise `max_payload` of NATS, or send a smaller event." },
   UNSUPPORTED_COMPRESSION: { code: "unimplemented", status: 415, message: "Unsupported compression", meaning: "The message of an RPC call has a compression that the gateway does not know. The error names the compressions that it knows." },
   UPGRADE_REQUIRED: { code: "failed_precondition", status: 426, message: "Upgrade required", meaning: "The request passed all checks of an upgrade, but is no WebSocket handshake (RFC 6455)." },
-  RATE_LIMITED: { code: "resource_exhausted", status: 429, message: "Rate limit exceeded. Try again later.", meaning: "The token has used up its calls of the present minute. A caller without a valid token shares the calls of its remote address. Try again after `Retry-After`." },
+  RATE_LIMITED: { code: "resource_exhausted", status: 429, message: "Rate limit exceeded. Try again later.", meaning: "The account or the instance of the token has used up its calls of the present window of 60 s. A caller without a valid token shares the calls of its remote address. Try again after `Retry-After`." },
   GET_INSTANCE_FAILED: { code: "internal", status: 500, message: "Failed to get instance", meaning: "The node could not read the instance from the database, or has not read any tokens from it since its start." },
   GET_WEBSOCKET_FAILED: { code: "internal", status: 500, message: "Failed to get websocket configuration", meaning: "The node could not read the channel configuration from the database." },
   SET_WEBSOCKET_FAILED: { code: "internal", status: 500, message: "Failed to update websocket configuration", meaning: "The node could not write the channel configuration to the database." },

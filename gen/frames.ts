@@ -109,7 +109,7 @@ export interface ConfigChangedFrame {
   readonly change: string;
 }
 
-/** Events may be missing on this connection. */
+/** Events may be missing on this connection. They do not come later. */
 export interface GapFrame {
   /** Always `gap`. */
   readonly control: "gap";
@@ -117,7 +117,7 @@ export interface GapFrame {
   readonly reason: string;
   /** Events that were accepted from this time on may be missing. */
   readonly from: string;
-  /** Events that were accepted after this time are not missing. */
+  /** Events that were accepted after this time are not missing because of this gap. */
   readonly until: string;
   /** How many events are missing. Null when that is not known. */
   readonly missed: number | null;
@@ -125,7 +125,7 @@ export interface GapFrame {
   readonly instance: string | null;
 }
 
-/** Nothing was sent for `heartbeatSeconds`: nothing has happened, and the connection works. */
+/** No frame was sent for `heartbeatSeconds`, or for up to a quarter less. The connection works, and the gateway had nothing to send. */
 export interface PositionFrame {
   /** Always `position`. */
   readonly control: "position";

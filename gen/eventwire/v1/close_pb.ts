@@ -55,7 +55,8 @@ export type Close = Message<"eventwire.v1.Close"> & {
   status: string;
 
   /**
-   * The errors that end a refused `eventwire.v1` handshake with this code. Empty for a close that only open connections see.
+   * The errors that end a refused `eventwire.v1` handshake with this code. Empty for a close that only open connections
+   * see.
    *
    * @generated from field: repeated eventwire.v1.Reason refusals = 5;
    */
@@ -133,7 +134,8 @@ export enum CloseReason {
   CHANNEL_NOT_ENABLED = 7,
 
   /**
-   * More frames or bytes wait for the connection than may wait. Connect again, and read faster.
+   * Too many frames or bytes wait for the connection; or too many bytes wait on the node, and most of them for this
+   * connection. Connect again, and read faster.
    *
    * @generated from enum value: CLOSE_REASON_SLOW_CONSUMER = 8;
    */
@@ -161,8 +163,8 @@ export enum CloseReason {
   INVALID_TOKEN = 11,
 
   /**
-   * The gateway cannot serve the connection now: its database is away, it shuts down, a node of an older release leaves out
-   * events for a whole account, or it has failed.
+   * The gateway cannot serve the connection now: its database is away, it shuts down, a node of an older release leaves
+   * out events for a whole account, or it has failed.
    *
    * @generated from enum value: CLOSE_REASON_INTERNAL_ERROR = 12;
    */

@@ -68,7 +68,7 @@ export enum Reason {
   UNSPECIFIED = 0,
 
   /**
-   * The body or a field of the call breaks a rule, and the error names the rule. The gateway did nothing.
+   * The body, a field or a header of the call breaks a rule, and the error names the rule. The gateway did nothing.
    *
    * @generated from enum value: REASON_INVALID_REQUEST_BODY = 1;
    */
@@ -111,7 +111,8 @@ export enum Reason {
   INSTANCE_MISMATCH = 6,
 
   /**
-   * The web page that opens the socket has an origin that ALLOWED_ORIGINS does not name.
+   * The web page that opens the socket has an origin that ALLOWED_ORIGINS does not name, and that is not the gateway's
+   * own.
    *
    * @generated from enum value: REASON_ORIGIN_NOT_ALLOWED = 7;
    */
@@ -196,8 +197,8 @@ export enum Reason {
   UPGRADE_REQUIRED = 18,
 
   /**
-   * The token has used up its calls of the present minute. A caller without a valid token shares the calls of its
-   * remote address. Try again after `Retry-After`.
+   * The account or the instance of the token has used up its calls of the present window of 60 s. A caller without a
+   * valid token shares the calls of its remote address. Try again after `Retry-After`.
    *
    * @generated from enum value: REASON_RATE_LIMITED = 19;
    */
@@ -282,9 +283,9 @@ export enum Reason {
   SHUTTING_DOWN = 30,
 
   /**
-   * The connection is for all instances of an account, and a node of an older release is among the nodes. The events that such
-   * a node accepts would not reach the connection. Connect again when every node runs this release, or connect to each
-   * instance.
+   * The connection is for all instances of an account, and a node of an older release is among the nodes. The events
+   * that such a node accepts would not reach the connection. Connect again when every node runs this release, or
+   * connect to each instance.
    *
    * @generated from enum value: REASON_OLDER_NODE = 31;
    */

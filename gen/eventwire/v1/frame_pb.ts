@@ -2,12 +2,14 @@
 // @generated from file eventwire/v1/frame.proto (package eventwire.v1, syntax proto3)
 /* eslint-disable */
 
-// The frames of the consumer protocol `eventwire.v1`. Over a WebSocket each frame is one text message: the JSON form of one of
-// these messages, with its members in this order. A Subscribe stream carries the same messages in SubscribeResponse.
+// The frames of the consumer protocol `eventwire.v1`. Over a WebSocket each frame is one text message: the JSON form of
+// one of these messages, with its members in this order. A Subscribe stream carries the same messages in
+// SubscribeResponse.
 //
-// An event frame has the member `event`. A control frame has the member `control`, which names its kind. A consumer ignores
-// kinds and members that it does not know, because a later release may add some. Over a WebSocket a control frame has all of
-// its members; a member without a value is null. Times are UTC with milliseconds, such as `2026-11-29T13:20:00.123Z`.
+// An event frame has the member `event`. A control frame has the member `control`, which names its kind. A consumer
+// ignores kinds and members that it does not know, because a later release may add some. Over a WebSocket a control
+// frame has all of its members; a member without a value is null. Times are UTC with milliseconds, such as
+// `2026-11-29T13:20:00.123Z`.
 //
 // A consumer that did not ask for `eventwire.v1` gets none of these frames; it gets PlainFrame.
 
@@ -38,8 +40,8 @@ export type EventFrame = Message<"eventwire.v1.EventFrame"> & {
   event: string;
 
   /**
-   * The event's id: a UUIDv7 of 36 characters in lower case. It is the same on every connection and in the answer to the
-   * publisher. Use it to recognise an event that you have seen.
+   * The event's id: a UUIDv7 of 36 characters in lower case. It is the same on every connection and in the answer to
+   * the publisher. Use it to recognise an event that you have seen.
    *
    * @generated from field: string id = 2;
    */
@@ -53,8 +55,8 @@ export type EventFrame = Message<"eventwire.v1.EventFrame"> & {
   time: string;
 
   /**
-   * The place of the event in the history of its instance: opaque ASCII text of at most 64 characters. Store the last one, and
-   * present it as `after` when you connect again. Absent when no history is kept.
+   * The place of the event in the history of its instance: opaque ASCII text of at most 64 characters. Store the last
+   * one, and present it as `after` when you connect again. Absent when no history is kept.
    *
    * @generated from field: optional string position = 4;
    */
@@ -74,8 +76,8 @@ export type EventFrame = Message<"eventwire.v1.EventFrame"> & {
    */
   payload: {
     /**
-     * Over a WebSocket: the object itself, byte for byte as it was published, but for its media. The `base64` of its media
-     * stands in it only while the channel has `mediaBase64`, and only up to MEDIA_MAX_BYTES (8 MiB by default).
+     * Over a WebSocket: the object itself, byte for byte as it was published, but for its media. The `base64` of its
+     * media stands in it only while the channel has `mediaBase64`, and only up to MEDIA_MAX_BYTES (8 MiB by default).
      *
      * @generated from field: google.protobuf.Struct data = 6;
      */
@@ -83,8 +85,8 @@ export type EventFrame = Message<"eventwire.v1.EventFrame"> & {
     case: "data";
   } | {
     /**
-     * In a Subscribe stream: the object as UTF-8 JSON text, byte for byte as it was published, without the `base64` of its
-     * media.
+     * In a Subscribe stream: the object as UTF-8 JSON text, byte for byte as it was published, without the `base64` of
+     * its media.
      *
      * @generated from field: bytes data_json = 7;
      */
@@ -93,8 +95,8 @@ export type EventFrame = Message<"eventwire.v1.EventFrame"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * In a Subscribe stream that asked for media: the raw media of a `message.exchange`, up to MEDIA_MAX_BYTES. Empty when the
-   * event has none.
+   * In a Subscribe stream that asked for media: the raw media of a `message.exchange`, up to MEDIA_MAX_BYTES. Empty
+   * when the event has none.
    *
    * @generated from field: bytes media = 8;
    */
@@ -150,16 +152,17 @@ export const EventFrame_InstanceDataSchema: GenMessage<EventFrame_InstanceData> 
  */
 export type EffectiveFilter = Message<"eventwire.v1.EffectiveFilter"> & {
   /**
-   * The event types that are delivered, each once and in the order of EventType. A filter that takes all types lists all of them.
-   * Empty when the owner's filter takes none of the types that the client asked for: then no event is delivered.
+   * The event types that are delivered, each once and in the order of EventType. A filter that takes all types lists
+   * all of them. Empty when the owner's filter takes none of the types that the client asked for: then no event is
+   * delivered.
    *
    * @generated from field: repeated string events = 1;
    */
   events: string[];
 
   /**
-   * Whether `message.exchange` events come with their media: inline as base64 over a WebSocket, as raw bytes in a Subscribe
-   * stream.
+   * Whether `message.exchange` events come with their media: inline as base64 over a WebSocket, as raw bytes in a
+   * Subscribe stream.
    *
    * @generated from field: bool media_base64 = 2;
    */
@@ -285,8 +288,8 @@ export type HelloFrame = Message<"eventwire.v1.HelloFrame"> & {
   filter?: EffectiveFilter | undefined;
 
   /**
-   * Counts the changes of the channel configuration. The first configuration has version 1, and to store the same values
-   * again is no change. It is 0 on a connection that gets all instances of an account.
+   * Counts the changes of the channel configuration. The first configuration has version 1, and to store the same
+   * values again is no change. It is 0 on a connection that gets all instances of an account.
    *
    * @generated from field: uint32 configuration_version = 5;
    */
@@ -328,16 +331,16 @@ export type HelloFrame = Message<"eventwire.v1.HelloFrame"> & {
   replayed: number;
 
   /**
-   * The gateway sends a `position` frame when it has sent no other frame for so many seconds, or for up to a quarter less. A client
-   * that has heard nothing for twice as long should connect again.
+   * The gateway sends a `position` frame when it has sent no other frame for so many seconds, or for up to a quarter
+   * less. A client that has heard nothing for twice as long should connect again.
    *
    * @generated from field: uint32 heartbeat_seconds = 11;
    */
   heartbeatSeconds: number;
 
   /**
-   * Most frames that may wait for this connection. With more it is closed with 4008. Control frames count like events, except `pong`
-   * and `error`: of each of these at most one waits, and a new one replaces it.
+   * Most frames that may wait for this connection. With more it is closed with 4008. Control frames count like events,
+   * except `pong` and `error`: of each of these at most one waits, and a new one replaces it.
    *
    * @generated from field: uint32 waiting_frames_max = 12;
    */
@@ -373,8 +376,8 @@ export const HelloFrameSchema: GenMessage<HelloFrame> = /*@__PURE__*/
   messageDesc(file_eventwire_v1_frame, 4);
 
 /**
- * The owner changed, disabled or enabled the channel. On a connection that gets all instances of an account, an instance may
- * also have been created or deleted.
+ * The owner changed, disabled or enabled the channel. On a connection that gets all instances of an account, an
+ * instance may also have been created or deleted.
  *
  * @generated from message eventwire.v1.ConfigChangedFrame
  */
@@ -394,8 +397,8 @@ export type ConfigChangedFrame = Message<"eventwire.v1.ConfigChangedFrame"> & {
   instance: string;
 
   /**
-   * Whether the channel accepts new connections. A connection that is open stays open when its channel is disabled, and keeps
-   * its filter.
+   * Whether the channel accepts new connections. A connection that is open stays open when its channel is disabled, and
+   * keeps its filter.
    *
    * @generated from field: bool enabled = 3;
    */
@@ -431,7 +434,7 @@ export const ConfigChangedFrameSchema: GenMessage<ConfigChangedFrame> = /*@__PUR
   messageDesc(file_eventwire_v1_frame, 5);
 
 /**
- * Events may be missing on this connection.
+ * Events may be missing on this connection. They do not come later.
  *
  * @generated from message eventwire.v1.GapFrame
  */
@@ -459,7 +462,7 @@ export type GapFrame = Message<"eventwire.v1.GapFrame"> & {
   from: string;
 
   /**
-   * Events that were accepted after this time are not missing.
+   * Events that were accepted after this time are not missing because of this gap.
    *
    * @generated from field: string until = 4;
    */
@@ -488,7 +491,8 @@ export const GapFrameSchema: GenMessage<GapFrame> = /*@__PURE__*/
   messageDesc(file_eventwire_v1_frame, 6);
 
 /**
- * Nothing was sent for `heartbeatSeconds`: nothing has happened, and the connection works.
+ * No frame was sent for `heartbeatSeconds`, or for up to a quarter less. The connection works, and the gateway had
+ * nothing to send.
  *
  * @generated from message eventwire.v1.PositionFrame
  */
@@ -523,8 +527,8 @@ export const PositionFrameSchema: GenMessage<PositionFrame> = /*@__PURE__*/
   messageDesc(file_eventwire_v1_frame, 7);
 
 /**
- * Answers `narrow`. The filter holds for every event after this frame, and for no event before it. When a client sends `narrow`
- * again before this frame, the last message counts, and one frame answers all.
+ * Answers `narrow`. The filter holds for every event after this frame, and for no event before it. When a client sends
+ * `narrow` again before this frame, the last message counts, and one frame answers all.
  *
  * @generated from message eventwire.v1.NarrowedFrame
  */
@@ -586,8 +590,9 @@ export type ClosingFrame = Message<"eventwire.v1.ClosingFrame"> & {
   reconnect: boolean;
 
   /**
-   * How long the client should wait before it connects again, in milliseconds; 0 when `reconnect` is false. The time is random, so
-   * that many clients do not come back at once: up to 5 seconds after a shutdown, and from 1 to 5 seconds after any other close.
+   * How long the client should wait before it connects again, in milliseconds; 0 when `reconnect` is false. The time is
+   * random, so that many clients do not come back at once: up to 5 seconds after a shutdown, and from 1 to 5 seconds
+   * after any other close.
    *
    * @generated from field: uint32 retry_after_ms = 5;
    */
@@ -623,7 +628,8 @@ export const ClosingFrameSchema: GenMessage<ClosingFrame> = /*@__PURE__*/
   messageDesc(file_eventwire_v1_frame, 9);
 
 /**
- * The handshake is refused. The close frame follows. Only WebSockets get this frame; a refused Subscribe ends with the error.
+ * The handshake is refused. The close frame follows. Only WebSockets get this frame; a refused Subscribe ends with the
+ * error.
  *
  * @generated from message eventwire.v1.RefusedFrame
  */
@@ -686,8 +692,8 @@ export const RefusedFrameSchema: GenMessage<RefusedFrame> = /*@__PURE__*/
   messageDesc(file_eventwire_v1_frame, 10);
 
 /**
- * A message of the client was not understood. The connection stays open. The tenth such message within a minute ends it with
- * 4000.
+ * A message of the client was not understood. The connection stays open. The tenth such message within a minute ends it
+ * with 4000.
  *
  * @generated from message eventwire.v1.ErrorFrame
  */
@@ -743,8 +749,8 @@ export const PongFrameSchema: GenMessage<PongFrame> = /*@__PURE__*/
   messageDesc(file_eventwire_v1_frame, 12);
 
 /**
- * A message of the client over a WebSocket: a JSON object of at most 4 KiB. Anything else is answered with ErrorFrame, and a
- * larger message ends the connection with 1009.
+ * A message of the client over a WebSocket: a JSON object of at most 4 KiB. Anything else is answered with ErrorFrame,
+ * and a larger message ends the connection with 1009.
  *
  * @generated from message eventwire.v1.ClientMessage
  */
@@ -757,8 +763,8 @@ export type ClientMessage = Message<"eventwire.v1.ClientMessage"> & {
   control: string;
 
   /**
-   * For `narrow`: the event types that the client wants from now on, at most 64. They only ever narrow the owner's filter. An
-   * empty list means the whole of it.
+   * For `narrow`: the event types that the client wants from now on, at most 64. They only ever narrow the owner's
+   * filter. An empty list means the whole of it.
    *
    * @generated from field: repeated string events = 2;
    */

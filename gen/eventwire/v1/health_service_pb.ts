@@ -38,7 +38,7 @@ export const CheckHealthRequestSchema: GenMessage<CheckHealthRequest> = /*@__PUR
  */
 export type CheckHealthResponse = Message<"eventwire.v1.CheckHealthResponse"> & {
   /**
-   * `ok` when every check is `ok`, else `degraded`.
+   * `ok` when every check that is present is `ok`, else `degraded`.
    *
    * @generated from field: string status = 1;
    */
@@ -112,7 +112,7 @@ export type CheckHealthResponse_Checks = Message<"eventwire.v1.CheckHealthRespon
 
   /**
    * `ok`, or `unreachable` while the bus between the nodes is away; the node then serves its own sockets alone.
-   * Absent when there is only one node.
+   * Absent on a node that has neither a NATS_URL nor other workers.
    *
    * @generated from field: optional string bus = 3;
    */

@@ -483,11 +483,12 @@ export const InstanceService: GenService<{
    * Lists the instances of the account in the order of their creation. A TokenInstance sees only its own instance.
    *
    * With `limit` and `cursor` the list comes in pages. Without `limit`, REST answers all instances, however many there
-   * are. When an instance is created or deleted while a long list is sent, the list or its count may lack it. Over
-   * Connect and gRPC an answer is one message, so a call without `limit` is refused there when there are more than
-   * 1,000 instances.
+   * are. When instances are created or deleted while a long list is sent, the list may differ from its count. Over
+   * Connect, gRPC-Web and gRPC an answer is one message, so a call without `limit` is refused there when there are more
+   * than 1,000 instances.
    *
-   * When the call asks for exactly one name and no instance has that name, the answer is `Instance not found`.
+   * When the call of a TokenAccount asks for exactly one name and no instance has that name, the answer is the error
+   * `Instance not found`.
    *
    * @generated from rpc eventwire.v1.InstanceService.ListInstances
    */

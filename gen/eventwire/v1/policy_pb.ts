@@ -130,8 +130,8 @@ export const CallerSchema: GenEnum<Caller> = /*@__PURE__*/
   enumDesc(file_eventwire_v1_policy, 0);
 
 /**
- * A rate limit. It counts the calls of one token in a window of 60 s, which begins with the first call of the token. It
- * counts calls without a valid token by their remote address.
+ * A rate limit. It counts the calls of one account or one instance, whichever of its tokens they have, in a window of
+ * 60 s. The window begins with the first call. Calls without a valid token are counted by their remote address.
  *
  * @generated from enum eventwire.v1.Bucket
  */

@@ -200,8 +200,8 @@ export type PlainFrame = Message<"eventwire.v1.PlainFrame"> & {
   event: string;
 
   /**
-   * The data of the event as it was published, byte for byte. It holds the `base64` of the media only while the channel
-   * has `mediaBase64`, and only for media up to MEDIA_MAX_BYTES (8 MiB by default).
+   * The data of the event as it was published, byte for byte but for its media. It holds the `base64` of the media only
+   * while the channel has `mediaBase64`, and only for media up to MEDIA_MAX_BYTES (8 MiB by default).
    *
    * @generated from field: google.protobuf.Struct data = 2;
    */
@@ -269,9 +269,9 @@ export const WebsocketService: GenService<{
    * Turns the channel of an instance on or off, and replaces its filter. A repeated call changes nothing. The method is
    * called `Set` and not `Update`, because a field that is left out takes its default.
    *
-   * An enabled configuration is in force on open sockets from the next event after the answer on. A disabled
-   * configuration is saved with `events` and `media_base64` cleared. While the channel is disabled, new upgrades are
-   * refused. Open sockets stay open and keep the last enabled filter.
+   * An enabled configuration is in force on the open sockets of the answering node from the next event after the answer
+   * on, and on other nodes within a second. A disabled configuration is saved with `events` and `media_base64` cleared.
+   * While the channel is disabled, new upgrades are refused. Open sockets stay open and keep the last enabled filter.
    *
    * @generated from rpc eventwire.v1.WebsocketService.SetWebsocket
    */
