@@ -40,6 +40,8 @@ export class Backlog {
   #begun = 0;
   /** How many of the fan-out's buffered bytes belong to this consumer. */
   #held = 0;
+  /** Whether the waiting frames were dropped, because the consumer is being closed. */
+  #dropped = false;
 
   /** `offset` is the offset of the first frame that was not wholly handed over to the connection. */
   constructor(fanOut: FanOut<unknown>, log: FrameLog, offset: number) {
@@ -65,7 +67,9 @@ export class Backlog {
    */
   hold(batch: WriteBatch, buffered: number): void {
     this.#inside = sizesWithin(batch, buffered, this.#fanOut);
-    this.#fanOut.buffered.bytes += buffered - this.#held;
+    const more = buffered - this.#held;
+    this.#fanOut.buffered.bytes += more;
+    if (this.#dropped) this.#fanOut.buffered.leaving += more;
     this.#held = buffered;
   }
 
@@ -138,12 +142,17 @@ export class Backlog {
       this.#offset = next.offset;
       return;
     }
+    this.#readOwn(before, waiting);
+    this.#next = next;
+  }
+
+  /** Reads these frames in a log of the consumer's own. */
+  #readOwn(frames: readonly Frame[], waiting: Waiting): void {
     this.#log = new FrameLog(waiting);
     this.#offset = this.#log.end;
     this.#log.enter(this.#offset);
-    this.#log.append(before);
+    this.#log.append(frames);
     this.#log.settle(this.#offset);
-    this.#next = next;
   }
 
   #parked(): readonly Frame[] {
@@ -159,19 +168,24 @@ export class Backlog {
   }
 
   /**
-   * Drops the frames that wait in the log. The bytes that the connection holds still count. A second call does nothing.
+   * Drops the frames that wait in the log. The bytes that the connection holds still count. With `finishIn` a frame that was handed
+   * over in part stays, since another frame may follow only after the whole of it; `finishIn` counts its bytes. A second call does
+   * nothing.
    */
-  drop(): void {
-    if (this.#offset === undefined) return;
-    this.#leaveLogs();
-    this.#begun = 0;
+  drop(finishIn?: Waiting): void {
+    if (this.#dropped) return;
+    this.#dropped = true;
     this.#fanOut.buffered.leaving += this.#held;
+    const begun = this.#begun > 0 ? this.#parked()[0] : undefined;
+    this.#leaveLogs();
+    if (begun !== undefined && finishIn !== undefined) this.#readOwn([begun], finishIn);
+    else this.#begun = 0;
   }
 
   /** Drops the waiting frames, and no longer counts the bytes that the connection holds. A second call does nothing. */
   clear(): void {
     this.drop();
-    this.#fanOut.buffered.leaving -= this.#held;
+    this.#leaveLogs();
     this.hold([], 0);
   }
 }

@@ -216,13 +216,14 @@ export class Consumer {
 
   /**
    * Drops the frames that wait for this consumer. Call `drop` when the consumer is to be closed and its close reason
-   * has to wait. From now on the consumer gets no broadcast.
+   * has to wait. From now on the consumer gets no broadcast. Where `closing` comes before the close, a frame that was handed over
+   * in part is finished first.
    */
   drop(): void {
     if (this.#backlog === undefined && this.#broadcasts) this.#leave();
     this.#broadcasts = false;
     this.stream.waiting.blocked.delete(this);
-    this.#backlog?.drop();
+    this.#backlog?.drop(this.stream.hasControls ? this.stream.waiting : undefined);
   }
 
   /** Tells the consumer that its connection is gone, whichever side ended the connection. */

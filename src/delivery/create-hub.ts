@@ -1,7 +1,7 @@
 /** The hub of a node takes events from the bus and gives their frames to the consumers of the node, once per turn. */
 
 import type { ControlFrame } from "../../gen/frames.js";
-import type { BusGap, Event } from "../bus/bus.js";
+import type { Event } from "../bus/bus.js";
 import {
   type Close,
   instanceDeleted,
@@ -14,10 +14,11 @@ import {
 } from "../domain/closes.js";
 import { Closings } from "./closings.js";
 import { Consumer } from "./consumer.js";
-import { configChangedFrame, gapFrame, helloFrame, positionFrame } from "./control-frames.js";
+import { configChangedFrame, helloFrame, positionFrame } from "./control-frames.js";
 import { ControlStreams } from "./control-streams.js";
 import { Conversations } from "./conversations.js";
 import { drainSchedule, shuffle } from "./drain-schedule.js";
+import { createGapTeller } from "./gaps.js";
 import { Heartbeat } from "./heartbeat.js";
 import type { Hub, HubOptions, HubStats } from "./hub.js";
 import { Narrowings } from "./narrowings.js";
@@ -82,7 +83,7 @@ export function createHub({ bus, findEntry, pendingBytesMax, ...options }: HubOp
     onDrained: drain,
   });
   let onEmpty: (() => void) | undefined;
-  bus.watchGaps(tellGap);
+  bus.watchGaps(createGapTeller({ registry, controls, announce }));
   bus.watchOlderNodes(() => {
     turns.atEnd(() => {
       for (const account of registry.accounts) closeOf(account, internalError, () => true);
@@ -109,20 +110,6 @@ export function createHub({ bus, findEntry, pendingBytesMax, ...options }: HubOp
     if (!stream.announce(control)) return;
     if (first) turns.touch(stream);
     turns.schedule();
-  }
-
-  function tellGap(gap: BusGap): void {
-    const { accountId, instanceId } = gap;
-    if (accountId === undefined) {
-      for (const stream of controls) announce(stream, gapFrame(gap, null));
-      return;
-    }
-    const instance = instanceId === undefined ? undefined : registry.instance(instanceId);
-    const account = registry.account(accountId);
-    const known = instanceId === undefined ? undefined : account?.entry(instanceId);
-    const name = instance?.configuration.instance.name ?? known?.instance.name ?? null;
-    for (const group of [instance, account])
-      for (const stream of group?.streams ?? []) announce(stream, gapFrame(gap, name));
   }
 
   function drain(consumer: Consumer): void {

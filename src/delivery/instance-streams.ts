@@ -4,6 +4,7 @@ import type { Bus, Subscription } from "../bus/bus.js";
 import type { Entry } from "../directory/directory.js";
 import type { EventType } from "../domain/event-type.js";
 import { type Configuration, configurationOf } from "./configuration.js";
+
 import { InstanceSelection, takes } from "./selection.js";
 import type { Stream } from "./stream.js";
 import { type Introduction, type Receive, StreamGroup, type StreamGroupOptions, type Whose } from "./stream-group.js";

@@ -1,15 +1,16 @@
 /**
- * Lets consumers narrow what they get. A narrowed consumer changes from one stream of its instance to another one. It gets every event
+ * Lets consumers narrow what they get. A narrowed consumer changes from one stream of its group to another one. It gets every event
  * that was accepted before the change from the first stream, and every later event from the second stream.
  *
- * A narrowing begins at the start of a turn. From then on both streams keep the frames that they accept (`PendingFrames.hold`), and give the
- * older ones as usual. When both have given their older frames, in this turn or in a later one, the consumer changes. Then both
- * streams go on.
+ * The narrowings of a group begin together at the start of a turn. From then on their streams keep the frames that they accept
+ * (`PendingFrames.hold`), and give the older ones as usual. When all of these streams have given their older frames, in this turn or
+ * in a later one, the consumers change. Then the streams go on.
  */
 
 import type { Consumer } from "./consumer.js";
 import { narrowedFrame } from "./control-frames.js";
 import type { Stream } from "./stream.js";
+import type { StreamGroup } from "./stream-group.js";
 import type { StreamRegistry } from "./stream-registry.js";
 
 interface Narrowing {
@@ -22,7 +23,8 @@ export class Narrowings {
   readonly #registry: StreamRegistry;
   /** The event types that each consumer has asked for, until its narrowing begins. A later wish replaces an earlier one. */
   readonly #wanted = new Map<Consumer, number>();
-  #begun: Narrowing[] = [];
+  /** The narrowings that have begun, by the group of their streams. */
+  readonly #begun = new Map<StreamGroup, Narrowing[]>();
 
   constructor(registry: StreamRegistry) {
     this.#registry = registry;
@@ -33,48 +35,50 @@ export class Narrowings {
     this.#wanted.set(consumer, types);
   }
 
-  /** Whether a narrowing could not begin yet, because another narrowing uses one of its streams. */
+  /** Whether a narrowing could not begin yet, because earlier narrowings of its group have not ended. */
   get waiting(): boolean {
     return this.#wanted.size > 0;
   }
 
   /** Begins narrowings. Call it before the streams give the frames of a turn. */
   begin(): void {
+    if (this.#wanted.size === 0) return;
+    const busy = new Set(this.#begun.keys());
     for (const [consumer, types] of this.#wanted) {
       const { stream: from } = consumer;
-      if (isMember(consumer)) {
-        if (from.pending.held) continue;
-        const to = this.#registry.sibling(from, types);
-        if (to.pending.held) continue;
-        from.pending.hold();
-        to.pending.hold();
-        this.#begun.push({ consumer, from, to });
-      }
+      const { group } = from;
+      if (busy.has(group)) continue;
       this.#wanted.delete(consumer);
+      if (!isMember(consumer)) continue;
+      const to = this.#registry.sibling(from, types);
+      from.pending.hold();
+      to.pending.hold();
+      const narrowings = this.#begun.get(group);
+      if (narrowings === undefined) this.#begun.set(group, [{ consumer, from, to }]);
+      else narrowings.push({ consumer, from, to });
     }
   }
 
   /** Ends narrowings. Call it after the streams gave the frames of a turn. Calls `onSlow` for a consumer for which too much waits now. */
   finish(onSlow: (consumer: Consumer) => void): void {
-    if (this.#begun.length === 0) return;
-    const begun = this.#begun;
-    this.#begun = [];
-    for (const narrowing of begun) {
-      const { from, to } = narrowing;
-      if (!from.pending.reached || !to.pending.reached) {
-        this.#begun.push(narrowing);
-        continue;
+    for (const [group, narrowings] of this.#begun) {
+      const streams = new Set(narrowings.flatMap(({ from, to }) => [from, to]));
+      if (![...streams].every(({ pending }) => pending.reached)) continue;
+      this.#begun.delete(group);
+      const slow = narrowings.filter((narrowing) => !this.#change(narrowing)).map(({ consumer }) => consumer);
+      for (const stream of streams) {
+        stream.pending.release();
+        this.#registry.endIfEmpty(stream);
       }
-      from.pending.release();
-      to.pending.release();
-      this.#change(narrowing, onSlow);
+      slow.forEach(onSlow);
     }
   }
 
-  #change({ consumer, to }: Narrowing, onSlow: (consumer: Consumer) => void): void {
+  /** False when too much waits for the consumer now. */
+  #change({ consumer, to }: Narrowing): boolean {
     const frame = to.view.format.controlFrame?.(narrowedFrame(to.filter));
-    if (frame === undefined || !isMember(consumer)) this.#registry.endIfEmpty(to);
-    else if (!this.#registry.change(consumer, to, frame)) onSlow(consumer);
+    if (frame === undefined || !isMember(consumer)) return true;
+    return to.change(consumer, frame);
   }
 }
 

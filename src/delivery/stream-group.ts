@@ -6,7 +6,6 @@
 import type { Event, Subscription } from "../bus/bus.js";
 import type { Consumer } from "./consumer.js";
 import type { ControlStreams } from "./control-streams.js";
-import type { Frame } from "./frames/frame.js";
 import type { Selection } from "./selection.js";
 import { Stream, type StreamOptions } from "./stream.js";
 import { sameView, type View } from "./view.js";
@@ -86,21 +85,11 @@ export abstract class StreamGroup<S extends Selection = Selection> {
     return true;
   }
 
-  /** Lets a consumer change its stream (see `Consumer.change`). False when too much waits for the consumer now. */
-  change(consumer: Consumer, to: Stream, frame: Frame): boolean {
-    const { stream: from } = consumer;
-    if (to !== from) from.remove(consumer);
-    consumer.change(to, frame);
-    if (to !== from) to.take(consumer);
-    this.endIfEmpty(from);
-    return to.fits(consumer);
-  }
-
-  /** Ends a stream that has no consumer. */
+  /** Ends a stream that has no consumer. A stream with a narrowing under way does not end: a consumer may be about to change to it. */
   endIfEmpty(stream: Stream): void {
     const streams: readonly Stream[] = this.streams;
     const index = streams.indexOf(stream);
-    if (index === -1 || stream.consumers.length > 0) return;
+    if (index === -1 || stream.consumers.length > 0 || stream.pending.held) return;
     this.streams.splice(index, 1);
     this.#options.controls.delete(stream);
   }

@@ -7,9 +7,10 @@ import type { Bus } from "../bus/bus.js";
 import type { Entry } from "../directory/directory.js";
 import { AccountStreams } from "./account-streams.js";
 import type { Consumer } from "./consumer.js";
-import type { Frame } from "./frames/frame.js";
+
 import { InstanceStreams } from "./instance-streams.js";
 import type { FindEntry } from "./selection.js";
+
 import type { Stream } from "./stream.js";
 import type { Receive, StreamGroup, StreamGroupOptions } from "./stream-group.js";
 import type { View } from "./view.js";
@@ -69,19 +70,14 @@ export class StreamRegistry {
   }
 
   /**
-   * The stream with the view of another one, but for its types. It is created when there is none; then a consumer must change to
-   * it, or `endIfEmpty` be called.
+   * Returns the stream of the same instance with the same view, but with these event types. Creates the stream when there is none.
+   * Then either a consumer must change to the stream, or `endIfEmpty` must be called.
    */
   sibling(stream: Stream, types: number): Stream {
     return types === stream.view.types ? stream : stream.group.streamOf({ ...stream.view, types });
   }
 
-  /** See `Consumer.change`. False when too much waits for the consumer now. */
-  change(consumer: Consumer, to: Stream, frame: Frame): boolean {
-    return to.group.change(consumer, to, frame);
-  }
-
-  /** Ends a stream that a consumer did not change to after all. */
+  /** Ends a stream that has no consumer and no narrowing under way. */
   endIfEmpty(stream: Stream): void {
     stream.group.endIfEmpty(stream);
     this.#endIfUnused(stream.group);

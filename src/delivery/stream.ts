@@ -95,14 +95,19 @@ export class Stream<S extends Selection = Selection> {
     else if (this.#broadcasting) consumer.joinBroadcasts();
   }
 
-  /** Adds a consumer that has changed to this stream. The consumer goes on at the end of the log. */
-  take(consumer: Consumer): void {
-    consumer.index = this.consumers.push(consumer) - 1;
-    if (this.#broadcasting) consumer.joinBroadcasts();
-  }
-
-  /** False when more waits for a consumer of the stream than may wait. */
-  fits(consumer: Consumer): boolean {
+  /**
+   * Lets a consumer of a stream with the same fan-out change to this stream (see `Consumer.change`). False when more waits for the
+   * consumer now than may wait.
+   */
+  change(consumer: Consumer, frame: Frame): boolean {
+    const { stream: from } = consumer;
+    if (from === this) consumer.change(this, frame);
+    else {
+      from.remove(consumer);
+      consumer.change(this, frame);
+      consumer.index = this.consumers.push(consumer) - 1;
+      if (this.#broadcasting) consumer.joinBroadcasts();
+    }
     return consumer.park(this.#pendingBytesMax);
   }
 

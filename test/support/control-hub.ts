@@ -2,11 +2,20 @@
 
 import type { ControlFrame } from "../../gen/frames.js";
 import type { FrameFormat } from "../../src/delivery/frames/frame.js";
-import type { HubOptions } from "../../src/delivery/hub.js";
+
 import type { Scope } from "../../src/delivery/stream-registry.js";
+
 import { wholeView } from "../../src/delivery/view.js";
 import { type EventType, eventTypeBit, eventTypes } from "../../src/domain/event-type.js";
-import { entry, type FakeConnection, fakeHub, fakeStreamHub, plainFormat, principal } from "./fake-hub.js";
+import {
+  entry,
+  type FakeConnection,
+  type FakeHubOptions,
+  fakeHub,
+  fakeStreamHub,
+  plainFormat,
+  principal,
+} from "./fake-hub.js";
 import { framedFormat } from "./framed-format.js";
 
 export const controlFormat: FrameFormat = {
@@ -20,7 +29,7 @@ export function bitsOf(...types: readonly EventType[]): number {
 
 const every = bitsOf(...eventTypes);
 
-function overSockets(options: Partial<HubOptions> = {}) {
+function overSockets(options: FakeHubOptions = {}) {
   const parts = fakeHub(options);
   const view = wholeView(controlFormat, parts.fanOut);
   const open = (room?: number, at: Scope = entry("1"), types = every): FakeConnection =>
@@ -28,7 +37,7 @@ function overSockets(options: Partial<HubOptions> = {}) {
   return { ...parts, open, openPlain: (room?: number): FakeConnection => parts.open(room) };
 }
 
-function overStreams(options: Partial<HubOptions> = {}) {
+function overStreams(options: FakeHubOptions = {}) {
   const parts = fakeStreamHub(options);
   const view = wholeView(framedFormat(controlFormat), parts.fanOut);
   const open = (room?: number, at: Scope = entry("1"), types = every): FakeConnection =>
@@ -38,13 +47,22 @@ function overStreams(options: Partial<HubOptions> = {}) {
 
 export type ControlHub = Omit<ReturnType<typeof overSockets>, "fanOut">;
 
-export const controlHubs: readonly (readonly [string, (options?: Partial<HubOptions>) => ControlHub])[] = [
+export const controlHubs: readonly (readonly [string, (options?: FakeHubOptions) => ControlHub])[] = [
   ["WebSockets of uWebSockets", overSockets],
+  [
+    "WebSockets of uWebSockets, large frames in fragments",
+    (options) => overSockets({ copyLimit: { min: 0, perSocket: 0 }, ...options }),
+  ],
   ["streams of Node", overStreams],
 ];
 
 /** A control frame as a test looks at it. */
 export type Control = ControlFrame & Record<string, unknown>;
+
+/** The control frame that these bytes are; undefined for an event. */
+export function controlIn(frame: Buffer): Control | undefined {
+  return frame.toString("latin1", 0, 11) === '{"control":' ? JSON.parse(frame.toString()) : undefined;
+}
 
 /** What arrived, in order: the numbers of events, and the names of control frames. */
 export function story({ received }: FakeConnection): (number | string)[] {

@@ -13,8 +13,11 @@ import { WebSocket as Client } from "ws";
 import { createMemoryBus } from "../../src/bus/memory-bus.js";
 import type { Consumer } from "../../src/delivery/consumer.js";
 import { createHub } from "../../src/delivery/create-hub.js";
+import type { FrameFormat } from "../../src/delivery/frames/frame.js";
 import { wholeView } from "../../src/delivery/view.js";
+import type { EventType } from "../../src/domain/event-type.js";
 import { type CopyLimit, UwsFanOut } from "../../src/transport/uws/fan-out.js";
+import { type Control, controlIn } from "./control-hub.js";
 import { entry, plainFormat, principal } from "./fake-hub.js";
 import { padding } from "./padding.js";
 import { stamp } from "./stamp.js";
@@ -24,6 +27,8 @@ export interface Reader {
   readonly consumer: Consumer;
   /** Numbers of the events received, in order, each of them intact. */
   readonly got: number[];
+  /** The same with the control frames between them. */
+  readonly told: (number | Control)[];
   /** Resolves when `n` events were received. */
   has(n: number): Promise<void>;
   readonly closed: Promise<number>;
@@ -33,11 +38,11 @@ interface SocketData {
   consumer?: Consumer;
 }
 
-export async function realHub(cleanups: (() => void)[], copyLimit?: CopyLimit) {
+export async function realHub(cleanups: (() => void)[], copyLimit?: CopyLimit, format: FrameFormat = plainFormat) {
   const bus = createMemoryBus();
   const app = App();
   const fanOut = new UwsFanOut((topic, frame) => void app.publish(topic, frame, false), copyLimit);
-  const view = wholeView(plainFormat, fanOut);
+  const view = wholeView(format, fanOut);
   const hub = createHub({ bus, findEntry: () => undefined, pendingBytesMax: 2 ** 31 });
   const opened: Consumer[] = [];
   const sockets = new Set<WebSocket<SocketData>>();
@@ -80,10 +85,10 @@ export async function realHub(cleanups: (() => void)[], copyLimit?: CopyLimit) {
     for (let i = 0; i < count; i++) publishOne(size(sizes.length));
     await turn();
   };
-  const publishOne = (size: number): void => {
+  const publishOne = (size: number, type: EventType = "label.update"): void => {
     const n = sizes.push(size);
     const data = Buffer.concat([Buffer.from(`{"n":${n},"p":"`), padding(n, size), Buffer.from('"}')]);
-    bus.publish({ ...stamp, instanceId: "1", type: "label.update", data });
+    bus.publish({ ...stamp, instanceId: "1", type, data });
   };
 
   function numberOf(frame: Buffer): number {
@@ -101,9 +106,12 @@ export async function realHub(cleanups: (() => void)[], copyLimit?: CopyLimit) {
     const client = new Client(`ws://127.0.0.1:${us_socket_local_port(listening)}/`, { perMessageDeflate: false });
     cleanups.push(() => client.terminate());
     const got: number[] = [];
+    const told: (number | Control)[] = [];
     let wake = (): void => {};
     client.on("message", (frame: Buffer) => {
-      got.push(numberOf(frame));
+      const control = controlIn(frame);
+      if (control === undefined) got.push(numberOf(frame));
+      told.push(control ?? (got.at(-1) as number));
       wake();
     });
     const closed = once(client, "close").then(([code]) => code as number);
@@ -112,11 +120,11 @@ export async function realHub(cleanups: (() => void)[], copyLimit?: CopyLimit) {
     const has = async (n: number): Promise<void> => {
       while (got.length < n) await new Promise<void>((resolve) => (wake = resolve));
     };
-    return { client, consumer, got, has, closed };
+    return { client, consumer, got, told, has, closed };
   }
 
   /** Bytes that uWebSockets holds, of all sockets. */
   const held = (): number => [...sockets].reduce((sum, socket) => sum + socket.getBufferedAmount(), 0);
 
-  return { hub, buffered: fanOut.buffered, publish, connect, held, published: () => sizes.length };
+  return { hub, buffered: fanOut.buffered, publish, publishOne, connect, held, published: () => sizes.length };
 }

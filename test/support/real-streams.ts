@@ -7,9 +7,12 @@ import type { Duplex } from "node:stream";
 import { createMemoryBus } from "../../src/bus/memory-bus.js";
 import type { Consumer } from "../../src/delivery/consumer.js";
 import { createHub } from "../../src/delivery/create-hub.js";
+import type { FrameFormat } from "../../src/delivery/frames/frame.js";
 import { wholeView } from "../../src/delivery/view.js";
 import type { Close } from "../../src/domain/closes.js";
+import type { EventType } from "../../src/domain/event-type.js";
 import { addWritable, WritableFanOut } from "../../src/transport/node/fan-out.js";
+import { type Control, controlIn } from "./control-hub.js";
 import { entry, plainFormat, principal, settle } from "./fake-hub.js";
 import { FrameReader, framed, framedFormat } from "./framed-format.js";
 import { padding } from "./padding.js";
@@ -57,6 +60,8 @@ export interface StreamReader {
   readonly consumer: Consumer;
   /** Numbers of the events received, in order, each of them intact. */
   readonly got: number[];
+  /** The same with the control frames between them. */
+  readonly told: (number | Control)[];
   /** Resolves when `n` events were received. */
   has(n: number): Promise<void>;
   /** What it was told at the end; undefined when its stream ended without a word. */
@@ -65,11 +70,15 @@ export interface StreamReader {
   leave(): void;
 }
 
-export async function realStreams(protocol: StreamProtocol, cleanups: (() => void)[]) {
+export async function realStreams(
+  protocol: StreamProtocol,
+  cleanups: (() => void)[],
+  format: FrameFormat = plainFormat,
+) {
   const bus = createMemoryBus();
   const hub = createHub({ bus, findEntry: () => undefined, pendingBytesMax: 2 ** 31 });
   const fanOut = new WritableFanOut();
-  const view = wholeView(framedFormat(plainFormat), fanOut);
+  const view = wholeView(framedFormat(format), fanOut);
   const opened: Consumer[] = [];
   let onOpened = (): void => {};
   const server = protocol.listen((stream, ping) => {
@@ -93,10 +102,10 @@ export async function realStreams(protocol: StreamProtocol, cleanups: (() => voi
     for (let i = 0; i < count; i++) publishOne(size(sizes.length));
     await settle();
   };
-  const publishOne = (size: number): void => {
+  const publishOne = (size: number, type: EventType = "label.update"): void => {
     const n = sizes.push(size);
     const data = Buffer.concat([Buffer.from(`{"n":${n},"p":"`), padding(n, size), Buffer.from('"}')]);
-    bus.publish({ ...stamp, instanceId: "1", type: "label.update", data });
+    bus.publish({ ...stamp, instanceId: "1", type, data });
   };
 
   function numberOf(frame: Buffer): number {
@@ -109,23 +118,26 @@ export async function realStreams(protocol: StreamProtocol, cleanups: (() => voi
     const { stream, end } = protocol.connect((server.address() as AddressInfo).port);
     cleanups.push(end);
     const got: number[] = [];
-    let told: Close | undefined;
+    const told: (number | Control)[] = [];
+    let reason: Close | undefined;
     let wake = (): void => {};
     const frames = new FrameReader((frame, flags) => {
-      if (flags === endFlag) told = JSON.parse(frame.toString());
-      else got.push(numberOf(frame));
+      const control = controlIn(frame);
+      if (flags === endFlag) reason = JSON.parse(frame.toString());
+      else if (control === undefined) got.push(numberOf(frame));
+      if (flags !== endFlag) told.push(control ?? (got.at(-1) as number));
       wake();
     });
     const consumer = new Promise<Consumer>((resolve) => {
       onOpened = () => resolve(opened.at(-1) as Consumer);
     });
     stream.on("data", (bytes: Buffer) => frames.push(bytes)).on("error", () => {});
-    const closed = once(stream, "close").then(() => told);
+    const closed = once(stream, "close").then(() => reason);
     const has = async (n: number): Promise<void> => {
       while (got.length < n) await new Promise<void>((resolve) => (wake = resolve));
     };
-    return { stream, consumer: await consumer, got, has, closed, leave: end };
+    return { stream, consumer: await consumer, got, told, has, closed, leave: end };
   }
 
-  return { hub, buffered: fanOut.buffered, publish, connect, published: () => sizes.length };
+  return { hub, buffered: fanOut.buffered, publish, publishOne, connect, published: () => sizes.length };
 }
