@@ -13,16 +13,19 @@ export interface Destination {
 }
 
 export interface EventSender {
-  /** Most events that may be without an answer. Their order is kept. */
+  /** How many events may wait for their answers at once. They are published in the order of the calls of `send`. */
   readonly openMax: number;
-  /** Sends one event, whose data is JSON text. Resolves with what is known of it, and rejects with a PublishError. */
+  /**
+   * Sends one event, whose data is JSON text. Resolves with what the gateway answered, or rejects with PublishError.
+   */
   send(dataJson: string): Promise<object>;
   close(): Promise<void>;
 }
 
 /**
- * Chooses by what the URL answers: the service port speaks HTTP/2, as the stream needs it. The public port does not, and
- * takes events over REST. Throws a sentence when nothing answers.
+ * Opens the sender that fits the URL. A URL that answers over HTTP/2 is the service port, to which events go over one
+ * gRPC stream. Any other URL is the public port, to which they go over REST, one after the other. Rejects with one
+ * sentence when nothing answers.
  */
 export async function openEventSender(destination: Destination): Promise<EventSender> {
   const { url, token, instance, type } = destination;

@@ -1,13 +1,13 @@
-/** A frame as one line for people. */
+/** Writes a frame of `eventwire.v1` as one line of text, for people. */
 
 import type { ControlFrame, EffectiveFilter, Frame } from "../client/browser.js";
 
-/** Data beyond so many characters is cut, since a terminal is no place for media. */
+/** Most characters of an event's data in a line. Longer data is cut, because it may hold media. */
 const dataMax = 2_000;
 
 const colours = { plain: "0", faint: "2", red: "31", green: "32", yellow: "33", cyan: "36" } as const;
 
-/** `textOf` returns the text of the frame as it arrived. */
+/** Returns the line for a frame. `textOf` returns the text of the frame as it arrived, from which the data is taken. */
 export function frameLine(frame: Frame, textOf: (frame: Frame) => string, coloured: boolean): string {
   const paint = (colour: keyof typeof colours, text: string): string =>
     coloured ? `\u001b[${colours[colour]}m${text}\u001b[0m` : text;
@@ -59,7 +59,10 @@ function filterText({ events, mediaBase64 }: EffectiveFilter): string {
   return `${events.join(", ") || "no event type"}${mediaBase64 ? ", with media" : ""}`;
 }
 
-/** The data as it was published. No other member before it can hold its name: their values are the gateway's own. */
+/**
+ * Returns the data in the text of an event frame, as it was published. The text is not parsed. No member before the
+ * data holds a text of the producer, so the first `"data":` is that of the data.
+ */
 function dataIn(text: string): string {
   const start = text.indexOf(',"data":');
   const end = text.lastIndexOf(',"instanceData":');
@@ -71,12 +74,15 @@ function cut(data: string): string {
   return shown(text);
 }
 
-/** The time of day, in UTC. */
+/** Returns the time of day in a time of RFC 3339, which is UTC. */
 function clock(time: string): string {
   return shown(time.slice(11));
 }
 
-/** Control characters could do anything to a terminal, and a text that runs from right to left could lie. */
+/**
+ * Replaces control characters, which could change the terminal, and characters that change the direction of the text,
+ * with which a text could look like another one.
+ */
 function shown(text: string): string {
   return text.replace(/[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, (character) => {
     return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;

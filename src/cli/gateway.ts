@@ -1,22 +1,27 @@
-/** What the commands share that speak to a running service: its URL, the token, and where they read and print. */
+/** The parts that the commands `tail` and `publish` share: their options, and the URL and the token of the service. */
 
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { readSecret } from "../machine/secret-file.js";
 
-/** The values of the environment. */
+/** The values of EVENTWIRE_URL and EVENTWIRE_TOKEN in the environment. */
 export interface GatewaySettings {
   readonly url: string;
   readonly token: string | undefined;
 }
 
+/** What these commands need of the process. */
 export interface GatewayLine {
   /** Reads the settings of these commands. */
   readonly settings: () => GatewaySettings;
   readonly stdin: NodeJS.ReadStream;
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
-  /** Calls `stop` at SIGINT and SIGTERM, in place of the end of the process, until the returned function is called. */
+  /**
+   * Until the returned function is called, SIGINT and SIGTERM do not end the process. They call `stop` with the exit
+   * code for that signal.
+   */
   readonly onStop: (stop: (exitCode: number) => void) => () => void;
+  /** Sets the code with which the process will end. Does not end the process. */
   readonly exitWith: (code: number) => void;
 }
 
@@ -26,7 +31,10 @@ export interface GatewayOptions {
   json?: boolean;
 }
 
-/** Adds `--url`, `--token-file` and `--json`. There is no option for the token: others can see the arguments. */
+/**
+ * Adds `--url`, `--token-file` and `--json`; `json` explains the last. There is no option for the token, because others
+ * on the machine can see arguments.
+ */
 export function addGatewayOptions(command: Command, json: string): Command {
   return command
     .addOption(new Option("--url <url>", "the gateway (default: EVENTWIRE_URL)").argParser(parseUrl))
@@ -34,7 +42,10 @@ export function addGatewayOptions(command: Command, json: string): Command {
     .option("--json", json);
 }
 
-/** Throws a sentence when no token is given. */
+/**
+ * Returns the URL and the token of the service. An option wins over the environment. Throws one sentence when there is
+ * no token.
+ */
 export function readGateway(settings: GatewaySettings, { url, tokenFile }: GatewayOptions) {
   const token = tokenFile === undefined ? settings.token : readSecret(tokenFile);
   if (token === undefined) throw new Error("A token is needed: set EVENTWIRE_TOKEN, or name a file with --token-file.");

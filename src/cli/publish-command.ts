@@ -7,7 +7,10 @@ import { parseInstanceName } from "./command.js";
 import { type Destination, type EventSender, openEventSender } from "./event-sender.js";
 import { addGatewayOptions, type GatewayLine, type GatewayOptions, readGateway } from "./gateway.js";
 
-/** With any other error the next event would fail as well. */
+/**
+ * The reasons of errors that concern a single event. The command prints such an error and goes on. With any other error
+ * it stops, because the next event would fail as well.
+ */
 const reasonsOfOneEvent = new Set([
   "EVENT_TOO_LARGE",
   "EVENT_TOO_LARGE_FOR_BUS",
@@ -42,7 +45,7 @@ class Publication {
   #published = 0;
   #failed = 0;
   #stopped = false;
-  /** The error that ended the run. */
+  /** The error that ended the run before the last event. */
   #error: Error | undefined;
 
   constructor(line: GatewayLine, sender: EventSender, asJson: boolean) {
@@ -51,7 +54,10 @@ class Publication {
     this.#asJson = asJson;
   }
 
-  /** `data` is one event. Without it the events are the lines of the standard input. Throws a sentence. */
+  /**
+   * Publishes one event with this data, or one for each line of the standard input when `data` is undefined. Rejects
+   * with one sentence when an event was not published.
+   */
   async run(data: string | undefined): Promise<void> {
     const { stdin, stdout, onStop, exitWith } = this.#line;
     const lines = data === undefined ? createInterface({ input: stdin }) : undefined;
@@ -110,7 +116,10 @@ class Publication {
   }
 }
 
-/** A wrong line would otherwise be a wrong member of the body of a REST call. */
+/**
+ * Throws PublishError when the text is not JSON. Over REST the text becomes a part of the body, so a wrong text could
+ * change other members of the body.
+ */
 function requireJson(text: string): void {
   try {
     JSON.parse(text);

@@ -1,4 +1,7 @@
-/** The command `eventwire tail`: shows the frames of an instance as they arrive, and comes back when it is cut off. */
+/**
+ * The command `eventwire tail`: shows the frames of an instance, or of all instances of an account, as they arrive.
+ * When the connection ends, it connects again, unless a person has to change something first.
+ */
 
 import { once } from "node:events";
 import type { Command } from "commander";
@@ -28,7 +31,7 @@ export function addTailCommand(program: Command, line: GatewayLine): void {
 async function runTail(line: GatewayLine, instance: string | undefined, options: TailOptions): Promise<void> {
   const { stdout, stderr } = line;
   const asJson = options.json === true || !stdout.isTTY;
-  /** The text of a frame says what its parsed numbers no longer do. */
+  /** By frame: its text as it arrived. A parsed frame may have lost digits of long numbers. */
   const texts = new WeakMap<object, string>();
   const textOf = (frame: Frame): string => texts.get(frame) ?? JSON.stringify(frame);
   const coloured = stdout.isTTY && stdout.hasColors();
