@@ -34,6 +34,14 @@ it("publishes in the order of the calls, the events of a turn together, and byte
   expect(events.at(-1)?.data.toString()).toBe('{"big": 12345678901234567890}');
 });
 
+it("carries media and the time at which it happened", async () => {
+  const events = node.eventsOf(instanceId);
+  const occurredAt = new Date("2026-11-29T13:20:00.123Z");
+  const options = { media: Buffer.from("jpeg"), occurredAt };
+  await open().publish("desk-1", "message.exchange", { message: { media: { mimetype: "image/jpeg" } } }, options);
+  expect(events[0]).toMatchObject({ media: Buffer.from("jpeg"), occurredAt: occurredAt.getTime() });
+});
+
 it("rejects an event that is refused, and publishes those around it", async () => {
   const events = node.eventsOf(instanceId);
   const publisher = open();

@@ -1,5 +1,6 @@
 /** Gathers events into batches, keeps a few batches under way, and settles each event by the answer to its batch. */
 
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
 import type { PublishEventsResponse } from "../../../gen/eventwire/v1/event_service_pb.js";
 import { backoffMs } from "../connection-end.js";
@@ -51,7 +52,7 @@ export class BatchingPublisher implements Publisher {
     instance: string,
     type: string,
     data: object | Uint8Array,
-    { media = new Uint8Array() }: PublishOptions = {},
+    { media = new Uint8Array(), occurredAt }: PublishOptions = {},
   ): Promise<Published> {
     const bytes = data instanceof Uint8Array ? data : new TextEncoder().encode(JSON.stringify(data));
     if (this.#closed !== undefined) throw new PublishError("CLOSED", "The publisher is closed", "not published");
@@ -61,7 +62,13 @@ export class BatchingPublisher implements Publisher {
       throw new PublishError("QUEUE_FULL", `${eventsMax} events wait for their answer`, "not published");
     return new Promise((resolve, reject) => {
       this.#waiting.push({
-        event: { instance, event: type, payload: { case: "dataJson", value: bytes }, media },
+        event: {
+          instance,
+          event: type,
+          payload: { case: "dataJson", value: bytes },
+          media,
+          ...(occurredAt && { occurredAt: timestampFromDate(occurredAt) }),
+        },
         bytes: bytes.length + media.length,
         since: performance.now(),
         resolve,

@@ -19,6 +19,8 @@ export interface PublisherOptions {
 export interface PublishOptions {
   /** The raw media of a `message.exchange`. */
   readonly media?: Uint8Array | undefined;
+  /** When it happened, if that is not now. Consumers of `eventwire.v1` get this time beside the time of acceptance. */
+  readonly occurredAt?: Date | undefined;
 }
 
 export interface Published {
