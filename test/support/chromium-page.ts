@@ -2,10 +2,12 @@
 
 import { spawn } from "node:child_process";
 import { EventEmitter, once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import { temporaryDirectory } from "./temporary.js";
 
 export interface ChromiumPage {
   readonly origin: string;
@@ -21,7 +23,7 @@ export interface ChromiumPage {
 const reporting = `
   let reported = Promise.resolve();
   const report = (what) => {
-    reported = reported.then(() => fetch("/report", { method: "POST", body: JSON.stringify(what) }));
+    return (reported = reported.then(() => fetch("/report", { method: "POST", body: JSON.stringify(what) })));
   };
 `;
 
@@ -54,12 +56,14 @@ export async function serveChromiumPage(): Promise<ChromiumPage> {
     told,
     open(module) {
       script = module;
-      const profile = temporaryDirectory();
+      const profile = mkdtempSync(join(tmpdir(), "eventwire-chromium-"));
       const flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", `--user-data-dir=${profile}`];
-      const chromium = spawn("chromium", [...flags, origin], { stdio: "ignore" });
+      const chromium = spawn("chromium", [...flags, origin], { stdio: "ignore", detached: true });
       onTestFinished(async () => {
-        chromium.kill("SIGKILL");
+        // The processes that Chromium has started write to the profile until they are gone too.
+        process.kill(-(chromium.pid as number), "SIGKILL");
         await once(chromium, "exit");
+        rmSync(profile, { recursive: true, force: true, maxRetries: 10 });
       });
     },
     async heard(count) {
