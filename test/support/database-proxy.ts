@@ -1,5 +1,5 @@
 /**
- * A network in front of a database or of NATS. It can be cut, fall silent, or swallow the notifications of PostgreSQL.
+ * A network in front of a database, of NATS or of a gateway. It can be cut, fall silent, or swallow the notifications of PostgreSQL.
  */
 
 import { connect, createServer, type Server, type Socket } from "node:net";
@@ -8,7 +8,7 @@ export interface DatabaseProxy {
   readonly url: string;
   /** Ends every connection and refuses new ones. */
   cut(): Promise<void>;
-  /** Keeps connections open and accepts new ones, but lets nothing pass any more. */
+  /** Keeps connections open and accepts new ones, but lets nothing pass any more, not even the end of a connection. */
   silence(): void;
   /** From now on swallows NotificationResponse messages on every connection. Everything else passes. */
   deafen(deaf?: boolean): void;
@@ -41,7 +41,7 @@ export async function startDatabaseProxy(databaseUrl: string): Promise<DatabaseP
       socket.on("error", () => {});
       socket.on("close", () => {
         sockets.delete(socket);
-        other.destroy();
+        if (!mine.silent) other.destroy();
       });
     }
   }
