@@ -59,7 +59,7 @@ export interface PreviousClose {
   readonly waitingBytes: number;
 }
 
-/** The first frame of every connection. */
+/** The first frame of every connection that is not refused. */
 export interface HelloFrame {
   /** Always `hello`. */
   readonly control: "hello";

@@ -30,9 +30,9 @@ const echoMs = 500;
 type Self = Omit<NodeJS.Process, "env">;
 
 /**
- * Starts the server. Resolves when the server listens; the server then runs until a signal stops it. Rejects with one
- * sentence when the server cannot start. A worker that cannot start tells that sentence to its primary process and ends
- * with code 1.
+ * Starts the server. Resolves when the server listens; the server then runs until a signal or a failure stops it.
+ * Rejects with one sentence when the server cannot start. A worker that cannot start tells that sentence to its primary
+ * process and ends with code 1.
  */
 export async function serve(self: Self, env: NodeJS.ProcessEnv): Promise<void> {
   const settings = readSettings(env);

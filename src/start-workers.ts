@@ -91,7 +91,10 @@ export async function startWorkers(
   };
 }
 
-/** Returns the path of the program nats-server. Undefined when NATS_URL names a NATS that runs already. */
+/**
+ * Returns the path of the program nats-server. Undefined when NATS_URL is set, because the workers then use that NATS.
+ * Throws SettingError when there is neither.
+ */
 function findNatsServer({ natsUrl, workers }: Settings, searchPath: string): string | undefined {
   if (natsUrl !== undefined) return undefined;
   const program = findProgram("nats-server", searchPath);

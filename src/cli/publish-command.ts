@@ -70,7 +70,7 @@ class Publication {
       exitWith(exitCode);
       stop();
     });
-    // The reader has gone, such as `head`.
+    // When the reader of the output has gone, as `head` goes after ten lines, the command publishes no more events.
     stdout.on("error", stop);
     let number = 0;
     for await (const text of lines ?? [data ?? ""]) {

@@ -52,7 +52,7 @@ async function runTail(line: GatewayLine, instance: string | undefined, options:
     line.exitWith(exitCode);
     connection.close();
   });
-  // The reader has gone, such as `head`.
+  // When the reader of the output has gone, as `head` goes after ten lines, the command ends.
   stdout.on("error", () => connection.close());
   try {
     for await (const frame of connection.frames()) {

@@ -65,8 +65,8 @@ function turn(): void {
 
 /**
  * Says when work that can wait must pause until the next turn of the event loop: 3 ms after the first such work of the
- * turn. The clock is the wall clock, so other work and other processes count too. That only makes the pause come
- * earlier.
+ * turn. The clock measures the time that passes and not this work alone, so other work and other processes count too.
+ * That only makes the pause come earlier.
  */
 export class TurnClock {
   #until = 0;

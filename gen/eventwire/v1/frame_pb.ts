@@ -254,7 +254,7 @@ export const PreviousCloseSchema: GenMessage<PreviousClose> = /*@__PURE__*/
   messageDesc(file_eventwire_v1_frame, 3);
 
 /**
- * The first frame of every connection.
+ * The first frame of every connection that is not refused.
  *
  * @generated from message eventwire.v1.HelloFrame
  */

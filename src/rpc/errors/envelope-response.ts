@@ -1,4 +1,4 @@
-/** Makes the response with an error for a request that speaks none of the RPC protocols. */
+/** Makes the response with an error, in the form that REST has, for a request that speaks none of the RPC protocols. */
 
 import type { UniversalServerResponse } from "@connectrpc/connect/protocol";
 import type { AppError } from "../../domain/errors.js";

@@ -21,7 +21,10 @@ export class LongAnswer {
     readonly refusal: AppError,
   ) {}
 
-  /** Returns the same answer. When reading `rest` fails, `fail` gets the error and throws the error for the client. */
+  /**
+   * Returns an answer with the same parts. When reading its `rest` fails, `fail` gets the error and throws another for
+   * the client.
+   */
   watched(fail: (error: unknown) => never): LongAnswer {
     return new LongAnswer(this.begin, this.list, watch(this.rest, fail), this.refusal);
   }

@@ -45,7 +45,7 @@ export function createBatchJson(): (text: Buffer) => Promise<Message> {
   };
 }
 
-/** The members of a batch besides its events, and the rule that a value breaks which is too long to be parsed. */
+/** By member of a batch, except its events: the rule in the refusal of a value that is too long to be parsed. */
 const memberRules = { sequence: "must be a number", receipt: "must be a boolean" };
 type MemberName = keyof typeof memberRules;
 const memberNames = Object.keys(memberRules) as MemberName[];

@@ -1,6 +1,7 @@
 /**
  * The stream of event batches: publishes the events of each batch, and answers each batch with the events that were
- * refused. Only in this stream the cost of a single event matters: one core takes 300,000 events a second.
+ * refused, and with receipts if the batch asks. Only in this stream the cost of a single event matters: one core takes
+ * 300,000 events a second.
  */
 
 import {

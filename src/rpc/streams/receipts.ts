@@ -7,7 +7,9 @@ export type Receipt = PublishEventsResponse_Receipt;
 
 const $typeName = "eventwire.v1.PublishEventsResponse.Receipt";
 
-/** The receipts of `count` events as long as none of them is published. */
+/**
+ * Makes the receipts of a batch of `count` events before any of them is published. A refused event keeps this receipt.
+ */
 export function emptyReceipts(count: number): Receipt[] {
   return Array<Receipt>(count).fill({ $typeName, id: "" });
 }
