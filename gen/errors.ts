@@ -3,7 +3,7 @@
 /** By reason, in the order of the contract. Names in braces in a message stand for values of the call. */
 export const catalogue = {
   INVALID_REQUEST_BODY: { code: "invalid_argument", status: 400, message: "Invalid request body", meaning: "The body, a field or a header of the call breaks a rule, and the error names the rule. The gateway did nothing." },
-  INVALID_REQUEST: { code: "invalid_argument", status: 400, message: "Invalid request", meaning: "The headers of the request can be read in two ways, or ask for a version of Connect that does not exist. The error names the rule that they break." },
+  INVALID_REQUEST: { code: "invalid_argument", status: 400, message: "Invalid request", meaning: "The headers of the request can be read in two ways, or ask for a version of Connect that does not exist. Or a parameter in the query of an `eventwire.v1` upgrade is wrong. The error names the rule that the request breaks." },
   WEBSOCKET_DISABLED: { code: "failed_precondition", status: 400, message: "WebSocket is not enabled for this instance. Configure it first using POST /api/events/websocket/{instance}", meaning: "The instance has no channel configuration, or its channel is disabled. So the gateway opens no socket on it." },
   INVALID_TOKEN: { code: "unauthenticated", status: 401, message: "Invalid token", meaning: "The token is missing, unknown or revoked; or it is a TokenInstance where only a TokenAccount may make the call." },
   MISSING_TOKEN: { code: "unauthenticated", status: 401, message: "Missing token in header, Authorization header, or query parameter", meaning: "The upgrade request has no token: neither in the header `token`, nor in `Authorization`, nor in the query." },

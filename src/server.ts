@@ -6,8 +6,6 @@ import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
 import type { Bus } from "./bus/bus.js";
 import { createHub } from "./delivery/create-hub.js";
-import { createPlainFormat } from "./delivery/frames/plain.js";
-import { wholeView } from "./delivery/view.js";
 import { createMemoryDirectory } from "./directory/memory-directory.js";
 import { shuttingDown } from "./domain/closes.js";
 import {
@@ -45,6 +43,7 @@ import { startServicePort } from "./transport/node/port.js";
 import { PublicApps } from "./transport/uws/apps.js";
 import { UwsFanOut } from "./transport/uws/fan-out.js";
 import { startPublicPort } from "./transport/uws/port.js";
+import { createSocketViews } from "./transport/uws/socket-views.js";
 import type { Parent } from "./workers/parent.js";
 
 /** The callbacks by which a starting server reports to the process that runs the server. */
@@ -131,7 +130,7 @@ async function startPorts(
   const clientLog = new BoundedLog(logger);
   const apps = new PublicApps(tlsFiles(settings));
   const fanOut = new UwsFanOut((topic, frame) => apps.publish(topic, frame));
-  const view = wholeView(createPlainFormat({ baseUrl: publicUrl, mediaMaxBytes }), fanOut);
+  const views = createSocketViews(fanOut, { baseUrl: publicUrl, mediaMaxBytes });
   const hub = createHub({
     bus,
     findEntry: directory.instanceById,
@@ -181,7 +180,7 @@ async function startPorts(
     directory,
     documents: settings.docs === "on" ? readDocuments(publicUrl) : new Map(),
     hub,
-    view,
+    views,
     onUpgrade: metrics.upgradeAnswered,
     onUpgradeRefused: (refusal) => clientLog.info("upgrade refused", { ...refusal }),
     draining: draining.signal,

@@ -3,7 +3,8 @@
 import { readFileSync } from "node:fs";
 import { Parser } from "@asyncapi/parser";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import * as closes from "../src/domain/closes.js";
+import { closeCatalogue } from "../gen/closes.js";
+import { file_eventwire_v1_frame } from "../gen/eventwire/v1/frame_pb.js";
 import { eventTypes } from "../src/domain/event-type.js";
 import { openConsumer } from "./support/consumer.js";
 import { type PublicServer, startPublicServer } from "./support/public-server.js";
@@ -12,6 +13,15 @@ import { requestHead, sendRaw } from "./support/raw-http.js";
 const text = readFileSync("docs/asyncapi.json", "utf8");
 const document = JSON.parse(text);
 const channel = document.channels.instance;
+/** Every kind of control frame in the contract. */
+const controls = file_eventwire_v1_frame.messages
+  .filter(({ name, field }) => name.endsWith("Frame") && field.control !== undefined)
+  .map(({ name }) =>
+    name
+      .replace(/Frame$/, "")
+      .replace(/(?<=.)[A-Z]/g, "_$&")
+      .toLowerCase(),
+  );
 
 it("is valid for the parser of AsyncAPI", async () => {
   const { document: parsed, diagnostics } = await new Parser().parse(text);
@@ -22,15 +32,22 @@ it("is valid for the parser of AsyncAPI", async () => {
     parsed
       ?.allMessages()
       .all()
-      .map((message) => message.name()),
-  ).toEqual(eventTypes);
+      .map((message) => message.name())
+      .sort(),
+  ).toEqual([...eventTypes, "event", ...controls, "narrow", "ping"].sort());
 });
 
-it("explains every close that a client can be told, and no other", () => {
-  const told = Object.values(closes).filter(
-    (close) => typeof close === "object" && "code" in close && close.code !== closes.withoutCloseFrame,
-  );
-  expect(channel["x-close-codes"]).toMatchObject(told);
+it("explains to plain clients every close that they can be told, and no other", () => {
+  expect(channel["x-close-codes"].map(({ code }: { code: number }) => code)).toEqual([1001, 1009, 4001, 4004, 4008]);
+});
+
+it("has the whole close catalogue for clients of eventwire.v1", () => {
+  const told = Object.values(closeCatalogue).map(({ code, reason, reconnect }) => ({
+    code,
+    reason,
+    comeBack: reconnect,
+  }));
+  expect(document.channels.consumer["x-close-codes"]).toMatchObject(told);
 });
 
 describe("on a real socket", () => {

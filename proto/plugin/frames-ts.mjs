@@ -58,7 +58,8 @@ function scalarType(scalar) {
   throw new Error(`A frame may not have a field of the scalar type ${scalar}.`);
 }
 
-function controlOf(desc, rules) {
+/** The kind of a control frame; undefined for every other message. */
+export function controlOf(desc, rules) {
   const field = desc.field.control;
   return field && constantOf(field, rules);
 }

@@ -2,6 +2,7 @@
 
 import { ScalarType } from "@bufbuild/protobuf";
 import { commentOf } from "./contract.mjs";
+import { controlOf } from "./frames-ts.mjs";
 
 const wellKnown = {
   "google.protobuf.Struct": () => ({ type: "object", additionalProperties: true }),
@@ -38,14 +39,33 @@ export function createJsonSchema(contract) {
    * no rule requires.
    */
   function answerSchema(message) {
+    if (controlOf(message, contract.rules) !== undefined) return controlSchema(message);
     const properties = {};
     const required = [];
     for (const field of message.fields) {
+      if (contract.frames.includes(message) && isBytes(field)) continue;
       properties[field.jsonName] = described(field);
       const mayBeAbsent = field.fieldKind === "message" || field.proto.proto3Optional;
       if (!mayBeAbsent || isRequired(field)) required.push(field.jsonName);
     }
     return { type: "object", description: commentOf(message), properties, required };
+  }
+
+  /** Of a control frame over a WebSocket, which has all of its members: a member without a value is null. */
+  function controlSchema(message) {
+    const properties = {};
+    for (const field of message.fields) {
+      const schema = described(field);
+      properties[field.jsonName] = field.proto.proto3Optional ? nullable(schema) : schema;
+    }
+    return { type: "object", description: commentOf(message), properties, required: Object.keys(properties) };
+  }
+
+  /** Of a message that a client sends over a WebSocket. */
+  function clientReference(message) {
+    const name = shortName(message);
+    components[name] = { description: commentOf(message), ...requestSchema(message, []) };
+    return { $ref: `#/components/schemas/${name}` };
   }
 
   function reference(message) {
@@ -90,12 +110,21 @@ export function createJsonSchema(contract) {
     return rules.required || Number(text?.minLen ?? 0) > 0 || (text?.in.length ?? 0) > 0;
   }
 
-  return { requestSchema, bodyReference, reference, components };
+  return { requestSchema, bodyReference, clientReference, reference, components };
 }
 
 /** `ListInstancesResponse.Instance` of `eventwire.v1.ListInstancesResponse.Instance`. */
 export function shortName(message) {
   return message.typeName.slice(message.file.proto.package.length + 1);
+}
+
+function isBytes(field) {
+  return field.scalar === ScalarType.BYTES;
+}
+
+function nullable({ type, description, ...schema }) {
+  if (type === undefined) return { anyOf: [schema, { type: "null" }], description };
+  return { type: [type, "null"], ...schema, description };
 }
 
 function scalar(type, rules) {
@@ -127,8 +156,9 @@ function integerRules(rules) {
 
 function stringRules(rules) {
   if (rules?.type.case !== "string") return {};
-  const { minLen, maxLen, pattern, in: values } = rules.type.value;
+  const { const: constant, minLen, maxLen, pattern, in: values } = rules.type.value;
   return {
+    ...(constant ? { const: constant } : {}),
     ...(minLen ? { minLength: Number(minLen) } : {}),
     ...(maxLen ? { maxLength: Number(maxLen) } : {}),
     ...(pattern ? { pattern } : {}),

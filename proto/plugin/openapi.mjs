@@ -37,7 +37,12 @@ export function openApi(contract) {
     }
   }
   schemas.reference(contract.messages.find(({ name }) => name === "PlainFrame"));
-  Object.assign(paths, upgradePath(rateHeaders, errorResponses(contract.upgrade.errors, true)));
+  const isFromClient = ({ name }) => name === "ClientMessage";
+  for (const frame of contract.frames) {
+    if (isFromClient(frame)) schemas.clientReference(frame);
+    else schemas.reference(frame);
+  }
+  Object.assign(paths, upgradePath(rateHeaders, errorResponses(contract.upgrade.errors, true), contract.eventTypes));
   return {
     openapi: "3.1.0",
     info: {

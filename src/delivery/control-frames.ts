@@ -10,6 +10,7 @@ import type {
   NarrowedFrame,
   PongFrame,
   PositionFrame,
+  PreviousClose,
 } from "../../gen/frames.js";
 import type { BusGap } from "../bus/bus.js";
 import { type Close, closeRow } from "../domain/closes.js";
@@ -17,6 +18,7 @@ import { eventTypeBit, eventTypes } from "../domain/event-type.js";
 import type { Filter } from "../domain/filter.js";
 import { waitingFramesMax } from "./backlog.js";
 import type { Configuration } from "./configuration.js";
+import type { Asked } from "./hub.js";
 import { retryAfter } from "./retry-after.js";
 
 /** Most characters of the text of an `error` frame. The text may repeat what the client sent, so it needs a limit. */
@@ -30,11 +32,16 @@ export interface Greeting {
   /** The version of the channel configuration. */
   readonly version: number;
   readonly filter: Filter;
+  readonly asked: Asked;
   readonly heartbeatSeconds: number;
   readonly waitingBytesMax: number;
 }
 
-export function helloFrame({ connection, instance, version, filter, ...limits }: Greeting): HelloFrame {
+/** Why no connection goes on after an earlier one. */
+const resumeRefusal = "no history is kept";
+
+export function helloFrame({ connection, instance, version, filter, asked, ...limits }: Greeting): HelloFrame {
+  const isRefused = asked.after !== undefined;
   return {
     control: "hello",
     connection,
@@ -43,15 +50,20 @@ export function helloFrame({ connection, instance, version, filter, ...limits }:
     configurationVersion: version,
     history: null,
     position: null,
-    resumed: null,
-    resumeRefusal: null,
+    resumed: isRefused ? false : null,
+    resumeRefusal: isRefused ? resumeRefusal : null,
     replayed: 0,
     heartbeatSeconds: limits.heartbeatSeconds,
     waitingFramesMax,
     waitingBytesMax: limits.waitingBytesMax,
     time: timeText(Date.now()),
-    previous: null,
+    previous: asked.previous === undefined ? null : unknownClose(asked.previous),
   };
+}
+
+/** Ends of connections are not kept, so no node knows how an earlier connection ended. */
+function unknownClose(connection: string): PreviousClose {
+  return { connection, code: 0, reason: "unknown", waitingFrames: 0, waitingBytes: 0 };
 }
 
 export function configChangedFrame(

@@ -173,7 +173,7 @@ export function createHub({ bus, findEntry, pendingBytesMax, ...options }: HubOp
 
     reserve: (scope) => registry.reserve(scope),
 
-    add(connection, scope, principal, view) {
+    add(connection, scope, principal, view, asked = {}) {
       const stream = registry.streamOf(scope, view);
       const consumer = new Consumer(connection, stream, principal);
       stream.add(consumer);
@@ -182,7 +182,8 @@ export function createHub({ bus, findEntry, pendingBytesMax, ...options }: HubOp
       view.fanOut.buffered.connections++;
       stats.consumers++;
       const { filter, group } = stream;
-      const greeting = { ...group.introduction, filter, heartbeatSeconds, waitingBytesMax: pendingBytesMax };
+      const limits = { heartbeatSeconds, waitingBytesMax: pendingBytesMax };
+      const greeting = { ...group.introduction, filter, asked, ...limits };
       if (conversations.begin(consumer, (connection) => helloFrame({ connection, ...greeting }))) turns.schedule();
       return consumer;
     },

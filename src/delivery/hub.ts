@@ -30,6 +30,14 @@ export interface HubStats {
   readonly closes: Map<number, number>;
 }
 
+/** What a client asks about its earlier connection when it connects again. */
+export interface Asked {
+  /** The position after which the client wants to go on. */
+  readonly after?: string | undefined;
+  /** The id of an earlier connection whose end the client wants to know. */
+  readonly previous?: string | undefined;
+}
+
 export interface Hub extends DirectoryListener {
   readonly stats: Readonly<HubStats>;
   /**
@@ -39,9 +47,16 @@ export interface Hub extends DirectoryListener {
   reserve(scope: Scope): Reservation;
   /**
    * Adds a consumer, which gets every event from now on if its scope was reserved. The channel of the instance must be
-   * enabled. The format of a consumer of a whole account must have control frames. If the format of the view has control frames, the consumer's first frame is `hello`.
+   * enabled. The format of a consumer of a whole account must have control frames. If the format of the view has control
+   * frames, the consumer's first frame is `hello`, which answers `asked`.
    */
-  add<Connection>(connection: Connection, scope: Scope, principal: Principal, view: View<Connection>): Consumer;
+  add<Connection>(
+    connection: Connection,
+    scope: Scope,
+    principal: Principal,
+    view: View<Connection>,
+    asked?: Asked,
+  ): Consumer;
   /** Returns how many consumers get events of this type of an instance. Those of its whole account count too. */
   takers(entry: Entry, type: EventType): number;
   /** Tells the hub that the connection of a consumer is gone. A second call does nothing. */

@@ -4,6 +4,7 @@
  */
 
 import { closeCatalogue } from "../../gen/closes.js";
+import type { Reason } from "./errors.js";
 
 export interface Close {
   readonly code: number;
@@ -41,6 +42,14 @@ export const explainedCloses: readonly ExplainedClose[] = (
   const { code, reason, reconnect, meaning } = closeCatalogue[name];
   return { code, reason, comeBack: reconnect, meaning };
 });
+
+/** Returns the close that ends a handshake of `eventwire.v1` which is refused for this reason. */
+export function closeOfRefusal(reason: Reason): Close & { readonly reconnect: boolean } {
+  const closes = Object.values(closeCatalogue);
+  return (
+    closes.find(({ refusals }) => (refusals as readonly Reason[]).includes(reason)) ?? closeCatalogue.INTERNAL_ERROR
+  );
+}
 
 /**
  * The close code in our log and metrics for a connection that was cut without a close frame. The client's own library

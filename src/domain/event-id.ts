@@ -83,24 +83,29 @@ const digits = Buffer.from("0123456789abcdef");
 const text = Buffer.from("00000000-0000-0000-0000-000000000000");
 
 /** Returns an id as UUIDs are written: 36 characters, lower case. */
-export function idText({ word0, word1, word2, word3 }: EventId): string {
-  writeDigits(0, word0 >>> 16);
-  writeDigits(4, word0);
-  writeDigits(9, word1 >>> 16);
-  writeDigits(14, word1);
-  writeDigits(19, word2 >>> 16);
-  writeDigits(24, word2);
-  writeDigits(28, word3 >>> 16);
-  writeDigits(32, word3);
+export function idText(id: EventId): string {
+  writeIdText(text, 0, id);
   return text.toString("latin1");
 }
 
+/** Writes the text of an id at an offset. The hyphens must stand there already, because only the digits are written. */
+export function writeIdText(bytes: Buffer, at: number, { word0, word1, word2, word3 }: EventId): void {
+  writeDigits(bytes, at, word0 >>> 16);
+  writeDigits(bytes, at + 4, word0);
+  writeDigits(bytes, at + 9, word1 >>> 16);
+  writeDigits(bytes, at + 14, word1);
+  writeDigits(bytes, at + 19, word2 >>> 16);
+  writeDigits(bytes, at + 24, word2);
+  writeDigits(bytes, at + 28, word3 >>> 16);
+  writeDigits(bytes, at + 32, word3);
+}
+
 /** Writes the lower 16 bits of a word as four digits. */
-function writeDigits(at: number, word: number): void {
-  text[at] = digits[(word >>> 12) & 0xf] as number;
-  text[at + 1] = digits[(word >>> 8) & 0xf] as number;
-  text[at + 2] = digits[(word >>> 4) & 0xf] as number;
-  text[at + 3] = digits[word & 0xf] as number;
+function writeDigits(bytes: Buffer, at: number, word: number): void {
+  bytes[at] = digits[(word >>> 12) & 0xf] as number;
+  bytes[at + 1] = digits[(word >>> 8) & 0xf] as number;
+  bytes[at + 2] = digits[(word >>> 4) & 0xf] as number;
+  bytes[at + 3] = digits[word & 0xf] as number;
 }
 
 /** Sets the two highest bits of the third word to the variant of RFC 9562. */

@@ -15,6 +15,8 @@ export interface Credentials {
    * value counts as absent.
    */
   readonly token: string | undefined;
+  /** The ticket that stands in place of a token (upgrade only). It counts when there is no token. */
+  readonly ticket?: string | undefined;
   /**
    * The address of the caller. Read this property only when there is no valid token, because to ask uWebSockets for the
    * address costs 7 µs. Read it before you wait for anything, because it is empty once the caller has gone.
@@ -57,8 +59,8 @@ export interface Api {
   admit(method: DescMethod, credentials: Credentials): Admission | Promise<Admission>;
   /**
    * Checks token and rate limit of an upgrade, which is no method of the contract. Accepts the token of an account or
-   * of an instance. When there is no token, the refusal is `MISSING_TOKEN` and not `INVALID_TOKEN`. A caller over its
-   * rate limit gets `RATE_LIMITED` in place of both.
+   * of an instance. When there is neither token nor ticket, the refusal is `MISSING_TOKEN` and not `INVALID_TOKEN`. No
+   * ticket is valid in this release. A caller over its rate limit gets `RATE_LIMITED` in place of both.
    */
   admitUpgrade(bucket: Bucket, credentials: Credentials): Admission | Promise<Admission>;
   /**

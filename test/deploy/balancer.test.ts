@@ -21,6 +21,7 @@ import { lacks } from "../support/requirements.js";
 import { openFace } from "../support/rpc-faces.js";
 import { scrape } from "../support/scrape.js";
 import { until } from "../support/until.js";
+import { openV1 } from "../support/v1-consumer.js";
 
 const account = "ta_of-two-balanced-nodes";
 const shared = { ACCOUNT_TOKEN: account, ENCRYPTION_KEY: "6".repeat(64) };
@@ -100,6 +101,21 @@ describe.skipIf(await lacks("nats-server", "nginx"))("behind the balancer", () =
     expect(new Set(takers.map(([, node]) => node)).size).toBe(1);
     for (const consumer of consumers) consumer.socket.close();
     await Promise.all(consumers.map((consumer) => consumer.closed));
+  });
+
+  it("a consumer of eventwire.v1 gets its sub-protocol and its frames, speaks, and reads why it is refused", async () => {
+    await createInstance("protocol");
+    const consumer = await openV1(balancer.url, `/ws/protocol?token=${tokenOf("protocol")}`);
+    expect(consumer.socket.protocol).toBe("eventwire.v1");
+    expect((await consumer.frame()).control).toBe("hello");
+    consumer.send({ control: "narrow", events: ["call.update"] });
+    expect((await consumer.frame()).control).toBe("narrowed");
+    await publish("protocol", { n: 1 });
+    expect((await consumer.frame()).data).toEqual({ n: 1 });
+    consumer.socket.close();
+    await consumer.closed;
+    const refused = await openV1(balancer.url, "/ws/protocol?token=nobody");
+    expect(await refused.end()).toMatchObject({ last: { status: 401 }, close: [4401, "invalid token"] });
   });
 
   it("an event of 10 MiB passes whole, in and out", async () => {

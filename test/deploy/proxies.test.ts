@@ -11,6 +11,7 @@ import { type PublicServer, startPublicServer } from "../support/public-server.j
 import { openRaw } from "../support/raw-http.js";
 import { lacks } from "../support/requirements.js";
 import { openFace } from "../support/rpc-faces.js";
+import { openV1 } from "../support/v1-consumer.js";
 
 const proxies: readonly { name: ProxyName; skipped: boolean }[] = [
   { name: "haproxy", skipped: await lacks("haproxy") },
@@ -66,6 +67,20 @@ for (const { name, skipped } of proxies)
       expect(await leaving.closed).toEqual([4004, "instance deleted"]);
       consumer.socket.close();
       await consumer.closed;
+    });
+
+    it("a consumer of eventwire.v1 gets its sub-protocol and its frames, speaks, and reads why it is refused", async () => {
+      const consumer = await openV1(proxy.url, "/ws/desk?token=token-of-desk");
+      expect(consumer.socket.protocol).toBe("eventwire.v1");
+      expect((await consumer.frame()).control).toBe("hello");
+      consumer.send({ control: "narrow", events: ["call.update"] });
+      expect((await consumer.frame()).control).toBe("narrowed");
+      expect((await publish({ n: 1 })).status).toBe(200);
+      expect((await consumer.frame()).data).toEqual({ n: 1 });
+      consumer.socket.close();
+      await consumer.closed;
+      const refused = await openV1(proxy.url, "/ws/desk?token=nobody");
+      expect(await refused.end()).toMatchObject({ last: { status: 401 }, close: [4401, "invalid token"] });
     });
 
     it("an event of 10 MiB passes whole, in and out", async () => {

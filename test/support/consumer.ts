@@ -15,8 +15,13 @@ export interface Consumer {
 }
 
 /** `path` is like `/ws/desk-1?token=…`. The consumer is closed with its test. */
-export async function openConsumer(url: string, path: string, options: ClientOptions = {}): Promise<Consumer> {
-  const socket = new WebSocket(`${url.replace(/^http/, "ws")}${path}`, options);
+export async function openConsumer(
+  url: string,
+  path: string,
+  options: ClientOptions = {},
+  subprotocols: string[] = [],
+): Promise<Consumer> {
+  const socket = new WebSocket(`${url.replace(/^http/, "ws")}${path}`, subprotocols, options);
   const frames: string[] = [];
   let end: readonly [number, string] | undefined;
   let wake: (() => void) | undefined;

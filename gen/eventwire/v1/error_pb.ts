@@ -76,8 +76,8 @@ export enum Reason {
   INVALID_REQUEST_BODY = 1,
 
   /**
-   * The headers of the request can be read in two ways, or ask for a version of Connect that does not exist. The error
-   * names the rule that they break.
+   * The headers of the request can be read in two ways, or ask for a version of Connect that does not exist. Or a parameter
+   * in the query of an `eventwire.v1` upgrade is wrong. The error names the rule that the request breaks.
    *
    * @generated from enum value: REASON_INVALID_REQUEST = 2;
    */

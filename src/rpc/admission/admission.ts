@@ -69,7 +69,10 @@ export function createAdmission(options: {
       const points = method.methodKind === "unary" ? 1 : 0;
       return check(accepts, policy.bucket, points, credentials, "INVALID_TOKEN");
     },
-    admitUpgrade: (bucket, credentials) => check(isAny, bucket, 1, credentials, "MISSING_TOKEN"),
+    admitUpgrade(bucket, credentials) {
+      const missing = credentials.ticket === undefined ? "MISSING_TOKEN" : "INVALID_TOKEN";
+      return check(isAny, bucket, 1, credentials, missing);
+    },
   };
 }
 

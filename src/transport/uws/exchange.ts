@@ -53,6 +53,8 @@ export class Exchange implements Credentials {
   readonly res: HttpResponse;
   /** The token from the query. Set only for requests that may have a token there. */
   queryToken: string | undefined;
+  /** The ticket from the query. Set only for requests that may have a ticket there. */
+  ticket: string | undefined;
   /** The state of the rate limit. The answer sends it in its headers. */
   rate: RateStatus | undefined;
   readonly #context: ExchangeContext;
@@ -181,13 +183,16 @@ export class Exchange implements Credentials {
 
   /** Answers with an error: in the envelope, or in a problem document when the client prefers that. */
   refuse(error: unknown, headers: readonly Header[] = []): void {
-    const failure = AppError.from(error);
-    // An `AppError` was logged where it was made.
-    if (!(error instanceof AppError)) {
-      this.#context.logger.error({ err: describeCause(error), path: this.head.path }, "answer failed");
-    }
+    const failure = this.report(error);
     const { contentType, body, headers: beside } = errorAnswer(failure, this.head.accept);
     this.answer(failure.status, body, [...headers, ...Object.entries(beside)], contentType);
+  }
+
+  /** Returns the error that the client sees. Logs the cause of an unexpected error; an `AppError` was logged where it was made. */
+  report(error: unknown): AppError {
+    if (!(error instanceof AppError))
+      this.#context.logger.error({ err: describeCause(error), path: this.head.path }, "answer failed");
+    return AppError.from(error);
   }
 
   /**

@@ -3,7 +3,6 @@
 import type { Logger } from "pino";
 import { HealthService } from "../../../gen/eventwire/v1/health_service_pb.js";
 import type { Hub } from "../../delivery/hub.js";
-import type { View } from "../../delivery/view.js";
 import type { Directory } from "../../directory/directory.js";
 import { AppError } from "../../domain/errors.js";
 import type { Api } from "../../rpc/api.js";
@@ -15,9 +14,11 @@ import type { PublicApps } from "./apps.js";
 import { serveRpc } from "./connect-mount.js";
 import { type Documents, serveDocuments } from "./documents.js";
 import { type ExchangeContext, exchanging } from "./exchange.js";
+import { RefusedSockets } from "./refused-sockets.js";
 import { createRestRoutes } from "./rest/rest.js";
-import type { UwsSocket } from "./socket.js";
-import { mountUpgrade, type UpgradeRefusal } from "./upgrade.js";
+import type { SocketViews } from "./socket-views.js";
+import { mountUpgrade } from "./upgrade.js";
+import type { UpgradeRefusal } from "./upgrade-refusal.js";
 import type { TemplatedApp } from "./uws.js";
 
 export interface PublicPortOptions {
@@ -33,8 +34,7 @@ export interface PublicPortOptions {
   readonly bodies: BodyBudget;
   readonly directory: Directory;
   readonly hub: Hub;
-  /** The view of every WebSocket: what it sees of the events of its instance. */
-  readonly view: View<UwsSocket>;
+  readonly views: SocketViews;
   readonly host: string;
   /** The number of the port to listen on; 0 takes a free port. */
   readonly port: number;
@@ -89,6 +89,7 @@ export async function startPublicPort(options: PublicPortOptions): Promise<Publi
   const methods = handlers.map(({ method }) => method);
   const routes = createRestRoutes({ api, methods, publishMaxBytes });
   const documents = serveDocuments(options.documents);
+  const refusedSockets = new RefusedSockets();
   apps.mount((app, tally) => {
     const allowed = new Map<string, string[]>();
     for (const route of routes) {
@@ -107,7 +108,7 @@ export async function startPublicPort(options: PublicPortOptions): Promise<Publi
       app.head(path, exchanging(context, serve));
       allowed.set(path, ["GET", "HEAD"]);
     }
-    mountUpgrade(app, "/ws/:instance", { ...options, tally, context });
+    mountUpgrade(app, "/ws/:instance", { ...options, refusedSockets, tally, context });
     allowed.set("/ws/:instance", ["GET"]);
     for (const handler of handlers) {
       app.any(

@@ -34,6 +34,8 @@ export class RequestHead {
    */
   ambiguous = false;
   #chunked = false;
+  /** The sub-protocols that the client offers, joined by commas. */
+  #subprotocols = "";
   #token = "";
   #authorization = "";
   /** The headers of a WebSocket handshake. Undefined when the request has none of these headers. */
@@ -77,6 +79,9 @@ export class RequestHead {
         case "authorization":
           this.#authorization ||= value;
           break;
+        case "sec-websocket-protocol":
+          this.#subprotocols += `,${value}`;
+          break;
         case "upgrade":
         case "connection":
           this.#addToHandshake(name, value);
@@ -105,6 +110,11 @@ export class RequestHead {
   /** The `Sec-WebSocket-Key` if the request is a correct WebSocket handshake, otherwise undefined. */
   get handshakeKey(): string | undefined {
     return this.#handshake && handshakeKey(this.#handshake);
+  }
+
+  /** Whether the client offers this sub-protocol. Names are compared exactly, as browsers compare the answer. */
+  offersSubprotocol(name: string): boolean {
+    return this.#subprotocols.split(",").some((offered) => offered.trim() === name);
   }
 
   /**

@@ -11,31 +11,37 @@ import { messageTooBig } from "../../domain/closes.js";
 import { AppError, type Reason } from "../../domain/errors.js";
 import type { Principal } from "../../domain/instance.js";
 import type { Api } from "../../rpc/api.js";
-import { compareUpgrade } from "../../rpc/errors/listed-errors.js";
+import { errorHeaders } from "../../rpc/errors/error-headers.js";
 import { upgradePolicy } from "../../rpc/policy.js";
 import type { Header } from "../cors.js";
 import type { Tally } from "./apps.js";
+import { ClientMessages } from "./client-messages.js";
 import { type Exchange, type ExchangeContext, exchanging } from "./exchange.js";
 import { answersPing } from "./fan-out.js";
+import { acceptHandshake, type Handshake } from "./handshake-answer.js";
 import { instanceName } from "./instance-name.js";
-import { queryToken } from "./query-token.js";
+import { type Negotiated, negotiate } from "./negotiation.js";
+import { queryValue } from "./query.js";
 import { idleTimeoutMax, payloadMaxBytes, UpgradeCork } from "./quirks.js";
+import type { RefusedSockets, ToldRefusal } from "./refused-sockets.js";
 import { ambiguity } from "./request.js";
 import type { UwsSocket } from "./socket.js";
+import type { SocketViews } from "./socket-views.js";
+import { readSubscription, type Subscription } from "./subscription.js";
+import { findEntry, requireEnabled } from "./upgrade-checks.js";
+import { describeRefusal, toldRefusal, type UpgradeRefusal } from "./upgrade-refusal.js";
 import type { HttpRequest, TemplatedApp, us_socket_context_t } from "./uws.js";
 
-/**
- * Largest message that a client may send, in bytes. The gateway throws every message away. A larger message must be a
- * mistake, and its socket is closed with 1009.
- */
+/** Largest message that a client may send, in bytes. The socket of a client that sends a larger message is closed with 1009. */
 const messageMaxBytes = 4096;
 
 export interface UpgradeOptions {
   readonly api: Api;
   readonly directory: Directory;
   readonly hub: Hub;
-  /** The view of every WebSocket: what it sees of the events of its instance. */
-  readonly view: View<UwsSocket>;
+  readonly views: SocketViews;
+  /** The sockets that only tell a refusal. All apps of the node share them. */
+  readonly refusedSockets: RefusedSockets;
   /** Called with the outcome of each upgrade: `accepted`, `aborted`, or the reason of the refusal. */
   readonly onUpgrade: (outcome: string) => void;
   readonly onUpgradeRefused: (refusal: UpgradeRefusal) => void;
@@ -44,53 +50,73 @@ export interface UpgradeOptions {
   readonly context: ExchangeContext;
 }
 
-/**
- * What is reported about a refused upgrade. The report has no part of the token, and no part of the query, which may
- * hold a token.
- */
-export interface UpgradeRefusal {
-  readonly reason: Reason;
-  /**
-   * The instance name from the path, cut at 200 characters. Absent when the token is not valid, because then the path
-   * may hold a token by mistake.
-   */
-  readonly instance?: string;
-  /** The `Origin` header of the browser, cut at 200 characters. Absent when the client sent none. */
-  readonly origin?: string;
-  /** The IP address of the client. Empty when the client has gone. */
-  readonly remoteAddress: string;
-}
-
-/** Most characters that a report takes from a text that the client sent. */
-const toldMax = 200;
-
-const compare = compareUpgrade();
-
 interface Opening {
   readonly entry: Entry;
   readonly principal: Principal;
+  readonly view: View<UwsSocket>;
+  /** What a client of `eventwire.v1` asks for. Undefined for a plain client. */
+  readonly subscription: Subscription | undefined;
 }
 
 /** The data that uWebSockets keeps for each WebSocket. */
 interface SocketData {
-  /** The checked instance and principal. Present from the upgrade until the WebSocket is open. */
-  opening: Opening | undefined;
-  /** The consumer in the hub. Present as soon as the WebSocket is open. */
+  /** What the socket is for, or why its client is refused. Present from the upgrade until the WebSocket is open. */
+  opening: Opening | ToldRefusal | undefined;
+  /** The consumer in the hub. Present as soon as the WebSocket is open, unless the socket only tells a refusal. */
   consumer: Consumer | undefined;
+  /** Present for a consumer of `eventwire.v1`. What a plain client sends is thrown away. */
+  messages?: ClientMessages;
 }
 
 export function mountUpgrade(app: TemplatedApp, pattern: string, options: UpgradeOptions): void {
-  const { hub, view, tally, context, onUpgrade } = options;
+  const { hub, refusedSockets, tally, context, onUpgrade, onUpgradeRefused } = options;
   const upgradeCork = new UpgradeCork<SocketData>();
 
   async function observed(exchange: Exchange, _: HttpRequest, socketContext?: us_socket_context_t): Promise<void> {
-    try {
-      onUpgrade(await serve(options, upgradeCork, exchange, socketContext));
-    } catch (error) {
-      const { reason } = AppError.from(error);
+    const handshake = handshakeOf(exchange, socketContext);
+    const negotiated = negotiate(exchange.head);
+    const refused = (reason: Reason): void => {
       onUpgrade(reason);
-      tellRefusal(options, exchange, reason);
-      throw error;
+      onUpgradeRefused(describeRefusal(exchange, reason));
+    };
+    try {
+      const opening = await admit(options, exchange, negotiated);
+      if (handshake === undefined) {
+        refused("UPGRADE_REQUIRED");
+        exchange.refuse(new AppError("UPGRADE_REQUIRED"), upgradeRequired);
+      } else onUpgrade(await open(exchange, handshake, opening, negotiated?.subprotocol));
+    } catch (error) {
+      const failure = exchange.report(error);
+      refused(failure.reason);
+      if (handshake === undefined || !negotiated?.readable || !mayTell(exchange)) throw failure;
+      const { subprotocol } = negotiated;
+      const data: SocketData = { opening: toldRefusal(failure), consumer: undefined };
+      const headers = Object.entries(errorHeaders(failure));
+      acceptHandshake(exchange, handshake, { data, subprotocol, headers }, upgradeCork);
+    }
+  }
+
+  /**
+   * Whether a socket may be opened to tell a refusal. An ambiguous request gets none, because two parsers could read the
+   * request in two ways.
+   */
+  function mayTell({ open, head }: Exchange): boolean {
+    return open && !head.ambiguous && !refusedSockets.full;
+  }
+
+  async function open(exchange: Exchange, handshake: Handshake, opening: Opening, subprotocol = ""): Promise<string> {
+    const reservation = hub.reserve(opening.entry);
+    try {
+      if (reservation.inForce !== undefined) {
+        await reservation.inForce;
+        requireUnchanged(options, exchange, opening);
+      }
+      // From here to the open socket nothing is awaited: what was checked still holds when the hub gets it.
+      if (!exchange.open) return "aborted";
+      acceptHandshake(exchange, handshake, { data: { opening, consumer: undefined }, subprotocol }, upgradeCork);
+      return "accepted";
+    } finally {
+      reservation.release();
     }
   }
 
@@ -111,14 +137,22 @@ export function mountUpgrade(app: TemplatedApp, pattern: string, options: Upgrad
       data.opening = undefined;
       tally.opened();
       upgradeCork.opened(ws);
-      if (opening !== undefined) data.consumer = hub.add(ws, opening.entry, opening.principal, view);
+      if (opening === undefined) return;
+      if ("frame" in opening) {
+        refusedSockets.opened(ws, opening);
+        return;
+      }
+      const { entry, principal, view, subscription } = opening;
+      data.consumer = hub.add(ws, entry, principal, view, subscription?.asked);
+      if (subscription !== undefined) data.messages = new ClientMessages(hub, data.consumer);
     },
 
-    message(ws, message) {
-      const { consumer } = ws.getUserData();
+    message(ws, message, isBinary) {
+      const { consumer, messages } = ws.getUserData();
       if (consumer === undefined) return;
       hub.heard(consumer);
       if (message.byteLength > messageMaxBytes) hub.end(consumer, messageTooBig);
+      else messages?.take(message, isBinary);
     },
 
     ping(ws) {
@@ -128,8 +162,8 @@ export function mountUpgrade(app: TemplatedApp, pattern: string, options: Upgrad
 
     pong(ws, payload) {
       const { consumer } = ws.getUserData();
-      if (consumer === undefined) return;
-      if (answersPing(payload)) hub.ponged(consumer);
+      if (consumer === undefined) refusedSockets.confirmed(ws);
+      else if (answersPing(payload)) hub.ponged(consumer);
       else hub.heard(consumer);
     },
 
@@ -142,7 +176,8 @@ export function mountUpgrade(app: TemplatedApp, pattern: string, options: Upgrad
       tally.closed();
       upgradeCork.closed(ws);
       const { consumer } = ws.getUserData();
-      if (consumer !== undefined) hub.remove(consumer);
+      if (consumer === undefined) refusedSockets.closed(ws);
+      else hub.remove(consumer);
     },
   });
 
@@ -151,88 +186,51 @@ export function mountUpgrade(app: TemplatedApp, pattern: string, options: Upgrad
   app.get(pattern, exchanging(context, observed));
 }
 
-async function serve(
-  options: UpgradeOptions,
-  upgradeCork: UpgradeCork<SocketData>,
-  exchange: Exchange,
-  socketContext: us_socket_context_t | undefined,
-): Promise<string> {
-  const { head } = exchange;
-  exchange.queryToken = queryToken(head.query);
-  const admission = await options.api.admitUpgrade(upgradePolicy.bucket, exchange);
-  exchange.rate = admission.rate;
-  if (admission.refusal !== undefined) throw admission.refusal;
-  if (head.ambiguous) throw new AppError("INVALID_REQUEST", ambiguity);
-  const name = instanceName(head.variable);
-  const opening = findOpening(options.directory, admission.principal, name);
-  if (!options.context.cors.mayConnect(head.origin, head.host)) throw new AppError("ORIGIN_NOT_ALLOWED");
-  if (options.context.draining.aborted) return refuse(options, exchange, "SHUTTING_DOWN");
+function handshakeOf({ head }: Exchange, socketContext: us_socket_context_t | undefined): Handshake | undefined {
   const key = head.handshakeKey;
-  if (key === undefined || socketContext === undefined)
-    return refuse(options, exchange, "UPGRADE_REQUIRED", upgradeRequired);
-  const reservation = options.hub.reserve(opening.entry);
-  try {
-    if (reservation.inForce !== undefined) {
-      await reservation.inForce;
-      const { entry } = findOpening(options.directory, admission.principal, name);
-      if (entry !== opening.entry) throw new AppError("INSTANCE_NOT_FOUND");
-      if (options.context.draining.aborted) return refuse(options, exchange, "SHUTTING_DOWN");
-    }
-    // Await nothing between this line and the open WebSocket, so that the checks above still hold when the hub gets it.
-    if (!exchange.open) return "aborted";
-    const data: SocketData = { opening, consumer: undefined };
-    exchange.res.cork(() => {
-      exchange.res.writeStatus("101 Switching Protocols");
-      exchange.writeSharedHeaders();
-    });
-    exchange.finish(101);
-    upgradeCork.run(exchange.res, () => exchange.res.upgrade(data, key, "", "", socketContext));
-    return "accepted";
-  } finally {
-    reservation.release();
-  }
+  return key === undefined || socketContext === undefined ? undefined : { key, socketContext };
 }
 
-function describeRefusal({ head, remoteAddress }: Exchange, reason: Reason): UpgradeRefusal {
-  const origin = head.origin.slice(0, toldMax);
-  const instance = reason === "INVALID_TOKEN" ? undefined : head.variable?.slice(0, toldMax);
-  return { reason, ...(instance !== undefined && { instance }), ...(origin !== "" && { origin }), remoteAddress };
+/** Makes the checks in the order of the contract. Throws the error of the first check that fails. */
+async function admit(
+  { api, directory, context, views }: UpgradeOptions,
+  exchange: Exchange,
+  negotiated: Negotiated | undefined,
+): Promise<Opening> {
+  const { head } = exchange;
+  exchange.queryToken = queryValue(head.query, "token");
+  if (negotiated !== undefined) exchange.ticket = queryValue(head.query, "ticket");
+  const { principal, rate, refusal } = await api.admitUpgrade(upgradePolicy.bucket, exchange);
+  exchange.rate = rate;
+  if (refusal !== undefined) throw refusal;
+  if (principal === undefined) throw new AppError("INVALID_TOKEN");
+  if (head.ambiguous) throw new AppError("INVALID_REQUEST", ambiguity);
+  const entry = findEntry(directory, principal, instanceName(head.variable));
+  const subscription = negotiated && readSubscription(head.query);
+  const view = subscription === undefined ? views.plain : { ...views.v1, types: subscription.types };
+  requireEnabled(entry);
+  if (!context.cors.mayConnect(head.origin, head.host)) throw new AppError("ORIGIN_NOT_ALLOWED");
+  requireServing(context);
+  return { entry, principal, view, subscription };
 }
 
-function tellRefusal({ onUpgradeRefused }: UpgradeOptions, exchange: Exchange, reason: Reason): void {
-  compare(reason);
-  onUpgradeRefused(describeRefusal(exchange, reason));
+/** Checks again after a wait. Throws when the instance is another one by now, or the node has begun to drain. */
+function requireUnchanged(
+  { directory, context }: UpgradeOptions,
+  { head }: Exchange,
+  { entry, principal }: Opening,
+): void {
+  const found = findEntry(directory, principal, instanceName(head.variable));
+  requireEnabled(found);
+  if (found !== entry) throw new AppError("INSTANCE_NOT_FOUND");
+  requireServing(context);
 }
 
-function refuse(options: UpgradeOptions, exchange: Exchange, reason: Reason, headers?: readonly Header[]): string {
-  tellRefusal(options, exchange, reason);
-  exchange.refuse(new AppError(reason), headers);
-  return reason;
+function requireServing({ draining }: ExchangeContext): void {
+  if (draining.aborted) throw new AppError("SHUTTING_DOWN");
 }
 
 const upgradeRequired: readonly Header[] = [
   ["Upgrade", "websocket"],
   ["Sec-WebSocket-Version", "13"],
 ];
-
-/**
- * Returns the instance for which a principal may open a WebSocket now. Throws an error with the reason when it may not.
- */
-function findOpening(directory: Directory, principal: Principal | undefined, name: string): Opening {
-  if (principal === undefined || principal.revoked) throw new AppError("INVALID_TOKEN");
-  const entry = find(directory, principal, name);
-  if (!entry.websocket?.enabled)
-    throw new AppError("WEBSOCKET_DISABLED", { values: { instance: entry.instance.name } });
-  return { entry, principal };
-}
-
-function find(directory: Directory, principal: Principal, name: string): Entry {
-  if (principal.kind === "instance") {
-    const entry = directory.instanceById(principal.id);
-    if (entry?.instance.name !== name) throw new AppError("INSTANCE_MISMATCH");
-    return entry;
-  }
-  const entry = directory.instance(principal.accountId, name);
-  if (entry === undefined) throw new AppError("INSTANCE_NOT_FOUND");
-  return entry;
-}

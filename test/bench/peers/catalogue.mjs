@@ -34,8 +34,8 @@ export const notBuilt = () =>
     : "not built: run `npm run build`";
 
 /** A Node process that publishes by itself. */
-const inProcess = (name) => async (shape) => {
-  const child = start(serverCore, [...collectingNode, script(name), JSON.stringify(shape)]);
+const inProcess = (name, options) => async (shape) => {
+  const child = start(serverCore, [...collectingNode, script(name), JSON.stringify({ ...shape, ...options })]);
   const ports = await firstLine(child);
   return { pids: [child.pid], collects: true, ...ports, close: () => kill(child) };
 };
@@ -86,6 +86,11 @@ export const peers = {
   },
   hub,
   "hub-eager": { ...hub, title: "the same hub, driven as the two eager ones", eager: true },
+  "hub-v1": {
+    ...hub,
+    title: "the same hub, frames of `eventwire.v1` with the same data",
+    start: inProcess("hub-server", { protocol: "eventwire.v1" }),
+  },
   stream: eventwire("stream", "gRPC stream"),
   unary: eventwire("unary", "gRPC unary", true),
   rest: eventwire("rest", "REST", true),

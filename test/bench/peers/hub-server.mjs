@@ -2,8 +2,10 @@
 
 import { createMemoryBus } from "../../../dist/src/bus/memory-bus.js";
 import { createHub } from "../../../dist/src/delivery/create-hub.js";
+import { createEventJsonFormat } from "../../../dist/src/delivery/frames/event-json.js";
 import { createPlainFormat } from "../../../dist/src/delivery/frames/plain.js";
 import { wholeView } from "../../../dist/src/delivery/view.js";
+import { createIdMint } from "../../../dist/src/domain/event-id.js";
 import { checkEventData } from "../../../dist/src/service/event-data.js";
 import { UwsFanOut } from "../../../dist/src/transport/uws/fan-out.js";
 import { announce, asked, startControl } from "./control.mjs";
@@ -31,7 +33,11 @@ const { app, port } = await startApp({
 });
 const bus = createMemoryBus();
 const fanOut = new UwsFanOut((topic, frame) => app.publish(topic, frame, false));
-const view = wholeView(createPlainFormat({ baseUrl, mediaMaxBytes: 8 << 20 }), fanOut);
+const createFormat = shape.protocol === "eventwire.v1" ? createEventJsonFormat : createPlainFormat;
+// The load generator counts events, so control frames are left out.
+const { builderFor } = createFormat({ baseUrl, mediaMaxBytes: 8 << 20 });
+const view = wholeView({ builderFor }, fanOut);
+const mint = createIdMint();
 const hub = createHub({ bus, findEntry: () => undefined, pendingBytesMax: 64 << 20 });
 
 /** The place of the media is the same in every event. */
@@ -43,7 +49,8 @@ const control = await startControl({
     const data = payloads.data(record);
     const media = payloads.media(record);
     if (media !== undefined) slot ??= checkEventData(type, data).slot;
-    bus.publish({ instanceId, type, data, slot, media });
+    const time = Date.now();
+    bus.publish({ id: mint(time), time, accountId: "a", instanceId, type, data, slot, media });
   },
 });
 announce({ port, control });

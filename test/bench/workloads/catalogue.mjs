@@ -30,7 +30,7 @@ export const workloads = [
     title: "1,000 sockets, frames of 400 B",
     shape: { size: 400, instances: 1, sockets: 1000 },
     bursts: [1, 4, 16, 64],
-    heats: [...longHeats, { systems: ["hub", "unary", "rest"] }],
+    heats: [...longHeats, { systems: ["hub", "unary", "rest"] }, { systems: ["hub", "hub-v1"], times: 2 }],
     quick: true,
   }),
   throughput({

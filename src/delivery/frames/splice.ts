@@ -1,0 +1,32 @@
+/**
+ * Builds a frame from a head, the data of an event, and a tail. The data is copied as bytes and never parsed again; only
+ * its media may be taken out or put in.
+ */
+
+import type { Event } from "../../bus/bus.js";
+import type { Frame } from "./frame.js";
+import { editMedia } from "./media.js";
+import { join } from "./parts.js";
+
+export interface SplicedFormatOptions {
+  /** The public URL of the gateway. Every frame contains it. */
+  readonly baseUrl: string;
+  /** The largest media in a frame, in bytes before base64. An event with larger media gets a frame without media. */
+  readonly mediaMaxBytes: number;
+}
+
+/** Returns a new frame. `head` stands before the data, and `tail` after the data. */
+export function spliceFrame(
+  head: Uint8Array,
+  event: Event,
+  tail: Uint8Array,
+  mediaBase64: boolean,
+  mediaMaxBytes: number,
+): Frame {
+  const { slot, media, data } = event;
+  if (slot === undefined) return join([head, data, tail]);
+  const rawWanted = mediaBase64 && media !== undefined && media.length <= mediaMaxBytes;
+  const inlineWanted = mediaBase64 && media === undefined && slot.inlineBytes <= mediaMaxBytes;
+  if (inlineWanted) return join([head, data, tail]);
+  return join([head, ...editMedia(data, slot, rawWanted ? media : undefined), tail]);
+}
