@@ -157,6 +157,42 @@ describe.each(controlHubs)("over %s", (_, createHub) => {
     expect(lastControl(slow)).toMatchObject({ control: "closing", waitingFrames: 257 });
   });
 
+  it("counts in the 256 what a connection holds of the broadcast and of the answer in one turn", async () => {
+    for (const room of [0, 300, 700, 1_200, 1_500, 1_700, 1_800, 1_900, 2_500]) {
+      const { hub, open, publish } = createHub();
+      const slow = open(room);
+      await settle();
+      for (let i = 0; i < 10; i++) publish("call.update", 50);
+      hub.narrow(slow.consumer, calls);
+      await settle();
+      const waiting = 12 - slow.received.length;
+      for (let i = waiting; i < 256; i++) publish("call.update", 5_000);
+      await settle(100);
+      const taken = slow.received.length - 12 + waiting;
+      for (let i = 0; i < taken; i++) publish("call.update", 5_000);
+      await settle(100);
+      expect(hub.stats.closes.size).toBe(0);
+      publish("call.update", 5_000);
+      await settle(100);
+      expect(hub.stats.closes.get(4008)).toBe(1);
+    }
+  });
+
+  it("leads to a stream that its last consumer leaves meanwhile", async () => {
+    const { hub, open, publish } = createHub();
+    const [stays, moves, leaves] = [open(), open(), open(undefined, entry("1"), calls)];
+    for (let i = 0; i < 600; i++) publish("label.update", 1_000);
+    await settle(1);
+    hub.narrow(moves.consumer, calls);
+    await settle(1);
+    leaves.close();
+    await settle(200);
+    publish("call.update");
+    await settle();
+    expect(story(moves)).toEqual(["hello", ...upTo(600), "narrowed", 601]);
+    expect(story(stays)).toEqual(["hello", ...upTo(601)]);
+  });
+
   it("is exact while more frames wait than a turn gives, and the others of both streams miss nothing", async () => {
     const { hub, open, publish } = createHub({ pendingBytesMax: 1e9 });
     const [stays, moves, narrow] = [open(), open(), open(undefined, entry("1"), calls)];
