@@ -50,7 +50,7 @@ import type { Parent } from "./workers/parent.js";
 export interface ServerListener {
   /** Called when the first start has made an account. Show its token: no readable copy of the token is stored. */
   onFirstAccount(token: string): void;
-  /** Called when the database answers after the start and cannot be used. The message says what to change. */
+  /** Called when a server that has started cannot be used, because of its database. The message says what to change. */
   onUnusable(error: Error): void;
 }
 

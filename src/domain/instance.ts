@@ -6,7 +6,7 @@ export interface Instance {
   readonly accountId: string;
   /** The name of the instance. It is unique within the account. Upper and lower case count as different letters. */
   readonly name: string;
-  /** The TokenInstance as plain text. Every frame contains it. */
+  /** The TokenInstance in clear. Plain frames contain it; frames of `eventwire.v1` do not. */
   readonly token: string;
 }
 

@@ -69,7 +69,8 @@ export function createApi(options: ApiOptions): Api {
 
   /**
    * Finds the instance that a call names. Finds none when anybody may call the method, or when its request has no field
-   * `instance`. Returns a promise only when the method looks instances up in the database.
+   * `instance`. Throws or rejects when the instance does not exist, or the token is that of another one. Returns a
+   * promise only when the method looks instances up in the database.
    */
   function resolve(method: Method, { principal }: Admission, name = ""): Call | Promise<Call> {
     if (principal === undefined || method.desc.input.field.instance === undefined)

@@ -2,9 +2,9 @@
 // @generated from file eventwire/v1/error.proto (package eventwire.v1, syntax proto3)
 /* eslint-disable */
 
-// Every error of the gateway's own code; only faults in HTTP itself are answered by the HTTP libraries, such as 431. The
-// gateway answers from this list, and ERRORS.md, api.md and openapi.json are generated from it. A policy names the reasons
-// that its method itself can answer.
+// Every error of the gateway's own code. (Faults in HTTP itself are answered by the HTTP libraries, with 431 for
+// example.) The gateway answers from this list, and ERRORS.md, api.md and openapi.json are generated from it. A policy
+// names the reasons that its method itself can answer.
 
 import type { GenEnum, GenExtension, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, extDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";

@@ -21,8 +21,8 @@ export function restLimit({ bodyLimit }: Policy, publishMaxBytes: number): BodyL
 }
 
 /**
- * Returns the limit on one RPC message, by the policy of its method. The limit is a third above the largest event,
- * because the bytes of an event are base64 in JSON form. Publishing checks the exact size of the event.
+ * Returns the limit on one RPC message, by the policy of its method. The limit is a third and 4 KiB above the
+ * largest event, because the bytes of an event are base64 in JSON form. Publishing checks the exact size of the event.
  */
 export function messageLimit({ bodyLimit }: Policy, publishMaxBytes: number): BodyLimit {
   if (bodyLimit !== Limit.EVENT) return small;

@@ -23,7 +23,10 @@ import { Fields } from "../../wire/fields.js";
 import { recursionLimit } from "./recursion-limit.js";
 import { apart, setValue, smallValue, valueFields, without } from "./value-fields.js";
 
-/** Most fields that a message in binary form may have. To decode more would hold the event loop too long. */
+/**
+ * Most fields that a message in binary form may have. A message with more is refused, because to decode it would hold
+ * the event loop too long.
+ */
 const fieldsMax = 10_100;
 
 /**

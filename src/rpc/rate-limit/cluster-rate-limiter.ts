@@ -19,8 +19,8 @@ export function createClusterRateLimiter(limits: RateLimits, counters: RateCount
     const { keyPrefix, points: limit } = options;
     const alone = new RateLimiterMemory(options);
     /**
-     * By key: when the window ends that the key has used up, in milliseconds of `performance.now()`. Nobody can set
-     * that clock.
+     * By key: when the window ends that the key has used up, in milliseconds on the clock of `performance.now()`, which
+     * nobody can set.
      */
     const spent = new Map<string, number>();
 

@@ -70,8 +70,9 @@ function leftBefore({ consumedPoints }: RateLimiterRes, limit: number, points: n
 }
 
 /**
- * Returns the Unix time, in seconds, at which the window ends. The library rate-limiter-flexible uses the clock of this
- * node. When somebody sets that clock back, a timer still ends the window after 60 s.
+ * Returns the Unix time, in seconds, at which the window ends: at most 60 s from now. The library rate-limiter-flexible
+ * uses the clock of this node. When somebody sets that clock back, the library names a later end, but a timer still
+ * ends the window after 60 s.
  */
 function resetOf({ msBeforeNext }: RateLimiterRes): number {
   return Math.ceil((Date.now() + Math.min(msBeforeNext, windowSeconds * 1000)) / 1000);

@@ -40,9 +40,9 @@ const nameBytesMax = 400;
  * `structOf` returns its bytes.
  */
 export interface EventDecoder {
-  /** Decodes one event. Throws AppError or WireError. */
+  /** Decodes one event. Throws WireError when the bytes are no event. */
   event(message: Buffer): PublishEventRequest;
-  /** Decodes one batch. Throws AppError or WireError, also for a batch of too many events. */
+  /** Decodes one batch. Throws WireError when the bytes are no batch, and AppError when it has too many events. */
   batch(message: Buffer): PublishEventsRequest;
 }
 
