@@ -163,7 +163,7 @@ export interface ClosingFrame {
   readonly position: string | null;
 }
 
-/** The handshake is refused. The close frame follows. Only WebSockets get this frame; a refused Subscribe ends with the error. */
+/** The handshake is refused. The close frame follows. Only WebSockets get this frame; a refused Subscribe ends with the error. A client with a token in a header sees the HTTP status of the refused handshake and gets no such frame. The same holds for a client whose query has `refusal=http`, and for all clients while a node tells 256 others why it refuses them. */
 export interface RefusedFrame {
   /** Always `refused`. */
   readonly control: "refused";
@@ -197,7 +197,7 @@ export interface PongFrame {
   readonly time: string;
 }
 
-/** A message of the client over a WebSocket: a JSON object of at most 4 KiB. Anything else is answered with ErrorFrame, and a larger message ends the connection with 1009. */
+/** A message of the client over a WebSocket: a JSON object of at most 4 KiB. Anything else is answered with ErrorFrame, and a larger message ends the connection with 1009. The gateway reads at most 100 messages of a connection within ten seconds, so that no client keeps others waiting. A message beyond that is answered with ErrorFrame too. */
 export interface ClientMessage {
   /** `narrow` or `ping`. */
   readonly control: string;

@@ -629,7 +629,9 @@ export const ClosingFrameSchema: GenMessage<ClosingFrame> = /*@__PURE__*/
 
 /**
  * The handshake is refused. The close frame follows. Only WebSockets get this frame; a refused Subscribe ends with the
- * error.
+ * error. A client with a token in a header sees the HTTP status of the refused handshake and gets no such frame. The same
+ * holds for a client whose query has `refusal=http`, and for all clients while a node tells 256 others why it refuses
+ * them.
  *
  * @generated from message eventwire.v1.RefusedFrame
  */
@@ -750,7 +752,8 @@ export const PongFrameSchema: GenMessage<PongFrame> = /*@__PURE__*/
 
 /**
  * A message of the client over a WebSocket: a JSON object of at most 4 KiB. Anything else is answered with ErrorFrame,
- * and a larger message ends the connection with 1009.
+ * and a larger message ends the connection with 1009. The gateway reads at most 100 messages of a connection within ten
+ * seconds, so that no client keeps others waiting. A message beyond that is answered with ErrorFrame too.
  *
  * @generated from message eventwire.v1.ClientMessage
  */
