@@ -1,35 +1,54 @@
 /**
- * What a publisher knows of the nodes that listen to whole accounts. It believes for some seconds that nobody listens to an account,
- * so that most accounts cost it nothing. A node that begins to listen therefore tells all nodes. Its word may cross events on their
- * way: the publisher keeps each event that it sent to its instance alone until NATS has confirmed it, and sends it to the account
- * too when it hears of a listener in time.
+ * What this node knows of other nodes that listen to whole accounts. When NATS says that nobody listens to an account,
+ * this node believes that for `believedMs`, and sends the account's events to the subjects of their instances alone. A
+ * node that begins to listen to an account therefore tells all nodes. That message may cross events on their way. So
+ * this node keeps each event that it sent to its instance alone until NATS has answered a question for confirmation.
+ * `add` returns the kept events, and its caller sends them to the account too.
  */
 
 import type { Numbered } from "./event-codec.js";
 
 export interface AccountListeners {
-  /** Whether a node has said lately that it listens. */
+  /** Whether a node has said in the last `2 * believedMs` that it listens to the account. */
   has(accountId: string): boolean;
-  /** Whether neither a node nor NATS has said lately whether somebody listens. */
+  /**
+   * True when no node has said lately that it listens, and NATS has not said lately that nobody does. Then the caller
+   * asks NATS.
+   */
   isUnknown(accountId: string): boolean;
-  /** Tells what a node has said. Returns the unconfirmed events that the account lacks, in order. */
+  /**
+   * Notes that a node listens to the account. Returns the kept events of the account in the order of their sending, so
+   * that the caller sends them to the account too. Returns none when the account had a listener already.
+   */
   add(accountId: string): Numbered[];
-  /** Tells that NATS knows of no listener. */
+  /** Notes NATS's answer that nobody listens to the account. */
   nobody(accountId: string): void;
-  /** Tells that nodes may have said what did not arrive. */
+  /**
+   * Forgets which accounts have no listener. Call this after NATS was away, because the message of a new listener may
+   * have been lost.
+   */
   forgetNobody(): void;
-  /** Keeps an event that was sent to its instance alone. */
+  /** Keeps an event that was sent to its instance alone, for `add`. */
   keep(sent: Numbered): void;
-  /** Tells that NATS is asked to confirm what was kept until now. Call the returned function after the answer. */
+  /**
+   * Call this when NATS is asked to confirm what was sent until now. Call the returned function after the answer,
+   * whatever it is: the events that were kept before the question are then dropped.
+   */
   confirming(): () => void;
 }
 
-/** With more, NATS is asked about all of them again. */
+/** Most accounts in `quiet`. With more, all of them are forgotten, and NATS is asked about them again. */
 const quietMax = 100_000;
 
-/** `believedMs`: how long an answer of NATS is believed. */
+/**
+ * `believedMs`: how long NATS's answer that nobody listens is believed, in milliseconds. The message of a listener is
+ * believed twice as long.
+ */
 export function createAccountListeners(believedMs: number): AccountListeners {
-  /** The listeners and the accounts without one: until when that is believed. */
+  /**
+   * For each account, until when the belief holds, on the clock of `performance.now()`: in `listeners` that a node
+   * listens to the account, in `quiet` that nobody does.
+   */
   const listeners = new Map<string, number>();
   const quiet = new Map<string, number>();
   let kept: Numbered[] = [];
@@ -41,7 +60,8 @@ export function createAccountListeners(believedMs: number): AccountListeners {
 
     add(accountId) {
       const isNew = !isBelieved(listeners, accountId);
-      // So long that every older belief, also one that an answer under way begins, ends earlier.
+      // The belief in a listener must last longer than any belief that nobody listens. An answer of NATS that is under
+      // way may begin such a belief a little later than now.
       removeOld(listeners);
       listeners.set(accountId, performance.now() + 2 * believedMs);
       return isNew ? [...asked, ...kept].filter(({ event }) => event.accountId === accountId) : [];

@@ -1,6 +1,6 @@
 /**
- * The bus carries each event from the node that accepted it to every node with sockets for it. Delivery gets events
- * only from the bus.
+ * The port of the bus, and the types that travel over it. The bus hands each accepted event to the handlers on this
+ * node, and to the handlers on the other nodes that it reaches. Delivery gets events only from the bus.
  */
 
 import type { EventId } from "../domain/event-id.js";
@@ -15,9 +15,15 @@ export interface ByteRange {
 
 /** Where the media stands, or can be inserted, in the data of a `message.exchange`. All offsets count bytes. */
 export interface MediaSlot {
-  /** Ranges of `Event.data` that a frame leaves out. Each range holds a `base64` member and one comma beside it. */
+  /**
+   * Ranges of `Event.data` that a frame leaves out. Each range holds a `base64` member, and a comma beside it when
+   * there is one.
+   */
   readonly cuts: readonly ByteRange[];
-  /** Decoded size, in bytes, of the media that the data holds as base64. 0 when the data holds no media. */
+  /**
+   * Decoded size, in bytes, of the media that the data holds as base64. When the media object has several `base64`
+   * members, the last one counts. 0 when there is none.
+   */
   readonly inlineBytes: number;
   /** The offset just after the `{` of the media object. A frame inserts its `"base64":"…"` member there. */
   readonly insertAt: number;
@@ -34,8 +40,8 @@ export interface Event {
    */
   readonly time: number;
   /**
-   * When it happened, as the producer said, in milliseconds since 1970, and before the year 10000. Undefined when the
-   * producer did not say.
+   * When the thing that the event tells of happened, as the producer said, in milliseconds since 1970, and before the
+   * year 10000. Undefined when the producer did not say.
    */
   readonly occurredAt?: number | undefined;
   /** The account of the instance. */
@@ -48,7 +54,7 @@ export interface Event {
   readonly slot?: MediaSlot | undefined;
   /**
    * The media as raw bytes, when the producer sent it apart from `data`. Such an event also has a `slot`. The media is
-   * encoded as base64 only when a socket gets it.
+   * encoded as base64 only when a frame with media is built.
    */
   readonly media?: Uint8Array | undefined;
 }
@@ -57,11 +63,12 @@ export type EventHandler = (event: Event) => void;
 
 export interface Subscription {
   /**
-   * Resolves once the handler gets every event that any node publishes from then on. Undefined when the handler gets
-   * them already. Also resolves while the bus is away: then events of other nodes come only after its return. Never
-   * rejects.
+   * Resolves once the handler gets every event that any node publishes from then on. Undefined when there is nothing to
+   * wait for: on a node that runs alone, and while the bus is away. Also resolves when the bus goes away during the
+   * wait. While the bus is away, the handler gets only the events of this node. Never rejects.
    */
   readonly inForce: Promise<void> | undefined;
+  /** Takes the handler away. Call it once. */
   stop(): void;
 }
 
@@ -72,33 +79,52 @@ export interface Subscription {
 export interface BusStats {
   /** Number of events that this node sent to other nodes. */
   sent: number;
-  /** Number of events that no other node wanted. This node neither encoded nor sent them. */
+  /** Number of events that this node neither encoded nor sent, because no other node wanted them. */
   unwanted: number;
   /**
-   * Number of events that other nodes may have missed, because the bus was away. The answers to their publishers said
-   * so.
+   * Number of events that other nodes may have missed, because the bus was away or could not take more. The answers to
+   * their producers said that other nodes may not have got them.
    */
   unreached: number;
   /** Number of events that this node received from other nodes. */
   received: number;
-  /** Number of events of other nodes that this node never received. A gap in their numbers shows the loss. */
+  /**
+   * Number of events of other nodes that did not reach this node, or that this node could not read. Missing numbers in
+   * the series of another node show which events did not arrive. Events lost in an interruption are not counted.
+   */
   missed: number;
   /**
    * Number of interruptions: spans in which this node may have missed events of other nodes, because the bus was away.
    */
   interruptions: number;
+  /** Length of all interruptions that have ended, in milliseconds. */
   interruptedMs: number;
-  /** Number of times that the bus reported this node as a slow consumer, which reads its events too slowly. */
+  /**
+   * Number of times that NATS reported that this node reads its events too slowly. NATS calls such a node a slow
+   * consumer.
+   */
   slowConsumer: number;
 }
 
-/** A span in which events of other nodes may have been lost on their way to this node. Both times in milliseconds since 1970. */
+/**
+ * A span in which events of other nodes may have been lost on their way to this node. Both times are in milliseconds
+ * since 1970.
+ */
 export interface BusGap {
-  /** `bus_interrupted`: the bus was away. `bus_lost`: a number is missing in what another node has sent. */
+  /**
+   * `bus_interrupted`: the bus was away. `bus_lost`: the numbers of another node's events show that some did not
+   * arrive, or an event could not be read.
+   */
   readonly reason: "bus_interrupted" | "bus_lost";
-  /** Events that were accepted before this time are not missing. */
+  /**
+   * Start of the span. For `bus_interrupted`: when this node asked the last question that the bus answered before it
+   * was away. For `bus_lost`: when the last event before the missing ones arrived.
+   */
   readonly from: number;
-  /** Events that were accepted after this time are not missing. */
+  /**
+   * End of the span. For `bus_interrupted`: when the bus was back. For `bus_lost`: when the next event arrived, which
+   * showed the loss.
+   */
   readonly until: number;
   /** How many events are missing, if that is known. */
   readonly missed?: number;
@@ -113,39 +139,45 @@ export interface Bus {
   /** Sets the one listener, which hears of every gap as soon as its end is known. A second call replaces the first listener. */
   watchGaps(listener: (gap: BusGap) => void): void;
   /**
-   * Hands an event to the subscribers of its instance on all nodes. The subscriber on this node gets the event before
-   * `publish` returns. Each subscriber gets an event at most once, and the events of one publisher and instance in
-   * order. Returns whether this node has a subscriber. Throws AppError EVENT_TOO_LARGE_FOR_BUS; then no subscriber gets
-   * the event.
+   * Hands an event to the handlers of its instance and of its account, on all nodes. The handlers on this node have got
+   * the event when `publish` returns. A handler gets an event at most once, and gets the events of one node and
+   * instance in order. Returns whether this node has a handler for the event. Throws AppError EVENT_TOO_LARGE_FOR_BUS;
+   * then no handler gets the event.
    */
   publish(event: Event): boolean;
   /**
-   * Resolves to whether all events that this node published until now have reached the bus, for every other node that
-   * wants them. Undefined when no event is on its way to the bus. Never rejects.
+   * Resolves to true when each event that this node published until now has reached the bus, or was wanted by no other
+   * node. Resolves to false when other nodes may miss one of them. Undefined when no event waits for the bus. Never
+   * rejects.
    */
   flush(): Promise<boolean> | undefined;
   /**
-   * Sets the handler of an instance. A node may have one handler for an instance. The handler gets the events of all
-   * nodes, and each event that this node publishes exactly once.
+   * Sets the handler of an instance. The handler gets the events of all nodes, and each event that this node publishes
+   * exactly once. Throws when the instance has a handler on this node already.
    */
   subscribe(instance: Pick<Instance, "id" | "accountId">, handler: EventHandler): Subscription;
   /**
-   * Sets the handler of an account, which gets the events of all instances of the account. A node may have one handler
-   * for an account. An event whose instance has a handler too reaches both handlers, each once.
+   * Sets the handler of an account, which gets the events of all instances of the account. When an event's instance has
+   * a handler too, each of the two handlers gets the event once. Throws when the account has a handler on this node
+   * already.
    */
   subscribeAccount(accountId: string, handler: EventHandler): Subscription;
   /**
-   * Tells whether a node of an older release is on the bus, which knows no subscriptions of accounts. The events of such
-   * a node do not reach the handlers of accounts. The bus knows it while a subscription of an account is in force.
+   * Whether a node of an older release is on the bus. Such a node knows no subscriptions of accounts, so its events do
+   * not reach the handlers of accounts. The answer is kept up to date only while an account is subscribed to; at other
+   * times the last answer stays.
    */
   hasOlderNodes(): boolean;
   /**
-   * Sets the one listener. While an account is subscribed to, the listener is called within a second after a node of an
-   * older release has joined. A second call replaces the first listener.
+   * Sets the one listener; a second call replaces it. The listener is called when a node of an older release joins
+   * while an account is subscribed to, about a second later at most.
    */
   watchOlderNodes(listener: () => void): void;
-  /** Why this node cannot reach other nodes. Undefined when it can reach them, and when it runs alone. */
+  /** `unreachable` while this node cannot reach the bus. Undefined when it can, and when it runs alone. */
   trouble(): "unreachable" | undefined;
-  /** Closes the bus, after the events that are already on their way have been sent. */
+  /**
+   * Closes the bus. Before that, waits until the events on their way have reached the bus, or until the bus is found to
+   * be away.
+   */
   close(): Promise<void>;
 }

@@ -15,16 +15,20 @@ export interface Subject {
   readonly instanceId?: string;
 }
 
+/** An event with its numbers, by which a receiving node finds missing events and second copies of an event. */
 export interface Numbered<E = Event> {
   readonly event: E;
   /** The name of the node that accepted the event. */
   readonly origin: string;
   /**
    * The number of the series that `sequence` belongs to. A node starts a new series when it begins again to count the
-   * events of an instance from 1.
+   * events of an instance from 1. The new series has a higher number.
    */
   readonly series: number;
-  /** The place of the event in its series, counted from 1. Each node has its own series for each instance. */
+  /**
+   * The place of the event in its series, counted from 1. Each node has its own series for each instance, and counts
+   * only the events that it sends to other nodes.
+   */
   readonly sequence: number;
 }
 
@@ -62,8 +66,8 @@ const instanceTag = 0x5a;
 
 /**
  * Encodes an event as a BusEvent. The Protobuf library would take 3 µs, half of the cost of sending an event. So this
- * function writes the bytes itself, and leaves only the slot, which is rare, to the library. `named` adds the id of the
- * instance, for the subject of an account.
+ * function writes the bytes itself, and leaves only the slot, which is rare, to the library. With `named`, the message
+ * also holds the id of the instance, because the subject of an account does not tell it.
  */
 export function encodeEvent({ event, origin, series, sequence }: Numbered, named = false): Uint8Array {
   const { id, time, occurredAt, type, data, slot, media } = event;
@@ -85,9 +89,10 @@ export function encodeEvent({ event, origin, series, sequence }: Numbered, named
 }
 
 /**
- * Decodes a BusEvent. `event` is undefined when a later release sent an event type that this release does not know. The
- * numbers of such an event are returned all the same, so that it does not count as missed. The data of the event is a
- * view of `bytes`. Throws for bytes that no node sends.
+ * Decodes a BusEvent. The id of the instance comes from the subject, or from the message when the subject is that of an
+ * account. `event` is undefined when a later release sent an event type that this release does not know. The numbers of
+ * such an event are returned all the same, so that it does not count as missed. Data and media of the event are views
+ * of `bytes`. Throws for bytes that no node sends.
  */
 export function decodeEvent(subject: Subject, bytes: Uint8Array): Arrived {
   const message = readEventFields(bytes);

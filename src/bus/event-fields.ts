@@ -25,15 +25,18 @@ export interface EventFields {
   instance: string;
 }
 
-/** Most fields that a BusEvent may have. This release sends eleven, and a later release may send more. */
+/** Most fields that a BusEvent may have. This release sends eleven at most, and a later release may send more. */
 const fieldsMax = 100;
 const nothing = new Uint8Array(0);
 /** Keeps the names of nodes and event types as strings, so that a name that repeats is decoded once. */
 const names = createNameCache(256);
-/** Does the same for the ids of instances. */
+/** Keeps the ids of instances as strings in the same way. */
 const instances = createNameCache(1024);
 
-/** Reads a BusEvent. Throws for bytes that are no Protobuf message, and for a message that no node sends. */
+/**
+ * Reads a BusEvent. Skips fields that this release does not know. Throws for bytes that are no Protobuf message, for
+ * more than 100 fields, and for a name that is no UTF-8.
+ */
 export function readEventFields(message: Uint8Array): EventFields {
   const bytes = Buffer.from(message.buffer, message.byteOffset, message.length);
   const fields = new Fields(bytes, 0, bytes.length, fieldsMax);

@@ -1,4 +1,4 @@
-/** The bus of a node that runs alone. `publish` calls the handler of the instance directly. */
+/** The bus of a node that runs alone. `publish` calls the handlers of the event's instance and account directly. */
 
 import type { Bus, BusStats, Event, EventHandler, Subscription } from "./bus.js";
 
@@ -32,7 +32,7 @@ export function createMemoryBus(): Bus {
 
   return {
     stats: emptyBusStats(),
-    // Events of this node reach it by a call, which cannot get lost.
+    // There are no gaps to tell of, because an event that reaches its handler by a function call cannot get lost.
     watchGaps() {},
     publish(event: Event) {
       const handler = instances.get(event.instanceId);

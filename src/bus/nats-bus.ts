@@ -18,14 +18,17 @@ import { openNatsLink } from "./open-nats-link.js";
 export interface NatsBusOptions {
   readonly nats: NatsChoice;
   /**
-   * Whether a socket on any node may take the event. When the stored filter of the instance refuses the event, the
-   * event does not leave this node.
+   * Whether a socket on any node may take the event. When this function returns false, the event does not leave this
+   * node.
    */
   readonly mayBeWanted: (event: Event) => boolean;
   readonly logger: Logger;
 }
 
-/** How long a starting node waits for NATS, in milliseconds. Then the node starts without NATS. */
+/**
+ * How long a starting node waits for NATS, in milliseconds. After that it starts without NATS, and goes on trying to
+ * connect.
+ */
 const patienceMs = 2_000;
 
 /** Opens the bus. Never rejects: while NATS is away, this node delivers to its own sockets only. */

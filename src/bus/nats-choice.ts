@@ -1,4 +1,4 @@
-/** Says which NATS servers a node uses and how the node logs in. */
+/** The choice of NATS servers and of the way to log in, and the connection options that are made from it. */
 
 import { readFileSync } from "node:fs";
 import { type ConnectionOptions, credsAuthenticator, nkeyAuthenticator } from "@nats-io/transport-node";
@@ -22,7 +22,8 @@ export interface NatsServers {
   readonly token?: string | undefined;
   /**
    * `nkeyFile`, `credsFile`, `tlsCa`, `tlsCert` and `tlsKey` are paths. Every new connection reads these files again,
-   * because an operator may have renewed them.
+   * because an operator may have renewed them. The connection uses TLS when a server's URL begins with `tls:`, and when
+   * `tlsCa` or `tlsCert` is given.
    */
   readonly nkeyFile?: string | undefined;
   readonly credsFile?: string | undefined;
@@ -33,7 +34,7 @@ export interface NatsServers {
 
 /**
  * Makes the options of one connection. Call this anew for each connection. Throws when the address file of Eventwire's
- * own nats-server does not exist.
+ * own nats-server cannot be read, as while that server does not run.
  */
 export function natsConnection(way: NatsWay): ConnectionOptions {
   if (!("addressFile" in way)) return toServers(way);

@@ -1,7 +1,7 @@
 /**
- * Receives the events of other nodes over NATS, by one subscription for each instance and each account with a consumer on
- * this node. The numbers of the events show whether an event is missing, and whether an event has come on the other
- * subject already.
+ * Receives the events of other nodes over NATS, by one subscription for each instance and each account with a consumer
+ * on this node. The same event may come on both subjects. The numbers of the events show whether an event is missing,
+ * and whether an event has come already.
  */
 
 import type { Logger } from "pino";
@@ -17,11 +17,14 @@ export interface InboxOptions {
   readonly subjectOf: (name: string) => string;
   /** The name of this node. No other node has the same name. */
   readonly origin: string;
-  /** Called once for each event that arrives in order. */
+  /**
+   * Called with each event of another node that is later than all earlier events of that node and instance. Late
+   * events, second copies and unknown event types are left out.
+   */
   readonly onEvent: (event: Event) => void;
   readonly logger: Logger;
   readonly stats: Pick<BusStats, "received" | "missed">;
-  /** Called when the inbox finds that events of an instance or an account are missing. */
+  /** Called when events of an instance are missing, or when an event cannot be read. */
   readonly onMissed: (gap: BusGap) => void;
 }
 
@@ -43,33 +46,41 @@ interface Seen {
   readonly at: number;
 }
 
-/** The last events of an instance, by the node that they came from. */
+/** The last events of one instance: for each other node, the last event that came from that node. */
 type Origins = Map<string, Seen>;
 
-/** Most instances of an account whose last events are kept. With more, all of them are forgotten. */
+/**
+ * Most instances of one account whose last events are kept. With more, the last events of all its instances are
+ * forgotten, and a loss before their next events is not noticed.
+ */
 const instancesMax = 100_000;
 
 export function createInbox(options: InboxOptions): Inbox {
   const { link, subjectOf, origin: self, onEvent, logger, stats, onMissed } = options;
   /** The last events by instance, for the instances with a subscription of their own. */
   const instances = new Map<string, Origins>();
-  /** For each account, the last events by instance. A subscription of such an instance uses the same object. */
+  /**
+   * For each account, the last events by instance. When the instance also has a subscription of its own, `instances`
+   * holds the same object. So an event that came on one subject is recognised on the other.
+   */
   const accounts = new Map<string, Map<string, Origins>>();
 
   /**
-   * Returns false for an event that arrives after a later event of the same node, and for the second copy of an event.
-   * Counts and logs the events that a gap in the numbers shows as missed.
+   * Returns true when the event is later than all earlier events of its node and instance. Returns false for a late
+   * event and for the second copy of an event. When numbers are missing before the event, counts, logs and reports the
+   * missing events.
    */
   function inOrder(seen: Origins, accountId: string, { instanceId, origin, series, sequence }: Arrived): boolean {
     const at = Date.now();
     const last = seen.get(origin);
     const before = last?.series === series ? last.sequence : 0;
-    // The event came on the other subject already, or the event is late because its node sent it on a connection that was
-    // lost. Then the publisher was told that the event may not have arrived.
+    // The event has come on the other subject already, or it is late because its node sent it on a connection that was
+    // lost. In the second case the producer was told that the event may not have arrived.
     if (last !== undefined && (series < last.series || sequence <= before)) return false;
     seen.set(origin, { series, sequence, at });
     const missed = sequence - before - 1;
-    // A gap is not counted before the first event of a node, or before the first event after an interruption.
+    // Missing numbers are not counted before the first event of a node. They are not counted before the first event
+    // after an interruption either, because the interruption itself is reported.
     if (missed === 0 || last === undefined || last.at < link.connectedAt) return true;
     stats.missed += missed;
     onMissed({ reason: "bus_lost", from: last.at, until: at, missed, accountId, instanceId });
@@ -82,7 +93,8 @@ export function createInbox(options: InboxOptions): Inbox {
     // An empty message is another node's question whether anybody listens. NATS itself tells that node when nobody
     // does, so no answer is needed.
     if (bytes.length === 0) return;
-    // An error must not reach the NATS client library, because the library would then silently stop reading.
+    // An error must not reach the NATS client library, because the library would then silently stop reading. So a
+    // message that cannot be read counts as one missed event.
     try {
       const arrived = decodeEvent(subject, bytes);
       // A node may get an event of its own: a slow server can read the event from the node's previous connection and

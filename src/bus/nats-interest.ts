@@ -7,10 +7,17 @@ import { createInbox } from "@nats-io/transport-node";
 import type { NatsLink } from "./nats-link.js";
 
 export interface Interest {
-  /** Asks about a subject of the bus, by its name after the prefix. The answer is known after the next `confirm` of the link. */
+  /**
+   * Asks about a subject of the bus, given by its name after the prefix. When the next `confirm` of the link resolves
+   * to true, the answer is known.
+   */
   ask(name: string): void;
-  /** Whether NATS has said since the last `forget` that nobody listens. */
+  /**
+   * Whether NATS has said since the last `forget` that nobody listens to the subject. Also false while no answer is
+   * known.
+   */
   nobody(name: string): boolean;
+  /** Forgets all answers. Call this before new questions. */
   forget(): void;
 }
 

@@ -1,7 +1,8 @@
 /**
- * Sends events to other nodes over NATS. An event that no other node wants is neither encoded nor sent. The outbox asks
- * NATS whether anybody listens to an instance or to its account. Meanwhile the events of the instance wait. All
- * publishers that wait share one round trip.
+ * Sends events to other nodes over NATS. An event that no other node wants is neither encoded nor sent. The events of
+ * an instance wait until NATS has said whether anybody listens to the instance or its account. Each question is asked
+ * in a round, which `flush` starts. All callers of `flush` that wait share one round. For some seconds after the
+ * answer, further events of the instance are sent at once.
  */
 
 import { AppError } from "../domain/errors.js";
@@ -13,10 +14,17 @@ import type { NatsLink } from "./nats-link.js";
 import { accountName, listeningName } from "./nats-subjects.js";
 
 export interface Outbox {
-  /** Throws AppError EVENT_TOO_LARGE_FOR_BUS when NATS does not carry an event of this size. */
+  /**
+   * Throws AppError EVENT_TOO_LARGE_FOR_BUS when NATS does not carry an event of this size. Does nothing while NATS has
+   * not named its limit.
+   */
   check(event: Event): void;
+  /**
+   * Sends the event at once when a node is known to listen. Otherwise keeps it for the next round. When NATS is away,
+   * or when too many bytes wait already, the event is counted as unreached and the next `flush` resolves to false.
+   */
   add(event: Event): void;
-  /** Resolves to whether all events that were added until now have reached NATS; see `Bus.flush`. */
+  /** Starts a round, or waits for the next one while a round runs. Resolves as `Bus.flush` does. */
   flush(): Promise<boolean> | undefined;
 }
 
@@ -26,18 +34,20 @@ export interface OutboxOptions {
   readonly subjectOf: (name: string) => string;
   /** The name of this node. No other node has the same name. */
   readonly origin: string;
-  /** Whether a consumer on any node may take the event. */
+  /**
+   * Whether a consumer on any node may take the event. When this function returns false, the event counts as unwanted.
+   */
   readonly mayBeWanted: (event: Event) => boolean;
   readonly stats: Pick<BusStats, "sent" | "unwanted" | "unreached">;
 }
 
-/** Kept for an instance when another node listens to the instance, to its account, or to both. */
+/** Where the events of an instance go. Kept when another node listens to the instance, to its account, or to both. */
 interface Route {
   readonly series: number;
   sequence: number;
   readonly toInstance: boolean;
   readonly toAccount: boolean;
-  /** When the link connected over which NATS was asked. After a lost connection the route is not believed. */
+  /** `connectedAt` of the link over which NATS was asked. After a new connection NATS is asked again. */
   readonly connection: number;
   /** When NATS is asked again whether anybody listens, on the clock of `performance.now()`. */
   readonly until: number;
@@ -45,13 +55,15 @@ interface Route {
 
 /**
  * How long the outbox believes NATS that somebody listens, and that nobody listens to an account, in milliseconds. If a
- * listener leaves in this time, events are sent in vain, but no event is lost.
+ * listener leaves in this time, events are sent in vain. If a node begins to listen to an account in this time, it says
+ * so itself: see `account-listeners.ts`.
  */
 const believedMs = 5_000;
+/** Most routes. With more, all of them are forgotten, and the outbox asks NATS again. */
 const routesMax = 100_000;
 /**
  * Most bytes of events that wait for an answer or a confirmation of NATS. Other nodes do not get the events beyond this
- * limit, and the answers to the publishers of these events say so.
+ * limit, and the answers to the producers of these events say so.
  */
 const pendingBytesMax = 64 * 1024 * 1024;
 
@@ -79,6 +91,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
   let skipped = false;
   /** Whether events that had gone to instances alone were sent to an account too, since NATS was last asked to confirm. */
   let sentAgain = false;
+  /** The round that runs now. `next` is the round after it, which is waited for but has not begun. */
   let running: Promise<boolean> | undefined;
   let next: Promise<boolean> | undefined;
 
@@ -90,8 +103,8 @@ export function createOutbox(options: OutboxOptions): Outbox {
   });
 
   /**
-   * Sends an event. Returns false when the event was not sent, for example because the server lowered its size limit
-   * after `check`.
+   * Sends an event to its instance, to its account, or to both. Returns false when one of these messages could not be
+   * sent, for example because the server lowered its size limit after `check`. The event then counts as unreached.
    */
   function send(route: Route, event: Event): boolean {
     const { instanceId, accountId } = event;
@@ -193,6 +206,10 @@ export function createOutbox(options: OutboxOptions): Outbox {
     return until > performance.now() && connection === link.connectedAt;
   }
 
+  /**
+   * Asks NATS to confirm all events that were sent until now. Asks again when `listeningName` made the outbox send
+   * events to an account meanwhile.
+   */
   async function confirm(): Promise<boolean> {
     let reached: boolean;
     do {

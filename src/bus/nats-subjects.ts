@@ -1,18 +1,25 @@
 /** The names of the subjects on NATS, after the prefix of the installation. The name of an instance's subject is its id. */
 
-/** Carries the events of all instances of an account. */
+/** The subject of an account. The events of all its instances are sent here while a node listens to the account. */
 export function accountName(accountId: string): string {
   return `account.${accountId}`;
 }
 
-/** Carries the id of an account that a node has begun to listen to. */
+/**
+ * The subject on which a node tells all nodes that it has begun to listen to an account. The message is the id of the
+ * account.
+ */
 export const listeningName = "listening";
 
-/** Each connection must be allowed to publish and to listen here before it counts. */
+/**
+ * A subject for testing permissions. Each new connection publishes and listens here. When NATS forbids that, the
+ * connection is given up.
+ */
 export const probeName = "probe.accounts";
 
 /**
- * The probe of nodes of release 0.1.0 and later ones without subscriptions of accounts. Such a node listens to it for as long as
- * it is connected, and no other node does.
+ * The probe of nodes of release 0.1.0, and of later releases that know no subscriptions of accounts. Such a node
+ * listens here for as long as it is connected. Newer nodes do not, so a listener shows that an older node is on the
+ * bus.
  */
 export const olderProbeName = "probe";

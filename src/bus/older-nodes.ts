@@ -1,6 +1,7 @@
 /**
- * Knows whether nodes of older releases are on the bus, which send nothing to the subjects of accounts. NATS itself is asked,
- * because only a node that NATS knows can make us miss events: whether anybody listens to the probe of the older releases.
+ * Knows whether nodes of older releases are on the bus, which send nothing to the subjects of accounts. It asks NATS
+ * whether anybody listens to the probe of the older releases. NATS knows exactly the nodes whose events this node could
+ * miss.
  */
 
 import type { Logger } from "pino";
@@ -8,22 +9,27 @@ import { createInterest, type Interest, type InterestOptions } from "./nats-inte
 import { olderProbeName } from "./nats-subjects.js";
 
 export interface OlderNodes {
-  /** Known while somebody watches, from the first answer on. */
-  readonly present: boolean;
   /**
-   * Asks now, and then every second until the watch ends. An older node that joins is found after that second at the latest.
+   * Whether an older node was on the bus at the last answer. False before the first answer. It stays as it is when
+   * nobody watches.
    */
+  readonly present: boolean;
+  /** Asks now, and then every second until all watches have ended. Several watches share the questions. */
   watch(): Watch;
 }
 
 export interface Watch {
-  /** Resolves when the question was answered. Without NATS there is no answer, and the next one counts. Never rejects. */
+  /**
+   * Resolves when NATS has answered the question. Also resolves while NATS is away; then `present` stays as it is until
+   * a later answer. Never rejects.
+   */
   readonly answered: Promise<void>;
+  /** Ends this watch. Call it once. */
   end(): void;
 }
 
 export interface OlderNodesOptions extends InterestOptions {
-  /** Called when an older node has come. */
+  /** Called when `present` becomes true. */
   readonly onPresent: () => void;
   readonly logger: Logger;
 }
@@ -37,7 +43,10 @@ export function createOlderNodes({ onPresent, logger, ...options }: OlderNodesOp
   let timer: NodeJS.Timeout | undefined;
   let present = false;
 
-  /** One question at a time: the answers to two cannot be told apart. */
+  /**
+   * Asks NATS. A call during a question gets the answer to that question, because the answers to two questions cannot
+   * be told apart.
+   */
   function ask(): Promise<void> {
     asking ??= askOnce().finally(() => {
       asking = undefined;

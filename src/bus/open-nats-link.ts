@@ -1,6 +1,6 @@
 /**
- * Opens the connection to NATS. It reconnects for ever, notices when NATS is away, and asks the server whether it has
- * processed all messages.
+ * Opens the connection to NATS. The link connects again until it is closed, notices when NATS is away, subscribes again
+ * after that, and can ask the server whether it has processed all messages.
  */
 
 import { setTimeout as delay } from "node:timers/promises";
@@ -21,13 +21,19 @@ export type LinkStats = Pick<BusStats, "interruptions" | "interruptedMs" | "slow
 export interface NatsLinkOptions {
   /** Makes the options of one connection. When this function throws, the link tries again later. */
   readonly connection: () => ConnectionOptions;
-  /** A subject on which a new connection first publishes and subscribes, so that a missing permission shows at once. */
+  /**
+   * A subject on which a new connection first publishes and subscribes. When a permission is missing, the link closes
+   * the connection and tries again later.
+   */
   readonly probe: string;
   readonly logger: Logger;
   readonly stats: LinkStats;
-  /** Called at the end of each interruption, with its begin and its end. */
+  /** Called at the end of each interruption, with its start and its end. */
   readonly onInterrupted: (span: Pick<BusGap, "from" | "until">) => void;
-  /** How long `openNatsLink` waits for the first connection, in milliseconds. Then it resolves without one. */
+  /**
+   * How long `openNatsLink` waits for the first connection, in milliseconds. After that it resolves without a
+   * connection, and the link goes on trying.
+   */
   readonly patienceMs: number;
 }
 
@@ -57,7 +63,7 @@ export async function openNatsLink(options: NatsLinkOptions): Promise<NatsLink> 
   /** Number of questions since the server last answered. */
   let silentBeats = 0;
   let gathering: Promise<boolean> | undefined;
-  /** Reasons that were logged since the connection last worked. The link logs each reason once. */
+  /** Reasons that were logged since the connection last worked. The link logs each of them once. */
   const complaints = new Set<string>();
 
   /**
@@ -121,6 +127,10 @@ export async function openNatsLink(options: NatsLinkOptions): Promise<NatsLink> 
     return true;
   }
 
+  /**
+   * Announces the subscriptions on a new connection. When the server has taken them, marks the link as connected and
+   * ends the interruption.
+   */
   async function returned(): Promise<void> {
     if (nats === undefined || nats.isClosed()) return;
     silentBeats = 0;
@@ -176,8 +186,9 @@ export async function openNatsLink(options: NatsLinkOptions): Promise<NatsLink> 
   }
 
   /**
-   * Connects, and tries again until it succeeds or the link is closed. The NATS client library itself repeats later
-   * attempts, but gives up when the first one fails or when a credentials file cannot be read.
+   * Connects, and tries again until it succeeds or the link is closed. When the connection is closed later, connects
+   * anew. The NATS client library repeats attempts by itself only after a connection that worked, and not when a
+   * credentials file cannot be read.
    */
   async function dial(): Promise<void> {
     nats = undefined;
@@ -271,8 +282,9 @@ export async function openNatsLink(options: NatsLinkOptions): Promise<NatsLink> 
 const noResponders = 503;
 
 /**
- * How long to wait before the next attempt to connect, in milliseconds: short after a short absence, and longer later.
- * The wait is random, so that the nodes of a cluster do not all come back at once.
+ * How long to wait before the next attempt to connect, in milliseconds, when the connection has been lost for `awayMs`.
+ * The wait grows with that time, up to two seconds. It is random, so that the nodes of a cluster do not all come back
+ * at once.
  */
 function retryMs(awayMs: number): number {
   const wait = Math.min(Math.max(awayMs / 2, retryMsMin), retryMsMax);
