@@ -1,11 +1,14 @@
-/** The directory keeps tokens, instances and their configurations in memory, so that calls and events need no query. */
+/**
+ * The port of the directory, which keeps tokens, instances and their channel configurations in memory, so that calls
+ * and events need no query. Also the two kinds of listeners to which the directory tells changes.
+ */
 
 import type { Instance, Principal } from "../domain/instance.js";
 import type { VersionedWebsocket } from "../domain/websocket.js";
 
 /**
- * One instance in memory. The object stays the same as long as the instance exists. A change gives its fields new
- * values and never edits an old value.
+ * One instance in memory. The object stays the same for as long as the instance exists. A change replaces the values of
+ * its fields, and never edits an old value.
  */
 export interface Entry {
   readonly instance: Instance;
@@ -23,16 +26,23 @@ export interface DeletedInstance {
 
 /**
  * News for the holders of open sockets. The directory calls a method once per change, right after it has applied the
- * change.
+ * change. All listeners are called.
  */
 export interface DirectoryListener {
-  /** The configuration, the token or the name of an instance changed. */
+  /**
+   * The channel configuration, the current token or the name of an instance changed. Not called while the token of the
+   * instance cannot be decrypted.
+   */
   instanceChanged(entry: Entry): void;
   /** The instance was deleted. The holder closes its sockets with 4004. */
   instanceDeleted(instanceId: string, gone: DeletedInstance): void;
-  /** An instance was created. Not called for the instances that the first complete read of the database finds. */
+  /** An instance was created. Not called for the instances that the first complete reading of the database finds. */
   instanceCreated(instanceId: string, accountId: string): void;
-  /** A token stopped being valid. The holder closes with 4001 the sockets that were opened with this token. */
+  /**
+   * A token stopped being valid: it was replaced, its time after the replacement is over, or its account was revoked.
+   * Not called for the tokens of a deleted instance. The holder closes with 4001 the sockets that were opened with the
+   * token.
+   */
   principalRevoked(principal: Principal): void;
 }
 
@@ -52,17 +62,26 @@ export interface Directory {
   readonly ready: boolean;
   /**
    * True while the node reaches the database but does not hear of its changes. Then calls and upgrades are refused,
-   * because a token may have been revoked.
+   * because a token may have been revoked. A database out of reach does not make the directory stale: the node then
+   * serves with what it knows.
    */
   readonly stale: boolean;
   /**
-   * The account or instance that the token speaks for. Undefined when the token is unknown or revoked. The token is
-   * looked up by its SHA-256, and the hashes are compared in constant time.
+   * The account or instance that the token speaks for. Undefined when the token is unknown or revoked. A replaced token
+   * still speaks for its owner until its end. The token is looked up by its SHA-256, and the hashes are compared in
+   * constant time.
    */
   principal(token: string): Principal | undefined;
+  /**
+   * The instance of the account with this name. Undefined when there is none, and when the token of the instance cannot
+   * be decrypted.
+   */
   instance(accountId: string, name: string): Entry | undefined;
-  /** The instance with this id. For a TokenInstance the id is `Principal.id`. */
+  /**
+   * The instance with this id. For a TokenInstance the id is `Principal.id`. Undefined in the same cases as `instance`.
+   */
   instanceById(id: string): Entry | undefined;
+  /** Adds a listener for changes of instances and tokens. A listener cannot be taken away. */
   listen(listener: DirectoryListener): void;
   /**
    * Sets the listener for news of accounts and tokens. There is only one: a second call replaces the first listener.

@@ -1,6 +1,6 @@
 /**
  * Keeps every instance as a row of bytes. A row is found by the id of its instance, by its name within its account, or
- * by the hash of its token.
+ * by the hash of its current token.
  */
 
 import { randomBytes } from "node:crypto";
@@ -13,7 +13,7 @@ import type { InstanceRecord } from "./synced-directory.js";
 export interface InstanceRow {
   readonly id: string;
   readonly name: string;
-  /** The SHA-256 of the token, with one character per byte. */
+  /** The SHA-256 of the current token, with one character per byte. */
   readonly hash: string;
   readonly websocket: VersionedWebsocket | undefined;
 }
@@ -36,7 +36,10 @@ const at = {
   id: 54,
 } as const;
 const hashBytes = 32;
-/** Largest row in bytes. A row with an id, a name of 100 characters, a token of 128 and 64 event types is smaller. */
+/**
+ * Largest row in bytes; a larger one is refused with an error. A row with the longest id, name, token and list of event
+ * types that the contract allows is smaller.
+ */
 const rowBytesMax = 8_192;
 /** Longest name or id that is looked up, in JavaScript's characters. No instance has a longer one. */
 const keyLengthMax = 200;
@@ -50,12 +53,14 @@ export class InstanceRows {
   readonly #byHash = new RowIndex((row) => this.#hash(row, at.hash, hashBytes, 0));
   readonly #scratch = Buffer.alloc(rowBytesMax);
   readonly #key = Buffer.alloc(rowBytesMax);
-  /** A random seed for the hashes, so that no client can choose names that all fall on the same slot. */
+  /**
+   * A random seed for the hashes. Without it, a client could choose names that all fall on the same slot of an index.
+   */
   readonly #seed = randomBytes(4).readInt32LE();
   readonly #channels = new WeakMap<Websocket, Buffer>();
   /**
-   * The configurations that were read last, by their version and their JSON. Rows with equal configurations of one
-   * version share one object.
+   * The configurations that were read last, by their version and their JSON. Rows with the same version and JSON share
+   * one object. With more than 1,024, all of them are forgotten.
    */
   readonly #websockets = new Map<string, VersionedWebsocket>();
 
@@ -69,6 +74,7 @@ export class InstanceRows {
     );
   }
 
+  /** The number of the row with this name in the account with the number `account`. 0 when there is none. */
   findName(account: number, name: string): number {
     if (name.length > keyLengthMax) return 0;
     const length = this.#key.write(name);
@@ -81,12 +87,16 @@ export class InstanceRows {
     );
   }
 
+  /** The number of the row whose current token has this hash. 0 when there is none. */
   findHash(hash: string): number {
     this.#key.write(hash, "latin1");
     return this.#byHash.find(this.#mix(this.#key, 0, hashBytes, 0), (row) => this.#isKey(row, at.hash, hashBytes));
   }
 
-  /** Adds a row for an instance that has none, and returns the number of the row. */
+  /**
+   * Adds a row for an instance that has none, and returns the number of the row. `seen` is the number of the reading of
+   * the database that found the instance.
+   */
   add(record: InstanceRecord, accountNumber: number, seen: number): number {
     const row = this.#store.add(this.#encode(record, accountNumber, seen));
     this.#byId.add(row);
@@ -96,8 +106,8 @@ export class InstanceRows {
   }
 
   /**
-   * Whether the row has the same content as the record. If so, notes in the row that the reading `seen` found the
-   * instance.
+   * Whether the row has the same content as the record. If so, notes in the row that the reading with the number `seen`
+   * found the instance.
    */
   confirm(row: number, record: InstanceRecord, accountNumber: number, seen: number): boolean {
     const encoded = this.#encode(record, accountNumber, seen);
@@ -195,7 +205,7 @@ export class InstanceRows {
     return websocket;
   }
 
-  /** Whether the row has, from `offset` on, the first `length` bytes of `#key`. */
+  /** Whether the first `length` bytes of `#key` stand in the row at `offset`. */
   #isKey(row: number, offset: number, length: number): boolean {
     const from = this.#store.offset(row) + offset;
     return this.#key.compare(this.#store.chunk(row), from, from + length, 0, length) === 0;

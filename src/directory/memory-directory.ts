@@ -1,4 +1,7 @@
-/** Keeps the directory in memory. Every look-up takes a few steps through maps. */
+/**
+ * Implements the directory. Accounts are objects, and instances are rows of bytes: see `instance-rows.ts`. An instance
+ * becomes an object when somebody asks for it.
+ */
 
 import type { Logger } from "pino";
 import type { VersionedWebsocket } from "../domain/websocket.js";
@@ -17,8 +20,8 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): SyncedDir
   let accountNumber = 0;
   const rows = new InstanceRows();
   /**
-   * The instances that somebody asked for, by id. Each has one object for as long as it lives. All other instances are
-   * only rows.
+   * The instances that somebody asked for, by id. Each of them keeps its one object for as long as the instance exists.
+   * All other instances are only rows.
    */
   const used = new PartedMap<InstanceEntry>();
   const tokens = new TokenTable(
@@ -31,7 +34,7 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): SyncedDir
   let open: OpenToken = () => "";
   const unreadable = new Set<string>();
   let ready = false;
-  /** The number of the last complete reading of the database. */
+  /** The number of the last complete reading of the database, or of the one that runs now. */
   let reading = 0;
   let stale = false;
 
@@ -51,7 +54,10 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): SyncedDir
    */
   const owners = (): OwnerListener | undefined => (ready ? ownerListener : undefined);
 
-  /** The object for the instance of a row. Undefined for the row 0, and when the instance's account is revoked. */
+  /**
+   * The object for the instance of a row; made when there is none yet. Undefined for the row 0, and when the instance
+   * has no object and its account is revoked.
+   */
   function entryOf(row: number): InstanceEntry | undefined {
     if (row === 0) return undefined;
     const known = used.get(rows.id(row));
@@ -67,8 +73,8 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): SyncedDir
   const accountOf = (row: number) => numbered.get(rows.accountNumber(row)) as AccountNode;
 
   /**
-   * Decrypts the token of an instance. When the token cannot be decrypted, logs that once and returns undefined: this
-   * instance is left out, and all others are served.
+   * Decrypts the token of an instance. When that fails, returns undefined and logs the failure once per instance: this
+   * instance is then left out of all answers, and all others are served.
    */
   function openToken({ id, row }: InstanceEntry): string | undefined {
     try {
@@ -99,8 +105,8 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): SyncedDir
   }
 
   /**
-   * Ends an account and its tokens. The instances of the account stay until `removeRows`, which then reports each of
-   * their tokens as revoked.
+   * Ends an account and its own tokens, and reports these tokens as revoked. The rows of its instances stay until
+   * `removeRows`, which also reports the tokens of the instances as revoked.
    */
   function endAccount(account: AccountNode): void {
     accounts.delete(account.id);
@@ -148,8 +154,9 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): SyncedDir
   }
 
   /**
-   * Removes an instance. The sockets of a deleted instance close with 4004. When the account was revoked, the sockets
-   * of its instances close with 4001 "token revoked".
+   * Removes an instance, and tells the listeners why. When its account was revoked, they hear that its tokens were
+   * revoked, and close the sockets with 4001. Otherwise they hear that the instance was deleted, and close the sockets
+   * with 4004.
    */
   function removeRow(row: number): void {
     const id = rows.id(row);

@@ -1,4 +1,7 @@
-/** The owners of tokens: accounts, and those instances that somebody has asked for. */
+/**
+ * The owners of tokens, which are accounts and those instances that somebody has asked for, and the principals of their
+ * tokens.
+ */
 
 import type { Instance, Principal } from "../domain/instance.js";
 import type { VersionedWebsocket } from "../domain/websocket.js";
@@ -9,7 +12,7 @@ import { PartedMap } from "./parted-map.js";
 export class TokenPrincipal implements Principal {
   /**
    * When the token ends, on the clock of `performance.now()`. Infinity for a current token. A token that was replaced
-   * may be accepted for a while and then ends.
+   * may be accepted for a while, and then has an end.
    */
   endsAt = Number.POSITIVE_INFINITY;
   endTimer: NodeJS.Timeout | undefined;
@@ -34,14 +37,15 @@ export class TokenPrincipal implements Principal {
   }
 
   /**
-   * Whether the token has stopped being valid. True as soon as its account is revoked, although the holders of open
-   * sockets may hear of it later.
+   * Whether the token has stopped being valid. True as soon as its account is revoked or its end has passed, although
+   * the holders of open sockets may hear of that later.
    */
   get revoked(): boolean {
     if (this.#ended || this.owner.account.ended) return true;
     return this.endsAt !== Number.POSITIVE_INFINITY && performance.now() >= this.endsAt;
   }
 
+  /** Makes the token invalid at once. A second call does nothing. */
   end(): void {
     this.#ended = true;
     clearTimeout(this.endTimer);
@@ -60,7 +64,7 @@ export class AccountNode {
 
   constructor(
     readonly id: string,
-    /** The number by which the rows of its instances name the account. */
+    /** The number that stands for the account in the rows of its instances. */
     readonly number: number,
     public hash: string,
   ) {}
@@ -87,15 +91,18 @@ export class InstanceEntry implements Entry {
     this.websocket = websocket;
   }
 
-  /** The instance with its token as plain text. Throws when `opened` was not called before. */
+  /**
+   * The instance with its token as plain text. Throws when `opened` has not decrypted the token, and after `replace`
+   * until `opened` is called again.
+   */
   get instance(): Instance {
     if (this.#instance === undefined) throw new Error(`the instance ${this.id} was not opened`);
     return this.#instance;
   }
 
   /**
-   * Decrypts the token with `open` and makes the instance, unless that is done already. Undefined when the token cannot
-   * be decrypted.
+   * Decrypts the token with `open` and makes `instance`, unless that is done already. Undefined when `open` cannot
+   * decrypt the token; the next call tries again.
    */
   opened(open: (entry: InstanceEntry) => string | undefined): this | undefined {
     if (this.#instance !== undefined) return this;
@@ -105,7 +112,10 @@ export class InstanceEntry implements Entry {
     return this;
   }
 
-  /** Takes over new values, and the new row, when the instance has changed. */
+  /**
+   * Takes over the new values and the new row of an instance that has changed. The token must then be decrypted again
+   * by `opened`.
+   */
   replace(row: number, { name, websocket }: Pick<InstanceRow, "name" | "websocket">): void {
     this.row = row;
     this.name = name;
@@ -114,9 +124,7 @@ export class InstanceEntry implements Entry {
   }
 }
 
-/**
- * The principal of an owner's current token. It is made when the token is first used, because most tokens never are.
- */
+/** The principal of an owner's current token. It is made at the first call, because most tokens are never used. */
 export function principalOf(owner: AccountNode | InstanceEntry): TokenPrincipal {
   owner.principal ??= new TokenPrincipal(owner, owner.hash);
   return owner.principal;

@@ -1,11 +1,11 @@
 /**
- * A map for millions of entries. It consists of parts that grow separately, because one large Map would stop the
- * process each time that it doubles.
+ * A map for millions of entries. When it is large, it consists of parts that grow separately, because one large Map
+ * would stop the process each time that it doubles.
  */
 
 /**
- * Most entries that are kept in a single Map. With more, they are spread over 256 Maps, which takes about a
- * millisecond.
+ * Most entries that are kept in a single Map. With more, they are spread over 256 Maps once and for all, which takes
+ * about a millisecond.
  */
 const wholeMax = 8_192;
 const partCount = 256;

@@ -2,9 +2,9 @@
 
 export interface ReadQueue {
   /**
-   * Runs `read` after all reads that were added earlier. When a read with the same `key` is still waiting, returns the
-   * promise of that read instead. A read that has begun is never shared, because it may have looked before the caller's
-   * change.
+   * Runs `read` after all reads that were added earlier, also when one of them failed. When a read with the same `key`
+   * is still waiting, returns the promise of that read instead, and never calls `read`. A read that has begun is never
+   * shared, because it may have looked before the caller's change.
    */
   add(key: string, read: () => Promise<void>): Promise<void>;
 }

@@ -8,8 +8,8 @@ const slotsMin = 8;
 
 interface Part {
   /**
-   * Numbers of rows; 0 marks an empty slot. A row is in the slot that its hash gives, or in the next slot after it that
-   * was free.
+   * Numbers of rows; 0 marks an empty slot. A row is in the slot that its hash gives, or in the next free slot after
+   * that one.
    */
   slots: Int32Array;
   rows: number;
@@ -24,7 +24,10 @@ export class RowIndex {
     this.#parts = Array.from({ length: partCount }, () => ({ slots: new Int32Array(slotsMin), rows: 0 }));
   }
 
-  /** The number of the row with this hash that `matches`. 0 when there is none. */
+  /**
+   * The number of the row that `matches`, among the rows that may have this hash. 0 when there is none. `matches` is
+   * also called for rows with other hashes, so it must compare the whole key.
+   */
   find(hash: number, matches: (row: number) => boolean): number {
     const { slots } = this.#partOf(hash);
     const last = slots.length - 1;
@@ -34,6 +37,7 @@ export class RowIndex {
     }
   }
 
+  /** Adds a row that is not in the index. */
   add(row: number): void {
     const hash = this.#hashOf(row);
     const part = this.#partOf(hash);
@@ -60,7 +64,10 @@ export class RowIndex {
     }
   }
 
-  /** The numbers of all rows. The caller may remove rows while it walks through them. */
+  /**
+   * The numbers of all rows. The caller may remove rows while it walks through them. A row that is removed meanwhile
+   * may still be yielded.
+   */
   *rows(): Generator<number> {
     for (const { slots } of this.#parts) for (const row of slots.slice()) if (row !== 0) yield row;
   }

@@ -1,6 +1,6 @@
 /**
- * Keeps rows of bytes outside JavaScript's heap. Each row is known by a number that is never 0. The garbage collector
- * does not search these bytes. It would stop the process at each collection to search a million objects.
+ * Keeps rows of bytes outside JavaScript's heap. Each row has a number, which is never 0. The garbage collector does
+ * not search these bytes. A million objects in their place would stop the process at each collection.
  */
 
 /** A row begins at a multiple of this many bytes. */
@@ -9,7 +9,10 @@ const unitsPerChunk = 32_768;
 
 export class RowStore {
   readonly #chunks: Buffer[] = [];
-  /** The numbers of removed rows, by size in units. A new row of the same size takes one of these places. */
+  /**
+   * The numbers of removed rows, by size in units. A new row of the same size takes the place and the number of one of
+   * them.
+   */
   readonly #free: number[][] = [];
   /** The number of the first unit that no row has ever used. */
   #next = 1;
@@ -22,14 +25,17 @@ export class RowStore {
     return row;
   }
 
-  /** Removes a row. `length` must be the length in bytes with which the row was added. */
+  /**
+   * Removes a row. `length` must be the length in bytes with which the row was added. A later row may get the same
+   * number.
+   */
   remove(row: number, length: number): void {
     const units = unitsOf(length);
     this.#free[units] ??= [];
     this.#free[units].push(row);
   }
 
-  /** The bytes of a row. They are a view and no copy, so writing to them changes the row. */
+  /** The first `length` bytes of a row. They are a view and no copy, so writing to them changes the row. */
   bytes(row: number, length: number): Buffer {
     const from = (row % unitsPerChunk) * unitBytes;
     return this.chunk(row).subarray(from, from + length);
@@ -40,6 +46,7 @@ export class RowStore {
     return this.#chunks[Math.floor(row / unitsPerChunk)] as Buffer;
   }
 
+  /** Where the row begins in the buffer that `chunk` returns, in bytes. */
   offset(row: number): number {
     return (row % unitsPerChunk) * unitBytes;
   }

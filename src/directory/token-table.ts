@@ -1,4 +1,4 @@
-/** Finds the account or instance that a token speaks for, and reports each token that ends. */
+/** Finds the account or instance that a token speaks for, and reports each token that stops being valid. */
 
 import { timingSafeEqual } from "node:crypto";
 import type { Principal } from "../domain/instance.js";
@@ -19,8 +19,8 @@ export class TokenTable {
    */
   readonly #known = new PartedMap<AccountNode | TokenPrincipal>();
   /**
-   * Principals of tokens that were used lately, by the token as plain text: hashing a token costs more than all other
-   * steps of an admission. Some of the principals may be revoked.
+   * Principals of tokens that were used lately, by the token as plain text, because hashing a token costs more than all
+   * other steps of an admission. Some of the principals may be revoked, and are then not returned.
    */
   readonly #recent = new Map<string, TokenPrincipal>();
   /** For each owner, its tokens that were replaced and are still accepted for a while. */
@@ -30,13 +30,14 @@ export class TokenTable {
 
   /**
    * `instanceOf` finds the instance of a current token by the token's hash. `tell` is called for each token that stops
-   * being valid.
+   * being valid, except where `remove` says otherwise.
    */
   constructor(instanceOf: (hash: string) => InstanceEntry | undefined, tell: (revoked: Principal) => void) {
     this.#instanceOf = instanceOf;
     this.#tell = tell;
   }
 
+  /** The principal of a valid token. Undefined when the token is unknown or no longer valid. */
   principal(token: string): Principal | undefined {
     const recent = this.#recent.get(token);
     if (recent !== undefined && !recent.revoked) return recent;
@@ -50,15 +51,19 @@ export class TokenTable {
     return found;
   }
 
-  /** Adds the tokens of a new owner. */
+  /**
+   * Adds the tokens of a new owner: its current token, and in `retiring` its replaced tokens that are still accepted.
+   * The current token of an instance is found by `instanceOf`, so it is not added.
+   */
   add(owner: Owner, retiring: readonly RetiringToken[] | undefined): void {
     if (owner.kind === "account") this.#known.set(owner.hash, owner);
     if (retiring !== undefined) this.#retire(owner, [], retiring);
   }
 
   /**
-   * Takes over the current and the replaced tokens of an owner. Returns whether the owner has another current token
-   * than before.
+   * Takes over the current token of an owner, given by its hash, and the replaced tokens that are still accepted. Any
+   * earlier token that is not among them ends at once and is reported. Returns whether the owner has another current
+   * token than before.
    */
   update(owner: Owner, hash: string, retiring: readonly RetiringToken[] = []): boolean {
     const rotated = owner.hash !== hash;
@@ -80,8 +85,8 @@ export class TokenTable {
   }
 
   /**
-   * Ends all tokens of an owner that is gone. `tell` says whether each token is reported as revoked. `tell` is false
-   * when the end of the owner is reported in another way.
+   * Ends all tokens of an owner that is gone. With `tell`, reports each of them as revoked. Without `tell`, the end of
+   * the owner is reported in another way.
    */
   remove(owner: Owner, tell: boolean): void {
     const ended = [principalOf(owner), ...(this.#retiring.get(owner) ?? [])];
@@ -91,7 +96,8 @@ export class TokenTable {
   }
 
   /**
-   * Lets each token in `wanted` be accepted until its end. Ends at once each token in `before` that is not in `wanted`.
+   * Lets each token in `wanted` be accepted until its end, and then ends and reports it. Each token in `before` that is
+   * not in `wanted` ends and is reported at once.
    */
   #retire(owner: Owner, before: readonly TokenPrincipal[], wanted: readonly RetiringToken[]): void {
     const kept = wanted.map(({ tokenHash, endsInMs }) => {
@@ -123,8 +129,8 @@ export class TokenTable {
     const { hash, owner } = principal;
     const known = this.#known.get(hash);
     const current = known === owner && owner.hash === hash && owner.principal !== principal;
-    // Another owner may have got this token in the same reading of the database. The entry then belongs to that owner
-    // and stays.
+    // Another owner may have got the same token in the same reading of the database. The entry in `#known` then belongs
+    // to that owner and stays.
     if (known === principal || (known === owner && !current)) this.#known.delete(hash);
   }
 }
