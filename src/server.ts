@@ -48,7 +48,9 @@ import type { Parent } from "./workers/parent.js";
 
 /** The callbacks by which a starting server reports to the process that runs the server. */
 export interface ServerListener {
-  /** Called when the first start has made an account. Show its token: no readable copy of the token is stored. */
+  /**
+   * Called when the first start has made an account and its token. Show the token: no readable copy of it is stored.
+   */
   onFirstAccount(token: string): void;
   /** Called when a server that has started cannot be used, because of its database. The message says what to change. */
   onUnusable(error: Error): void;

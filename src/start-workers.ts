@@ -22,7 +22,7 @@ import { startSupervisor } from "./workers/supervisor.js";
 const connectionsPerWorker = 13;
 /**
  * Least limit on the size of a NATS message, in bytes: the default of nats-server. For large events the limit is twice
- * PUBLISH_MAX_BYTES, which leaves room for the envelope of an event.
+ * PUBLISH_MAX_BYTES, which leaves room for what the bus adds to an event.
  */
 const payloadBytesMin = 1024 * 1024;
 /**

@@ -12,8 +12,8 @@ export interface CommandLine {
 }
 
 /**
- * Runs a command on the store and prints the result of `work`: as JSON if `json` is true, otherwise as the lines that
- * `show` returns.
+ * Opens the store, runs `work` on it, prints the result, and closes the store in any case. Prints the result as JSON if
+ * `json` is true, otherwise as the lines that `show` returns.
  */
 export async function runCommand<T>(
   { open, print }: CommandLine,

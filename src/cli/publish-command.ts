@@ -45,7 +45,7 @@ class Publication {
   #published = 0;
   #failed = 0;
   #stopped = false;
-  /** The error that ended the run before the last event. */
+  /** The first error because of which no further event is published. */
   #error: Error | undefined;
 
   constructor(line: GatewayLine, sender: EventSender, asJson: boolean) {

@@ -1,6 +1,6 @@
 /**
  * The interface through which every protocol runs the calls of the contract. `admit` checks token and rate limit. Then
- * `call` runs a unary call, or `openStream` opens a stream.
+ * `call` runs a unary call, or `openStream` opens a call that streams messages, such as PublishEvents.
  */
 
 import type { DescMethod, Message } from "@bufbuild/protobuf";
@@ -76,13 +76,13 @@ export interface Api {
     instance: string | undefined,
     decode: () => Message | Promise<Message>,
   ): Answer | Promise<Answer>;
-  /** Opens a stream. Throws AppError when `admission` has a refusal, or when `method` is no stream. */
+  /** Opens a call that streams messages. Throws AppError when `admission` has a refusal, or `method` is unary. */
   openStream(method: DescMethod, admission: Admission): StreamCall<Message, Message>;
 }
 
 /**
- * An admitted stream. The stream is over when `complete` or `fail` was called, or when the protocol wants no more
- * answers.
+ * An admitted call that streams messages. It is over when `complete` or `fail` was called, or when the protocol wants
+ * no more answers.
  */
 export interface StreamCall<T, R> {
   /**

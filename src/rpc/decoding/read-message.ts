@@ -1,5 +1,5 @@
 /**
- * Reads the one message of a unary RPC call. Takes the message out of its envelope (Connect has none), decompresses it
+ * Reads the one message of a unary RPC call. Removes the prefix of 5 bytes (Connect has none), decompresses the message
  * if it is compressed, and enforces the size limit before and after.
  */
 
@@ -55,8 +55,8 @@ async function readWhole(
 }
 
 /**
- * Checks the envelope of the message, and returns whether the message is compressed. Throws AppError when the envelope
- * is wrong.
+ * Checks the prefix of the message, and returns whether the message is compressed. Throws AppError when the prefix is
+ * wrong, or when the message is not as long as the prefix says.
  */
 function checkEnvelope(bytes: Buffer): boolean {
   if (bytes.length < headBytes) throw unreadable("message must be one message with a prefix of 5 bytes");

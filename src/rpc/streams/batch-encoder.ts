@@ -21,7 +21,9 @@ const receiptsTag = 0x2a;
 const idTag = 0x0a;
 const socketsTag = 0x10;
 
-/** Largest answer that is written by hand, in bytes: a frame head, two tags, a varint of 64 bits and one of 32 bits. */
+/**
+ * Largest answer that is written by hand, in bytes: the gRPC prefix, two tags, a varint of 64 bits and one of 32 bits.
+ */
 const plainBytesMax = headBytes + 17;
 /**
  * Largest receipt in bytes: its tag and its length, an id of 36 characters with tag and length, and a tag with a varint

@@ -1,4 +1,7 @@
-/** Reads the requests of a stream, in their order: takes them out of their envelopes, decompresses and decodes them. */
+/**
+ * Reads the requests of a stream, in their order: finds each by its prefix, decompresses it if it is compressed, and
+ * decodes it.
+ */
 
 import type { Message } from "@bufbuild/protobuf";
 import type { Compression } from "@connectrpc/connect/protocol";
@@ -28,7 +31,10 @@ export interface RequestForm {
 export function readRequests(chunks: AsyncIterator<Uint8Array>, decoder: DecodeCall, form: RequestForm): Read<Message> {
   const { json, compression, bytesMax, room } = form;
   const frames = createFrameReader(bytesMax);
-  /** The messages of a chunk that must first be decompressed or parsed. Undefined when there are none. */
+  /**
+   * The messages of the last chunk, when each of them may have to be decompressed or parsed first. Undefined when all
+   * were read.
+   */
   let slow: Iterator<FramedMessage> | undefined;
   /** How many bytes of `room` the last decompressed message takes. */
   let opened = 0;
