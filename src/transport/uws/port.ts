@@ -108,7 +108,9 @@ export async function startPublicPort(options: PublicPortOptions): Promise<Publi
       app.head(path, exchanging(context, serve));
       allowed.set(path, ["GET", "HEAD"]);
     }
-    mountUpgrade(app, "/ws/:instance", { ...options, refusedSockets, tally, context });
+    const upgrade = { ...options, refusedSockets, tally, context };
+    mountUpgrade(app, "/ws", { ...upgrade, wholeAccount: true });
+    mountUpgrade(app, "/ws/:instance", { ...upgrade, wholeAccount: false });
     allowed.set("/ws/:instance", ["GET"]);
     for (const handler of handlers) {
       app.any(

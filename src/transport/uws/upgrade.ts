@@ -1,12 +1,13 @@
 /**
- * Serves `GET /ws/:instance`. It checks who asks before the WebSocket exists. Then it opens the WebSocket and gives it
- * to the hub.
+ * Serves `GET /ws/:instance`, and `GET /ws` for all instances of an account. It checks who asks before the WebSocket
+ * exists. Then it opens the WebSocket and gives it to the hub.
  */
 
 import type { Consumer } from "../../delivery/consumer.js";
 import type { Hub } from "../../delivery/hub.js";
+import type { Scope } from "../../delivery/stream-registry.js";
 import type { View } from "../../delivery/view.js";
-import type { Directory, Entry } from "../../directory/directory.js";
+import type { Directory } from "../../directory/directory.js";
 import { messageTooBig } from "../../domain/closes.js";
 import { AppError, type Reason } from "../../domain/errors.js";
 import type { Principal } from "../../domain/instance.js";
@@ -28,7 +29,7 @@ import { ambiguity } from "./request.js";
 import type { UwsSocket } from "./socket.js";
 import type { SocketViews } from "./socket-views.js";
 import { readSubscription, type Subscription } from "./subscription.js";
-import { findEntry, requireEnabled } from "./upgrade-checks.js";
+import { findScope, requireEnabled } from "./upgrade-checks.js";
 import { describeRefusal, toldRefusal, type UpgradeRefusal } from "./upgrade-refusal.js";
 import type { HttpRequest, TemplatedApp, us_socket_context_t } from "./uws.js";
 
@@ -36,6 +37,8 @@ import type { HttpRequest, TemplatedApp, us_socket_context_t } from "./uws.js";
 const messageMaxBytes = 4096;
 
 export interface UpgradeOptions {
+  /** Whether the path names no instance, so that a client gets all instances of its account. */
+  readonly wholeAccount: boolean;
   readonly api: Api;
   readonly directory: Directory;
   readonly hub: Hub;
@@ -51,7 +54,7 @@ export interface UpgradeOptions {
 }
 
 interface Opening {
-  readonly entry: Entry;
+  readonly scope: Scope;
   readonly principal: Principal;
   readonly view: View<UwsSocket>;
   /** What a client of `eventwire.v1` asks for. Undefined for a plain client. */
@@ -75,6 +78,11 @@ export function mountUpgrade(app: TemplatedApp, pattern: string, options: Upgrad
   async function observed(exchange: Exchange, _: HttpRequest, socketContext?: us_socket_context_t): Promise<void> {
     const handshake = handshakeOf(exchange, socketContext);
     const negotiated = negotiate(exchange.head);
+    if (negotiated === undefined && options.wholeAccount) {
+      // The plain protocol has no connections to whole accounts, so its clients get the answer of any unknown path.
+      exchange.refuse(new AppError("NOT_FOUND"));
+      return;
+    }
     const refused = (reason: Reason): void => {
       onUpgrade(reason);
       onUpgradeRefused(describeRefusal(exchange, reason));
@@ -105,12 +113,13 @@ export function mountUpgrade(app: TemplatedApp, pattern: string, options: Upgrad
   }
 
   async function open(exchange: Exchange, handshake: Handshake, opening: Opening, subprotocol = ""): Promise<string> {
-    const reservation = hub.reserve(opening.entry);
+    const reservation = hub.reserve(opening.scope);
     try {
       if (reservation.inForce !== undefined) {
         await reservation.inForce;
         requireUnchanged(options, exchange, opening);
       }
+      reservation.check();
       // From here to the open socket nothing is awaited: what was checked still holds when the hub gets it.
       if (!exchange.open) return "aborted";
       acceptHandshake(exchange, handshake, { data: { opening, consumer: undefined }, subprotocol }, upgradeCork);
@@ -142,8 +151,8 @@ export function mountUpgrade(app: TemplatedApp, pattern: string, options: Upgrad
         refusedSockets.opened(ws, opening);
         return;
       }
-      const { entry, principal, view, subscription } = opening;
-      data.consumer = hub.add(ws, entry, principal, view, subscription?.asked);
+      const { scope, principal, view, subscription } = opening;
+      data.consumer = hub.add(ws, scope, principal, view, subscription?.asked);
       if (subscription !== undefined) data.messages = new ClientMessages(hub, data.consumer);
     },
 
@@ -186,6 +195,10 @@ export function mountUpgrade(app: TemplatedApp, pattern: string, options: Upgrad
   app.get(pattern, exchanging(context, observed));
 }
 
+function scopeOf({ directory, wholeAccount }: UpgradeOptions, { head }: Exchange, principal: Principal): Scope {
+  return findScope(directory, principal, wholeAccount ? undefined : instanceName(head.variable));
+}
+
 function handshakeOf({ head }: Exchange, socketContext: us_socket_context_t | undefined): Handshake | undefined {
   const key = head.handshakeKey;
   return key === undefined || socketContext === undefined ? undefined : { key, socketContext };
@@ -193,10 +206,11 @@ function handshakeOf({ head }: Exchange, socketContext: us_socket_context_t | un
 
 /** Makes the checks in the order of the contract. Throws the error of the first check that fails. */
 async function admit(
-  { api, directory, context, views }: UpgradeOptions,
+  options: UpgradeOptions,
   exchange: Exchange,
   negotiated: Negotiated | undefined,
 ): Promise<Opening> {
+  const { api, context, views } = options;
   const { head } = exchange;
   exchange.queryToken = queryValue(head.query, "token");
   if (negotiated !== undefined) exchange.ticket = queryValue(head.query, "ticket");
@@ -205,25 +219,21 @@ async function admit(
   if (refusal !== undefined) throw refusal;
   if (principal === undefined) throw new AppError("INVALID_TOKEN");
   if (head.ambiguous) throw new AppError("INVALID_REQUEST", ambiguity);
-  const entry = findEntry(directory, principal, instanceName(head.variable));
+  const scope = scopeOf(options, exchange, principal);
   const subscription = negotiated && readSubscription(head.query);
   const view = subscription === undefined ? views.plain : { ...views.v1, types: subscription.types };
-  requireEnabled(entry);
+  requireEnabled(scope);
   if (!context.cors.mayConnect(head.origin, head.host)) throw new AppError("ORIGIN_NOT_ALLOWED");
   requireServing(context);
-  return { entry, principal, view, subscription };
+  return { scope, principal, view, subscription };
 }
 
 /** Checks again after a wait. Throws when the instance is another one by now, or the node has begun to drain. */
-function requireUnchanged(
-  { directory, context }: UpgradeOptions,
-  { head }: Exchange,
-  { entry, principal }: Opening,
-): void {
-  const found = findEntry(directory, principal, instanceName(head.variable));
+function requireUnchanged(options: UpgradeOptions, exchange: Exchange, { scope, principal }: Opening): void {
+  const found = scopeOf(options, exchange, principal);
   requireEnabled(found);
-  if (found !== entry) throw new AppError("INSTANCE_NOT_FOUND");
-  requireServing(context);
+  if (found !== scope && !("accountId" in found)) throw new AppError("INSTANCE_NOT_FOUND");
+  requireServing(options.context);
 }
 
 function requireServing({ draining }: ExchangeContext): void {
