@@ -7,7 +7,8 @@ import { AppError } from "../domain/errors.js";
 import type { EventType } from "../domain/event-type.js";
 import { configurationOf } from "./configuration.js";
 import { configChangedFrame, instanceDeletedFrame } from "./control-frames.js";
-import { AccountSelection, type FindEntry, takes } from "./selection.js";
+import type { FrameFormat } from "./frames/frame.js";
+import { AccountSelection, type Builders, type FindEntry, takes } from "./selection.js";
 import type { Stream } from "./stream.js";
 import { type Introduction, type Receive, StreamGroup, type StreamGroupOptions, type Whose } from "./stream-group.js";
 import type { View } from "./view.js";
@@ -17,6 +18,7 @@ export class AccountStreams extends StreamGroup<AccountSelection> {
   protected readonly subscription: Subscription;
   readonly #bus: Bus;
   readonly #find: FindEntry;
+  readonly #builders = new Map<FrameFormat, Builders>();
 
   constructor(accountId: string, bus: Bus, find: FindEntry, options: StreamGroupOptions, receive: Receive) {
     super(options);
@@ -43,7 +45,10 @@ export class AccountStreams extends StreamGroup<AccountSelection> {
   }
 
   protected select(view: View): AccountSelection {
-    return new AccountSelection(view, (instanceId) => this.entry(instanceId));
+    const { format } = view;
+    const builders = this.#builders.get(format) ?? new WeakMap();
+    this.#builders.set(format, builders);
+    return new AccountSelection(view, (instanceId) => this.entry(instanceId), builders);
   }
 
   /** Finds an instance of the account. Undefined for an instance of another account, which no message of the bus may name. */

@@ -62,6 +62,12 @@ export class InstanceSelection implements Selection {
 export type FindEntry = (instanceId: string) => Entry | undefined;
 
 /**
+ * The builders of the instances that had events, in one format. A changed instance is another object, so it gets another
+ * builder.
+ */
+export type Builders = WeakMap<Instance, FrameBuilder>;
+
+/**
  * Selects events of all instances of an account. Each event is subject to the filter of its instance as the owner has set it
  * now. A disabled channel takes no event.
  */
@@ -69,10 +75,11 @@ export class AccountSelection implements Selection {
   readonly filter: Filter;
   readonly #view: View;
   readonly #find: FindEntry;
-  /** The builders of the instances that had events. A changed instance is another object, so it gets another builder. */
-  readonly #builders = new WeakMap<Instance, FrameBuilder>();
+  readonly #builders: Builders;
 
-  constructor(view: View, find: FindEntry) {
+  /** The streams of an account whose views have the same format share `builders`. */
+  constructor(view: View, find: FindEntry, builders: Builders) {
+    this.#builders = builders;
     this.filter = { types: view.types, mediaBase64: view.media };
     this.#view = view;
     this.#find = find;
