@@ -18,6 +18,12 @@ of such a client, sends one \`RefusedFrame\` with status and text of the error, 
 client gets the plain HTTP refusal when its token stands in a header, when its query has \`refusal=http\`, and while 256 other
 clients are being told on this node.
 
+With a TokenAccount such a client may leave the instance out: \`GET /ws\` opens a connection to all instances of the account. Each
+event names its instance, and passes the filter of the channel of that instance as it is then. A disabled channel gives
+nothing. \`config_changed\` tells of each instance that is created, changed or deleted. A TokenInstance is refused there with
+403, and a plain client with 404. While a node of an older release is among the nodes, the connection is refused with the
+reason \`OLDER_NODE\`, because it would lack the events of that node.
+
 The gateway pings each socket, and cuts a peer that answers nothing for a minute, without a close frame. A client need not send
 anything: the gateway reads the messages of plain clients and throws them away, and it takes \`ClientMessage\` from the others.
 \`/asyncapi.json\` has the frames, and every close code with its meaning.`;

@@ -14,8 +14,8 @@ import type { ToldRefusal } from "./refused-sockets.js";
 export interface UpgradeRefusal {
   readonly reason: Reason;
   /**
-   * The instance name from the path, cut at 200 characters. Absent when the token is not valid, because then the path
-   * may hold a token by mistake.
+   * The instance name from the path, cut at 200 characters. Absent for a whole account, and when the token is not valid,
+   * because then the path may hold a token by mistake.
    */
   readonly instance?: string;
   /** The `Origin` header of the browser, cut at 200 characters. Absent when the client sent none. */
@@ -34,7 +34,7 @@ export function describeRefusal({ head, remoteAddress }: Exchange, reason: Reaso
   compare(reason);
   const origin = head.origin.slice(0, toldMax);
   const instance = reason === "INVALID_TOKEN" ? undefined : head.variable?.slice(0, toldMax);
-  return { reason, ...(instance !== undefined && { instance }), ...(origin !== "" && { origin }), remoteAddress };
+  return { reason, ...(instance && { instance }), ...(origin !== "" && { origin }), remoteAddress };
 }
 
 /** Makes what a client of `eventwire.v1` reads on a socket that is opened only to tell the refusal. */
