@@ -1,6 +1,9 @@
 /** The address of a connection: the URL of the gateway, the instance, and what the client asks for in the query. */
 
-/** Makes the `ws:` or `wss:` URL of an instance, or of all instances of an account. Throws a TypeError for a URL that is not one of a gateway. */
+/**
+ * Makes the `ws:` or `wss:` URL of an instance, or of all instances of an account. Throws a TypeError when `url` cannot be
+ * the URL of a gateway.
+ */
 export function socketUrl(url: string | URL, instance: string | undefined): string {
   const { protocol, host, pathname, search, hash, username } = new URL(url);
   const scheme = { "http:": "ws:", "ws:": "ws:", "https:": "wss:", "wss:": "wss:" }[protocol];
@@ -17,7 +20,7 @@ export interface Query {
   readonly ticket: string | undefined;
 }
 
-/** The gateway reads percent-encoding, where a plus sign stands for itself. */
+/** Adds the query. Spaces are percent-encoded, because the gateway reads a plus sign as a plus sign. */
 export function withQuery(url: string, { events, after, previous, ticket }: Query): string {
   const pairs = Object.entries({ events: events.join(",") || undefined, after, previous, ticket });
   const query = pairs.flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`]));

@@ -1,4 +1,4 @@
-/** What the client asks the gateway on an open connection, and who waits for the answer: narrowings and pings. */
+/** The messages of the client, `narrow` and `ping`, and the callers that wait for the answers. */
 
 import type { EffectiveFilter, PongFrame } from "../../gen/frames.js";
 
@@ -12,12 +12,13 @@ interface Narrowing {
   readonly waiters: readonly Waiter<EffectiveFilter>[];
 }
 
-/** The rule of the contract for the message `narrow`. */
+/** Most event types in a message `narrow`, by the rule of the contract. */
 const eventsMax = 64;
 
 /**
- * The event types that the caller wants. One narrowing is under way at a time: as a message, or in the query of a
- * handshake, which `hello` answers. Of the narrowings that are asked for meanwhile only the last is sent.
+ * The event types that the caller wants. One narrowing is under way at a time: either a message `narrow`, which
+ * `narrowed` answers, or the query of a handshake, which `hello` answers. When the caller asks for several narrowings
+ * meanwhile, only the last is sent, and its answer goes to all of them.
  */
 export class Narrowings {
   readonly #send: (text: string) => void;
@@ -60,7 +61,7 @@ export class Narrowings {
     for (const { resolve } of waiters) resolve(filter);
   }
 
-  /** The gateway said `error`: a narrowing is the only message of ours that can be wrong. */
+  /** The gateway said `error`. Of the client's messages only a narrowing can be wrong. */
   refused(message: string): void {
     const waiters = this.#underWay?.waiters ?? [];
     this.#underWay = undefined;
@@ -83,7 +84,7 @@ export class Narrowings {
   }
 }
 
-/** Pings of one connection. Who asks while a ping is under way shares its pong. */
+/** The pings of a connection. A caller that asks while a ping is under way gets the pong of that ping. */
 export class Pings {
   readonly #send: (text: string) => void;
   #waiters: Waiter<PongFrame>[] = [];

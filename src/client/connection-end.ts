@@ -1,19 +1,19 @@
-/** How a connection ended, and whether and when the client comes back. */
+/** The end of a connection: why the connection ended, and whether and when the client connects again. */
 
 import { closeCatalogue } from "../../gen/closes.js";
 import type { ClosingFrame, RefusedFrame } from "../../gen/frames.js";
 import type { LinkEnd } from "./link.js";
 
 export interface ConnectionEnd {
-  /** The close code. It is 1006 when there was no close frame: the network, or the client itself, ended the connection. */
+  /** The close code. 1006 means that there was no close frame: the network or the client ended the connection. */
   readonly code: number;
   /** The reason of the close, or a sentence about the refusal or the network. */
   readonly reason: string;
-  /** Whether the client comes back by itself. */
+  /** Whether the client connects again by itself. */
   readonly reconnect: boolean;
-  /** How long the client waits before it comes back, in milliseconds. It is 0 when the client does not come back. */
+  /** How long the client waits before it connects again, in milliseconds. 0 when the client does not connect again. */
   readonly retryAfterMs: number;
-  /** The gateway's `closing` frame, when there was one. It has the measured values. */
+  /** The `closing` frame of the gateway, when there was one. The frame says how much waited for the connection. */
   readonly closing?: ClosingFrame | undefined;
   /** The gateway's refusal, when the handshake was refused. */
   readonly refused?: RefusedFrame | undefined;
@@ -21,7 +21,10 @@ export interface ConnectionEnd {
   readonly cause?: unknown;
 }
 
-/** Thrown to who iterates, and by calls that wait for an answer, when the client does not come back. */
+/**
+ * The client does not connect again. A loop over the connection throws this error, and calls that wait for an answer of
+ * the gateway reject with this error.
+ */
 export class ConnectionEndedError extends Error {
   override readonly name = "ConnectionEndedError";
   readonly end: ConnectionEnd;
@@ -32,19 +35,19 @@ export class ConnectionEndedError extends Error {
   }
 }
 
-/** Longest wait before the client tries again, in milliseconds, when the gateway has not said how long. */
+/** Longest wait between two attempts, in milliseconds, when the gateway has named no time. */
 const waitMaxMs = 30_000;
-/** Longest wait before the first attempt. It doubles with each attempt that fails. */
+/** Longest wait before the first attempt, in milliseconds. Each failed attempt doubles this limit. */
 const firstWaitMaxMs = 500;
 
-/** A random wait after `attempts` failed ones: at most 0.5, 1, 2 … and 30 seconds. */
+/** Returns a random wait, in milliseconds: at most 500 before the first attempt, then 1,000, 2,000 … and 30,000. */
 export function backoffMs(attempts: number): number {
   return Math.round(Math.random() * Math.min(waitMaxMs, firstWaitMaxMs * 2 ** attempts));
 }
 
 /**
- * Decides by what the gateway said, then by the close catalogue. Any other close, such as one of a proxy or of the
- * network, is a reason to come back.
+ * Decides whether the client connects again: by the last word of the gateway, or else by the close catalogue. After a
+ * close that the catalogue does not have, such as a close by a proxy or by the network, the client connects again.
  */
 export function endOf(link: LinkEnd, closing: ClosingFrame | undefined, attempts: number): ConnectionEnd {
   const { code, refused, cause } = link;

@@ -1,4 +1,4 @@
-/** What a caller of `connect` holds: one lasting connection, which comes back by itself over as many links as it takes. */
+/** The object that `connect` returns. After a loss it connects again by itself. */
 
 import type { EffectiveFilter, HelloFrame, PongFrame } from "../../gen/frames.js";
 import type { ConnectionEnd } from "./connection-end.js";
@@ -6,31 +6,33 @@ import type { DataShapes, EventTypeName, Frame, GatewayEvent } from "./frames.js
 import type { ConnectionState } from "./options.js";
 
 /**
- * Iterating gives the events in order, and ends when the connection does: with a ConnectionEndedError when the gateway
- * ended the connection for good, quietly after `close`. Leaving the loop closes the connection. One loop at a time.
+ * A connection to the gateway. A `for await` loop over the connection gives the events in order. The loop ends when
+ * `close` was called, and throws ConnectionEndedError when the gateway has ended the connection for good. Leaving the
+ * loop closes the connection. A connection can have one loop.
  */
 export interface Connection<Shapes extends DataShapes = object> extends AsyncIterable<GatewayEvent<Shapes>> {
   readonly state: ConnectionState;
-  /** How the last link to the gateway ended. Undefined before the first end. */
+  /** How the connection ended the last time. Undefined before that. */
   readonly end: ConnectionEnd | undefined;
   /** The last `hello` of the gateway. */
   readonly hello: HelloFrame | undefined;
-  /** The position of the last event that arrived, or a later one where nothing happened. Undefined without a history. */
+  /** The position up to which all events have arrived. Undefined when the gateway keeps no history. */
   readonly position: string | undefined;
   /** The first `hello`. Rejects with a ConnectionEndedError when the connection ends without one. */
   readonly opened: Promise<HelloFrame>;
-  /** Resolves when the client does not come back, and says why. Never rejects. */
+  /** Resolves when the client does not connect again, with the reason. Never rejects. */
   readonly closed: Promise<ConnectionEnd>;
-  /** Like iterating over the connection, with the control frames in their places among the events. */
+  /** Returns the events and the control frames, in the order in which they arrived, in place of the events alone. */
   frames(): AsyncIterableIterator<Frame<Shapes>>;
   /**
-   * Narrows to these event types, at most 64; an empty list means all that the owner's filter takes. Resolves with the
-   * filter in force: the events after it follow the new one. While the connection is away, the next one begins with it.
-   * Rejects when the gateway does not understand it, and when the connection ends. Of several at once the last holds.
+   * Narrows the connection to these event types, at most 64. An empty list means all types that the owner's filter
+   * takes. Resolves with the filter that is in force from then on. When the client connects again, the narrowing stays
+   * in force. Rejects when the gateway does not understand the types, and when the connection ends for good. Of several
+   * narrowings at once the last is in force.
    */
   narrow(events: readonly (EventTypeName | (string & {}))[]): Promise<EffectiveFilter>;
-  /** Asks the gateway for a sign of life. Rejects when the connection is not open, or is lost before the answer. */
+  /** Asks the gateway for a `pong`. Rejects when the connection is not open, or is lost before the `pong`. */
   ping(): Promise<PongFrame>;
-  /** Ends the connection for good. What has arrived can still be read. */
+  /** Ends the connection for good. A loop still gets the frames that have arrived. */
   close(): void;
 }

@@ -1,4 +1,4 @@
-/** The frames that wait for who iterates over a connection. The queue has limits; the connection sees that they hold. */
+/** The frames that wait for a loop over a connection. The connection asks `fits` before it adds a frame. */
 
 interface Waiter<T> {
   readonly resolve: (result: IteratorResult<T, undefined>) => void;
@@ -12,7 +12,7 @@ export interface QueueLimits {
 
 export class FrameQueue<T> {
   readonly #limits: QueueLimits;
-  /** Called when the last frame was taken. */
+  /** Called when a reader has taken the last frame of the queue. */
   readonly #onEmpty: () => void;
   #waiting: { readonly frame: T; readonly characters: number }[] = [];
   /** The index of the next frame in `#waiting`. The frames before it were taken. */
@@ -31,7 +31,7 @@ export class FrameQueue<T> {
     return this.#next === this.#waiting.length;
   }
 
-  /** Whether a frame of so many characters fits. Any frame fits into an empty queue. */
+  /** Returns whether a frame of this length fits. An empty queue takes a frame of any length. */
   fits(characters: number): boolean {
     if (this.isEmpty) return true;
     return (
@@ -50,7 +50,7 @@ export class FrameQueue<T> {
     }
   }
 
-  /** Ends the queue after the frames in it: with the error, or quietly without one. */
+  /** Ends the queue. A reader gets the remaining frames, and then the error, or the end when `error` is undefined. */
   end(error: Error | undefined): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -76,7 +76,7 @@ export class FrameQueue<T> {
       });
     this.#next++;
     this.#characters -= first.characters;
-    // To remove each place at once would move all the others each time.
+    // Removing one place moves all places after it, so half of the array is removed at once.
     if (this.#next * 2 >= this.#waiting.length) {
       this.#waiting.splice(0, this.#next);
       this.#next = 0;
@@ -85,7 +85,7 @@ export class FrameQueue<T> {
     return Promise.resolve({ done: false, value: first.frame });
   }
 
-  /** The error is thrown once; later calls find a quiet end. */
+  /** Tells one reader the error. Later readers are told the end without an error, as iterators do. */
   #tellEnd({ resolve, reject }: Waiter<T>): void {
     const error = this.#error;
     this.#error = undefined;

@@ -5,12 +5,12 @@ import type { ControlFrame, EventFrame, eventTypeNames } from "../../gen/frames.
 export type EventTypeName = (typeof eventTypeNames)[number];
 
 /**
- * Stands for the name of an event type of a later release, which is any other text. TypeScript can only tell events by
- * a literal type, so a `switch` over the known names leaves this one over.
+ * Stands for the name of an event type of a later release. At run time the name is any other text. It is a literal type
+ * here, because TypeScript tells the members of a union by literal types alone.
  */
 export type OtherTypeName = "(a type of a later release)";
 
-/** What the caller knows of the data of some event types: the name of the type, then the shape of its `data`. */
+/** The shape of `data` by event type, for the types whose shape the caller knows. */
 export type DataShapes = { readonly [Name in EventTypeName]?: object };
 
 /** An event of a known type. Its `data` has the shape that the caller gave for the type. */
@@ -30,5 +30,5 @@ export type GatewayEvent<Shapes extends DataShapes = object> =
   | { [Name in EventTypeName]: EventOf<Name, Shapes> }[EventTypeName]
   | OtherEvent;
 
-/** Any frame: an event has the member `event`, a control frame the member `control`. */
+/** An event or a control frame. An event has the member `event`, and a control frame has the member `control`. */
 export type Frame<Shapes extends DataShapes = object> = GatewayEvent<Shapes> | ControlFrame;

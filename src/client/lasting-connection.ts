@@ -1,4 +1,4 @@
-/** Keeps one connection: dials, listens, notices silence, and comes back by the close catalogue. */
+/** Keeps a connection to the gateway open: dials, reads frames, notices silence, and dials again after a loss. */
 
 import type {
   ClosingFrame,
@@ -22,7 +22,7 @@ import { Silence } from "./silence.js";
 
 /** Longest time from the start of a connection to its `hello`, in milliseconds. */
 const helloMaxMs = 10_000;
-/** A connection that was open for so long, in milliseconds, was a good one: the waits begin again with the shortest. */
+/** After a connection was open for this long, in milliseconds, the waits between attempts are short again. */
 const goodAfterMs = 10_000;
 
 const closedByCaller: ConnectionEnd = { code: 1000, reason: "closed by the client", reconnect: false, retryAfterMs: 0 };
@@ -44,7 +44,7 @@ export class LastingConnection<Shapes extends DataShapes> implements Connection<
   readonly #closeAtAbort = (): void => this.close();
   #state: ConnectionState = "connecting";
   #link: Link | undefined;
-  /** What the gateway said on this link about the end of the link. */
+  /** The `closing` frame that arrived on the present link. */
   #closing: ClosingFrame | undefined;
   #refused: RefusedFrame | undefined;
   #end: ConnectionEnd | undefined;
@@ -70,7 +70,7 @@ export class LastingConnection<Shapes extends DataShapes> implements Connection<
     this.#pings = new Pings((text) => this.#link?.send(text));
     this.#progress = new Progress(options.after, options.previous);
     signal?.addEventListener("abort", this.#closeAtAbort);
-    // The caller's callbacks must find the variable that holds the connection.
+    // A callback may use the variable to which the caller assigns this connection, so the constructor calls none.
     queueMicrotask(() => {
       if (signal?.aborted) this.close();
       if (this.#state !== "closed") void this.#connect();
@@ -123,7 +123,7 @@ export class LastingConnection<Shapes extends DataShapes> implements Connection<
     this.#iterated = true;
     const frames: AsyncIterableIterator<Frame<Shapes>> = {
       [Symbol.asyncIterator]: () => frames,
-      // The shapes of the data are the caller's word.
+      // The caller vouches for the shapes of the data. Nothing checks them at run time.
       next: () => queue.take() as Promise<IteratorResult<Frame<Shapes>>>,
       return: async () => {
         this.close();
@@ -167,7 +167,7 @@ export class LastingConnection<Shapes extends DataShapes> implements Connection<
       return;
     }
     if (this.#queue?.fits(text.length) === false) {
-      // The frame is not noted, so that a resumed connection begins with this frame.
+      // The position of the frame is not noted, so that a resumed connection begins with this frame.
       this.#waitsForReader = true;
       this.#leave("the frames are not read fast enough");
       return;
@@ -197,14 +197,14 @@ export class LastingConnection<Shapes extends DataShapes> implements Connection<
     this.#narrowings.answered(hello.filter);
   }
 
-  /** The last thing that is done with a frame: the callbacks are the caller's code. */
+  /** Hands a frame to the caller. Nothing else may be left to do for the frame, because a callback may throw. */
   #give(frame: AnyFrame, characters: number): void {
     this.#queue?.push(frame, characters);
     if ("control" in frame) this.#options.onControl?.(frame);
     else this.#options.onEvent?.(frame as unknown as GatewayEvent<Shapes>);
   }
 
-  /** The client ends the link by itself. */
+  /** Ends the link from the side of the client. */
   #leave(reason: string, cause?: unknown): void {
     this.#link?.drop();
     this.#lost({ code: withoutCloseFrame, reason, cause });
@@ -263,7 +263,7 @@ export class LastingConnection<Shapes extends DataShapes> implements Connection<
   }
 }
 
-/** A promise that is settled from outside. Nobody has to look at its rejection. */
+/** Makes a promise with the functions that settle it. An unhandled rejection of the promise is no error. */
 function settleable<T>() {
   let resolve: (value: T) => void = () => {};
   let reject: (error: Error) => void = () => {};

@@ -1,26 +1,26 @@
-/** The port between the client and the library that holds a WebSocket: one link is one connection to the gateway. */
+/** The interface between the client and a WebSocket library. A link is one WebSocket to the gateway. */
 
 import type { RefusedFrame } from "../../gen/frames.js";
 
 /** The sub-protocol that every link asks for. */
 export const protocolName = "eventwire.v1";
 
-/** The close code of a link that got no close frame, as every WebSocket library reports it. */
+/** The close code that WebSocket libraries report when there was no close frame. */
 export const withoutCloseFrame = 1006;
 
 export interface Address {
-  /** A `ws:` or `wss:` URL. Its query has everything that the caller asks for except the token. */
+  /** A `ws:` or `wss:` URL. The query has everything that the caller asks for, but no token. */
   readonly url: string;
-  /** A token that lives long. A dial puts the token into a header when the library of the link can set headers. */
+  /** The token of the instance or account. Goes into a header when the library can set headers, else into the query. */
   readonly token: string | undefined;
 }
 
 /** How a link ended. */
 export interface LinkEnd {
-  /** The code of the close frame, or 1006 without one. */
+  /** The code of the close frame, or 1006 when there was no close frame. */
   readonly code: number;
   readonly reason: string;
-  /** A refusal that the link read from an HTTP answer, in the form of the frame. */
+  /** The refusal of the handshake, when the link has read a refusal from an HTTP answer. */
   readonly refused?: RefusedFrame | undefined;
   /** The error of the network or of the library, when there was one. */
   readonly cause?: unknown;
@@ -28,7 +28,7 @@ export interface LinkEnd {
 
 export interface LinkListener {
   received(text: string): void;
-  /** Called once, and last. */
+  /** Called once. No other call follows. */
   ended(end: LinkEnd): void;
 }
 
@@ -41,5 +41,5 @@ export interface Link {
   drop(): void;
 }
 
-/** Starts a link. Does not throw: a failure is a call of `ended` in a later turn. */
+/** Starts a link. Never throws: a failure is reported by a call of `ended` after `Dial` has returned. */
 export type Dial = (address: Address, listener: LinkListener) => Link;

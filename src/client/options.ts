@@ -1,4 +1,4 @@
-/** What a caller of `connect` says: which events, with which token, and what to call. */
+/** The options of `connect`. */
 
 import type { ControlFrame } from "../../gen/frames.js";
 import type { ConnectionEnd } from "./connection-end.js";
@@ -17,35 +17,38 @@ export interface ConnectOptions<Shapes extends DataShapes = object> {
   /** Name of the instance. Without a name the connection gets all instances of the account whose token it has. */
   readonly instance?: string | undefined;
   /**
-   * The token of the instance or of its account. In Node.js it goes into a header. Browsers cannot set headers, so there
-   * it stands in the URL, where logs may keep it: give a page a `ticket` when you can.
+   * The token of the instance or of its account. In Node.js the token goes into a header. Browsers cannot set headers,
+   * so there the token stands in the URL, where logs may keep the token.
    */
   readonly token?: string | undefined;
   /**
-   * Fetches a ticket, which opens one connection, in place of a token. Called before every connection. When it fails,
-   * the client tries again later, as for a lost connection.
+   * Fetches a ticket, which opens one connection, in place of a token. Called before every connection. When the call
+   * fails, the client tries again later, as after a lost connection.
    */
   readonly ticket?: (() => Promise<string>) | undefined;
-  /** The event types to get, at most 64. Empty or absent: all that the owner's filter takes. */
+  /** The event types to get, at most 64. Empty or absent means all types that the owner's filter takes. */
   readonly events?: readonly (EventTypeName | (string & {}))[] | undefined;
-  /** The position to go on after. The client keeps the later ones by itself. */
+  /** The position after which the connection begins. When the client connects again, it presents a later position. */
   readonly after?: string | undefined;
-  /** The id of an earlier connection; `hello.previous` then says how it ended. The client keeps the later ones by itself. */
+  /** The id of an earlier connection. `hello.previous` then says how that connection ended. */
   readonly previous?: string | undefined;
   /** Ends the connection, as `close` does. */
   readonly signal?: AbortSignal | undefined;
-  /** Called with each event. Who gives this cannot iterate. */
+  /** Called with each event. With this option a loop over the connection is not possible. */
   readonly onEvent?: ((event: GatewayEvent<Shapes>) => void) | undefined;
-  /** Called with each control frame when it arrives, also when somebody iterates. */
+  /** Called with each control frame when the frame arrives, with or without a loop over the connection. */
   readonly onControl?: ((frame: ControlFrame) => void) | undefined;
-  /** Called when the state changes. `end` says how the last connection ended, in `waiting` and `closed`. */
+  /** Called when the state changes. In `waiting` and `closed`, `end` says how the last connection ended. */
   readonly onState?: ((state: ConnectionState, end: ConnectionEnd | undefined) => void) | undefined;
-  /** Most frames that wait for who iterates: 1,024 by default. With more the client leaves, and comes back after it. */
+  /**
+   * Most frames that may wait for the loop: 1,024 by default. With more the client leaves the gateway, and connects
+   * again when the loop has read all frames.
+   */
   readonly queueFramesMax?: number | undefined;
-  /** Most characters of text in these frames: 67,108,864 by default. A single frame may be larger. */
+  /** Most characters in the frames that wait for the loop: 67,108,864 by default. A single frame may have more. */
   readonly queueCharactersMax?: number | undefined;
   /** Turns the text of a frame into an object: `JSON.parse` by default. */
   readonly parse?: ((text: string) => unknown) | undefined;
-  /** The WebSocket to use, with the standard interface. By default that of the browser, and in Node.js the package `ws`. */
+  /** A constructor of WebSockets. The default is that of the browser, and in Node.js that of the package `ws`. */
   readonly WebSocket?: WebSocketConstructor | undefined;
 }

@@ -1,15 +1,15 @@
-/** How far a connection has come: its position, the id of its last link, and what may be missing between two links. */
+/** How far a connection has come: the position, the last `hello`, and what may be missing between two links. */
 
 import type { ControlFrame, EventFrame, GapFrame, HelloFrame } from "../../gen/frames.js";
 
-/** The clocks of two nodes may differ by so much, in milliseconds, so a gap begins as much earlier. */
+/** How much the clocks of two nodes may differ, in milliseconds. A gap begins this much before the last event. */
 const clockDifferenceMs = 1_000;
 
 export class Progress {
   hello: HelloFrame | undefined;
   position: string | undefined;
   readonly #firstPrevious: string | undefined;
-  /** The gateway's time of the last frame that events stand before and after: a pong may overtake them. */
+  /** The time in the last frame, except pongs: a pong may arrive before events that were accepted earlier. */
   #time: string | undefined;
 
   constructor(after: string | undefined, previous: string | undefined) {
@@ -34,7 +34,7 @@ export class Progress {
     return undefined;
   }
 
-  /** A link that does not go on where the last one ended leaves a gap. Its gateway knows nothing of the last link. */
+  /** Returns the gap between the last link and this one, unless the gateway resumes after the last link. */
   #begin(hello: HelloFrame): GapFrame | undefined {
     const since = this.#time;
     this.hello = hello;

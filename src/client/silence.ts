@@ -1,13 +1,16 @@
-/** Notices that the gateway is silent for too long, which a connection that was cut in between does not tell. */
+/**
+ * Notices that the gateway has been silent for too long. When the network drops a connection without a sign, silence is
+ * all that the client can see.
+ */
 
-/** Twice the time after which the gateway sends a frame when it has no other. */
+/** How many heartbeats the gateway may be silent. A heartbeat is the longest time between two frames of a gateway. */
 const heartbeatsMax = 2;
-/** Beats of the watch per heartbeat. */
+/** How often the client looks, per heartbeat. */
 const beatsPerHeartbeat = 4;
 
 /**
- * Counts beats without a frame and reads no clock. A process or a laptop that stood still counts one beat for all that
- * time, and first reads the frames that arrived meanwhile.
+ * Counts the looks since the last frame, and reads no clock. After a process or a laptop stood still, the client has
+ * looked once, and reads the frames that arrived meanwhile before it looks again.
  */
 export class Silence {
   #timer: ReturnType<typeof setInterval> | undefined;

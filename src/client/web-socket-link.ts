@@ -19,7 +19,7 @@ export type WebSocketConstructor = new (url: string, protocols: string[]) => unk
 
 const openState = 1;
 
-/** The standard constructor takes no headers, so the token stands in the query of the URL. */
+/** Makes links with this constructor. A standard WebSocket sends no headers, so the token stands in the query. */
 export function dialStandard(WebSocket: WebSocketConstructor): Dial {
   return (address, listener) => {
     let over = false;
@@ -31,7 +31,7 @@ export function dialStandard(WebSocket: WebSocketConstructor): Dial {
     }
     function leave(): void {
       over = true;
-      // Browsers allow no other code than 1000 here.
+      // Of the codes below 3000 browsers let a page send only 1000.
       socket?.close(1000);
     }
 
@@ -50,7 +50,7 @@ export function dialStandard(WebSocket: WebSocketConstructor): Dial {
     opened.onmessage = ({ data }) => {
       if (!over && typeof data === "string") listener.received(data);
     };
-    // It says nothing that `onclose` does not say, but some libraries end the process over an error that nobody takes.
+    // The event `error` says nothing that `close` does not say. Some libraries end the process when nothing handles it.
     opened.onerror = () => {};
     opened.onclose = ({ code, reason }) => {
       end({ code, reason: reason || (code === withoutCloseFrame ? "the connection was lost" : "") });

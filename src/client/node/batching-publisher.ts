@@ -9,11 +9,14 @@ import { type Batch, openPublishStream, type PublishStream } from "./publish-str
 import type { Published, Publisher, PublishOptions } from "./publisher.js";
 import { lossOf } from "./stream-loss.js";
 
-/** The rule of the contract for one batch. */
+/** Most events in a batch, by the rule of the contract. */
 const batchEventsMax = 1_024;
-/** Most bytes of data and media in a batch of several events. It is far below what a gateway takes. */
+/** Most bytes of data and media in a batch of several events. A gateway takes far larger batches. */
 const batchBytesMax = 1_048_576;
-/** Most batches without an answer. More would not be faster, and more events would have an unknown outcome after a loss. */
+/**
+ * Most batches that are sent and not yet answered. More batches would not be faster. When the connection is lost, more
+ * events would have an unknown outcome.
+ */
 const batchesUnderWayMax = 4;
 
 export interface BatchingOptions {
@@ -35,11 +38,11 @@ export class BatchingPublisher implements Publisher {
   readonly #options: BatchingOptions;
   #stream: PublishStream | undefined;
   #waiting: Entry[] = [];
-  /** Batches without an answer, by the order in which they were sent. */
+  /** The batches that were sent and not yet answered, in the order in which they were sent. */
   #underWay: Entry[][] = [];
   #sequence = 0n;
   #failures = 0;
-  /** Set while the events wait for the end of a turn, or for the next attempt. */
+  /** True while `#waiting` waits for the end of a turn, or for the time of the next attempt to connect. */
   #flushing = false;
   #closing: (() => void) | undefined;
   #closed: Promise<void> | undefined;

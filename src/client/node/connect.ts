@@ -1,4 +1,4 @@
-/** The entry `eventwire/client` for Node.js: the same client over the package `ws`, which can send the token in a header. */
+/** The entry `eventwire/client` for Node.js. The client is that of browsers, over the package `ws`. */
 
 import { closeCatalogue } from "../../../gen/closes.js";
 import type { Connection } from "../connection.js";
@@ -9,7 +9,7 @@ import type { ConnectOptions } from "../options.js";
 import { dialStandard } from "../web-socket-link.js";
 import { dialWs } from "./ws-link.js";
 
-/** See `connect` of the entry for browsers. */
+/** Connects as `connect` in `../browser.ts` does, except that the token goes into a header. */
 export function connect<Shapes extends DataShapes = object>(options: ConnectOptions<Shapes>): Connection<Shapes> {
   return new LastingConnection(options, options.WebSocket === undefined ? dialWs : dialStandard(options.WebSocket));
 }

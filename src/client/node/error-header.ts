@@ -1,11 +1,11 @@
-/** Reads the errors of the gateway as HTTP has them: the header `Eventwire-Error` and the envelope in the body. */
+/** Reads an error of the gateway from an HTTP answer: the header `Eventwire-Error` and the envelope in the body. */
 
 export interface HttpError {
   /** Name of the reason for programs, such as `INSTANCE_NOT_FOUND`. Undefined when another server answered. */
   readonly reason: string | undefined;
-  /** The field and the rule that it broke, as one sentence. Null when the message says everything. */
+  /** The field and the rule that the field broke, as one sentence. Null when the message says everything. */
   readonly rule: string | null;
-  /** The text of the error. Undefined when the body is no envelope. */
+  /** The text of the error. Undefined when the body is not an envelope. */
   readonly message: string | undefined;
 }
 

@@ -1,16 +1,16 @@
-/** Reads why a handshake was refused over HTTP: from the gateway's error, or from a proxy's status. */
+/** Reads the HTTP answer that refuses a handshake: the error of the gateway, or the status of a proxy. */
 
 import type { IncomingMessage } from "node:http";
 import { closeCatalogue } from "../../../gen/closes.js";
 import { type LinkEnd, withoutCloseFrame } from "../link.js";
 import { readHttpError } from "./error-header.js";
 
-/** A longer body is not one of the gateway. */
+/** Most bytes of the body that are read. The gateway's own bodies are far shorter. */
 const bodyMaxBytes = 65_536;
-/** The statuses of gateways and proxies that a later attempt may not get. */
+/** The statuses after which a later attempt may succeed. A reason of the gateway in the answer counts more. */
 const passing = new Set([408, 425, 429, 500, 502, 503, 504]);
 
-/** Never rejects: what cannot be read is left out. */
+/** Never rejects. A part of the answer that cannot be read is left out. */
 export async function readRefusal(response: IncomingMessage): Promise<LinkEnd> {
   const { statusCode: status = 0, statusMessage = "", headers } = response;
   const header = headers["eventwire-error"];
@@ -26,7 +26,7 @@ export async function readRefusal(response: IncomingMessage): Promise<LinkEnd> {
   };
 }
 
-/** Random, so that clients that were refused at once do not come back at once. */
+/** Returns the time to wait, with up to a second more at random, so that clients do not all come back at once. */
 function waitMs(retryAfter: string | undefined): number {
   const seconds = Number(retryAfter ?? 1);
   return Math.round((Number.isFinite(seconds) ? seconds : 1) * 1000 + Math.random() * 1000);
@@ -42,7 +42,7 @@ async function bodyOf(response: IncomingMessage): Promise<string> {
       chunks.push(chunk);
     }
   } catch {
-    // The connection broke within the body: the status says enough.
+    // The connection was lost within the body. The status says enough.
   }
   return Buffer.concat(chunks).toString();
 }

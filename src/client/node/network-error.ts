@@ -1,11 +1,11 @@
-/** Tells errors by which no connection came about from errors of a connection. */
+/** Tells the errors of a failed attempt to connect from the errors of an open connection. */
 
-/** What the system was doing when it failed. */
+/** The calls of the operating system that fail when an attempt to connect fails. */
 const callsBeforeConnection = new Set(["connect", "getaddrinfo"]);
-/** Codes of a TLS handshake that failed over the certificate. */
+/** The codes of errors of a TLS handshake whose certificate was not accepted. */
 const certificateCodes = /CERT|SIGNED|UNABLE_TO|ERR_TLS/;
 
-/** Whether the peer cannot have got anything, because there was no connection yet. */
+/** Returns true when there was no connection when the error came about, so that nothing was sent. */
 export function neverConnected(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const { syscall = "", code = "", cause } = error as NodeJS.ErrnoException;

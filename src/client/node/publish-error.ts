@@ -1,4 +1,4 @@
-/** Why an event was not published, or may not have been. */
+/** The error of an event that was not published, or whose outcome is unknown. */
 
 export interface PublishErrorOptions {
   readonly rule?: string | null;
@@ -6,7 +6,7 @@ export interface PublishErrorOptions {
   readonly cause?: unknown;
 }
 
-/** Thrown by `publish`. */
+/** A call of `publish` rejects with this error. */
 export class PublishError extends Error {
   override readonly name = "PublishError";
   /**
@@ -14,7 +14,7 @@ export class PublishError extends Error {
    * `CONNECTION_LOST`, `QUEUE_FULL` or `CLOSED`.
    */
   readonly reason: string;
-  /** `unknown`: the connection was lost before the answer, so consumers may have got the event. */
+  /** `unknown` means that the connection was lost before the answer, so consumers may have got the event. */
   readonly outcome: "not published" | "unknown";
   /** The field that is wrong, as the contract spells it. Empty when the error is not about one field. */
   readonly field: string;

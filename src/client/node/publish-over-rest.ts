@@ -1,4 +1,4 @@
-/** Publishes one event over REST, for a gateway of which only the public port can be reached. */
+/** Publishes one event over REST, for callers that can reach only the public port of the gateway. */
 
 import { readHttpError } from "./error-header.js";
 import { neverConnected } from "./network-error.js";
@@ -11,7 +11,7 @@ export interface RestPublication {
   readonly token: string;
   readonly instance: string;
   readonly type: string;
-  /** The data as JSON text. It is sent as it is. */
+  /** The data as JSON text, which must be valid. The text is sent unchanged. */
   readonly dataJson: string;
 }
 

@@ -1,4 +1,4 @@
-/** One gRPC stream of event batches: batches out, answers in, and how the stream ended. */
+/** One gRPC stream of PublishEvents: sends batches, and reports the answers and the end of the stream. */
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type Client, createClient, type Transport } from "@connectrpc/connect";
@@ -12,13 +12,13 @@ export type Batch = MessageInitShape<typeof PublishEventsRequestSchema>;
 
 export interface PublishStream {
   send(batch: Batch): void;
-  /** Sends no more. The answers to the batches before still come. */
+  /** Ends the sending side. The answers to the batches that were sent still arrive. */
   end(): void;
 }
 
 export interface PublishStreamListener {
   answered(answer: PublishEventsResponse): void;
-  /** Called once, and last. The error is undefined when the gateway ended the stream in order. */
+  /** Called once, after all answers. `error` is undefined when the gateway ended the stream without an error. */
   ended(error: unknown): void;
 }
 

@@ -8,9 +8,9 @@ import { PublishError } from "./publish-error.js";
 export interface PublisherOptions {
   /** The service port of a gateway, such as `http://events.internal:9090`. */
   readonly url: string | URL;
-  /** The token of an account: only an account may publish. */
+  /** The token of an account. The token of an instance may not publish. */
   readonly token: string;
-  /** Most events that wait for their answer or to be sent: 65,536 by default. With more, `publish` rejects. */
+  /** Most events that may be without an answer at once: 65,536 by default. With more, `publish` rejects. */
   readonly eventsMax?: number | undefined;
   /** How long an event waits for a gateway that cannot be reached, in milliseconds: 30,000 by default. */
   readonly unreachableMaxMs?: number | undefined;
@@ -19,7 +19,7 @@ export interface PublisherOptions {
 export interface PublishOptions {
   /** The raw media of a `message.exchange`. */
   readonly media?: Uint8Array | undefined;
-  /** When it happened, if that is not now. Consumers of `eventwire.v1` get this time beside the time of acceptance. */
+  /** When the event happened. Consumers of `eventwire.v1` get this time beside the time of acceptance. */
   readonly occurredAt?: Date | undefined;
 }
 
@@ -30,10 +30,10 @@ export interface Published {
 
 export interface Publisher {
   /**
-   * Publishes one event. The events of one turn travel together, and the order of the calls is kept. Resolves when the
-   * gateway has handed the event to its consumers, and rejects with a PublishError.
+   * Publishes one event. The events of one turn of the event loop are sent together, in the order of the calls.
+   * Resolves when the gateway has handed the event to its consumers. Rejects with PublishError.
    *
-   * `data` is an object, or the UTF-8 text of one, whose bytes then reach the consumers as they are.
+   * `data` is an object, or the JSON text of an object in UTF-8. The bytes of a text reach the consumers unchanged.
    */
   publish(
     instance: string,
@@ -41,19 +41,22 @@ export interface Publisher {
     data: object | Uint8Array,
     options?: PublishOptions,
   ): Promise<Published>;
-  /** Takes no more events, waits for the answers to all others, and ends the connection. */
+  /** Ends the publisher: refuses further events, and resolves when all earlier events have their answers. */
   close(): Promise<void>;
 }
 
-/** Connects with the first event, and again after a loss. The stream keeps the process running until `close`. */
+/**
+ * Creates a publisher. The first event opens the connection. When the connection is lost, the next event opens another
+ * one. The process runs on until `close` is called.
+ */
 export function createPublisher(options: PublisherOptions): Publisher {
   const { url, token, eventsMax = 65_536, unreachableMaxMs = 30_000 } = options;
   const baseUrl = new URL(url).href.replace(/\/$/, "");
   const transport = createGrpcTransport({
     baseUrl,
-    // A connection that was cut in between is noticed by its pings.
+    // Pings notice a connection that the network has lost without a sign.
     pingIntervalMs: 15_000,
-    // After the end of the stream. Until then the connection does not keep the process running.
+    // The time from the end of the stream to the end of the connection, which does not keep the process running.
     idleConnectionTimeoutMs: 5_000,
   });
   return new BatchingPublisher({ transport, token, eventsMax, unreachableMaxMs });

@@ -1,4 +1,4 @@
-/** Finds out whether a URL is that of a port which speaks HTTP/2, as gRPC needs it. */
+/** Finds out whether a port speaks HTTP/2, which gRPC needs. */
 
 import { connect } from "node:http2";
 import { neverConnected } from "./network-error.js";
@@ -6,7 +6,7 @@ import { neverConnected } from "./network-error.js";
 /** How long a peer may take to say that it speaks HTTP/2, in milliseconds. */
 const answerMaxMs = 10_000;
 
-/** Rejects with the error of the network when nothing can be reached there. */
+/** Resolves with true when the port at `url` speaks HTTP/2. Rejects when no connection to the port can be made. */
 export function speaksHttp2(url: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const session = connect(url);

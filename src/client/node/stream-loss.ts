@@ -7,14 +7,14 @@ import { PublishError } from "./publish-error.js";
 export interface StreamLoss {
   /** What became of the batches that were handed to the stream and have no answer. */
   readonly batches: "not sent" | PublishError["outcome"];
-  /** Whether another attempt would end in the same way. */
+  /** True when a new stream would end in the same way. */
   readonly isFinal: boolean;
   readonly describe: (outcome: PublishError["outcome"]) => PublishError;
 }
 
-/** Refused before the gateway read an event. */
+/** With these codes the gateway refuses a stream before it reads an event. */
 const refusals = new Set([Code.Unauthenticated, Code.PermissionDenied]);
-/** The call is wrong, or the peer is no gateway. */
+/** With these codes the call is wrong, or the peer is no gateway. */
 const mistakes = new Set([Code.InvalidArgument, Code.Unimplemented, Code.NotFound]);
 
 export function lossOf(error: ConnectError): StreamLoss {

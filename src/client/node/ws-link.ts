@@ -1,11 +1,14 @@
-/** Links over the package `ws`: the token in a header, and the refusal of a handshake as the gateway has written it. */
+/**
+ * Links over the package `ws`, for Node.js. The package can send the token in a header, and shows the HTTP answer that
+ * refuses a handshake.
+ */
 
 import type { IncomingMessage } from "node:http";
 import { WebSocket } from "ws";
 import { type Dial, type LinkEnd, protocolName, withoutCloseFrame } from "../link.js";
 import { readRefusal } from "./http-refusal.js";
 
-/** Longest frame in bytes: V8 has no longer strings. */
+/** Longest frame, in bytes. V8 has no longer strings. */
 const frameMaxBytes = 2 ** 29 - 24;
 /** How long the peer may take to answer our close frame, in milliseconds. */
 const closeMaxMs = 2_000;
@@ -27,7 +30,7 @@ export const dialWs: Dial = ({ url, token }, listener) => {
   socket.on("message", (data, isBinary) => {
     if (!over && !isBinary) listener.received(data.toString());
   });
-  // `close` follows each error.
+  // After each error `ws` emits `close` too.
   socket.on("error", (error) => {
     failure ??= error;
   });
@@ -58,7 +61,7 @@ export const dialWs: Dial = ({ url, token }, listener) => {
   };
 };
 
-/** Node.js gives an error without a message when several addresses of a host were tried. */
+/** Returns the message of an error. The error of a host with several addresses has only a code. */
 function messageOf(error: Error & { code?: string }): string {
   return error.message || error.code || "the connection failed";
 }
