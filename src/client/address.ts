@@ -1,8 +1,8 @@
 /** The address of a connection: the URL of the gateway, the instance, and what the client asks for in the query. */
 
 /**
- * Makes the `ws:` or `wss:` URL of an instance, or of all instances of an account. Throws a TypeError when `url` cannot be
- * the URL of a gateway.
+ * Makes the `ws:` or `wss:` URL of an instance, or of all instances of an account. Throws a TypeError when `url` cannot
+ * be the URL of a gateway.
  */
 export function socketUrl(url: string | URL, instance: string | undefined): string {
   const { protocol, host, pathname, search, hash, username } = new URL(url);

@@ -5,7 +5,10 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
+import { bundleForBrowser } from "../support/browser-bundle.js";
+import { serveChromiumPage } from "../support/chromium-page.js";
 import { openConsumer } from "../support/consumer.js";
+import { createProject } from "../support/project.js";
 import { type PublicServer, startPublicServer } from "../support/public-server.js";
 import { lacks } from "../support/requirements.js";
 import { scrape } from "../support/scrape.js";
@@ -59,17 +62,48 @@ it.skipIf(await lacks("curl"))("in the shell", { timeout: 60_000 }, async () => 
   expect(frames.map((frame) => JSON.parse(frame))).toEqual(shown.map((frame) => JSON.parse(frame)));
 });
 
-it.skipIf(await lacks("python3-websockets"))("in Python", { timeout: 60_000 }, async () => {
+async function openChannel(): Promise<void> {
   await server.call("POST", "/api/instance/new", { name: "desk-1" });
   await server.call("POST", "/api/events/websocket/desk-1", { enabled: true });
-  const [code = ""] = blocks("python");
+}
+
+const hello = { event: "message.exchange", data: { id: "3EB0", message: { content: { text: "hello" } } } };
+
+/** What a consumer prints of one event, once it is connected. It prints nothing when it is. */
+async function printedBy(command: string, args: readonly string[]): Promise<string> {
+  await openChannel();
   const env = { ...process.env, Token_Account: server.accountToken, PYTHONUNBUFFERED: "1" };
-  const python = spawn("/usr/bin/python3", ["-c", code], { env, stdio: ["ignore", "pipe", "inherit"] });
-  onTestFinished(() => void python.kill());
-  // It prints nothing when it is connected.
+  const consumer = spawn(command, args, { env, stdio: ["ignore", "pipe", "inherit"] });
+  onTestFinished(() => void consumer.kill());
   await expect.poll(() => scrape(server.server.grpcUrl, "eventwire_sockets"), { timeout: 20_000 }).toEqual([1]);
-  const data = { id: "3EB0", message: { content: { text: "hello" } } };
-  await server.call("POST", "/api/events/publish/desk-1", { event: "message.exchange", data });
-  const [line] = await once(python.stdout.setEncoding("utf8"), "data");
-  expect(readme).toContain(`\n${String(line).trim()}\n`);
+  await server.call("POST", "/api/events/publish/desk-1", hello);
+  const [line] = await once(consumer.stdout.setEncoding("utf8"), "data");
+  consumer.kill();
+  await expect.poll(() => scrape(server.server.grpcUrl, "eventwire_sockets"), { timeout: 20_000 }).toEqual([0]);
+  return String(line).trim();
+}
+
+it.skipIf(await lacks("python3-websockets"))("in Python", { timeout: 60_000 }, async () => {
+  const [code = ""] = blocks("python");
+  expect(readme).toContain(`\n${await printedBy("/usr/bin/python3", ["-c", code])}\n`);
+});
+
+it("in Node.js", { timeout: 60_000 }, async () => {
+  const [code = ""] = blocks("js");
+  expect(readme).toContain(`\n${await printedBy(process.execPath, [createProject(code)])}\n`);
+});
+
+it.skipIf(await lacks("chromium"))("in a browser", { timeout: 60_000 }, async () => {
+  const page = await serveChromiumPage();
+  const own = await startPublicServer({ ALLOWED_ORIGINS: page.origin });
+  onTestFinished(() => own.close());
+  await own.createInstance("desk-1", "ti_token-of-desk-1", { enabled: true });
+  const [html = ""] = blocks("html");
+  const code = html.replace(/<\/?script.*>/g, "").replaceAll(server.url, own.url);
+  const before = 'const instanceToken = "ti_token-of-desk-1"; console.log = (...what) => report(what);';
+  page.open(await bundleForBrowser(createProject(`${before}\n${code}`)));
+  await page.heard(2);
+  await own.call("POST", "/api/events/publish/desk-1", hello);
+  await page.heard(3);
+  expect(page.told).toMatchObject([["connecting", ""], ["open", ""], [hello]]);
 });
