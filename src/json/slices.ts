@@ -5,7 +5,7 @@
 
 /** Long work that can stop at any byte and go on later. */
 export interface Sliceable {
-  /** Goes on with the work for about `bytesMax` bytes. Returns true when the work is done. */
+  /** Goes on with the work for about `bytesMax` bytes. Returns true when the work is done. Throws when it has failed. */
   run(bytesMax: number): boolean;
 }
 

@@ -347,9 +347,10 @@ export const EventService: GenService<{
    * event cannot be published, the answer names that event as a Refusal. The other events of the batch are published,
    * and the stream goes on. This method needs HTTP/2, which only the service port speaks.
    *
-   * The stream ends with an error in four cases. The token was revoked. A message is no batch, or has more than 1024
-   * events; then none of its events is published. A batch is larger than 4/3 of PUBLISH_MAX_BYTES. The bus did not take
-   * a batch, and BUS_OUTAGE is `refuse`. Any other error of an event is a Refusal.
+   * The stream ends with an error in these cases: the token was revoked; the node does not hear of changes any more; a
+   * message is no batch, or has more than 1024 events (then none of its events is published); a batch is larger than 4/3
+   * of PUBLISH_MAX_BYTES; the node has no memory for a batch; the bus did not take a batch, and BUS_OUTAGE is `refuse`.
+   * An error that concerns one event is a Refusal.
    *
    * A node that shuts down takes events until the last of its sockets has gone, and then ends the stream with `Shutting
    * down`. Open the stream again, to any node. The rate limit counts events and not batches.

@@ -258,8 +258,8 @@ export const PlainFrame_InstanceDataSchema: GenMessage<PlainFrame_InstanceData> 
   messageDesc(file_eventwire_v1_websocket_service, 5, 0);
 
 /**
- * Configures the WebSocket channel of an instance. Each instance has one channel configuration. A call that sets it
- * opens no socket: the configuration decides whether a later upgrade at `GET /ws/{instance}` on the public port is
+ * Configures the WebSocket channel of an instance. Each instance has at most one channel configuration. A call that sets
+ * it opens no socket: the configuration decides whether a later upgrade at `GET /ws/{instance}` on the public port is
  * accepted.
  *
  * @generated from service eventwire.v1.WebsocketService

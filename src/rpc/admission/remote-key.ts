@@ -2,7 +2,7 @@
 
 /**
  * Returns one key per IPv4 address and one per IPv6 /64 network. One subscriber has a whole /64, and could guess tokens
- * without limit if each IPv6 address had its own key.
+ * without limit if each IPv6 address had its own key. An IPv4 address in its IPv6 form has the key of the IPv4 address.
  */
 export function remoteKey(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
