@@ -2,18 +2,11 @@
  * The composition root of a node: creates every part in the order in which the parts need each other, and closes them.
  */
 
-import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
 import type { Bus } from "./bus/bus.js";
 import { createHub } from "./delivery/create-hub.js";
 import { createMemoryDirectory } from "./directory/memory-directory.js";
 import { shuttingDown } from "./domain/closes.js";
-import {
-  type CertificateFiles,
-  type Certificates,
-  type CertificateTexts,
-  watchCertificates,
-} from "./machine/certificates.js";
 import { watchFiles } from "./machine/files-watch.js";
 import { countOpenFiles, openFilesMax } from "./machine/open-files.js";
 import { BoundedLog } from "./observability/bounded-log.js";
@@ -39,11 +32,14 @@ import { type OpenStore, openStore } from "./store/open-store.js";
 import { createGate } from "./store/postgres/gate.js";
 import type { RateCounters } from "./store/store.js";
 import { BodyBudget } from "./transport/body-budget.js";
+import { WritableFanOut } from "./transport/node/fan-out.js";
 import { startServicePort } from "./transport/node/port.js";
+import { createFrameStreams } from "./transport/subscribe/frame-streams.js";
 import { PublicApps } from "./transport/uws/apps.js";
 import { UwsFanOut } from "./transport/uws/fan-out.js";
 import { startPublicPort } from "./transport/uws/port.js";
 import { createSocketViews } from "./transport/uws/socket-views.js";
+import { tlsFiles, tlsTexts, watchTls } from "./watch-tls.js";
 import type { Parent } from "./workers/parent.js";
 
 /** The callbacks by which a starting server reports to the process that runs the server. */
@@ -163,9 +159,26 @@ async function startPorts(
 
   parent?.answerCounts(metrics.report);
 
+  const frames = createFrameStreams({
+    hub,
+    fanOut: new WritableFanOut(),
+    baseUrl: publicUrl,
+    mediaMaxBytes,
+    draining: draining.signal,
+  });
   const limiter = chooseRateLimiter(settings, rateCounters, parent);
   const api = observeApi(
-    createApi({ directory, websockets, instances, publishing, health, limiter, onChange: logCalls(clientLog), logger }),
+    createApi({
+      directory,
+      websockets,
+      instances,
+      publishing,
+      health,
+      frames,
+      limiter,
+      onChange: logCalls(clientLog),
+      logger,
+    }),
     metrics,
   );
   const shutdown = new AbortController();
@@ -278,22 +291,4 @@ async function readyOrLate(ready: Promise<void>): Promise<void> {
     timer = setTimeout(resolve, databaseWaitMs);
   });
   await Promise.race([ready, late]).finally(() => clearTimeout(timer));
-}
-
-function tlsFiles({ tlsCert, tlsKey }: Settings): CertificateFiles | undefined {
-  return tlsCert === undefined || tlsKey === undefined ? undefined : { cert: tlsCert, key: tlsKey };
-}
-
-function tlsTexts(files: CertificateFiles | undefined): CertificateTexts | undefined {
-  return files && { cert: readFileSync(files.cert, "utf8"), key: readFileSync(files.key, "utf8") };
-}
-
-function watchTls(
-  settings: Settings,
-  logger: Logger,
-  renew: (texts: CertificateTexts) => void,
-): Certificates | undefined {
-  const files = tlsFiles(settings);
-  const texts = tlsTexts(files);
-  return files && texts && watchCertificates({ files, texts, renew, logger });
 }

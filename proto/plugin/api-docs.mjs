@@ -84,7 +84,9 @@ function messageDocs(contract, message) {
 
 function jsonName(contract, field) {
   const raw = contract.rawJsonOf(field);
-  return raw === undefined ? `\`${field.jsonName}\`` : `\`${field.jsonName}\`; over REST the source text of \`${raw}\``;
+  if (raw === undefined) return `\`${field.jsonName}\``;
+  const where = contract.frames.includes(field.parent) ? "a WebSocket" : "REST";
+  return `\`${field.jsonName}\`; over ${where} the source text of \`${raw}\``;
 }
 
 function typeName(field) {

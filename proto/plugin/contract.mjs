@@ -94,7 +94,9 @@ export function createContract(schema, packageName) {
     closes: enumValues("CloseReason").map(toClose),
     frames: files.filter((file) => file.name === framesFile).flatMap((file) => file.messages),
     // Policies are written into the methods; nobody sends them.
-    messages: files.filter((file) => file.services.length > 0).flatMap((file) => file.messages),
+    messages: files
+      .filter((file) => file.services.length > 0 || file.name === framesFile)
+      .flatMap((file) => file.messages),
     rules: (field) => option(field, "buf.validate.field"),
     oneofRules: (oneof) => option(oneof, "buf.validate.oneof"),
     eventTypes: enumValues("EventType").map((value) => ({

@@ -38,12 +38,17 @@ export const metricTable = {
     labels: ["outcome"],
     help: "WebSocket upgrades, by outcome: `accepted`, `aborted` (the client left before the answer) or the reason of the refusal.",
   },
-  sockets: { name: "eventwire_sockets", type: "gauge", labels: [], help: "WebSockets that are open now." },
+  sockets: {
+    name: "eventwire_sockets",
+    type: "gauge",
+    labels: [],
+    help: "WebSockets and Subscribe streams that are open now.",
+  },
   socketCloses: {
     name: "eventwire_socket_closes_total",
     type: "counter",
     labels: ["code"],
-    help: "WebSockets that the gateway closed, by close code. 4008 means a slow consumer, 1006 a connection that was cut without a close frame.",
+    help: "WebSockets and Subscribe streams that the gateway closed, by close code. 4008 means a slow consumer, 1006 a connection that was cut without a word.",
   },
   published: {
     name: "eventwire_events_published_total",
@@ -55,7 +60,7 @@ export const metricTable = {
     name: "eventwire_events_without_client_total",
     type: "counter",
     labels: [],
-    help: "Published events whose instance had no open socket on this node.",
+    help: "Published events whose instance had no open WebSocket or Subscribe stream on this node.",
   },
   filtered: {
     name: "eventwire_events_filtered_total",
@@ -67,13 +72,13 @@ export const metricTable = {
     name: "eventwire_frames_built_total",
     type: "counter",
     labels: [],
-    help: "Frames that were built. A frame is built once per event, however many sockets get it.",
+    help: "Frames that were built. A frame is built once per event, however many consumers get it.",
   },
   framesDelivered: {
     name: "eventwire_frames_delivered_total",
     type: "counter",
     labels: [],
-    help: "Frames that were written to sockets, or that wait for slow sockets.",
+    help: "Frames that were written to consumers, or that wait for slow consumers.",
   },
   busConnected: {
     name: "eventwire_bus_connected",

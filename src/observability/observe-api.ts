@@ -85,6 +85,22 @@ export function observeApi(api: Api, metrics: Metrics): Api {
       return answer instanceof Promise ? answer.then(succeed, fail) : succeed(answer);
     },
 
+    /** A stream is counted when it is opened or refused. How it ends is counted with the other consumers. */
+    async subscribe(method, admission, request) {
+      const observed = callsOf(method);
+      const started = performance.now();
+      try {
+        const subscription = await api.subscribe(method, admission, request);
+        observed.answered("ok");
+        return subscription;
+      } catch (error) {
+        observed.answered(AppError.from(error).code);
+        throw error;
+      } finally {
+        observed.took((performance.now() - started) / 1000);
+      }
+    },
+
     openStream(method, admission) {
       const stream = api.openStream(method, admission);
       const observed = callsOf(method);

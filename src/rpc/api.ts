@@ -8,6 +8,7 @@ import type { Bucket } from "../../gen/eventwire/v1/policy_pb.js";
 import type { AppError } from "../domain/errors.js";
 import type { Principal } from "../domain/instance.js";
 import type { Answer } from "./methods/long-answer.js";
+import type { Subscription } from "./streams/subscribing.js";
 
 export interface Credentials {
   /**
@@ -76,7 +77,12 @@ export interface Api {
     instance: string | undefined,
     decode: () => Message | Promise<Message>,
   ): Answer | Promise<Answer>;
-  /** Opens a call that streams messages. Throws AppError when `admission` has a refusal, or `method` is unary. */
+  /**
+   * Runs an admitted call that asks for a stream of frames: first the instance (404, 403), then the rules of the request (400).
+   * Rejects with AppError only.
+   */
+  subscribe(method: DescMethod, admission: Admission, request: Message): Promise<Subscription>;
+  /** Opens a call that streams messages. Throws AppError when `admission` has a refusal, or `method` takes one request. */
   openStream(method: DescMethod, admission: Admission): StreamCall<Message, Message>;
 }
 

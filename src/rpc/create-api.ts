@@ -3,6 +3,7 @@
 import type { DescMethod, Message } from "@bufbuild/protobuf";
 import type { Logger } from "pino";
 import { EventService, type PublishEventsRequest } from "../../gen/eventwire/v1/event_service_pb.js";
+import { type SubscribeRequest, SubscriptionService } from "../../gen/eventwire/v1/subscription_service_pb.js";
 import type { Directory } from "../directory/directory.js";
 import { AppError } from "../domain/errors.js";
 import type { Principal } from "../domain/instance.js";
@@ -27,6 +28,8 @@ import { readPolicies } from "./policy.js";
 import type { RateLimiter } from "./rate-limit/rate-limiter.js";
 import { services } from "./services.js";
 import { createEventStream } from "./streams/event-stream.js";
+import type { FrameStreams } from "./streams/frame-streams.js";
+import { createSubscribe, type Subscription } from "./streams/subscribing.js";
 import { createValidation } from "./validation.js";
 
 export interface ApiOptions {
@@ -35,6 +38,7 @@ export interface ApiOptions {
   readonly instances: Instances;
   readonly publishing: Publishing;
   readonly health: Health;
+  readonly frames: FrameStreams;
   readonly limiter: RateLimiter;
   readonly onChange: OnChange;
   readonly logger: Logger;
@@ -64,7 +68,15 @@ export function createApi(options: ApiOptions): Api {
       },
     ],
   ]);
-  requireImplemented(policies.keys(), { unary: new Set(methods.keys()), streams: new Set(streams.keys()) });
+  const subscribe = createSubscribe({ addressed, frames: options.frames, validation });
+  const serverStreams = new Map<DescMethod, OpenFrames>([
+    [SubscriptionService.method.subscribe, (principal, request) => subscribe(principal, request as SubscribeRequest)],
+  ]);
+  requireImplemented(policies.keys(), {
+    unary: new Set(methods.keys()),
+    serverStreams: new Set(serverStreams.keys()),
+    streams: new Set(streams.keys()),
+  });
   const comparisons = new Map([...policies.keys()].map((desc) => [desc, compareAnswers(desc)]));
 
   /**
@@ -134,6 +146,18 @@ export function createApi(options: ApiOptions): Api {
       }
     },
 
+    async subscribe(desc, { principal, refusal }, request) {
+      try {
+        if (refusal !== undefined) throw refusal;
+        const open = serverStreams.get(desc);
+        if (open === undefined || principal === undefined)
+          throw new Error(`${desc.name} is no method of the contract that answers with a stream`);
+        return await open(principal, request);
+      } catch (error) {
+        throw report(error, desc, undefined);
+      }
+    },
+
     openStream(desc, admission) {
       const fail = (error: unknown): AppError => report(error, desc, undefined);
       const { principal, refusal } = admission;
@@ -149,6 +173,8 @@ export function createApi(options: ApiOptions): Api {
     },
   };
 }
+
+type OpenFrames = (principal: Principal, request: Message) => Promise<Subscription>;
 
 type OpenStream = (principal: Principal) => (request: Message) => Message | Promise<Message>;
 

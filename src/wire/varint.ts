@@ -11,3 +11,10 @@ export function writeVarint(bytes: Buffer, at: number, value: number): number {
   bytes[next++] = rest;
   return next;
 }
+
+/** How many bytes `writeVarint` writes for a whole number up to 2^53. */
+export function varintBytes(value: number): number {
+  let bytes = 1;
+  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes++;
+  return bytes;
+}

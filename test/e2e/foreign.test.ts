@@ -64,7 +64,12 @@ describe("@grpc/grpc-js with the .proto files alone", () => {
   const credentials = grpc.credentials.createInsecure();
   beforeAll(() => {
     const definition = loadSync(
-      ["eventwire/v1/event_service.proto", "eventwire/v1/websocket_service.proto", "grpc/health/v1/health.proto"],
+      [
+        "eventwire/v1/event_service.proto",
+        "eventwire/v1/subscription_service.proto",
+        "eventwire/v1/websocket_service.proto",
+        "grpc/health/v1/health.proto",
+      ],
       { includeDirs: ["proto", "proto/vendor"], keepCase: true, longs: Number, enums: String },
     );
     api = grpc.loadPackageDefinition(definition);
@@ -119,6 +124,24 @@ describe("@grpc/grpc-js with the .proto files alone", () => {
       [1, 2, 3, 4, 5].map((sequence) => [sequence, 3]),
     );
     expect((await consumer.take(15)).map((frame) => dataOf(frame).n)).toEqual([...Array(18).keys()].slice(3));
+    client.close();
+  });
+
+  it("subscribes, reads events, and reads why its stream ends", async () => {
+    await server.createInstance("by-stream", "ti_by-stream", { enabled: true });
+    const client = new api.eventwire.v1.SubscriptionService(new URL(server.server.grpcUrl).host, credentials);
+    const stream = client.Subscribe({ instance: "by-stream", events: ["call.update"] }, metadata);
+    const frames: Record<string, { data_json: Buffer; code: number }>[] = [];
+    stream.on("data", (frame: (typeof frames)[number]) => void frames.push(frame));
+    const ended = once(stream, "end").catch((error: unknown) => error);
+    await expect.poll(() => frames.length).toBe(1);
+    for (const event of ["call.update", "label.update", "call.update"])
+      await server.call("POST", "/api/events/publish/by-stream", { event, data: { event } });
+    await server.call("DELETE", "/api/instance/delete/by-stream");
+    expect(await ended).toMatchObject({ code: grpc.status.NOT_FOUND, details: "instance deleted" });
+    expect(frames.map((frame) => Object.keys(frame)[0])).toEqual(["hello", "event", "event", "closing"]);
+    expect(frames[1]?.event?.data_json.toString()).toBe('{"event":"call.update"}');
+    expect(frames[3]?.closing?.code).toBe(4004);
     client.close();
   });
 

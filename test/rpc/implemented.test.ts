@@ -4,6 +4,7 @@ import { clone, createFileRegistry, type DescMethod } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema, type MethodDescriptorProto } from "@bufbuild/protobuf/wkt";
 import { describe, expect, it } from "vitest";
 import { EventService, file_eventwire_v1_event_service } from "../../gen/eventwire/v1/event_service_pb.js";
+import { SubscriptionService } from "../../gen/eventwire/v1/subscription_service_pb.js";
 import { requireImplemented } from "../../src/rpc/methods/implemented.js";
 import { compileRoutes } from "../../src/transport/uws/rest/http-rule.js";
 
@@ -31,7 +32,9 @@ describe.each(kinds)("a %s method", (kind, change) => {
   it("stops the start when nothing implements it", () => {
     const method = publishEventAs(change);
     const sentence = `eventwire.v1.EventService/PublishEvent, a ${kind} method of the contract, has no implementation.`;
-    expect(() => requireImplemented([method], { unary: new Set(), streams: new Set() })).toThrow(sentence);
+    expect(() =>
+      requireImplemented([method], { unary: new Set(), serverStreams: new Set(), streams: new Set() }),
+    ).toThrow(sentence);
   });
 });
 
@@ -42,7 +45,12 @@ it.each(kinds.slice(1))("a REST rule on a %s method stops the start", (_, change
 });
 
 it("a method that is implemented for calls of another kind stops the start", () => {
-  const wrong = { unary: new Set<DescMethod>([publishEvents]), streams: new Set<DescMethod>([publishEvent]) };
-  expect(() => requireImplemented([publishEvent], wrong)).toThrow("has no implementation");
-  expect(() => requireImplemented([publishEvents], wrong)).toThrow("has no implementation");
+  const { subscribe } = SubscriptionService.method;
+  const wrong = {
+    unary: new Set<DescMethod>([publishEvents, subscribe]),
+    serverStreams: new Set<DescMethod>([publishEvent, publishEvents]),
+    streams: new Set<DescMethod>([publishEvent, subscribe]),
+  };
+  for (const method of [publishEvent, publishEvents, subscribe])
+    expect(() => requireImplemented([method], wrong)).toThrow("has no implementation");
 });

@@ -46,6 +46,10 @@ export class MeteredStream implements WritableConnection {
     this.writable.end();
   }
 
+  cut(): void {
+    this.writable.destroy();
+  }
+
   close(): void {
     this.writable.destroy();
   }

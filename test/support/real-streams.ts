@@ -87,6 +87,7 @@ export async function realStreams(
       writable: stream,
       ping: () => ping(() => hub.ponged(consumer)),
       end: (close: Close) => void stream.end(framed(Buffer.from(JSON.stringify(close)), endFlag)),
+      cut: () => void stream.destroy(),
     };
     const consumer = addWritable(hub, connection, entry("1"), principal, view);
     opened.push(consumer);

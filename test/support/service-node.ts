@@ -7,6 +7,8 @@ import { join } from "node:path";
 import { type Logger, pino } from "pino";
 import type { Bus, Event, Subscription } from "../../src/bus/bus.js";
 import { createMemoryBus } from "../../src/bus/memory-bus.js";
+import { createHub } from "../../src/delivery/create-hub.js";
+import type { Hub, HubOptions } from "../../src/delivery/hub.js";
 import type { Directory } from "../../src/directory/directory.js";
 import { createMemoryDirectory } from "../../src/directory/memory-directory.js";
 import type { Api } from "../../src/rpc/api.js";
@@ -22,7 +24,9 @@ import { createWebsockets } from "../../src/service/websockets.js";
 import { openStore } from "../../src/store/open-store.js";
 import type { Store } from "../../src/store/store.js";
 import { BodyBudget } from "../../src/transport/body-budget.js";
+import { WritableFanOut } from "../../src/transport/node/fan-out.js";
 import { type ServicePort, type ServicePortOptions, startServicePort } from "../../src/transport/node/port.js";
+import { createFrameStreams } from "../../src/transport/subscribe/frame-streams.js";
 import { createTestDatabase, type TestDatabase } from "./postgres.js";
 
 export interface ServiceNode {
@@ -32,6 +36,7 @@ export interface ServiceNode {
   readonly store: Store;
   readonly directory: Directory;
   readonly bus: Bus;
+  readonly hub: Hub;
   readonly database: TestDatabase;
   /** The TokenAccount of the account that everything is done under. */
   readonly token: string;
@@ -51,6 +56,7 @@ export interface ServiceNodeOptions {
   readonly tls?: ServicePortOptions["tls"];
   readonly serviceLimits?: ServicePortOptions["limits"];
   readonly reflection?: boolean;
+  readonly hub?: Partial<HubOptions>;
 }
 
 export async function startServiceNode(options: ServiceNodeOptions = {}): Promise<ServiceNode> {
@@ -80,6 +86,8 @@ export async function startServiceNode(options: ServiceNodeOptions = {}): Promis
   const publishMaxBytes = options.publishMaxBytes ?? 16 * 2 ** 20;
   const draining = new AbortController();
   const health = createHealth({ store, directory, draining: draining.signal });
+  const hub = createHub({ bus, findEntry: directory.instanceById, pendingBytesMax: 64 * 2 ** 20, ...options.hub });
+  directory.listen(hub);
   const api = createApi({
     onChange: () => {},
     directory,
@@ -91,9 +99,16 @@ export async function startServiceNode(options: ServiceNodeOptions = {}): Promis
       sinks: [status],
       publishMaxBytes,
       busOutage: "accept",
-      takers: () => 0,
+      takers: hub.takers,
     }),
     health,
+    frames: createFrameStreams({
+      hub,
+      fanOut: new WritableFanOut(),
+      baseUrl: "http://127.0.0.1:8080",
+      mediaMaxBytes: 2 ** 20,
+      draining: draining.signal,
+    }),
     limiter: createNodeRateLimiter({ global: 0, create: 0, publish: 0, ...options.limits }),
     logger,
   });
@@ -122,6 +137,7 @@ export async function startServiceNode(options: ServiceNodeOptions = {}): Promis
     store,
     directory,
     bus,
+    hub,
     database,
     token,
     draining,

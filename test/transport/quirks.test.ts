@@ -2,6 +2,7 @@
 
 import {
   App,
+  type HttpResponse,
   type TemplatedApp,
   type us_listen_socket,
   us_listen_socket_close,
@@ -9,9 +10,12 @@ import {
   type WebSocket,
 } from "uWebSockets.js";
 import { once } from "node:events";
+import { connect } from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, expect, it } from "vitest";
 import { WebSocket as Client } from "ws";
+import { keepBlocked } from "../../src/transport/uws/quirks.js";
+import { until } from "../support/until.js";
 
 type Socket = WebSocket<unknown>;
 
@@ -74,4 +78,59 @@ it("answers nothing to a publish, though the kernel takes nothing more; the sock
     await turn();
   }
   expect(answer).toBe(true);
+});
+
+it("cuts a response some 12 s after the kernel took no more, unless it is kept", { timeout: 60_000 }, async () => {
+  const app = App();
+  const cut = new Set<HttpResponse>();
+  const responses: HttpResponse[] = [];
+  let onResponses = (): void => {};
+  app.get("/*", (res) => {
+    res.onAborted(() => void cut.add(res));
+    res.onWritable(() => true);
+    if (responses.push(res) === 2) onResponses();
+  });
+  const both = new Promise<void>((resolve) => (onResponses = resolve));
+  const listening = await new Promise<us_listen_socket>((resolve) =>
+    app.listen("127.0.0.1", 0, (socket) => resolve(socket as never)),
+  );
+  cleanups.push(() => us_listen_socket_close(listening));
+  for (const _ of [1, 2]) {
+    const client = connect(us_socket_local_port(listening), "127.0.0.1").pause();
+    cleanups.push(() => client.destroy());
+    client.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  }
+  await both;
+  const [left, kept] = responses as [HttpResponse, HttpResponse];
+  const piece = Buffer.alloc(100_000, "x");
+  for (const response of [left, kept]) {
+    let taken = true;
+    while (taken) response.cork(() => (taken = response.write(piece)));
+  }
+  const timer = setInterval(() => keepBlocked(kept), 4_000);
+  cleanups.push(() => clearInterval(timer));
+  await until(() => cut.has(left));
+  expect(cut.has(kept)).toBe(false);
+  clearInterval(timer);
+  await until(() => cut.has(kept));
+});
+
+it("writes a header into the body of a response that is ended with closeConnection after a piece", async () => {
+  const app = App();
+  app.get("/*", (res) => {
+    res.onAborted(() => {});
+    res.cork(() => void res.write("piece"));
+    setImmediate(() => res.cork(() => res.end(undefined, true)));
+  });
+  const listening = await new Promise<us_listen_socket>((resolve) =>
+    app.listen("127.0.0.1", 0, (socket) => resolve(socket as never)),
+  );
+  cleanups.push(() => us_listen_socket_close(listening));
+  const client = connect(us_socket_local_port(listening), "127.0.0.1");
+  cleanups.push(() => client.destroy());
+  client.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  let text = "";
+  client.on("data", (bytes) => (text += bytes));
+  await once(client, "close");
+  expect(text).toContain("5\r\npieceConnection: close");
 });

@@ -21,8 +21,8 @@ export function createAdmission(options: {
   const { directory, limiter, policies } = options;
 
   /**
-   * Checks the token and then the rate limit. `points` says how much the call is charged: 0 for a stream, because
-   * opening a stream is free and each of its events is charged.
+   * Checks the token and then the rate limit. `points` says how much the call is charged: 0 for a stream of requests,
+   * because opening such a stream is free and each of its events is charged.
    */
   function check(
     accepts: (principal: Principal) => boolean,
@@ -66,7 +66,7 @@ export function createAdmission(options: {
       if (policy === undefined) throw new Error(`${method.name} is no method of the contract`);
       if (policy.caller === Caller.ANYONE) return admittedAnyone;
       const accepts = policy.caller === Caller.ACCOUNT ? isAccount : isAny;
-      const points = method.methodKind === "unary" ? 1 : 0;
+      const points = method.methodKind === "unary" || method.methodKind === "server_streaming" ? 1 : 0;
       return check(accepts, policy.bucket, points, credentials, "INVALID_TOKEN");
     },
     admitUpgrade(bucket, credentials) {

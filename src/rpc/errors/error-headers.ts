@@ -2,7 +2,17 @@
  * The headers that say more about an error, in every protocol: the reason, the field, the rule, and the time to wait.
  */
 
-import type { AppError } from "../../domain/errors.js";
+import type { Code } from "../../domain/errors.js";
+
+/** What a caller is told of an error. An AppError is one. */
+export interface ToldError {
+  readonly reason: string;
+  readonly code: Code;
+  readonly message: string;
+  readonly field?: string | undefined;
+  readonly rule?: string | undefined;
+  readonly retryAfterSeconds?: number | undefined;
+}
 
 /** Longest field name in a header, in characters. A short header gives no proxy a cause to refuse the answer. */
 const fieldMax = 100;
@@ -13,7 +23,7 @@ const ruleMax = 300;
  * Makes the headers of an error. They are HTTP headers, or metadata in the RPC protocols. `field` is the name of the
  * wrong field in the spelling of the protocol.
  */
-export function errorHeaders(error: AppError, field = error.field): Record<string, string> {
+export function errorHeaders(error: ToldError, field = error.field): Record<string, string> {
   const headers: Record<string, string> = { "Eventwire-Error": describe(error, field) };
   if (error.retryAfterSeconds !== undefined) headers["Retry-After"] = String(error.retryAfterSeconds);
   return headers;
@@ -23,7 +33,7 @@ export function errorHeaders(error: AppError, field = error.field): Record<strin
  * Writes the value of `Eventwire-Error`, such as `INVALID_REQUEST_BODY; field="events[2]"; rule="must be …"`. Field and
  * rule are left out when they are not known.
  */
-function describe({ reason, rule }: AppError, field: string | undefined): string {
+function describe({ reason, rule }: ToldError, field: string | undefined): string {
   let text: string = reason;
   if (field) text += `; field=${quoted(field, fieldMax)}`;
   if (rule) text += `; rule=${quoted(rule, ruleMax)}`;

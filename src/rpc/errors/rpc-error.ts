@@ -1,12 +1,12 @@
 /**
- * Turns an AppError into the error of Connect and gRPC: the canonical code, the exact text, and details of
- * `google.rpc`.
+ * Turns an error that a caller is told into the error of Connect and gRPC: the canonical code, the exact text, and details
+ * of `google.rpc`.
  */
 
 import { Code, ConnectError } from "@connectrpc/connect";
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "../../../gen/google/rpc/error_details_pb.js";
-import type { AppError, Code as CodeName } from "../../domain/errors.js";
-import { errorHeaders } from "./error-headers.js";
+import type { Code as CodeName } from "../../domain/errors.js";
+import { errorHeaders, type ToldError } from "./error-headers.js";
 
 const codes: Record<CodeName, Code> = {
   invalid_argument: Code.InvalidArgument,
@@ -27,7 +27,7 @@ const codes: Record<CodeName, Code> = {
  * the protocol.
  */
 export function toConnectError(
-  error: AppError,
+  error: ToldError,
   metadata: Record<string, string> = {},
   field = error.field,
 ): ConnectError {

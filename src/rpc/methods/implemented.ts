@@ -10,14 +10,19 @@ import type { DescMethod } from "@bufbuild/protobuf";
  */
 export function requireImplemented(
   contract: Iterable<DescMethod>,
-  { unary, streams }: { unary: ReadonlySet<DescMethod>; streams: ReadonlySet<DescMethod> },
+  by: { unary: ReadonlySet<DescMethod>; serverStreams: ReadonlySet<DescMethod>; streams: ReadonlySet<DescMethod> },
 ): void {
   for (const method of contract) {
-    const implemented = method.methodKind === "unary" ? unary : streams;
-    if (implemented.has(method)) continue;
+    if (by[implementation(method)].has(method)) continue;
     const kind = method.methodKind.replace("_", "-");
     throw new Error(
       `${method.parent.typeName}/${method.name}, a ${kind} method of the contract, has no implementation.`,
     );
   }
+}
+
+/** A stream of requests is implemented in another way than a stream that answers one request. */
+function implementation({ methodKind }: DescMethod): "unary" | "serverStreams" | "streams" {
+  if (methodKind === "unary") return "unary";
+  return methodKind === "server_streaming" ? "serverStreams" : "streams";
 }

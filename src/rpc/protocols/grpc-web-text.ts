@@ -3,9 +3,10 @@
  * text form in pieces, so the official client uses it for streamed answers.
  */
 
-import type { UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
+import type { UniversalServerRequest } from "@connectrpc/connect/protocol";
 import { AppError } from "../../domain/errors.js";
 import type { Handler } from "./handlers.js";
+import { type Answered, isStreamed } from "./streamed-answer.js";
 
 const textType = /^application\/grpc-web-text/i;
 
@@ -29,14 +30,19 @@ function toBinary(request: UniversalServerRequest, contentType: string): Univers
   return { ...request, header, body: decoded(request.body as AsyncIterable<Uint8Array>) };
 }
 
-function toText(response: UniversalServerResponse): UniversalServerResponse {
-  const { header, body } = response;
-  const contentType = header?.get("content-type") ?? "";
+function toText(answered: Answered): Answered {
+  if (isStreamed(answered))
+    return { ...answered, header: textHeader(answered.header), start: (sink) => answered.start(sink, true) };
+  const { header, body } = answered;
   // An error in another form than gRPC-Web is not sent in base64.
-  if (body === undefined || !contentType.startsWith("application/grpc-web")) return response;
+  if (body === undefined || !header?.get("content-type")?.startsWith("application/grpc-web")) return answered;
+  return { ...answered, header: textHeader(header), body: encoded(body) };
+}
+
+function textHeader(header: Headers): Headers {
   const changed = new Headers(header);
-  changed.set("content-type", contentType.replace("grpc-web", "grpc-web-text"));
-  return { ...response, header: changed, body: encoded(body) };
+  changed.set("content-type", (header.get("content-type") ?? "").replace("grpc-web", "grpc-web-text"));
+  return changed;
 }
 
 /**

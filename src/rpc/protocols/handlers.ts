@@ -3,7 +3,7 @@
  * body is decoded.
  */
 
-import type { DescMethod, DescMethodUnary } from "@bufbuild/protobuf";
+import type { DescMethod, DescMethodServerStreaming, DescMethodUnary } from "@bufbuild/protobuf";
 import { createContextValues } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import type { Logger } from "pino";
@@ -25,6 +25,8 @@ import { readRequests } from "../streams/stream-requests.js";
 import { type CallContext, callContextKey } from "./call-context.js";
 import { withText } from "./grpc-web-text.js";
 import { createStreamRoutes } from "./routes.js";
+import { createServerStreamHandler } from "./server-stream-handler.js";
+import type { Answered } from "./streamed-answer.js";
 import { readTerms, type Terms } from "./terms.js";
 import { clampTimeout } from "./timeout-header.js";
 import { createUnaryHandler } from "./unary-handler.js";
@@ -54,7 +56,7 @@ export interface Handler {
    * A refusal may leave the body unread, so the caller must discard the rest. `room` limits the memory for data that is
    * made from the body.
    */
-  handle(request: UniversalServerRequest, remoteAddress: string, room: Room): Promise<UniversalServerResponse>;
+  handle(request: UniversalServerRequest, remoteAddress: string, room: Room): Promise<Answered>;
 }
 
 export function createHandlers(options: HandlersOptions): Handler[] {
@@ -70,11 +72,13 @@ export function createHandlers(options: HandlersOptions): Handler[] {
     }),
   );
   const methods: DescMethod[] = services.flatMap((service) => service.methods);
-  const unary = methods.filter(isUnary).map((method) => {
+  const optionsOf = (method: DescMethod) => {
     const limit = messageLimit(readPolicy(method), publishMaxBytes);
-    return withText(createUnaryHandler(method, { api, grpc, limit, logger }));
-  });
-  return [...unary, ...streams];
+    return { api, grpc, limit, logger };
+  };
+  const unary = methods.filter(isUnary).map((method) => createUnaryHandler(method, optionsOf(method)));
+  const served = methods.filter(isServed).map((method) => createServerStreamHandler(method, optionsOf(method)));
+  return [...[...unary, ...served].map(withText), ...streams];
 }
 
 /** Makes a handler from a route of the Connect library. The method in the route must call `enter` first. */
@@ -151,6 +155,7 @@ export function createHandler(
 async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 const isUnary = (method: DescMethod): method is DescMethodUnary => method.methodKind === "unary";
+const isServed = (method: DescMethod): method is DescMethodServerStreaming => method.methodKind === "server_streaming";
 
 /** The HTTP status with which the Connect library refuses a bidirectional stream over HTTP/1.1. */
 const httpVersionNotSupported = 505;

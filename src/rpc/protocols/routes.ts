@@ -1,6 +1,6 @@
 /**
- * Makes routes of a Connect router for the streams of the contract. A route refuses calls, sends the rate-limit
- * headers, runs the stream and translates errors.
+ * Makes routes of a Connect router for the streams of requests of the contract. A route refuses calls, sends the
+ * rate-limit headers, runs the stream and translates errors.
  */
 
 import { setMaxListeners } from "node:events";
@@ -64,7 +64,7 @@ export function createStreamRoutes({ api, grpc, publishMaxBytes, shutdown }: Han
   for (const service of services as readonly DescService[])
     for (const method of service.methods)
       if (isBidi(method)) addStream(method);
-      else if (method.methodKind !== "unary")
+      else if (method.methodKind === "client_streaming")
         throw new Error(`${service.typeName}/${method.name} is a ${method.methodKind} method, and nothing serves one`);
   return router.handlers;
 }

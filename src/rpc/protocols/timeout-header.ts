@@ -32,3 +32,13 @@ export function clampTimeout(header: Headers): void {
   const connectMs = connectTimeout.exec(header.get("connect-timeout-ms") ?? "")?.[0];
   if (connectMs !== undefined && Number(connectMs) > timerMsMax) header.delete("connect-timeout-ms");
 }
+
+/** The deadline from now on, in milliseconds. Undefined when there is none, or one that a timer cannot wait for. */
+export function readTimeout({ protocol }: Wire, header: Headers): number | undefined {
+  const [, amount, unit = ""] = grpcTimeout.exec(header.get("grpc-timeout") ?? "") ?? [];
+  const connect = protocol === "connect" || protocol === "connect-stream";
+  const given = connect ? header.get("connect-timeout-ms") : amount;
+  if (given === null || given === undefined) return undefined;
+  const ms = Number(given) * (connect ? 1 : (unitMs[unit] ?? 0));
+  return ms > timerMsMax ? undefined : ms;
+}

@@ -149,7 +149,7 @@ function bodySent(request: ServiceExchange["request"]): Promise<void> | undefine
   });
 }
 
-function toNodeHeaders(headers: Headers | undefined): Record<string, string> {
+export function toNodeHeaders(headers: Headers | undefined): Record<string, string> {
   return Object.fromEntries(headers ?? []);
 }
 

@@ -9,7 +9,7 @@ import { BufferedBytes } from "../../delivery/buffered-bytes.js";
 import type { Consumer } from "../../delivery/consumer.js";
 import { allTaken, type FanOut, type TurnPlan } from "../../delivery/fan-out.js";
 import type { Frame } from "../../delivery/frames/frame.js";
-import type { Hub } from "../../delivery/hub.js";
+import type { Asked, Hub } from "../../delivery/hub.js";
 import type { Scope } from "../../delivery/stream-registry.js";
 import type { View } from "../../delivery/view.js";
 import type { WriteBatch } from "../../delivery/write-batch.js";
@@ -27,6 +27,8 @@ export interface WritableConnection {
   ping(): void;
   /** Writes the reason of the close after everything that was written before, and ends the stream. */
   end(close: Close): void;
+  /** Ends the stream at once. */
+  cut(): void;
 }
 
 export interface WritableFanOutOptions {
@@ -37,7 +39,7 @@ export interface WritableFanOutOptions {
    */
   readonly heldBytesMax?: number;
   /**
-   * Longest time that a stream may take to end, in milliseconds; 60,000 by default. After that the stream is destroyed.
+   * Longest time that a stream may take to end, in milliseconds; 60,000 by default. After that the stream is cut.
    */
   readonly endMsMax?: number;
 }
@@ -127,13 +129,13 @@ export class WritableFanOut implements FanOut<WritableConnection> {
 
   end(connection: WritableConnection, close: Close): void {
     const { writable } = connection;
-    const timer = setTimeout(() => writable.destroy(), this.#endMsMax).unref();
+    const timer = setTimeout(() => connection.cut(), this.#endMsMax).unref();
     writable.once("close", () => clearTimeout(timer));
     connection.end(close);
   }
 
-  cut({ writable }: WritableConnection): void {
-    writable.destroy();
+  cut(connection: WritableConnection): void {
+    connection.cut();
   }
 }
 
@@ -151,8 +153,9 @@ export function addWritable(
   scope: Scope,
   principal: Principal,
   view: View<WritableConnection>,
+  asked?: Asked,
 ): Consumer {
-  const consumer = hub.add(connection, scope, principal, view);
+  const consumer = hub.add(connection, scope, principal, view, asked);
   connection.writable.on("drain", () => hub.drained(consumer)).on("close", () => hub.remove(consumer));
   return consumer;
 }

@@ -11,10 +11,12 @@ import { errorHeaders } from "../../rpc/errors/error-headers.js";
 import { describeCause } from "../../rpc/errors/failure-log.js";
 import type { Handler } from "../../rpc/protocols/handlers.js";
 import { onePiece } from "../../rpc/protocols/one-piece.js";
+import { isStreamed } from "../../rpc/protocols/streamed-answer.js";
 import type { BodyBudget } from "../body-budget.js";
 import { boundAnswer, boundRequest } from "./deadlines.js";
 import { answer, openServiceExchange, type ServiceExchange, toUniversalRequest } from "./exchange.js";
 import type { ServiceLimits } from "./limits.js";
+import { openSink } from "./sink.js";
 
 export interface ServiceRoutesOptions {
   readonly handlers: readonly Handler[];
@@ -45,8 +47,9 @@ export function createServiceRoutes(options: ServiceRoutesOptions): ServeCall {
     return { status: 200, header: new Headers({ "content-type": contentType }), body: onePiece(Buffer.from(text)) };
   }
 
+  /** Resolves when the answer is handed over. A stream of frames has then begun, and delivery bounds it. */
   async function serve(exchange: ServiceExchange, authenticated: boolean): Promise<void> {
-    const { request } = exchange;
+    const { request, signal } = exchange;
     const path = (request.url ?? "").split("?", 1)[0] ?? "";
     const handler = routes.get(path);
     const kind = handler?.method.methodKind;
@@ -57,7 +60,9 @@ export function createServiceRoutes(options: ServiceRoutesOptions): ServeCall {
     });
     if (handler === undefined) {
       const response = path === "/metrics" ? await readMetrics(request.method) : unknownPath(request);
-      return answer(exchange, response, { whole: true, last: closing() });
+      await answer(exchange, response, { whole: true, last: closing() });
+      boundAnswer(exchange, limits.answerMs);
+      return;
     }
     const whole = handler.method.methodKind === "unary";
     const hold = whole ? bodies.open() : bodies.openStream();
@@ -67,7 +72,11 @@ export function createServiceRoutes(options: ServiceRoutesOptions): ServeCall {
         request.socket.remoteAddress ?? "unknown",
         hold,
       );
-      await answer(exchange, response, { whole, last: closing() });
+      if (!isStreamed(response)) {
+        await answer(exchange, response, { whole, last: closing() });
+        boundAnswer(exchange, limits.answerMs);
+      } else if (signal.aborted) response.giveUp();
+      else response.start(openSink(exchange, response.header, closing()));
     } finally {
       hold.release();
     }
@@ -75,17 +84,15 @@ export function createServiceRoutes(options: ServiceRoutesOptions): ServeCall {
 
   return (request, response, authenticated) => {
     const exchange = openServiceExchange(request, response, authenticated ? undefined : limits.answerMs);
-    serve(exchange, authenticated)
-      .then(() => boundAnswer(exchange, limits.answerMs))
-      .catch((error: unknown) => {
-        if (exchange.signal.aborted) return;
-        logger.error({ err: describeCause(error) }, "answer on the service port failed");
-        if (response.headersSent) response.destroy();
-        else
-          answer(exchange, envelopeResponse(new AppError("INTERNAL")), { whole: true, last: true }).catch(() =>
-            response.destroy(),
-          );
-      });
+    serve(exchange, authenticated).catch((error: unknown) => {
+      if (exchange.signal.aborted) return;
+      logger.error({ err: describeCause(error) }, "answer on the service port failed");
+      if (response.headersSent) response.destroy();
+      else
+        answer(exchange, envelopeResponse(new AppError("INTERNAL")), { whole: true, last: true }).catch(() =>
+          response.destroy(),
+        );
+    });
   };
 }
 

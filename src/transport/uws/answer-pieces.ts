@@ -1,6 +1,7 @@
 /** Writes an answer piece by piece, no faster than its client reads. */
 
 import type { Exchange } from "./exchange.js";
+import { endPieces } from "./quirks.js";
 
 /**
  * Writes the pieces of an answer as they come. `start` must write the status and the headers, and is called just before
@@ -53,8 +54,11 @@ export async function answerPieces(
   }
   if (!exchange.open) return;
   res.cork(() => {
-    if (!started) begin();
-    res.end(undefined, exchange.last);
+    if (started) endPieces(res);
+    else {
+      begin();
+      res.end(undefined, exchange.last);
+    }
   });
   exchange.finish(status);
 }

@@ -6,10 +6,13 @@
 import type { UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { AppError } from "../../domain/errors.js";
 import type { Handler } from "../../rpc/protocols/handlers.js";
+import { isStreamed, type StreamedAnswer } from "../../rpc/protocols/streamed-answer.js";
+import type { BodyHold } from "../body-budget.js";
 import { answerPieces } from "./answer-pieces.js";
 import { bodyStream } from "./body-stream.js";
 import { type Exchange, statusLine } from "./exchange.js";
 import { ambiguity } from "./request.js";
+import { openSink } from "./sink.js";
 import type { HttpRequest } from "./uws.js";
 
 /** Serves one request with an RPC handler, and always answers it. */
@@ -44,14 +47,31 @@ export async function serveRpc(handler: Handler, exchange: Exchange, req: HttpRe
   try {
     const response = await handler.handle(request, remoteAddress, hold);
     // Read the body to its end before the answer, because a paused request cannot be resumed after its answer.
-    if (handler.method.methodKind === "unary") {
+    if (handler.method.methodKind !== "bidi_streaming") {
       body.discard();
-      await exchange.bodySent();
+      if (!isStreamed(response)) await exchange.bodySent();
     }
-    await respond(exchange, response, abort);
+    if (isStreamed(response)) startStream(exchange, response, hold);
+    else await respond(exchange, response, abort);
   } finally {
     body.discard();
   }
+}
+
+/** The message was read, so its bytes are held no longer: the stream may stay open for days. */
+function startStream(exchange: Exchange, answer: StreamedAnswer, hold: BodyHold): void {
+  hold.release();
+  if (exchange.open) answer.start(openSink(exchange, () => writeHead(exchange, 200, answer.header)));
+  else answer.giveUp();
+}
+
+/** Writes status and headers, within a cork. */
+function writeHead(exchange: Exchange, status: number, header: Headers | undefined): void {
+  exchange.res.writeStatus(statusLine(status));
+  exchange.writeSharedHeaders();
+  header?.forEach((value, name) => {
+    if (name !== "content-length") exchange.res.writeHeader(name, value);
+  });
 }
 
 /**
@@ -100,13 +120,7 @@ async function respond(
     const second = first?.done === false ? await chunks?.next() : undefined;
     if (!exchange.open) return;
     const { res } = exchange;
-    const start = (): void => {
-      res.writeStatus(statusLine(status));
-      exchange.writeSharedHeaders();
-      header?.forEach((value, name) => {
-        if (name !== "content-length") res.writeHeader(name, value);
-      });
-    };
+    const start = (): void => writeHead(exchange, status, header);
     if (first === undefined || first.done || second === undefined || second.done) {
       res.cork(() => {
         start();

@@ -178,3 +178,31 @@ export class UpgradeCork<T> {
  * How many open WebSockets are remembered for their corks. There are several, so that one is left when others close.
  */
 const lendersMax = 16;
+
+/**
+ * **A response is cut 12 s after the kernel refused some of its bytes, and the library does not write the bytes that it
+ * holds.** Cause in uWebSockets: a refused write starts a time-out, which only the writable event ends, and the library
+ * leaves it to the handler of that event to write. Reproduced in the test. Our workaround: this function is called every
+ * 4 s while a response is blocked. To pause and resume the request starts the time-out anew, and an empty cork makes the
+ * library write the bytes that it holds. Delete the workaround when the time-out is an option.
+ */
+export function keepBlocked(res: HttpResponse): void {
+  res.pause();
+  res.resume();
+  offerHeld(res);
+}
+
+/** Makes uWebSockets write the bytes of a response that it holds. */
+export function offerHeld(res: HttpResponse): void {
+  res.cork(nothing);
+}
+
+/**
+ * **The end of a response that is written in pieces cannot close the connection.** Cause in uWebSockets: with the argument
+ * `closeConnection`, `end` writes the header `Connection: close` at once, which is then in the midst of the body.
+ * Reproduced in the test. Our workaround: such a response ends without the argument, and its connection stays open until
+ * the client or the port closes the connection. Delete the workaround when `end` writes no header after a body has begun.
+ */
+export function endPieces(res: HttpResponse): void {
+  res.end();
+}

@@ -1,0 +1,69 @@
+/** SubscriptionService.Subscribe: checks whether a stream may be opened, and opens it. */
+
+import { type SubscribeRequest, SubscribeRequestSchema } from "../../../gen/eventwire/v1/subscription_service_pb.js";
+import type { Entry } from "../../directory/directory.js";
+import { AppError } from "../../domain/errors.js";
+import type { Principal } from "../../domain/instance.js";
+import type { AddressedInstances } from "../admission/addressed-instance.js";
+import type { Validation } from "../validation.js";
+import type { FrameSink, FrameStreams, MessageForm, OpenStream, Wanted } from "./frame-streams.js";
+
+/** A stream that may be opened. Events of its instance come to this node until it is started or given up. */
+export interface Subscription {
+  /** Opens the stream. Throws AppError when it may not be opened any more. */
+  start(sink: FrameSink, form: MessageForm): OpenStream;
+  /** Call it in place of `start`. It may be called again, and after `start`. */
+  giveUp(): void;
+}
+
+/** Rejects with AppError. */
+export type Subscribe = (principal: Principal, request: SubscribeRequest) => Promise<Subscription>;
+
+export function createSubscribe(options: {
+  addressed: AddressedInstances;
+  validation: Validation;
+  frames: FrameStreams;
+}): Subscribe {
+  const { addressed, validation, frames } = options;
+
+  function find(principal: Principal, request: SubscribeRequest): Entry {
+    if (principal.revoked) throw new AppError("INVALID_TOKEN");
+    if (request.instance === "") {
+      const rule = "must be the name of an instance, because there are no streams of all instances of an account yet";
+      throw new AppError("INVALID_REQUEST_BODY", { field: "instance", rule });
+    }
+    const entry = addressed.entry(principal, request.instance);
+    validation.check(SubscribeRequestSchema, request);
+    if (!entry.websocket?.enabled)
+      throw new AppError("WEBSOCKET_DISABLED", { values: { instance: entry.instance.name } });
+    return entry;
+  }
+
+  return async (principal, request) => {
+    const found = find(principal, request);
+    const reservation = frames.reserve(found);
+    let reserved = true;
+    const giveUp = (): void => {
+      if (reserved) reservation.release();
+      reserved = false;
+    };
+    await reservation.inForce;
+    return {
+      start(sink, form) {
+        try {
+          const entry = find(principal, request);
+          // An instance of the same name that was created since then has no reservation.
+          if (entry.instance.id !== found.instance.id) throw new AppError("INSTANCE_NOT_FOUND");
+          return frames.open(sink, { ...wanted(request), entry, principal }, form);
+        } finally {
+          giveUp();
+        }
+      },
+      giveUp,
+    };
+  };
+}
+
+function wanted({ events, media, after, previous }: SubscribeRequest): Omit<Wanted, "entry" | "principal"> {
+  return { events, media, after, previous };
+}
