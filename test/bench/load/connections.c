@@ -66,6 +66,12 @@ void connect_up_to(int sockets) {
 }
 
 static void request_upgrade(struct connection *c) {
+  if (options.protocol == GRPC) {
+    c->state = JOINING;
+    watch(c, EPOLL_CTL_MOD, EPOLLIN | EPOLLET);
+    http2_open(c);
+    return;
+  }
   char path[1024], text[2048];
   const char *mark = strchr(options.path, '#');
   if (mark == NULL) snprintf(path, sizeof path, "%s", options.path);
@@ -149,10 +155,17 @@ static void drop_all(struct connection *c) {
   if (dropped == 0 || errno != EAGAIN) connection_close(c, 1006);
 }
 
+/* Whether messages of a protocol stand in the frames, so that every byte must be seen. */
+static int has_inner(void) { return options.protocol == NATS || options.protocol == GRPC; }
+
+static size_t feed(struct connection *c, const uint8_t *bytes, size_t length, uint64_t now) {
+  return options.protocol == GRPC ? http2_feed(c, bytes, length, now) : frames_feed(c, bytes, length, now);
+}
+
 /* Answers whether there may be more to read: edge-triggered epoll tells of it only once, which saves a poll per read. */
 static int read_some(struct connection *c) {
   static uint8_t buffer[KEEP + READ_MAX];
-  if (c->left >= DISCARD_FROM && c->kept == 0 && options.protocol != NATS) {
+  if (c->left >= DISCARD_FROM && c->kept == 0 && !has_inner()) {
     ssize_t dropped = recv(c->fd, NULL, c->left, MSG_TRUNC);
     if (dropped > 0) c->left -= (uint64_t)dropped;
     else if (dropped == 0 || errno != EAGAIN) connection_close(c, 1006);
@@ -160,7 +173,7 @@ static int read_some(struct connection *c) {
   }
   memcpy(buffer, c->keep, c->kept);
   /* Of a large frame, which others like it will follow, only the head. */
-  size_t room = c->payload >= DISCARD_FROM && options.protocol != NATS ? HEADER_MAX + HEAD : READ_MAX;
+  size_t room = c->payload >= DISCARD_FROM && !has_inner() ? HEADER_MAX + HEAD : READ_MAX;
   ssize_t got = recv(c->fd, buffer + c->kept, room, 0);
   if (got <= 0) {
     if (got == 0 || errno != EAGAIN) connection_close(c, 1006);
@@ -168,7 +181,7 @@ static int read_some(struct connection *c) {
   }
   size_t all = c->kept + (size_t)got, used = 0;
   if (c->state == UPGRADING) used = read_answer(c, buffer, all);
-  if (c->state >= JOINING) used += frames_feed(c, buffer + used, all - used, now_ns());
+  if (c->state >= JOINING) used += feed(c, buffer + used, all - used, now_ns());
   if (c->state == FREE) return 0;
   if (all - used > KEEP) {
     connection_close(c, 1006);

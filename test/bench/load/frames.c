@@ -26,7 +26,7 @@ size_t frames_feed(struct connection *c, const uint8_t *bytes, size_t length, ui
   while (at < length && c->state >= JOINING) {
     if (c->left > 0) {
       size_t take = length - at < c->left ? length - at : c->left;
-      if (options.protocol == NATS) nats_feed(c, bytes + at, take, now);
+      if (options.protocol == NATS) inner_feed(c, bytes + at, take, now);
       c->left -= take;
       at += take;
       continue;

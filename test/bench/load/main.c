@@ -46,7 +46,9 @@ static void read_options(int count, char **words) {
     else if (strcmp(name, "waste_ns") == 0) options.waste_ns = atol(value);
     else if (strcmp(name, "unread") == 0) options.unread = atoi(value);
     else if (strcmp(name, "protocol") == 0)
-      options.protocol = strcmp(value, "socketio") == 0 ? SOCKETIO : strcmp(value, "nats") == 0 ? NATS : RAW;
+      options.protocol = strcmp(value, "socketio") == 0 ? SOCKETIO : strcmp(value, "nats") == 0   ? NATS
+                         : strcmp(value, "grpc") == 0 ? GRPC
+                                                      : RAW;
     else {
       fprintf(stderr, "unknown option %s\n", name);
       exit(1);

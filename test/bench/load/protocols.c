@@ -1,4 +1,4 @@
-/* What stands between an upgraded socket and its events: nothing, Socket.IO's packets, or NATS' protocol. */
+/* What stands between a socket and its events: nothing, Socket.IO's packets, NATS' protocol, or messages of gRPC. */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,7 +54,12 @@ static size_t nats_line(struct connection *c, const uint8_t *bytes, size_t lengt
   return line;
 }
 
-static size_t nats_consume(struct connection *c, const uint8_t *bytes, size_t length, uint64_t now) {
+/* A message, or what announces one. Answers the bytes consumed, 0 when more are needed. */
+static size_t inner_message(struct connection *c, const uint8_t *bytes, size_t length, uint64_t now) {
+  return options.protocol == GRPC ? grpc_message(c, bytes, length, now) : nats_line(c, bytes, length, now);
+}
+
+static size_t inner_consume(struct connection *c, const uint8_t *bytes, size_t length, uint64_t now) {
   size_t at = 0;
   while (at < length && c->state >= JOINING) {
     if (c->inner_left > 0) {
@@ -63,18 +68,18 @@ static size_t nats_consume(struct connection *c, const uint8_t *bytes, size_t le
       at += take;
       continue;
     }
-    size_t used = length - at < 4 ? 0 : nats_line(c, bytes + at, length - at, now);
+    size_t used = length - at < 4 ? 0 : inner_message(c, bytes + at, length - at, now);
     if (used == 0) break;
     at += used;
   }
   return at;
 }
 
-void nats_feed(struct connection *c, const uint8_t *bytes, size_t length, uint64_t now) {
+void inner_feed(struct connection *c, const uint8_t *bytes, size_t length, uint64_t now) {
   static uint8_t joined[2 * NATS_LINE + HEAD];
   while (length > 0 && c->state >= JOINING) {
     if (c->inner_kept == 0) {
-      size_t used = nats_consume(c, bytes, length, now);
+      size_t used = inner_consume(c, bytes, length, now);
       bytes += used;
       length -= used;
       if (length == 0 || c->state < JOINING) return;
@@ -83,7 +88,7 @@ void nats_feed(struct connection *c, const uint8_t *bytes, size_t length, uint64
     size_t room = NATS_LINE + HEAD - c->inner_kept, take = length < room ? length : room;
     memcpy(joined, c->inner_keep, c->inner_kept);
     memcpy(joined + c->inner_kept, bytes, take);
-    size_t all = c->inner_kept + take, used = nats_consume(c, joined, all, now);
+    size_t all = c->inner_kept + take, used = inner_consume(c, joined, all, now);
     if (c->state < JOINING) return;
     c->inner_kept = (uint32_t)(all - used);
     memcpy(c->inner_keep, joined + used, c->inner_kept);

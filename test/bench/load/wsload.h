@@ -1,4 +1,4 @@
-/* The load generator: raw TCP WebSocket clients on one epoll loop, and the clock that says when events are due.
+/* The load generator: raw TCP clients of WebSocket or gRPC on one epoll loop, and the clock that says when events are due.
    Its cost is a handful of instructions per frame on top of one recv per readable socket and round. */
 #ifndef WSLOAD_H
 #define WSLOAD_H
@@ -12,7 +12,7 @@
 #define EVENT_TYPES 6
 #define UNKNOWN UINT64_MAX
 
-enum protocol { RAW, SOCKETIO, NATS };
+enum protocol { RAW, SOCKETIO, NATS, GRPC };
 enum state { FREE, CONNECTING, UPGRADING, JOINING, OPEN };
 
 struct instance {
@@ -25,12 +25,13 @@ struct instance {
 struct connection {
   int fd;
   uint8_t state, counted, frozen;
+  uint8_t data;               /* HTTP/2: what is left belongs to a message. */
   uint32_t instance;
   uint64_t expected;          /* Sequence of the next frame, or UNKNOWN. */
   uint64_t base, got;         /* `taken` of the instance when it opened; frames since. */
   uint64_t payload, left;     /* Bytes of the last WebSocket payload; of the current one still to come. */
   uint64_t dropped;           /* Bytes of an incomplete frame that were dropped unread. */
-  uint64_t inner_left;        /* NATS: bytes of the current message still to come. */
+  uint64_t inner_left;        /* NATS, gRPC: bytes of the current message still to come. */
   uint32_t kept, inner_kept;  /* Bytes of an incomplete head, in `keep`. */
   uint8_t *keep, *inner_keep;
 };
@@ -81,7 +82,12 @@ void frames_dropped(struct connection *c, uint64_t bytes);
 /* protocols.c */
 void protocol_join(struct connection *c);
 void protocol_text(struct connection *c, const uint8_t *head, size_t available, uint64_t length, uint64_t now);
-void nats_feed(struct connection *c, const uint8_t *bytes, size_t length, uint64_t now);
+void inner_feed(struct connection *c, const uint8_t *bytes, size_t length, uint64_t now);
+
+/* http2.c */
+void http2_open(struct connection *c);
+size_t http2_feed(struct connection *c, const uint8_t *bytes, size_t length, uint64_t now);
+size_t grpc_message(struct connection *c, const uint8_t *bytes, size_t length, uint64_t now);
 
 /* events.c */
 void event_arrived(struct connection *c, const uint8_t *head, size_t available, uint64_t length, uint64_t now);

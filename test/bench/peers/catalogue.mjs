@@ -17,7 +17,7 @@ import { missingNats, missingNchan, startNats, startNchan } from "./external.mjs
  *
  * @typedef {object} Peer
  * @property {string} title
- * @property {"raw" | "socketio" | "nats"} protocol
+ * @property {"raw" | "socketio" | "nats" | "grpc"} protocol
  * @property {string} path `#` stands for the number of the instance
  * @property {boolean} [eager] it answers its publisher before it has delivered, and delivers what came meanwhile at once
  * @property {boolean} [unordered] its publishers do not promise an order among the events of a burst
@@ -75,6 +75,8 @@ const hub = {
   start: inProcess("hub-server"),
 };
 
+const subscribePath = "/eventwire.v1.SubscriptionService/Subscribe";
+
 /** @type {Record<string, Peer>} */
 export const peers = {
   publish: {
@@ -97,6 +99,20 @@ export const peers = {
   workers: {
     ...eventwire("stream", "gRPC stream, two workers on one core, with NATS between them", false, startWorkers),
     missing: () => notBuilt() ?? missingNats(),
+  },
+  subscribe: {
+    title: "Eventwire, hub alone, Subscribe over gRPC",
+    protocol: "grpc",
+    path: subscribePath,
+    missing: notBuilt,
+    start: inProcess("subscribe-server"),
+  },
+  "connect-stream": {
+    title: "connect-node, a server stream over gRPC",
+    protocol: "grpc",
+    path: subscribePath,
+    missing: notBuilt,
+    start: inProcess("connect-stream-server"),
   },
   ws: {
     title: "`ws`, `send` in a loop",

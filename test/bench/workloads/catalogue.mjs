@@ -71,6 +71,13 @@ export const workloads = [
     heats: [{ systems: ["stream", "workers"] }],
   }),
   throughput({
+    name: "streams",
+    title: "200 consumers of gRPC, and as many sockets, frames of 400 B",
+    shape: { size: 400, instances: 1, sockets: 200 },
+    bursts: [1, 4, 16],
+    heats: [{ systems: ["connect-stream", "subscribe", "hub"] }],
+  }),
+  throughput({
     name: "frames20k",
     title: "500 sockets, frames of 20 KiB",
     shape: { size: 20 * KiB, instances: 1, sockets: 500 },
