@@ -16,8 +16,12 @@ export interface CertificateTexts {
 }
 
 export interface Certificates {
-  /** Reads the files at once, whether they have changed or not. Never rejects. */
+  /**
+   * Reads the files at once, even when they seem unchanged, and calls `renew` if their content is new. Resolves after
+   * that. Never rejects.
+   */
   read(): Promise<void>;
+  /** Ends the look once a minute. `read` still works. */
   close(): void;
 }
 
@@ -25,8 +29,8 @@ const lookMs = 60_000;
 
 /**
  * Looks once a minute whether the files have changed, so the program that renews them need not notify Eventwire. Calls
- * `renew` with each new certificate and key that belong together. Files that do not belong together change nothing and
- * are logged.
+ * `renew` when the files hold a new certificate and the key that belongs to it. Files that do not belong together, or
+ * cannot be read, change nothing and are logged.
  */
 export function watchCertificates(
   {

@@ -4,8 +4,9 @@ import { mkdirSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 
 /**
- * Creates the data directory when it is missing, and calls `work` with its path. An error of the file system becomes a
- * sentence that names the directory.
+ * Creates the data directory when it is missing, calls `work` with its absolute path, and resolves to the result.
+ * Rejects when every user of the machine can write to the directory. An error of the file system, also one in `work`,
+ * becomes a sentence that names the directory. Other errors of `work` pass unchanged.
  */
 export async function useDataDirectory<T>(path: string, work: (root: string) => T | Promise<T>): Promise<T> {
   const root = resolve(path);
@@ -20,8 +21,8 @@ export async function useDataDirectory<T>(path: string, work: (root: string) => 
 }
 
 /**
- * Throws when every user of the machine can write to the directory, because they could put a key or a database of their
- * own into it.
+ * Throws when every user of the machine can write to the directory, because such a user could put another key or
+ * database into it.
  */
 function requireOwned(root: string): void {
   if ((statSync(root).mode & 0o002) === 0) return;

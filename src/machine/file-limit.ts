@@ -1,6 +1,7 @@
 /**
- * Ends the process with one sentence when the system lets it open too few files. Loading the program opens some 300
- * files at once, and ends in a stack trace when that is not allowed. So import this module before the program.
+ * Ends the process with one sentence and the exit code 1 when the system lets it open fewer than 512 files. Loading the
+ * program opens some 300 files at once, and ends in a stack trace when that is not allowed. So import this module
+ * before the program.
  */
 
 import { openFilesMax } from "./open-files.js";

@@ -1,6 +1,6 @@
 /**
- * Watches the number of open files. Near the limit, the public port accepts no more connections, so that the process
- * can still open files for itself.
+ * Watches the number of open files. Near the limit, the watch tells the public port to accept no more connections, so
+ * that the process can still open files for itself. When enough files are free again, it tells the port to go on.
  */
 
 import { closeSync, openSync } from "node:fs";
@@ -11,16 +11,18 @@ export interface FilesWatch {
 }
 
 export interface FilesWatchOptions {
+  /** How many files this process may have open. */
   readonly max: number;
   /** Counts the files that this process has open. Undefined when the system does not give the number. */
   readonly count: () => Promise<number | undefined>;
   /**
-   * Called near the limit, to stop accepting connections. Otherwise each accept would fail and be tried again without
-   * end.
+   * Called once when the limit is near, to stop accepting connections. Without that, each accept at the limit would
+   * fail and be tried again without end.
    */
   readonly onFull: () => void;
   /**
-   * Called when enough files are free, to accept connections again. Resolves to false when that is not possible yet.
+   * Called when enough files are free, to accept connections again. Resolves to false when that is not possible yet;
+   * then it is called again after the next count.
    */
   readonly onFree: () => Promise<boolean>;
   readonly logger: Logger;
@@ -31,8 +33,12 @@ export interface FilesWatchOptions {
  * arrive between two counts.
  */
 const reserve = 64;
-/** Number of files that are held open in advance. A database pool, the bus and a scrape may need so many at once. */
+/**
+ * Number of files that the watch holds open and closes near the limit. A database pool, the bus and a scrape may then
+ * need so many at once.
+ */
 const spareFiles = 16;
+/** When the number of open files reaches this part of the limit, a warning is logged. */
 const warnPart = 0.8;
 /**
  * After a warning, the number of open files must fall below this part of the limit before a warning is logged again.
@@ -41,7 +47,7 @@ const calmPart = 0.7;
 const everyMs = 250;
 /** The watch rests at least this many times as long as the last count took, because counting many files can be slow. */
 const restFactor = 50;
-/** Shortest time between two log lines that report too many open files, in milliseconds. */
+/** Shortest time between two log lines that say that the port has stopped accepting, in milliseconds. */
 const quietMs = 60_000;
 
 export function watchFiles({ max, count, onFull, onFree, logger }: FilesWatchOptions, lookMs = everyMs): FilesWatch {

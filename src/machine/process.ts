@@ -1,6 +1,6 @@
 /**
- * Looks at processes by their id, and ends them. When a process has ended, the system may give its id to another
- * process.
+ * Looks at processes by their id, and ends them. Beware: when a process has ended, the system may give its id to
+ * another process.
  */
 
 import { readdirSync, readFileSync } from "node:fs";
@@ -19,8 +19,8 @@ export function isTaken(pid: number): boolean {
 }
 
 /**
- * Whether the process runs. A zombie does not run: the process has ended, but no parent has collected it. In a
- * container a zombie may stay for ever.
+ * Whether a process with this id runs. A zombie does not run: it has ended, but its parent has not collected it. In a
+ * container a zombie may stay for ever. On a system without /proc, a zombie counts as running.
  */
 export function isRunning(pid: number): boolean {
   if (!isTaken(pid)) return false;
@@ -29,9 +29,9 @@ export function isRunning(pid: number): boolean {
 }
 
 /**
- * Sends a signal to a process and waits until the process has ended. Returns false when the process still runs after
- * `msMax` milliseconds. Returns true at once when the signal cannot be sent, because the process has gone or belongs to
- * another user.
+ * Sends a signal to a process and waits until the process has ended. Returns true when it has ended, and false when it
+ * still runs after `msMax` milliseconds. Returns true at once when the signal cannot be sent, because the process has
+ * gone or belongs to another user.
  */
 export async function endProcess(pid: number, signal: NodeJS.Signals, msMax: number): Promise<boolean> {
   try {
@@ -46,7 +46,7 @@ export async function endProcess(pid: number, signal: NodeJS.Signals, msMax: num
   return false;
 }
 
-/** The program and the arguments of a process. Undefined when the process has gone, or on a system without /proc. */
+/** The program and the arguments of a process. Undefined when the process has gone, and on a system without /proc. */
 export function commandOf(pid: number): readonly string[] | undefined {
   return readProc(pid, "cmdline")?.split("\0");
 }

@@ -1,7 +1,7 @@
 /**
- * Ends the process with one sentence when uWebSockets.js cannot run here. uWebSockets.js has binaries for some versions
- * of Node.js only, and without a fitting binary its import ends in a stack trace. So import this module before all
- * others.
+ * Ends the process with one sentence and the exit code 1 when uWebSockets.js cannot run here. uWebSockets.js has
+ * binaries for some versions of Node.js only, and without a fitting binary its import ends in a stack trace. So import
+ * this module before all others.
  */
 
 // This import sets a variable that uWebSockets.js reads when it is loaded, so it comes before the import of

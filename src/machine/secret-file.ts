@@ -1,10 +1,10 @@
-/** Writes files that only their owner may read. */
+/** Writes secrets into files that only their owner may read, and reads them. */
 
 import { linkSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 
 /**
- * Writes a secret into a file, unless the file exists. The complete file is written under another name and then linked
- * into place. So when several processes do this at once, the first secret stays.
+ * Writes a secret into a file, unless the file exists; then nothing changes. The complete file is written under another
+ * name and then linked into place. So when several processes do this at once, the first secret stays.
  */
 export function keepSecret(file: string, secret: string): void {
   const made = `${file}.${process.pid}`;

@@ -1,4 +1,7 @@
-/** Starts PostgreSQL and nats-server as a user that is not root. */
+/**
+ * Starts PostgreSQL and nats-server as a user that is not root. Such a user is chosen only when this process is root;
+ * otherwise the programs run as the user of this process.
+ */
 
 import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
 import { lchownSync, lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
@@ -20,11 +23,14 @@ export interface ServerProgram {
 }
 
 export interface Unprivileged {
-  /** Makes the user of the programs the owner of a file, or of a directory with everything in it. */
+  /**
+   * Makes the user of the programs the owner of a file, or of a directory with everything in it. Does nothing when this
+   * process is not root.
+   */
   own(path: string): void;
   /**
-   * Starts a program with `directory` as its working directory. The program's user need not be able to reach the
-   * directory by its path.
+   * Starts a program with `directory` as its working directory, and with a short environment of its own in place of
+   * that of this process. The program's user need not be able to reach the directory by its path.
    */
   spawn(program: string, args: readonly string[], directory: string, stdio: StdioOptions): ChildProcess;
   /** The path by which a program reaches `directory`, its working directory. */
@@ -48,13 +54,14 @@ const env = { LC_ALL: "C", PATH: "/usr/local/bin:/usr/bin:/bin" };
 const names = ["eventwire", "postgres", "daemon"];
 
 /**
- * Chooses the user for a program. When `directory` exists and belongs to another user than root, that user is chosen.
- * Throws a sentence when no user fits, or when the user cannot reach the program.
+ * Chooses the user for a program. Without root, that is the user of this process. With root, the owner of `directory`
+ * is chosen when the directory exists and does not belong to root or `nobody`. Otherwise the first existing user of
+ * `names` is chosen. Throws a sentence when there is none, or when the user cannot reach the program.
  */
 export function createUnprivileged(directory: string, program: ServerProgram): Unprivileged {
   const { refusal, setting } = program;
-  // A server gets a session of its own, so that Ctrl+C on the terminal reaches only the service. The service stops its
-  // servers last.
+  // A server gets a session of its own, so that Ctrl+C on the terminal reaches only Eventwire. Eventwire itself stops
+  // its servers last.
   const options = { env, detached: true };
   if (process.getuid?.() !== 0) {
     return {
@@ -81,7 +88,7 @@ export function createUnprivileged(directory: string, program: ServerProgram): U
 
 /**
  * The user that owns an existing directory, so that a restart uses the same user. Undefined when the directory does not
- * exist or belongs to root or `nobody`.
+ * exist, or belongs to root or `nobody`.
  */
 function ownerOf(directory: string): User | undefined {
   const found = statSync(directory, { throwIfNoEntry: false });
@@ -108,7 +115,10 @@ function findUser(name: string): User | undefined {
   return Number(uid) > 0 ? { name, uid: Number(uid), gid: Number(gid) } : undefined;
 }
 
-/** The first directory on the way to `path` that the user may not pass. Undefined when the user may pass all. */
+/**
+ * The first directory on the way to `path`, from the root of the file system, that the user may not pass. Undefined
+ * when the user may pass all of them.
+ */
 function closedDirectory(path: string, user: Pick<User, "uid" | "gid">): string | undefined {
   const directory = dirname(path);
   if (directory === path) return undefined;
@@ -118,8 +128,8 @@ function closedDirectory(path: string, user: Pick<User, "uid" | "gid">): string 
 }
 
 /**
- * Changes the owner of a directory and everything in it. The files may belong to another user, for example when root
- * unpacked a backup.
+ * Changes the owner of a file, or of a directory and everything in it. The files may belong to another user, for
+ * example when root unpacked a backup. Links are not followed.
  */
 function changeOwner(path: string, uid: number, gid: number): void {
   lchownSync(path, uid, gid);

@@ -1,6 +1,6 @@
 /**
- * Writes log lines that clients can cause. Of each kind, at most 20 lines are written per second. A last line then says
- * how many lines were left out.
+ * Writes log lines that clients can cause. Of each message, at most 20 lines are written per second. When more came, a
+ * last line at the end of that second says how many were left out.
  */
 
 import type { Logger } from "pino";
@@ -22,7 +22,10 @@ export class BoundedLog {
     this.#logger = logger;
   }
 
-  /** Writes one line. `message` is the kind of the line: a constant text without anything that a client sent. */
+  /**
+   * Writes one line, unless 20 lines with this message were written in the running second. `message` is a constant text
+   * without anything that a client sent; what differs stands in `fields`.
+   */
   info(message: string, fields: Readonly<Record<string, unknown>>): void {
     const window = this.#windows.get(message) ?? this.#open(message);
     if (window.lines < linesMax) {

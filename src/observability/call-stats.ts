@@ -1,11 +1,11 @@
 /**
- * Counts the calls of a method by their outcome, and measures how long they took. The counts are plain numbers. They
+ * Counts the calls of one method by their outcome, and measures how long they took. The counts are plain numbers. They
  * become text only when Prometheus scrapes.
  */
 
 /**
- * The bounds of the buckets, in seconds. They reach from an answer out of memory to the timeout of a database that
- * hangs.
+ * The upper bounds of the buckets, in seconds. They reach from an answer out of memory to the timeout of a database
+ * that hangs.
  */
 const secondsBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
@@ -29,6 +29,7 @@ export class CallStats {
     else this.#failures.set(code, (this.#failures.get(code) ?? 0) + 1);
   }
 
+  /** Counts how long a call took. Refused admissions and gRPC streams are not measured. */
   took(seconds: number): void {
     this.#seconds += seconds;
     let bucket = 0;
@@ -42,7 +43,10 @@ export class CallStats {
     yield* this.#failures;
   }
 
-  /** Yields the lines of a Prometheus histogram called `name`. */
+  /**
+   * Yields the samples of a Prometheus histogram called `name`. In them each bucket also counts the calls of the
+   * buckets before it.
+   */
   *histogram(name: string, labels: Record<string, string>) {
     let count = 0;
     for (const [at, timed] of this.#timed.entries()) {

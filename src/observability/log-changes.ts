@@ -1,17 +1,21 @@
-/** Logs for the operator each stored change of a configuration, an instance, a token or an account, and who made it. */
+/**
+ * Logs for the operator each stored change of a channel configuration, an instance, a token or an account, and who made
+ * it.
+ */
 
 import type { OwnerListener } from "../directory/directory.js";
 import type { OnChange } from "../rpc/methods/control-change.js";
 import type { BoundedLog } from "./bounded-log.js";
 
-/** Logs each change that a client's call makes. Only the node that served the call logs the change. */
+/** Logs each change that a client's call makes. Only the node that served the call logs it. */
 export function logCalls(log: BoundedLog): OnChange {
   return ({ what, ...fields }) => log.info(what, { ...fields });
 }
 
 /**
- * Logs changes that no client's call makes. Every node logs such a change once, when its directory learns of it. A
- * starting node may create the default account, or replace its token by ACCOUNT_TOKEN.
+ * Logs changes of accounts and tokens that no client's call makes, when the directory learns of them. Every node logs
+ * such a change; of several workers, only the first does. These changes come from the command line, or from a starting
+ * node, which may create the default account or replace its token by ACCOUNT_TOKEN.
  */
 export function logOwners(log: BoundedLog): OwnerListener {
   const account = { by: "command line, or the start of a node" };

@@ -1,4 +1,7 @@
-/** Creates the logger. It writes JSON lines, or readable lines on a terminal, and removes every token from them. */
+/**
+ * Creates the logger. It writes JSON lines, or lines for people at a terminal. It takes secrets out of them: fields
+ * with the name of a secret, and tokens, passwords and log-ins that it recognises in texts.
+ */
 
 import { type DestinationStream, type Logger, pino } from "pino";
 import { prettyFactory } from "pino-pretty";
@@ -6,8 +9,8 @@ import { prettyFactory } from "pino-pretty";
 export interface LogOptions {
   readonly level: string;
   /**
-   * Where log lines go; the default is standard error. There each line is written before the next statement runs, so no
-   * line is lost when the process exits.
+   * Where log lines go. The default is standard error, to which each line is written before the next statement runs, so
+   * no line is lost when the process exits.
    */
   readonly destination?: DestinationStream;
   /** Whether to write lines for people at a terminal in place of JSON. */
@@ -16,7 +19,7 @@ export interface LogOptions {
 
 const censor = "[redacted]";
 
-/** Names of fields and headers whose value is always a secret. */
+/** Ends of the names of fields and headers whose value is always a secret. */
 const secretName = /(?:tokens?|authorization|cookie|password|secret|encryption_?key|database_?url)$/i;
 
 export function createLogger({ level, readable, destination = standardError() }: LogOptions): Logger {
@@ -39,7 +42,7 @@ export function createLogger({ level, readable, destination = standardError() }:
   );
 }
 
-/** Formats each line and writes it at once. pino-pretty's own stream would write it later. */
+/** Formats each line for people and passes it on at once. pino-pretty's own stream would write it later. */
 function prettyPrinted(destination: DestinationStream): DestinationStream {
   const format = prettyFactory({ colorize: true, translateTime: "SYS:HH:MM:ss.l" });
   return { write: (line) => destination.write(format(line)) };
@@ -49,7 +52,10 @@ function standardError(): DestinationStream {
   return pino.destination({ fd: 2, sync: true });
 }
 
-/** Copies a value without its secrets. Objects are searched eight levels deep, and deeper levels are left out. */
+/**
+ * Copies a value for the log without its secrets. Objects are searched eight levels deep. Deeper objects are replaced
+ * by `[deep]`.
+ */
 function redact(value: unknown, depth: number): unknown {
   if (typeof value === "bigint") return value.toString();
   if (typeof value !== "object" || value === null || value instanceof Date) return value;
@@ -89,7 +95,7 @@ const secretsInText: readonly RegExp[] = [
   /(:\/\/[^/\s:@"]*:)[^/\s@"]+(?=@)/g,
 ];
 
-/** Removes secrets from the messages, stacks and URLs of a finished line. */
+/** Replaces the secrets that the patterns find in a finished line, such as those in messages, stacks and URLs. */
 function redactText(line: string): string {
   return secretsInText.reduce((text, pattern) => text.replace(pattern, `$1${censor}`), line);
 }

@@ -10,8 +10,7 @@ import { CallStats } from "./call-stats.js";
 import { metricTable } from "./metric-table.js";
 
 /**
- * The parts of a node that keep counts of their own. A scrape reads these counts, so that the parts do nothing but
- * count.
+ * The parts of a node that keep counts of their own. A scrape reads these counts, so the parts themselves only count.
  */
 export interface MetricSources {
   readonly hub: {
@@ -28,14 +27,19 @@ export interface MetricSources {
 }
 
 export interface Metrics {
-  /** The counts of a method. Keep the returned object, because finding it by name costs more than a count. */
+  /**
+   * The counts of a method, the same object at each call. Keep it, because finding it by name costs more than a count.
+   */
   call(method: string): CallStats;
+  /** Counts a call or upgrade that a rate limit refused. `bucket` is the name of the limit. */
   rateLimited(bucket: string): void;
+  /** Counts an upgrade by its outcome. */
   upgradeAnswered(outcome: string): void;
   /** From now on each scrape also reads the counts of these sources. Call it once; a second call throws. */
   watch(sources: MetricSources): void;
+  /** The answer to a scrape, with the metrics of this process alone. */
   read(): Promise<Scrape>;
-  /** The metrics of this process as objects. `mergeReports` joins them with those of other processes. */
+  /** The metrics of this process as objects, which `mergeReports` joins with those of other workers. */
   report(): Promise<Report>;
 }
 
@@ -46,8 +50,8 @@ export interface Scrape {
 }
 
 /**
- * Gauges of prom-client that are removed, because only the name of a counter should end in `_total`. Each gauge is the
- * sum of the gauge of the same name without `_total`.
+ * Gauges of prom-client that are removed, because only the name of a counter should end in `_total`. Each of them is
+ * the sum of the gauge of the same name without `_total`, which stays.
  */
 const misnamedDefaults = [
   "nodejs_active_handles_total",
@@ -90,15 +94,15 @@ async function scrape(registry: Registry): Promise<Scrape> {
 
 /**
  * Joins the reports of several processes into one scrape. Counters and gauges are summed, unless a metric names another
- * rule.
+ * rule, such as `min`.
  */
 export function mergeReports(reports: readonly Report[]): Promise<Scrape> {
   return scrape(AggregatorRegistry.aggregate([...reports]));
 }
 
 /**
- * Sums the reports of processes that have ended, without their gauges. The counters must stay in later sums, because a
- * counter may not fall.
+ * Sums the reports of processes that have ended, and leaves their gauges out. The counters must stay in later sums,
+ * because a counter may not fall.
  */
 export async function retireReports(reports: readonly Report[]): Promise<Report> {
   const metrics = await AggregatorRegistry.aggregate([...reports]).getMetricsAsJSON();

@@ -1,4 +1,7 @@
-/** Wraps the API that all protocols call. The wrapper counts the calls and measures how long they take. */
+/**
+ * Wraps the API that all protocols call. The wrapper counts the calls, the refusals and the calls that a rate limit
+ * refused, and measures how long calls take.
+ */
 
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Bucket } from "../../gen/eventwire/v1/policy_pb.js";
@@ -12,8 +15,8 @@ import type { Metrics } from "./metrics.js";
 export function observeApi(api: Api, metrics: Metrics): Api {
   const calls = new Map<DescMethod, CallStats>();
   /**
-   * The rate limit of each method. It is remembered, because reading it from the contract takes as long as refusing a
-   * call.
+   * The rate limit that counts each method. It is remembered, because reading it from the contract takes as long as
+   * refusing a call.
    */
   const buckets = new Map<DescMethod, Bucket>();
 
@@ -38,8 +41,8 @@ export function observeApi(api: Api, metrics: Metrics): Api {
 
   return {
     /**
-     * Counts each refused admission. A protocol may answer a refusal without calling the method, so `call` does not see
-     * every refusal.
+     * Counts each refused admission as an answered call. `call` does not count refusals, because a protocol may answer
+     * a refusal without calling the method.
      */
     admit(method, credentials) {
       const count = (admission: Admission): Admission => {

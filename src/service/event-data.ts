@@ -1,6 +1,6 @@
 /**
- * Checks the data of an event, unless its caller has checked it already. Finds the parts of the data that publishing
- * needs.
+ * Checks the data of an event, unless its caller has checked it already, and finds the places in the data that
+ * publishing needs.
  */
 
 import type { ByteRange, MediaSlot } from "../bus/bus.js";
@@ -12,8 +12,8 @@ import { Members, type Ranges, scan } from "../json/scan.js";
 import { afterwards } from "../json/slices.js";
 
 /**
- * Most `base64` members in the data of an event. A normal event has one, or two when it fills both layouts. Each member
- * costs an object here and in the frame.
+ * Most `base64` members in the media objects of an event; with more, the event is refused. A normal event has one, or
+ * two when it fills both layouts. Each member costs an object here and in the frame.
  */
 const cutsMax = 64;
 
@@ -21,7 +21,7 @@ const cutsMax = 64;
 export interface EventFacts {
   /** The place of the media in the data. Present for a `message.exchange` that has a media object. */
   readonly slot?: MediaSlot | undefined;
-  /** Where `state` and `jid` stand in the data. Present for an `instance.state`. */
+  /** Where `state` and `jid` stand in the data, as far as the data has them. Present for an `instance.state`. */
   readonly reported?: Ranges<(typeof reportedMembers)[number]> | undefined;
 }
 
@@ -29,8 +29,9 @@ const reportedMembers = ["state", "jid"] as const;
 const noFacts: EventFacts = {};
 
 /**
- * Checks data and finds its facts. Returns at once for data of usual size, and a promise for longer data, which is
- * checked in slices of 128 KiB. Throws or rejects with JsonError.
+ * Checks that the data is a JSON object, and finds its facts. Data of the class `CheckedObject` counts as checked.
+ * Returns at once for data of usual size, and a promise for longer data, which is checked in slices of 128 KiB. Throws
+ * or rejects with JsonError.
  */
 export function checkEventData(type: EventType, data: Uint8Array): EventFacts | Promise<EventFacts> {
   if (type === "message.exchange") {
@@ -46,7 +47,7 @@ export function checkEventData(type: EventType, data: Uint8Array): EventFacts | 
 
 /**
  * Finds the media object of an event: `data.message.media`, or `data.media` in the flat layout. When the data has both,
- * raw media goes into `data.message.media`.
+ * the slot is that of `data.message.media`.
  */
 class Exchange implements Watcher {
   readonly #data: Uint8Array;
@@ -92,8 +93,8 @@ class Exchange implements Watcher {
 }
 
 /**
- * Reads a media object. Adds to `cuts` the ranges of the data that a frame must leave out so that the object's `base64`
- * members are gone.
+ * Reads a media object. Adds to `cuts` the ranges of the data that a frame must leave out to be free of the object's
+ * `base64` members.
  */
 class Media {
   readonly #insertAt: number;
@@ -102,8 +103,8 @@ class Media {
   #kept = false;
   #previousEnd: number;
   /**
-   * Where a cut begins when no member before it is kept. Such a cut ends at the next member, and so removes the comma
-   * between them.
+   * Start of a cut before which the object keeps no member. Such a cut ends at the next member, and so removes the
+   * comma between them.
    */
   #leading: number | undefined;
   #isBase64 = false;

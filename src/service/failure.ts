@@ -3,8 +3,8 @@
 import { AppError, type Reason } from "../domain/errors.js";
 
 /**
- * Waits for work of the store. An AppError passes unchanged. Any other error becomes the cause of an AppError with
- * `reason`.
+ * Waits for work of the store and returns its result. Rejects with the AppError of the work unchanged. Any other error
+ * becomes the cause of an AppError with `reason`.
  */
 export async function failingAs<T>(reason: Reason, work: Promise<T>): Promise<T> {
   try {

@@ -1,4 +1,4 @@
-/** Reports the health of this node: whether its database and its bus can be used. */
+/** Reports the health of this node: whether its database and its bus can be used, and whether the node shuts down. */
 
 import type { Bus } from "../bus/bus.js";
 import type { Directory } from "../directory/directory.js";
@@ -7,22 +7,25 @@ import type { Store, Trouble } from "../store/store.js";
 export interface Checks {
   /** The state of the database: `ok`, or the reason why it cannot be used. */
   readonly db: "ok" | Trouble;
-  /** Present while the node shuts down. It then accepts no new sockets, and closes the open ones. */
+  /** Present while the node shuts down. It then accepts no new sockets, and closes the open ones over time. */
   readonly node?: "draining";
   /** The state of the bus: `ok`, or the reason why other nodes cannot be reached. Absent on a node that runs alone. */
   readonly bus?: "ok" | "unreachable";
 }
 
 export interface Health {
-  /** Runs all checks of the node's health. Never rejects. */
+  /** Runs all checks of the node's health. The check of the database asks the database. Never rejects. */
   check(): Promise<Checks>;
-  /** The first check that failed and its state, such as `db full`. Undefined when all checks passed. Never rejects. */
+  /**
+   * The first check that failed and its state, such as `db full`. The database comes first, then the shutdown, then the
+   * bus. Undefined when all checks passed. Never rejects.
+   */
   trouble(): Promise<string | undefined>;
   /** Time since the process started, in whole seconds. */
   uptime(): number;
 }
 
-/** For each failed check, the sentence that the operator reads. */
+/** For each failed check and its state, the sentence that the operator reads. */
 const sentences: Readonly<Record<string, string>> = {
   "db unreachable": "The database does not answer: configuration cannot be changed until it does.",
   "db starting": "The database has not been read yet: calls are refused until it has.",
@@ -40,7 +43,10 @@ const sentences: Readonly<Record<string, string>> = {
   "bus unreachable": "Other nodes cannot be reached: events of theirs are missed here, and those of this node there.",
 };
 
-/** One sentence for the operator that says why the node is degraded. Undefined when all checks passed. */
+/**
+ * One sentence for the operator that says why the node is degraded, for the first check that failed. Undefined when all
+ * checks passed.
+ */
 export function describeTrouble(checks: Checks): string | undefined {
   const wrong = firstWrong(checks);
   return wrong && (sentences[wrong] ?? `The check ${wrong}.`);

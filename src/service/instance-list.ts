@@ -1,6 +1,6 @@
 /**
- * Lists the instances of an account. A long list is read in slices of 250 instances, because the whole list could take
- * too long for one turn of the event loop.
+ * Lists the instances of an account. The list is read from the database in slices of 250 instances, because a long list
+ * could take too long for one turn of the event loop.
  */
 
 import { AppError } from "../domain/errors.js";
@@ -11,9 +11,12 @@ import type { InstanceStatus } from "./instance-status.js";
 import { readCursor, writeCursor } from "./list-cursor.js";
 import { createTurns } from "./turns.js";
 
-/** Number of instances in a slice of a long list. Reading and encoding a slice takes some milliseconds. */
+/** Number of instances in a slice. Reading and encoding a slice takes some milliseconds. */
 const sliceRows = 250;
-/** Longest list that is answered as a whole, in instances. A longer list is answered slice by slice. */
+/**
+ * Longest list that is read as a whole before the answer begins, in instances. The rest of a longer list is read while
+ * it is sent.
+ */
 const wholeMax = 1_000;
 const namesMax = 10_000;
 /**
@@ -25,24 +28,26 @@ const nameLengthMax = 200;
 export interface ListQuestion {
   /**
    * Names of the wanted instances, as the caller gave them. One text may hold several names with commas between them:
-   * see `splitNames`.
+   * see `splitNames`. Without names, all instances are wanted. For the token of an instance the names are ignored.
    */
   readonly names: readonly string[];
   /** Most instances on a page, 1 to 1,000. Undefined means all instances. */
   readonly limit?: number | undefined;
-  /** The `nextCursor` of the page before. Empty means the start of the list. */
+  /**
+   * The `nextCursor` of the page before. Empty means the start of the list. A text that is no such cursor is refused.
+   */
   readonly cursor: string;
 }
 
 export interface InstanceList {
-  /** Number of instances in the whole list, on all pages together. */
+  /** Number of wanted instances, on all pages together. */
   readonly total: number;
   readonly listings: readonly InstanceListing[];
   /** The cursor of the next page. Present when the caller gave a limit and more instances follow. */
   readonly nextCursor: string | undefined;
   /**
-   * The instances after `listings`, for a long list without a limit. They are read while the caller takes them, so
-   * memory holds one slice of the list at most.
+   * The instances after `listings`, for a list without a limit that has more than 1,000. They are read while the caller
+   * takes them, so memory holds one slice of them at most.
    */
   readonly rest: AsyncIterable<readonly InstanceListing[]> | undefined;
 }
@@ -51,8 +56,8 @@ export type ListInstances = (principal: Principal, question: ListQuestion) => Pr
 
 export function createInstanceList({ store, status }: { store: Store; status: InstanceStatus }): ListInstances {
   /**
-   * Of the lists that are asked for at the same time, only one reads a slice at a time. So all lists together use no
-   * more memory, and hold the event loop no longer, than one list.
+   * Of the lists that are asked for at the same time, only one reads a slice at a time; the others queue. So all lists
+   * together use the memory of one slice, and hold the event loop for one slice at a time.
    */
   const turns = createTurns();
 
@@ -76,7 +81,10 @@ export function createInstanceList({ store, status }: { store: Store; status: In
     }
   }
 
-  /** Splits texts at their commas into names. A text that is the exact name of an instance stays whole. */
+  /**
+   * Splits texts at their commas into names, each once. A text that is the exact name of an instance stays whole.
+   * Rejects with INVALID_REQUEST_BODY for more than 10,000 names.
+   */
   async function splitNames(accountId: string, values: readonly string[]): Promise<string[]> {
     const exact = values.filter((value) => value.includes(",") && isPossibleName(value));
     const known =

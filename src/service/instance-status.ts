@@ -1,6 +1,6 @@
 /**
- * Records the states that `instance.state` events report. They are written to the database later, so that publishing
- * never waits for the database.
+ * Records the states that `instance.state` events report. The states are written to the database soon after the event,
+ * so that publishing never waits for the database. A write that fails is tried again each second.
  */
 
 import type { Logger } from "pino";
@@ -8,7 +8,10 @@ import type { Range } from "../json/scan.js";
 import type { ReportedState, Store } from "../store/store.js";
 import type { AcceptedEvent, Sink } from "./publishing.js";
 
-/** Longest `data.state` that is recorded, in characters. `jidMax` limits `data.jid` in this way. */
+/**
+ * Longest `data.state` that is recorded, in JavaScript's characters; a longer one is ignored. `jidMax` limits
+ * `data.jid` in this way.
+ */
 const stateMax = 64;
 const jidMax = 128;
 /** Most bytes that one character takes in JSON, as in `\\u0041`. */
@@ -17,20 +20,26 @@ const escapedBytesMax = 6;
 const retryMs = 1_000;
 
 export interface InstanceStatus extends Sink {
-  /** Notes the state that an `instance.state` event reports. Any other event reports nothing. */
+  /** Notes the state that an `instance.state` event reports, to be written soon. Any other event reports nothing. */
   take(event: Pick<AcceptedEvent, "instanceId" | "data" | "reported">): void;
   /**
-   * Returns a look-up of the states that the store may not have yet. Call `pending` before you read the store, because
-   * the rows may lack a state that is written during your read. The look-up knows the states that waited when you
-   * called `pending`, and all later states.
+   * Returns a look-up of the states that the store may not have yet, by the id of an instance. Call `pending` before
+   * you read the store, because the rows may lack a state that is written during your read. The look-up knows the
+   * states that waited when you called `pending`, and all states that were reported later.
    */
   pending(): (instanceId: string) => ReportedState;
-  /** Tries once to write the states that still wait, and then stops. */
+  /**
+   * Waits for the write that runs, tries once more to write the states that still wait, and then stops. States that
+   * this attempt cannot write are lost.
+   */
   close(): Promise<void>;
 }
 
 export function createInstanceStatus({ store, logger }: { store: Store; logger: Logger }): InstanceStatus {
-  /** The states that wait to be written, at most one per instance. Each member has the value that was reported last. */
+  /**
+   * The states that wait to be written, by the id of the instance. Both values of a state are the ones that were
+   * reported last. `writing` holds the states of the write that runs.
+   */
   let waiting = new Map<string, ReportedState>();
   let writing = new Map<string, ReportedState>();
   let worker: Promise<void> | undefined;
@@ -98,8 +107,8 @@ function member(name: keyof ReportedState, text: string | undefined): ReportedSt
 }
 
 /**
- * Decodes a JSON string of 1 to `max` characters. Undefined for any other value. A string that is longer is not
- * decoded.
+ * Decodes a JSON string of 1 to `max` characters. Undefined for any other value and for a longer string, most of which
+ * are refused without being decoded.
  */
 function textOf(data: Uint8Array, range: Range | undefined, max: number): string | undefined {
   if (range === undefined || range.end - range.start > max * escapedBytesMax + 2) return undefined;

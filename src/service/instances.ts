@@ -10,19 +10,21 @@ import type { InstanceStatus } from "./instance-status.js";
 
 export interface Instances {
   /**
-   * Finds an instance by its name. Undefined when no instance of the account has this name. Rejects with
-   * GET_INSTANCE_FAILED.
+   * Finds an instance by its name in the database. Undefined when no instance of the account has this name. Rejects
+   * with GET_INSTANCE_FAILED.
    */
   find(accountId: string, name: string): Promise<Instance | undefined>;
   /**
-   * Creates an instance together with its channel configuration, if one is given. Rejects with INVALID_REQUEST_BODY for
-   * a token that is too short, INSTANCE_EXISTS, TOKEN_IN_USE, QUOTA_EXCEEDED or CREATE_INSTANCE_FAILED.
+   * Creates an instance, and its channel configuration if one is given. When only the configuration cannot be stored,
+   * the instance exists without one, and `websocketFailure` in the answer says why. Rejects with INVALID_REQUEST_BODY
+   * for a token that is too short, INVALID_TOKEN when the account was revoked, INSTANCE_EXISTS, TOKEN_IN_USE,
+   * QUOTA_EXCEEDED or CREATE_INSTANCE_FAILED.
    */
   create(instance: NewInstance): Promise<CreatedInstance>;
   /**
    * Lists instances, the oldest first. An account sees all of its instances, or the instances with the names that it
-   * gave. An instance sees only itself. Rejects with INSTANCE_NOT_FOUND when the caller gave exactly one name and no
-   * instance has it. Also rejects with INVALID_REQUEST_BODY for a wrong cursor or too many names, and with
+   * gave. An instance sees only itself. Rejects with INSTANCE_NOT_FOUND when an account gave exactly one name and no
+   * instance of it has this name. Also rejects with INVALID_REQUEST_BODY for a wrong cursor or too many names, and with
    * LIST_INSTANCES_FAILED.
    */
   readonly list: ListInstances;
@@ -37,8 +39,8 @@ export interface InstancesOptions {
   readonly store: Store;
   readonly status: InstanceStatus;
   /**
-   * Length in characters of the shortest token that a caller may choose. A short token can be guessed, and a guessed
-   * token opens the instance to a stranger.
+   * Length in characters of the shortest token that a caller may choose for a new instance. A short token can be
+   * guessed, and a guessed token opens the instance to a stranger.
    */
   readonly tokenLengthMin: number;
 }

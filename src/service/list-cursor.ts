@@ -1,5 +1,6 @@
 /**
- * Writes and reads cursors. A cursor is the place where the next page of a list begins, as text that clients hand back.
+ * Writes and reads cursors. A cursor is the position of the last instance of a page, as text. A client gives it back to
+ * get the next page.
  */
 
 import { AppError } from "../domain/errors.js";

@@ -1,4 +1,7 @@
-/** Publishes events. Each event is checked, accepted with an id and a time, and handed to all sinks. */
+/**
+ * Publishes events. Each event is checked, accepted with an id and a time, and handed to the bus and to all other
+ * sinks.
+ */
 
 import type { Bus, Event } from "../bus/bus.js";
 import type { Directory, Entry } from "../directory/directory.js";
@@ -15,11 +18,14 @@ export interface EventInput {
   /** The data of the event: UTF-8 text that should be a JSON object. It is not checked yet. */
   readonly data: Uint8Array;
   /**
-   * Raw media, only for a `message.exchange` whose data has a media object. Any other event with media is refused with
+   * Raw media, only for a `message.exchange` whose data has a media object. With media, any other event is refused with
    * INVALID_REQUEST_BODY.
    */
   readonly media?: Uint8Array | undefined;
-  /** When it happened, as the producer says, in milliseconds since 1970. It is not compared with the node's clock. */
+  /**
+   * When the thing that the event tells of happened, as the producer says, in milliseconds since 1970. It is not
+   * compared with the node's clock.
+   */
   readonly occurredAt?: number | undefined;
 }
 
@@ -29,8 +35,8 @@ export interface AcceptedEvent extends Event, Pick<EventFacts, "reported"> {}
 /** A part of this node that gets every event that the node accepts, such as the bus. */
 export interface Sink {
   /**
-   * Called with each event in the order of acceptance, before the publisher gets its answer. Never throws; only the
-   * bus, which is the first sink, may throw.
+   * Called with each event in the order of acceptance, before the producer gets its answer. Never throws. Only the bus,
+   * which is the first sink, may throw; then the event is not accepted and the other sinks do not get it.
    */
   take(event: AcceptedEvent): void;
 }
@@ -38,17 +44,20 @@ export interface Sink {
 export interface PublishingStats {
   /** Number of events that this node accepted. */
   published: number;
-  /** Number of accepted events whose instance had no open socket on this node. */
+  /**
+   * Number of accepted events for which this node had no handler: no socket here was open on the instance or its
+   * account.
+   */
   withoutClient: number;
 }
 
 export interface Publishing {
   readonly stats: Readonly<PublishingStats>;
   /**
-   * Publishes an event and returns its id. Returns at once for an event of usual size, and a promise for a large event,
-   * whose data is checked in slices of 128 KiB. A caller that wants its events in order waits for each promise. Throws
-   * or rejects with AppError INSTANCE_NOT_FOUND, EVENT_TOO_LARGE, EVENT_TOO_LARGE_FOR_BUS, INVALID_REQUEST_BODY or
-   * BUS_UNREACHABLE; then nothing was published.
+   * Publishes an event for an instance of the principal's account, and returns the id of the event. Returns at once for
+   * an event of usual size, and a promise for a large event, whose data is checked in slices of 128 KiB. A caller that
+   * wants its events in order waits for each promise. Throws or rejects with AppError INSTANCE_NOT_FOUND,
+   * EVENT_TOO_LARGE, EVENT_TOO_LARGE_FOR_BUS, INVALID_REQUEST_BODY or BUS_UNREACHABLE; then nothing was published.
    */
   publish(principal: Principal, instance: string, input: EventInput): EventId | Promise<EventId>;
   /** Does what `publish` does, for an instance that the caller has found already. */
@@ -57,12 +66,16 @@ export interface Publishing {
   takers(entry: Entry, type: string): number;
   /**
    * Resolves to whether all events published until now have reached the other nodes that want them. Undefined when no
-   * event is on its way. When BUS_OUTAGE is `refuse`, rejects with BUS_UNREACHABLE instead of resolving to false.
+   * event is on its way. When BUS_OUTAGE is `refuse`, rejects with BUS_UNREACHABLE instead of resolving to false,
+   * although sockets of this node may have got the events.
    */
   reached(): Promise<boolean> | undefined;
 }
 
-/** What publishing does while other nodes cannot be reached: see BUS_OUTAGE in the settings. */
+/**
+ * What publishing does while other nodes cannot be reached. `accept`: the event goes to the sockets of this node.
+ * `refuse`: the event is refused with BUS_UNREACHABLE.
+ */
 export type BusOutage = "accept" | "refuse";
 
 export function createPublishing(options: {

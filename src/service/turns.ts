@@ -1,10 +1,13 @@
 /**
- * Runs pieces of work that many callers may ask for at once. It runs one piece after another, and never two in one turn
+ * Runs pieces of work that many callers may ask for at once, one piece after another. Each piece begins in a new turn
  * of the event loop.
  */
 
 export interface Turns {
-  /** Runs `work` after all work that was asked for earlier. */
+  /**
+   * Runs `work` after all work that was asked for earlier, also when some of that failed. Resolves or rejects as `work`
+   * does.
+   */
   take<T>(work: () => Promise<T>): Promise<T>;
 }
 

@@ -6,9 +6,16 @@ import type { Store } from "../store/store.js";
 import { failingAs } from "./failure.js";
 
 export interface Websockets {
-  /** Replaces the configuration of an instance and returns the stored one. Rejects with SET_WEBSOCKET_FAILED. */
+  /**
+   * Replaces the configuration of an instance and returns the stored one. A disabled configuration is stored without
+   * event types and without media. Rejects with INSTANCE_NOT_FOUND when the instance does not exist any more, or with
+   * SET_WEBSOCKET_FAILED.
+   */
   set(instanceId: string, asked: Websocket): Promise<Websocket>;
-  /** Reads the configuration of an instance. Rejects with WEBSOCKET_NOT_CONFIGURED or GET_WEBSOCKET_FAILED. */
+  /**
+   * Reads the configuration of an instance from the database. Rejects with WEBSOCKET_NOT_CONFIGURED when there is none,
+   * or with GET_WEBSOCKET_FAILED.
+   */
   get(instanceId: string): Promise<Websocket>;
 }
 

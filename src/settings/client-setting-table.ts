@@ -1,4 +1,7 @@
-/** The settings of the commands that speak to a running service. `docs/SETTINGS.md` is generated from this table too. */
+/**
+ * The settings of `tail` and `publish`, the commands that speak to a running service. `docs/SETTINGS.md` is generated
+ * from this table too.
+ */
 
 import { publicUrl, visibleToken } from "./setting-kinds.js";
 

@@ -1,4 +1,7 @@
-/** The settings of the connection to NATS, by which nodes reach each other. They are rows of `setting-table.ts`. */
+/**
+ * The settings of NATS, by which nodes reach each other, and of what a node does while NATS is away. They are rows of
+ * `setting-table.ts`.
+ */
 
 import { natsServers, natsSubject, oneOf, readableFile, text } from "./setting-kinds.js";
 

@@ -25,8 +25,8 @@ export function integer(min: number, max: number): Kind<number> {
 }
 
 /**
- * A number of processes from `min` to `max`. `auto` means one process for each core that we may use, within these
- * bounds.
+ * A number of processes from `min` to `max`. `auto` means one process for each processor core that this process may
+ * use, within these bounds.
  */
 export function cores(min: number, max: number): Kind<number> {
   const count = integer(min, max);
@@ -90,8 +90,8 @@ export function postgresUrl(): Kind<string> {
 }
 
 /**
- * Whether the password contains a character that must be percent-encoded, such as `/`. A URL would end the password at
- * this character and take the rest for the host.
+ * Whether the password seems to contain a character that must be percent-encoded, such as `/`. A URL would end the
+ * password at this character and take the rest for the host.
  */
 function isCut(url: string): boolean {
   const [, authority = "", rest = ""] = /^[^:]+:\/\/([^/?#]*)(.*)$/s.exec(url) ?? [];
@@ -132,7 +132,7 @@ export function origins(): Kind<readonly string[]> {
   };
 }
 
-/** A token of at least `lengthMin` characters. The contract demands 8 for the token of a new instance. */
+/** A token of `lengthMin` to 128 characters. */
 export function visibleToken(lengthMin: number): Kind<string> {
   return {
     allowed: `${lengthMin} to 128 visible ASCII characters`,

@@ -1,4 +1,7 @@
-/** Every setting: its variable, default, unit, bounds and meaning. `docs/SETTINGS.md` is generated from this table. */
+/**
+ * Every setting of the service: its variable, default, unit, bounds and meaning. `docs/SETTINGS.md` is generated from
+ * this table.
+ */
 
 import { memoryLimitBytes } from "../machine/memory-limit.js";
 import { natsSettingTable } from "./nats-setting-table.js";
@@ -21,7 +24,10 @@ const KiB = 1024;
 const MiB = 1024 * KiB;
 const GiB = 1024 * MiB;
 
-/** All settings, in the order of the documentation. `fallback` is the value when the variable is unset or empty. */
+/**
+ * All settings of the service, in the order of the documentation. `fallback` is the value when the variable is unset or
+ * empty.
+ */
 export const settingTable = {
   port: {
     env: "PORT",

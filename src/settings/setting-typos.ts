@@ -1,4 +1,7 @@
-/** Finds environment variables whose names are one typing error away from the name of a setting. */
+/**
+ * Finds environment variables that are no setting, but whose names are one typing error away from the name of a
+ * setting. Only settings of the service count.
+ */
 
 import { settingTable } from "./setting-table.js";
 import type { Environment } from "./settings.js";

@@ -1,4 +1,7 @@
-/** Reads the settings from the environment. A wrong setting gives an error of one sentence that names the setting. */
+/**
+ * Reads the settings from the environment and checks them. For a wrong setting it throws an error of one sentence that
+ * names the setting.
+ */
 
 import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";
@@ -24,6 +27,7 @@ type Values<T extends Table> = {
 
 type Read = Values<typeof settingTable>;
 
+/** The checked settings of the service. `publicUrl` and `grpcHost` have a value even when their variables are unset. */
 export type Settings = Omit<Read, "publicUrl" | "grpcHost"> & { readonly publicUrl: string; readonly grpcHost: string };
 
 /** One row of `settingTable`. `readSettings` and the generated documentation read these fields. */
@@ -33,16 +37,17 @@ export interface SettingRow {
   readonly fallback: unknown;
   readonly meaning: string;
   readonly unit?: string;
-  /** The default as the documentation shows it, when `fallback` is not a plain value. */
+  /** The default in words, for the documentation, when `fallback` is not a plain value. */
   readonly shown?: string;
+  /** Whether the value is a secret, which no error message shows. */
   readonly secret?: boolean;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Reads and checks all settings. A variable with an empty text counts as unset. Throws SettingError for a wrong
- * setting.
+ * Reads and checks all settings of the service. A variable with an empty text counts as unset. Throws SettingError for
+ * the first wrong setting.
  */
 export function readSettings(env: Environment): Settings {
   const read = readTable(settingTable, env);
@@ -55,10 +60,13 @@ export function readSettings(env: Environment): Settings {
   return { ...read, grpcHost, publicUrl: read.publicUrl ?? localUrl(read.tlsCert !== undefined, read.host, read.port) };
 }
 
-/** The settings of the commands that speak to a running service. */
+/** The settings of `tail` and `publish`, the commands that speak to a running service. */
 export type ClientSettings = Values<typeof clientSettingTable>;
 
-/** Reads these settings alone, because the others are those of a service on another machine. */
+/**
+ * Reads only the settings of these commands, because the service may run on another machine, with settings of its own.
+ * Throws SettingError.
+ */
 export function readClientSettings(env: Environment): ClientSettings {
   return readTable(clientSettingTable, env);
 }
@@ -82,7 +90,10 @@ function readSetting(row: SettingRow, text: string | undefined): unknown {
   );
 }
 
-/** Whether the value may hold a secret: a URL can have a password before its `@`, and a token after its `?` or `#`. */
+/**
+ * Whether the value may hold a secret, so that an error must not show it. A URL can have a password before its `@`, and
+ * a token after its `?` or `#`.
+ */
 function mayHoldSecret(text: string): boolean {
   return /[@?#]/.test(text);
 }
@@ -104,8 +115,8 @@ function requirePair(nameOfA: string, a: string | undefined, nameOfB: string, b:
 }
 
 /**
- * Checks the NATS settings. Only one way to log in may be set, and a user and password, or a certificate and key, only
- * together.
+ * Checks the NATS settings together. Only one way to log in may be set, and only with NATS_URL. A user needs a
+ * password, a certificate needs a key, and the other way round.
  */
 function checkNats(read: Read): void {
   const { natsUser, natsPassword, natsToken, natsNkeyFile, natsCredsFile, natsTlsCert, natsTlsKey } = read;

@@ -1,4 +1,7 @@
-/** Opens the store: finds or starts the database, prepares it, and makes the directory follow its changes. */
+/**
+ * Opens the store, for the service or for one command. For the service it finds or starts the database, prepares it,
+ * and makes the directory follow its changes.
+ */
 
 import type { Logger } from "pino";
 import type { Change, SyncedDirectory } from "../directory/synced-directory.js";
@@ -29,28 +32,38 @@ export interface DatabaseChoice {
 }
 
 export interface StoreOptions extends DatabaseChoice {
-  /** The directory to keep up to date. It gets every change in the database, whichever node made the change. */
+  /**
+   * The directory to keep up to date. It gets every change of accounts, instances, tokens and configurations, whichever
+   * node made the change.
+   */
   readonly directory: SyncedDirectory;
   readonly accountToken: string | undefined;
   /**
-   * Awaited before the first account is created and its token is shown, because a start that fails must not have shown
-   * a token.
+   * Awaited before the first account is created without ACCOUNT_TOKEN and its token is shown, because a start that
+   * fails must not have shown a token.
    */
   readonly beforeFirstAccount?: () => Promise<void>;
-  /** Called with the token of the account that the first start creates. The token cannot be seen again. */
+  /**
+   * Called with the token of the account that the first start without ACCOUNT_TOKEN creates. The token cannot be seen
+   * again.
+   */
   readonly onFirstAccount: (token: string) => void;
-  /** The other workers of this machine. A write resolves only when they have applied its change too. */
+  /**
+   * The other workers of this machine. A write resolves only when they have applied its change too, or after their time
+   * limit.
+   */
   readonly others?: OtherProcesses | undefined;
   /**
-   * The bus of this node. All nodes on the database have to share it, which is checked. When it is absent, nothing is
-   * checked.
+   * The bus of this node. All nodes on the database have to share it, which is checked before the directory is read.
+   * Without `bus`, nothing is checked.
    */
   readonly bus?: BusChoice | undefined;
 }
 
 export interface OtherProcesses {
-  /** Asks the other processes to apply a change. Resolves when all have applied it, or after a time limit. */
+  /** Asks the other workers to apply a change. Resolves when all have tried, or after a time limit. */
   follow(change: Change): Promise<void>;
+  /** Sets the function that applies a change of another worker to the directory of this one. */
   answerChanges(follow: (change: Change) => Promise<void>): void;
 }
 
@@ -59,24 +72,28 @@ export interface OpenStore {
   /** Counts calls for all nodes on the database. It opens no connection before the first count. */
   readonly rateCounters: RateCounters;
   /**
-   * Resolves when the directory has read the database. Until then the node tries again and again. Rejects only when an
-   * operator has to change something; the error says in one sentence what.
+   * Resolves when the directory has read the database, or when the store is closed. Until then the node tries again and
+   * again. Rejects only when an operator has to change something, with an error that says in one sentence what.
    */
   readonly ready: Promise<void>;
-  /** Closes the store, and stops the database when it is the embedded one. */
+  /**
+   * Closes the store, and stops the database when it is the embedded one. A second call returns the promise of the
+   * first.
+   */
   close(): Promise<void>;
 }
 
 const closeMsMax = 2_000;
 /**
- * Longest wait for the connection that sends notifications to prove the hearing, in milliseconds. A notification may
- * take as long again.
+ * How long the connection that proves the hearing may take to open, in milliseconds, and how long each of its
+ * statements may take: see `hearing.ts`.
  */
 const nonceMsMax = 2_000;
 
 /**
- * Opens the store. Resolves without waiting for the database in DATABASE_URL. Rejects when the data directory cannot be
- * used.
+ * Opens the store for the service. Resolves without waiting for the database in DATABASE_URL: see `ready`. Waits for
+ * the start of the embedded database. Rejects when the data directory or the key file cannot be used, or when the
+ * embedded database does not start.
  */
 export async function openStore(options: StoreOptions): Promise<OpenStore> {
   const { directory, logger, accountToken, onFirstAccount, others } = options;
@@ -137,8 +154,8 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
   }
 
   async function follow(change: Change): Promise<void> {
-    // `changes` is undefined until the directory is read. An empty directory holds nothing that a change could make
-    // wrong.
+    // `changes` is undefined until the database is prepared. Until then the directory is empty, and holds nothing that
+    // a change could make wrong.
     await changes?.follow(change);
   }
   others?.answerChanges(follow);
@@ -171,8 +188,9 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
 }
 
 /**
- * Opens the store for one command of the command line, without a directory. When a service runs the embedded database,
- * the command uses that database.
+ * Opens the store for one command of the command line, without a directory. Waits for the database, and rejects with a
+ * sentence when it cannot be used. When a service runs the embedded database, the command uses that database; otherwise
+ * it starts the database for itself.
  */
 export async function openCommandStore(options: DatabaseChoice): Promise<Store> {
   const { logger, accountInstanceQuota } = options;
@@ -199,8 +217,9 @@ export async function openCommandStore(options: DatabaseChoice): Promise<Store> 
 }
 
 /**
- * Finds the database or starts the embedded one, and finds the encryption key. Only the service creates a database or a
- * key that does not exist yet. A command that did so in the wrong directory would show an empty database.
+ * Finds the database or starts the embedded one, and finds the encryption key. Only the service creates an embedded
+ * database or a key file that does not exist yet. A command that did so in the wrong directory would show an empty
+ * database.
  */
 export async function openParts(
   { databaseUrl, dataDir, encryptionKey, logger }: DatabaseChoice,
@@ -219,8 +238,8 @@ export async function openParts(
 }
 
 /**
- * Runs `work` on connections whose statements may take 60 s. A migration may take that long, and so may waiting for
- * another node's migration.
+ * Checks the database, and runs `work` on connections whose statements may take 60 s. A migration may take that long,
+ * and so may waiting for another node's migration. The connections end with the work.
  */
 export async function onPatientDatabase<T>(
   url: string,
@@ -236,7 +255,7 @@ export async function onPatientDatabase<T>(
   }
 }
 
-/** Waits for `ending`, but at most two seconds. A connection that has not ended then is abandoned. */
+/** Waits for `ending`, but at most two seconds. A connection that has not ended by then is abandoned. */
 async function bounded(ending: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((done) => {

@@ -12,9 +12,12 @@ import type { Unprivileged } from "../machine/unprivileged.js";
 export interface NatsProcessOptions {
   /** The path of the program nats-server. */
   readonly program: string;
-  /** The directory for the files of this process. What an earlier process left there is removed. */
+  /** The directory for the files of this process. Whatever stands there before is removed. */
   readonly directory: string;
-  /** A name in the command line of the process. The next start of Eventwire finds the process by this name. */
+  /**
+   * A name in the command line of the process. When Eventwire is killed, its next start finds the process by this name:
+   * see `nats-orphans.ts`.
+   */
   readonly name: string;
   /** Largest message that the server carries, in bytes. */
   readonly payloadBytesMax: number;
@@ -27,9 +30,9 @@ export interface NatsProcess {
   readonly url: string;
   /** The token that a client must show. The server refuses every connection without it. */
   readonly token: string;
-  /** Resolves to the exit code of the process, or to the signal that ended it, when the process has ended. */
+  /** Resolves when the process has ended, to its exit code or to the signal that ended it. */
   readonly ended: Promise<number | NodeJS.Signals>;
-  /** Stops the process. Resolves when the process has ended. */
+  /** Stops the process with SIGTERM, and after five seconds with SIGKILL. Resolves when the process has ended. */
   stop(): Promise<void>;
 }
 
@@ -44,8 +47,8 @@ const startMsMax = 10_000;
 const stopMsMax = 5_000;
 
 /**
- * Starts nats-server. Resolves when the server accepts connections. Rejects with one sentence when the server does not
- * start.
+ * Starts nats-server. Resolves when the server accepts connections. Rejects with one sentence when the server ends or
+ * does not listen within ten seconds.
  */
 export async function startNatsProcess(options: NatsProcessOptions): Promise<NatsProcess> {
   const { program, directory, name, payloadBytesMax, unprivileged, logger } = options;

@@ -1,6 +1,6 @@
 /**
- * Runs a nats-server for workers without NATS_URL, and restarts it when it ends. Only our workers know the token that
- * it asks for.
+ * Runs a nats-server for workers without NATS_URL, and restarts it when it ends. The server refuses every client
+ * without a token, which only our workers know.
  */
 
 import { randomBytes } from "node:crypto";
@@ -27,24 +27,25 @@ export interface NatsServer {
   readonly name: string;
   /**
    * Path of a JSON file with the URLs (`servers`) and the `token` of the server. Only the file's owner may read it.
-   * Both values change at each restart of the server. The file is missing while the server does not run. Otherwise
-   * workers would send the token to any program that took the server's port.
+   * Both values change at each restart of the server. The file is missing while the server does not run, so that no
+   * worker sends the token to a program that took the server's port.
    */
   readonly addressFile: string;
-  /** Stops the server. Resolves when the server has ended. */
+  /** Stops the server for good, and removes its files. Resolves when the server has ended. */
   close(): Promise<void>;
 }
 
 const restartMsMin = 100;
 const restartMsMax = 5_000;
 /**
- * How long a nats-server must run to count as sound, in milliseconds. A sound one is restarted after the shortest wait.
+ * How long a nats-server must run to count as sound, in milliseconds. When a sound one ends, it is restarted after the
+ * shortest wait.
  */
 const soundMs = 10_000;
 
 /**
- * Starts the server. Resolves when the server accepts connections. Rejects with one sentence when the server does not
- * start.
+ * Ends the orphans of earlier starts, and starts the server. Resolves when the server accepts connections. Rejects with
+ * one sentence when the server does not start.
  */
 export function openNatsServer(options: NatsServerOptions): Promise<NatsServer> {
   return useDataDirectory(options.dataDirectory, (root) => open(root, options));
@@ -94,8 +95,8 @@ async function open(root: string, { program, payloadBytesMax, logger }: NatsServ
   }
 
   /**
-   * Starts the server again when it ends. `waitMs` is the wait before that start, in milliseconds. A server that ran
-   * longer than `soundMs` is restarted after `restartMsMin`.
+   * Starts the server again when it ends, until `close` is called. `waitMs` is the wait before that start, in
+   * milliseconds. After a server that ran longer than `soundMs` the wait is `restartMsMin`.
    */
   function watch(waitMs: number): void {
     const startedAt = performance.now();

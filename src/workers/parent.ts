@@ -5,22 +5,41 @@ import type { FromWorker, Place, Question, Report, ToWorker } from "./messages.j
 import { placeVariable } from "./messages.js";
 
 export interface Parent extends Place {
+  /** Tells the primary process that this worker has opened its ports. */
   listening(): void;
-  /** Tells the primary process why this worker cannot go on. Resolves when the message is sent. */
+  /**
+   * Tells the primary process why this worker cannot start or go on. Resolves when the message is sent. The worker must
+   * then end by itself.
+   */
   fail(message: string): Promise<void>;
-  /** Asks all other workers to apply a change to their directories. Resolves when they have, or after a time limit. */
+  /**
+   * Asks all other workers to apply a change to their directories. Resolves when all of them have tried, or after two
+   * seconds. Never rejects.
+   */
   follow(change: Change): Promise<void>;
-  /** The metrics of all workers, including this one. */
+  /**
+   * The metrics of all workers, including this one. For a worker that does not answer within two seconds, its last
+   * metrics. A last report holds the sum for workers that have ended.
+   */
   counts(): Promise<readonly Report[]>;
-  /** Sets the function that answers when a worker asks all workers for their counts. */
+  /**
+   * Sets the function that gives the counts of this worker when some worker asks for them. A second call replaces it.
+   * Until the first call the counts are empty.
+   */
   answerCounts(count: () => Promise<Report>): void;
+  /**
+   * Sets the function that applies a change of another worker to the directory of this one. A second call replaces it.
+   */
   answerChanges(follow: (change: Change) => Promise<void>): void;
+  /**
+   * Sets the function that is called when the primary process orders this worker to stop. A second call replaces it.
+   */
   onStop(stop: () => void): void;
 }
 
 /**
- * Finds the primary process of this worker. Undefined in a process that no primary started. When the primary ends,
- * `node:cluster` ends the worker too.
+ * Connects this worker with its primary process, and tells it that this worker is here. Undefined in a process that no
+ * primary process started. When the primary process ends, `node:cluster` ends the worker too.
  */
 export function findParent(self: Omit<NodeJS.Process, "env">, env: NodeJS.ProcessEnv): Parent | undefined {
   const place = env[placeVariable];
@@ -47,7 +66,8 @@ export function findParent(self: Omit<NodeJS.Process, "env">, env: NodeJS.Proces
 
   async function answer(id: number, question: Question): Promise<void> {
     if (question.about === "counts") return say({ says: "answer", id, answer: await count() });
-    // An error is ignored: when one change cannot be read, the worker reads the whole database anew.
+    // An error is ignored, and the answer is sent all the same: when one change cannot be read, this worker reads the
+    // whole database anew.
     await follow(question.change).catch(() => {});
     return say({ says: "answer", id, answer: [] });
   }

@@ -7,36 +7,45 @@ import { type FromWorker, type Place, placeVariable, type Report, type ToWorker 
 import { createWorkerQueries } from "./worker-queries.js";
 
 export interface SupervisorOptions {
+  /** Number of workers. */
   readonly count: number;
   /** The nats-server that the workers use. Absent when NATS_URL is set. */
   readonly nats: Place["nats"];
   /** Environment variables that the workers get in addition to those of this process. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Sums the reports of workers that have ended, and keeps only the counts that later sums need. */
+  /**
+   * Sums the reports of workers that have ended, and keeps only the counts that later sums need: see `retireReports`.
+   */
   readonly retire: (reports: readonly Report[]) => Promise<Report>;
-  /** Called when a worker that was listening says that it cannot go on. Called at most once. */
+  /**
+   * Called when a worker that was listening says that it cannot go on. Called at most once, and not during the start: a
+   * worker that fails then makes `startSupervisor` reject.
+   */
   readonly onFailure: (error: Error) => void;
   readonly logger: Logger;
 }
 
 export interface Supervisor {
-  /** Sends SIGHUP to every worker. */
+  /** Sends SIGHUP to every worker that can handle it. */
   reload(): void;
   /**
-   * Stops all workers. Resolves when every worker has ended with the exit code 0. Rejects when a worker ended in
-   * another way.
+   * Tells all workers to stop, and waits until every worker has ended, without a time limit. Resolves when all ended
+   * with the exit code 0. Rejects when a worker ended in another way.
    */
   close(): Promise<void>;
 }
 
 const restartMsMin = 100;
 const restartMsMax = 5_000;
-/** How long a worker must run to count as sound, in milliseconds. A sound one is restarted after the shortest wait. */
+/**
+ * How long a worker must run to count as sound, in milliseconds. When a sound one ends, it is restarted after the
+ * shortest wait.
+ */
 const soundMs = 10_000;
 
 /**
- * Starts the workers. Resolves when all of them listen. When a worker cannot start, ends all workers and rejects with
- * the sentence of that worker.
+ * Starts the workers. Resolves when all of them listen. When a worker cannot start, or ends before all listen, kills
+ * all workers and rejects with one sentence, that of the worker if it sent one.
  */
 export async function startSupervisor(options: SupervisorOptions): Promise<Supervisor> {
   const { count, nats, environment, logger } = options;

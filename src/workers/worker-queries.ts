@@ -1,5 +1,5 @@
 /**
- * Asks all workers a question and gathers the answers. It remembers the counts of workers that answer late or have
+ * Asks workers a question and gathers their answers. For counts it stands in for workers that answer late or have
  * ended.
  */
 
@@ -8,14 +8,15 @@ import type { Question, Report } from "./messages.js";
 
 export interface WorkerQueries {
   /**
-   * Asks each worker. Returns the answers that come in time. For counts it also returns the last counts of late
-   * workers, and the sum for workers that have ended.
+   * Asks each worker, and waits two seconds at most. For counts, returns the counts of each worker, its last counts
+   * when it answers late, and the sum for workers that have ended. For a change, returns an empty list. Never rejects.
    */
   ask(workers: Iterable<Worker>, question: Question): Promise<readonly Report[]>;
+  /** Call this when a worker has answered the question `id`. An answer that comes late is ignored. */
   answered(id: number, answer: Report): void;
   /**
-   * Call this for each worker that ends. Questions to the worker then get no answer, and its counts join the sum for
-   * ended workers.
+   * Call this for each worker that ends. Questions to the worker then count as unanswered at once, and its last counts
+   * join the sum for ended workers.
    */
   ended(worker: Worker): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** Creates and finds the files of the embedded PostgreSQL in the data directory. */
+/** Creates and finds the files of the embedded PostgreSQL in the data directory, and closes them to other users. */
 
 import { randomBytes } from "node:crypto";
 import {
@@ -20,31 +20,41 @@ import { keepSecret } from "../../machine/secret-file.js";
 import { createUnprivileged, type Unprivileged } from "../../machine/unprivileged.js";
 import { postgresBinaries } from "./postgres-binaries.js";
 
+/** The files of the embedded database, and the passwords of its two roles. */
 export interface Cluster {
   /** Path of PostgreSQL's own data directory. */
   readonly data: string;
+  /** Path of the file to which PostgreSQL writes its log. */
   readonly log: string;
   /** Password of PostgreSQL's superuser. */
   readonly password: string;
   /** Password of the role with which Eventwire works. The role is no superuser. */
   readonly servicePassword: string;
+  /** Path of the program `postgres`. */
   readonly postgres: string;
   readonly unprivileged: Unprivileged;
 }
 
-/** The superuser that initdb creates. Eventwire uses it only to create the role of the service. */
+/**
+ * The superuser that initdb creates. Eventwire uses it to create and correct the role of the service, and to stop the
+ * server of an older release.
+ */
 export const clusterUser = "eventwire";
 
 const server = { refusal: "PostgreSQL does not run as root", product: "Eventwire", setting: "DATABASE_URL" };
 
 /**
- * Whether an earlier start created the database's directory. The data directory alone proves nothing: it may hold other
- * files.
+ * Whether an earlier start created the database's directory. The data directory alone proves nothing, because it may
+ * hold other files.
  */
 export function hasCluster(dataDirectory: string): boolean {
   return existsSync(join(resolve(dataDirectory), "postgres"));
 }
 
+/**
+ * Finds the files of the database, and creates them when there are none. Does not start the server. Rejects with a
+ * sentence when they cannot be created, or when a part of an earlier database is missing.
+ */
 export function openCluster(dataDirectory: string): Promise<Cluster> {
   const binaries = postgresBinaries();
   return useDataDirectory(dataDirectory, async (root) => {
@@ -69,8 +79,8 @@ export function openCluster(dataDirectory: string): Promise<Cluster> {
 }
 
 /**
- * Closes the directory of the database, which also holds the server's socket, to all other users. Do not call this
- * while a server runs in the directory.
+ * Closes the directory of the database, which also holds the server's socket, to all other users. As root, also makes
+ * the server's user the owner of everything in it. Do not call this while a server runs in the directory.
  */
 export function closeCluster({ data, unprivileged }: Pick<Cluster, "data" | "unprivileged">): void {
   const directory = join(data, "..");
@@ -89,7 +99,8 @@ function newPassword(): string {
 
 /**
  * Creates the files of the database in another directory and then moves them into place. So no half-made database is
- * left when a start is killed, or when two starts run at once.
+ * left when a start is killed. When another start is the first of two to finish, its database is kept and this one is
+ * thrown away.
  */
 async function initialise(root: string, directory: string, initdb: string, unprivileged: Unprivileged): Promise<void> {
   for (const name of readdirSync(root)) {

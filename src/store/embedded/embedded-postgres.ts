@@ -1,4 +1,7 @@
-/** Runs a PostgreSQL in the data directory, for an installation without DATABASE_URL. */
+/**
+ * Runs a PostgreSQL in the data directory, for an installation without DATABASE_URL. One process owns the server: it
+ * starts the server, starts it again when it ends, and stops it at the end.
+ */
 
 import { resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -12,9 +15,14 @@ import { makeServiceRole, serviceRole } from "./service-role.js";
 import { openSocketDirectory, socketPort } from "./socket-directory.js";
 
 export interface EmbeddedPostgres {
-  /** The URL of the database. A restart of the server does not change the URL. */
+  /**
+   * The URL of the database, with the password of the service's role. A restart of the server does not change the URL.
+   */
   readonly url: string;
-  /** Stops PostgreSQL, unless another process owns the server. */
+  /**
+   * Stops PostgreSQL, unless another process owns the server. A second call does nothing and does not wait for the
+   * first.
+   */
   close(): Promise<void>;
 }
 
@@ -26,8 +34,8 @@ export interface EmbeddedPostgresOptions {
    */
   readonly purpose: string;
   /**
-   * Whether to use the server of another process when that process owns the directory. Otherwise such a directory is
-   * refused.
+   * Whether to use the server of another process when that process owns the directory. Without `shared`, the directory
+   * of such a process is refused.
    */
   readonly shared?: boolean;
   /** More settings of the PostgreSQL server, each as `name=value`. */
@@ -52,12 +60,13 @@ const serverSettings = [
 ];
 
 /**
- * The key of an advisory lock in the database. The process whose session holds the lock owns the directory. The session
- * ends with the process, even when the process is killed, so the lock is never stale.
+ * The key of an advisory lock in the database. The process whose session holds the lock owns the server and its
+ * directory. The session ends with the process, even when the process is killed, so the lock is never stale.
  */
 const ownerLock = 1_702_258_292;
 /**
- * How long to wait until the owner of the directory ends, in milliseconds. It may be a predecessor that is stopping.
+ * How long to wait for the owner of the directory to end, in milliseconds. The owner may be a predecessor that is
+ * stopping. After this time the directory is refused.
  */
 const ownerWaitMs = 3_000;
 const settleMsMax = 30_000;
@@ -67,6 +76,10 @@ const invalidPassword = "28P01";
 
 class Taken extends Error {}
 
+/**
+ * Makes the database usable. Creates its files and starts the server where that is needed. Rejects with a sentence when
+ * the directory cannot be used, when another process uses it, or when the server does not start.
+ */
 export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const { logger, purpose, shared = false } = options;
   const directory = resolve(options.dataDirectory);
@@ -103,7 +116,7 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
 
   /**
    * Makes this process the owner of the server and returns the session with the lock. Undefined when another process
-   * owns the server and `shared` is set.
+   * owns the server and `shared` is set. Tries again for 30 s while the server is starting or stopping.
    */
   async function own(): Promise<pg.Client | undefined> {
     const start = Date.now();
@@ -151,8 +164,8 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
   }
 
   /**
-   * Stops a server that an older release started. Such a server listens on the network and has one role. Throws when a
-   * process of that release still uses the server.
+   * Stops a server that an older release started, which listens on the network and has only the superuser as its role.
+   * Throws when a process of that release still uses the server.
    */
   async function stopOlder({ pid, port }: Postmaster): Promise<void> {
     const client = await connect(
@@ -172,7 +185,10 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
     return new Taken(`The data directory ${directory} is in use by another process: ${holder}.`);
   }
 
-  /** Starts the server again when it ends while this process owns it. */
+  /**
+   * Starts the server again when it ends while this process owns it. The end of the session with the lock shows the end
+   * of the server.
+   */
   function watch(): void {
     owner?.once("end", () => {
       if (!closing) restarting = restart();

@@ -9,8 +9,9 @@ export interface PostgresBinaries {
 }
 
 /**
- * Finds the paths of initdb and postgres. The npm package's own wrapper is not used, because it acts when our process
- * exits, and loses its server when our process is killed.
+ * Finds the paths of initdb and postgres. Throws a sentence when npm installed none for this platform. The npm
+ * package's own wrapper is not used, because it acts when our process exits, and loses its server when our process is
+ * killed.
  */
 export function postgresBinaries(): PostgresBinaries {
   const platform = `${process.platform === "win32" ? "windows" : process.platform}-${process.arch}`;

@@ -9,14 +9,15 @@ import { type Cluster, closeCluster } from "./cluster.js";
 export interface Postmaster {
   readonly pid: number;
   readonly port: number;
+  /** Whether the server accepts connections. */
   readonly ready: boolean;
-  /** Whether the server listens on a network, as the server of release 0.1.0 did. */
+  /** Whether the server listens on a network, as the server of release 0.1.0 did. False until the server is ready. */
   readonly onNetwork: boolean;
 }
 
 /**
- * The server did not start, because another process's server has the directory or the port. The caller looks for that
- * server.
+ * The error for a server that did not start, because another process's server has the directory or its socket. The
+ * caller looks for that server.
  */
 export class PostmasterBusy extends Error {}
 
@@ -28,7 +29,10 @@ const logBytesMax = 1024 * 1024;
 /** How long PostgreSQL may take from creating its lock file to filling it, in milliseconds. */
 const fillMsMax = 2_000;
 
-/** Finds the running server of a directory. A predecessor may have left it running, or another process may run it. */
+/**
+ * Finds the running server of a directory, which may have been started by a predecessor or by another process.
+ * Undefined when no server runs there. Removes a lock file that would keep a new server from starting.
+ */
 export function findPostmaster({ data }: Pick<Cluster, "data">): Postmaster | undefined {
   const file = join(data, "postmaster.pid");
   let lines: string[];
@@ -37,7 +41,8 @@ export function findPostmaster({ data }: Pick<Cluster, "data">): Postmaster | un
   } catch {
     return undefined;
   }
-  // The process id in the lock file is negative while somebody repairs the database in single-user mode.
+  // The process id in the lock file is negative while somebody repairs the database in single-user mode. Such a process
+  // is no server that clients can use.
   const pid = /^-?[1-9]\d{0,9}$/.test(lines[0] ?? "") ? Math.abs(Number(lines[0])) : undefined;
   if (pid === undefined) {
     removeOld(file);
@@ -56,8 +61,8 @@ export function findPostmaster({ data }: Pick<Cluster, "data">): Postmaster | un
 }
 
 /**
- * Whether the process is a PostgreSQL server that works in this directory. On a system without /proc, every running
- * process counts as this server.
+ * Whether the process is a PostgreSQL server that works in this directory. On a system without /proc, any running
+ * process with this id counts as that server.
  */
 function isPostmaster(pid: number, data: string): boolean {
   if (!isRunning(pid)) return false;
@@ -80,8 +85,8 @@ function worksIn(pid: number, directory: string): boolean {
 }
 
 /**
- * Removes an empty lock file, which a crash has left. A file that changed in the last two seconds stays, because a
- * server that starts may be about to fill it.
+ * Removes a lock file without a process id, which a crash has left. A file that changed in the last two seconds stays,
+ * because a server that starts may be about to fill it.
  */
 function removeOld(file: string): void {
   const changed = statSync(file, { throwIfNoEntry: false })?.mtimeMs;
@@ -89,8 +94,8 @@ function removeOld(file: string): void {
 }
 
 /**
- * Removes the lock files of sockets. PostgreSQL would not start if another process had the id in such a file by now.
- * Only `postmaster.pid` decides whether a server runs.
+ * Removes the lock files of sockets. PostgreSQL would not start if another process had by now the id in such a file.
+ * Call this only when no server runs: only `postmaster.pid` tells that.
  */
 function removeSocketLocks(data: string): void {
   for (const name of readdirSync(data)) {
@@ -99,8 +104,8 @@ function removeSocketLocks(data: string): void {
 }
 
 /**
- * Starts PostgreSQL. Resolves when the server accepts connections. Rejects with PostmasterBusy when another process has
- * started a server first.
+ * Starts PostgreSQL. Resolves when the server accepts connections. Rejects with PostmasterBusy when another server has
+ * the directory or the socket, and with another error when the server ends or needs more than 60 s.
  */
 export async function startPostmaster(
   cluster: Cluster,
@@ -149,8 +154,8 @@ export async function startPostmaster(
 }
 
 /**
- * Stops the server and cuts its sessions. A server that does not stop in time gets SIGQUIT, and then ends as in a
- * crash.
+ * Stops the server and cuts its sessions. Resolves when the server has ended. After ten seconds the server gets
+ * SIGQUIT, and then ends as in a crash; for that this function waits five more seconds.
  */
 export async function stopPostmaster(pid: number): Promise<void> {
   if (await endProcess(pid, "SIGINT", fastStopMsMax)) return;

@@ -1,6 +1,6 @@
 /**
- * A connection to PostgreSQL that logs in only with SCRAM. In SCRAM the server proves that it knows the password
- * already, and nobody sends the password itself.
+ * A connection to PostgreSQL that logs in only with SCRAM. With SCRAM the server proves that it knows the password, and
+ * nobody sends the password itself.
  */
 
 import { Socket } from "node:net";
@@ -18,8 +18,8 @@ const order = [10, 11, 12, 0];
 const [authentication, error, notice] = [..."REN"].map((letter) => letter.charCodeAt(0));
 
 /**
- * Ends the connection when the server asks for a log-in other than SCRAM, before pg sees the request. pg would send the
- * password in clear, or trust the server.
+ * Ends the connection with an error when the server asks for a log-in other than SCRAM, before pg sees the request. pg
+ * would send the password in clear, or trust the server.
  */
 class ScramSocket extends Socket {
   #step = 0;

@@ -1,4 +1,7 @@
-/** The role with which Eventwire uses its embedded PostgreSQL. The role owns its database and has no other rights. */
+/**
+ * The role with which Eventwire uses its embedded PostgreSQL. The role owns the database and its tables, and is no
+ * superuser.
+ */
 
 import type { ClientBase } from "pg";
 
@@ -7,13 +10,14 @@ export const serviceRole = "eventwire_service";
 const roleLock = 1_702_258_294;
 
 /**
- * Creates or corrects the role of the service. `superuser` is a session of the superuser. Tables and views that an
- * older release created as superuser become the property of the role.
+ * Creates the role of the service when it is missing, and sets its rights and its password. `superuser` is a session of
+ * the superuser. Tables and views in the schema `public` that belong to another role, as those of an older release do,
+ * become the property of the role.
  */
 export async function makeServiceRole(superuser: ClientBase, password: string): Promise<void> {
   await superuser.query("begin");
-  // Two processes may create the role at once, so the second waits for the first. The setting keeps the password out of
-  // PostgreSQL's log when a statement fails.
+  // Two processes may create the role at once, so the second waits for the first. The setting `log_min_error_statement`
+  // keeps the password out of PostgreSQL's log when a statement fails.
   await superuser.query(`
     select pg_advisory_xact_lock(${roleLock});
     set local log_min_error_statement = panic`);

@@ -11,16 +11,18 @@ const pathBytesMax = 107;
 
 export interface SocketDirectory {
   /**
-   * The host to name when connecting to the socket. Every process of the same user can use it until `close` is called.
+   * The host to name in a connection to the socket. Other processes of the same user can use it too, until `close` is
+   * called.
    */
   readonly path: string;
+  /** Gives the directory back if it was held open. Call it once. */
   close(): void;
 }
 
 /**
- * PostgreSQL puts its socket into its working directory `data`, which only its user may enter. When the path of the
- * socket would be too long, the directory is held open and reached through /proc. The socket could stand elsewhere, but
- * other users could replace it there.
+ * Finds the host for the socket, which PostgreSQL puts into its working directory `data`. When the path of the socket
+ * would be too long, the directory is held open and reached through /proc. Throws a sentence when there is no /proc.
+ * The socket does not stand elsewhere, because other users could replace it there.
  */
 export function openSocketDirectory(data: string): SocketDirectory {
   if (Buffer.byteLength(join(data, `.s.PGSQL.${socketPort}`)) <= pathBytesMax) return { path: data, close: () => {} };

@@ -1,6 +1,6 @@
 /**
- * Provides the key that encrypts instance tokens. The key comes from ENCRYPTION_KEY, or from a file in the data
- * directory, which the first start creates.
+ * Provides the key that encrypts instance tokens, and a second key for a rotation. The key comes from ENCRYPTION_KEY,
+ * or without that from a file in the data directory, which the first start of the service creates.
  */
 
 import { randomBytes } from "node:crypto";
@@ -15,8 +15,8 @@ export interface EncryptionKey {
   /** Returns the key. Throws while there is no key. */
   read(): Buffer;
   /**
-   * Looks for the key. When there is none and the database was `neverUsed`, creates a key. Resolves to false when there
-   * is still no key.
+   * Looks for the key, unless it is known. When there is none and the database was `neverUsed`, creates a key if this
+   * process may. Resolves to false when there is still no key. Rejects when the key file cannot be used or created.
    */
   settle(neverUsed: boolean): Promise<boolean>;
 }
@@ -26,8 +26,9 @@ export function givenKey(key: Buffer): EncryptionKey {
 }
 
 /**
- * Takes the key from the file in the data directory, which `settle` may create when `mayMake` is true. Rejects when the
- * file exists and may not be used, or when `mayMake` is true and the missing file cannot be created.
+ * Takes the key from the file in the data directory. With `mayMake`, `settle` may create a missing file. Rejects when
+ * the file exists and is no key file or is open to others. With `mayMake`, also rejects when the file is missing and
+ * the directory cannot be written to.
  */
 export async function keyFromFile(dataDirectory: string, mayMake: boolean): Promise<EncryptionKey> {
   const file = keyFile(resolve(dataDirectory));
@@ -49,13 +50,13 @@ export async function keyFromFile(dataDirectory: string, mayMake: boolean): Prom
 
 export interface NextKey {
   readonly key: Buffer;
-  /** Call this when the rotation was refused. It removes the new key, unless an earlier rotation left that key. */
+  /** Call this when the rotation was refused. It removes the new key, unless an earlier rotation had left that key. */
   discard(): void;
 }
 
 /**
- * Finds or creates a second key in a file beside the current one. A key that exists there was left by an interrupted
- * rotation.
+ * Finds or creates the next key in a file beside the current one. A key that is found there was left by an interrupted
+ * rotation, and may be in force in the database already.
  */
 export function prepareNextKey(dataDirectory: string): Promise<NextKey> {
   return useDataDirectory(dataDirectory, (root) => {
@@ -67,8 +68,8 @@ export function prepareNextKey(dataDirectory: string): Promise<NextKey> {
 }
 
 /**
- * Makes the second key the current one, and keeps the previous key in a file beside it. Resolves to the path of the key
- * file.
+ * Makes the next key the current one, and keeps the previous key in a file beside it, in place of any older one.
+ * Resolves to the path of the key file.
  */
 export function adoptNextKey(dataDirectory: string): Promise<string> {
   return useDataDirectory(dataDirectory, (root) => {
@@ -100,8 +101,8 @@ function readKey(file: string): Buffer | undefined {
 }
 
 /**
- * Throws when other users may read the key file. When the file belongs to root, the group of the service may read it.
- * PostgreSQL has the same rule for the key of its certificate.
+ * Throws when other users may read or change the key file. When the file belongs to root and this process is not root,
+ * the group may read it. PostgreSQL has the same rule for the key of its certificate.
  */
 function requirePrivate(file: string): void {
   const { uid, mode } = statSync(file);

@@ -11,7 +11,7 @@ export interface Sealer {
    * decrypted.
    */
   seal(text: string, owner: string): Buffer;
-  /** Decrypts a token. Throws when it was encrypted with another key or for another owner. */
+  /** Decrypts a token. Throws when it was encrypted with another key or for another owner, or was changed. */
   open(sealed: Uint8Array, owner: string): string;
 }
 
