@@ -1,5 +1,6 @@
 /**
- * The port of the store, which keeps accounts, instances and channel configurations. `postgres-store.ts` implements it.
+ * The port of the store, which keeps accounts, instances, tokens and channel configurations, and the port of the
+ * counters for rate limits. `postgres-store.ts` implements the store, `rate-counters.ts` the counters.
  */
 
 import type { Instance } from "../domain/instance.js";
@@ -10,7 +11,10 @@ export interface Account {
   readonly id: string;
   /** The name of the account, for people. Two accounts may have the same name. */
   readonly name: string;
-  /** Whether this is the default account. Each start gives the default account the ACCOUNT_TOKEN, when that is set. */
+  /**
+   * Whether a start of Eventwire created this account. Each start gives ACCOUNT_TOKEN, when that is set, to the default
+   * account that is not revoked.
+   */
   readonly isDefault: boolean;
   readonly createdAt: Date;
   readonly revokedAt: Date | undefined;
@@ -19,32 +23,42 @@ export interface Account {
 /** An instance with everything that a list shows of it. */
 export interface InstanceListing {
   readonly instance: Instance;
-  /** The state of the instance: `data.state` of its last `instance.state` event, `disconnected` before the first. */
+  /**
+   * The state of the instance: the last `data.state` of its `instance.state` events, `disconnected` before the first.
+   */
   readonly status: string;
-  /** The JID of the instance: `data.jid` of its last `instance.state` event that had one. */
+  /** The JID of the instance: the last `data.jid` of its `instance.state` events. Undefined when none had one. */
   readonly numberJid: string | undefined;
   readonly websocket: Websocket | undefined;
   readonly position: ListPosition;
 }
 
-/** The position of an instance in the list of its account. Both numbers have 64 bits, so they are text here. */
+/**
+ * The position of an instance in the list of its account, which is ordered by `createdAt` and then by `seq`. Both
+ * numbers have 64 bits, so they are text here.
+ */
 export interface ListPosition {
   /** When the instance was created, in microseconds since 1970. */
   readonly createdAt: string;
   readonly seq: string;
 }
 
+/**
+ * Restricts a question to the instances with these names, or to the instance with this id. Without both, all instances
+ * of the account are meant.
+ */
 export interface InstanceChoice {
   readonly names?: readonly string[] | undefined;
   readonly id?: string | undefined;
 }
 
+/** Also restricts the answer to the instances after a position, and to a number of them. */
 export interface InstancePage extends InstanceChoice {
   readonly after?: ListPosition | undefined;
   readonly limit?: number | undefined;
 }
 
-/** The values that `instance.state` events have reported for an instance. */
+/** The values that `instance.state` events have reported for an instance. An absent value was not reported. */
 export interface ReportedState {
   readonly status?: string;
   readonly numberJid?: string;
@@ -63,13 +77,16 @@ export interface CreatedInstance extends Instance {
 }
 
 /**
- * Reads and writes accounts, instances, tokens and channel configurations. When the database is out of reach, every
- * method rejects with the driver's error, and the caller chooses the reason for the client. A write commits together
- * with its notification. It resolves only after this node's directory has applied the change, so an answered write is
- * in force.
+ * Reads and writes accounts, instances, tokens and channel configurations. When the database is out of reach, each
+ * method but `trouble` and `close` rejects with the driver's error, and the caller chooses the reason for the client. A
+ * write commits together with its notification. It resolves only after this node's directory has applied the change, so
+ * an answered write is in force here. When that takes more than 5 s, it rejects although the change is stored.
  */
 export interface Store {
-  /** Creates an account, and generates its token unless one is given. Rejects with AppError TOKEN_IN_USE. */
+  /**
+   * Creates an account, and generates its token unless one is given. The token is returned only here. Rejects with
+   * AppError TOKEN_IN_USE.
+   */
   createAccount(account: { name: string; token?: string | undefined }): Promise<{ account: Account; token: string }>;
   /** Lists all accounts, the oldest first, including revoked accounts. */
   listAccounts(): Promise<Account[]>;
@@ -85,11 +102,12 @@ export interface Store {
    */
   rotateAccountToken(id: string, graceMs?: number): Promise<string | undefined>;
 
+  /** The instance of the account with this name, read from the database. Undefined when there is none. */
   findInstance(accountId: string, name: string): Promise<Instance | undefined>;
   /**
    * Creates an instance, and generates its token unless one is given. Saves the configuration together with the
-   * instance. When the database refuses the configuration, the instance has none. Rejects with AppError
-   * INSTANCE_EXISTS, TOKEN_IN_USE or QUOTA_EXCEEDED.
+   * instance. When the database refuses only the configuration, the instance has none, and `websocketFailure` says why.
+   * Rejects with AppError INVALID_TOKEN when the account is revoked, INSTANCE_EXISTS, TOKEN_IN_USE or QUOTA_EXCEEDED.
    */
   createInstance(instance: NewInstance): Promise<CreatedInstance>;
   /**
@@ -97,10 +115,11 @@ export interface Store {
    * which position it begins and how long it may be.
    */
   listInstances(accountId: string, page?: InstancePage): Promise<InstanceListing[]>;
+  /** Counts the instances of the account, or those that `only` chooses. */
   countInstances(accountId: string, only?: InstanceChoice): Promise<number>;
   /** Returns those of `names` that an instance of the account has. */
   existingNames(accountId: string, names: readonly string[]): Promise<Set<string>>;
-  /** Deletes an instance with its configuration and its token. False when the instance does not exist. */
+  /** Deletes an instance with its configuration and its tokens. False when the instance does not exist. */
   deleteInstance(id: string): Promise<boolean>;
   /**
    * Replaces the token of an instance and returns the new token, which is in force at once. The old token is accepted
@@ -115,6 +134,7 @@ export interface Store {
    */
   setStates(states: ReadonlyMap<string, ReportedState>): Promise<void>;
 
+  /** The configuration of an instance, read from the database. Undefined when the channel was never configured. */
   getWebsocket(instanceId: string): Promise<Websocket | undefined>;
   /**
    * Replaces the configuration of an instance and returns the stored one. Rejects with AppError INSTANCE_NOT_FOUND when
@@ -122,8 +142,12 @@ export interface Store {
    */
   setWebsocket(instanceId: string, websocket: Websocket): Promise<Websocket>;
 
-  /** Why the database cannot be used. Undefined when it can be used. Each call asks the database, for at most 2 s. */
+  /**
+   * Why the database cannot be used. Undefined when it can be used. When no reason is known yet, asks the database, for
+   * at most 2 s, and may then try a write, for at most 2 s more.
+   */
   trouble(): Promise<Trouble | undefined>;
+  /** Closes the connections, and the embedded database when this process owns it. */
   close(): Promise<void>;
 }
 
@@ -138,9 +162,10 @@ export type Trouble = "unreachable" | "starting" | "unheard" | "read_only" | "fu
 /** Counts calls for all nodes on one database together. */
 export interface RateCounters {
   /**
-   * Adds `points` to the time window of a key. Returns the sum of points in the window, and how many milliseconds the
-   * window still lasts. A window begins with its first call and lasts `windowMs` by the database's clock, and not
-   * longer when that clock is set back. Rejects within 2 s, and at once while the database is known to be out of reach.
+   * Adds `points` to the time window of a key. Returns the sum of points in the window, these included, and how many
+   * milliseconds the window still lasts. A window begins with its first call and lasts `windowMs` by the database's
+   * clock; a clock that is set back does not make it longer. Rejects within 2 s, and at once while the database is
+   * known to be out of reach.
    */
   count(key: string, points: number, windowMs: number): Promise<{ points: number; leftMs: number }>;
   /** Number of calls of `count` that were rejected. */

@@ -73,6 +73,7 @@ function toAccount({ id, name, is_default, created_at, revoked_at }: Row): Accou
   return { id, name, isDefault: is_default, createdAt: created_at, revokedAt: revoked_at ?? undefined };
 }
 
+/** Inserts an account and its token. Rejects with AppError TOKEN_IN_USE when the token has an owner already. */
 export async function insertAccount(
   transaction: Transaction<Schema>,
   { name, token, isDefault }: { name: string; token: string; isDefault: boolean },

@@ -1,6 +1,6 @@
 /**
- * Waits between attempts, longer after each failure. It logs why an attempt failed, but the same reason only once in 30
- * s.
+ * Waits between attempts, longer after each failure, from 0.05 to 0.5 s. It logs why an attempt failed, but the same
+ * reason at most once in 30 s while no other reason comes between.
  */
 
 import { setTimeout as delay } from "node:timers/promises";
@@ -13,17 +13,23 @@ const quietMs = 30_000;
 
 export interface Backoff {
   /**
-   * Logs the failure, unless the same reason was logged in the last 30 s. Then waits until the next attempt may begin.
+   * Call this when an attempt has failed. Logs the failure, unless the reason that was logged last is the same and was
+   * logged in the last 30 s. Resolves when the next attempt may begin.
    */
   failed(error: unknown): Promise<void>;
+  /**
+   * Call this when an attempt has succeeded. Logs that if an attempt had failed before. The next failure is then logged
+   * again, and waits as short as the first.
+   */
   succeeded(): void;
 }
 
 export interface AttemptsOptions {
   readonly logger: Logger;
+  /** The message of the log line for a failure. `success` is the message for a success after failures. */
   readonly failure: string;
   readonly success: string;
-  /** A signal that ends the current wait when it is aborted. */
+  /** A signal that ends the current wait and all later waits at once when it is aborted. */
   readonly signal: AbortSignal;
 }
 
@@ -53,7 +59,7 @@ export function createBackoff({ logger, failure, success, signal }: AttemptsOpti
 
 /**
  * The message of an error. When a host name has several addresses and all refuse, the error has no message but a list
- * of errors. Then their messages are joined.
+ * of errors. Then their messages are joined. For an error with neither, its code.
  */
 export function reasonOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === "") return error.errors.map(reasonOf).join(", ");

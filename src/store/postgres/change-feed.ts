@@ -1,7 +1,7 @@
 /**
- * Brings the directory up to date with the changes that any node makes in the database. The feed reads everything anew
- * whenever it may have missed a change. When the database answers but its changes do not arrive, the feed marks the
- * directory as stale.
+ * Brings the directory up to date with the changes that any node makes in the database. After each new connection the
+ * feed reads everything anew, because it may have missed a change. When the database answers but its changes do not
+ * arrive, the feed has the directory marked as stale.
  */
 
 import { setTimeout as delay } from "node:timers/promises";
@@ -27,18 +27,22 @@ export interface ChangesOptions {
   readonly sealer: Sealer;
   readonly logger: Logger;
   readonly directory: SyncedDirectory;
-  /** Checks that all nodes on the database share one bus. Absent when nobody wants this check. */
+  /** Checks that all nodes on the database share one bus. Absent when the store has no bus to check. */
   readonly sharedBus?: SharedBus | undefined;
 }
 
 export interface Changes {
   /**
    * Resolves when the directory has been read for the first time, or when the feed is closed. Rejects with
-   * PreparationError when nodes on another bus use the database and so keep this node from starting.
+   * PreparationError when nodes on another bus use the database and do not end in time. The feed then ends.
    */
   readonly begun: Promise<void>;
-  /** Waits until the directory has applied a committed change. Rejects after 5 s. */
+  /**
+   * Waits until the directory has applied a committed change. When the connection is lost, waits for the next complete
+   * reading. Rejects after 5 s, and when the feed is closed.
+   */
   follow(change: Change): Promise<void>;
+  /** Ends the feed and its connections. */
   close(): Promise<void>;
 }
 
@@ -80,7 +84,7 @@ export function startChanges(options: ChangesOptions): Changes {
     success: "changes in the database are followed again",
     signal,
   });
-  /** Reads the row of one change. Undefined while the feed may have missed a change. */
+  /** Reads the row of one change into the directory. Undefined while the feed may have missed a change. */
   let read: ((change: Change) => Promise<void>) | undefined;
   let reason = "closing";
   let nextReading = createGate();
@@ -112,8 +116,8 @@ export function startChanges(options: ChangesOptions): Changes {
   }
 
   /**
-   * Follows the changes on one connection until it is lost or a change cannot be read. The next connection then reads
-   * everything anew.
+   * Follows the changes on one connection. Rejects with the reason when the connection is lost or a change cannot be
+   * read. The next call reads everything anew.
    */
   async function listen(): Promise<never> {
     const lost = new AbortController();
@@ -157,8 +161,8 @@ export function startChanges(options: ChangesOptions): Changes {
   }
 
   /**
-   * Reads the whole database on a connection of its own. The listening connection must go on answering, and a
-   * connection of the pool may be dead.
+   * Reads the whole database on a connection of its own, which is closed after that. Meanwhile the listening connection
+   * must go on answering, and a connection of the pool may be dead.
    */
   async function* readAll(lost: AbortController): AsyncGenerator<DirectoryPage> {
     const client = await connect(url, "eventwire reading", lost);
@@ -199,7 +203,10 @@ export function startChanges(options: ChangesOptions): Changes {
   };
 }
 
-/** Opens a connection. Aborts `lost` when the connection breaks, and closes the connection when `lost` is aborted. */
+/**
+ * Opens a connection whose statements may take 10 s. Aborts `lost` when the connection breaks, and closes the
+ * connection when `lost` is aborted. Rejects when it cannot be opened within two seconds.
+ */
 async function connect(url: string, name: string, lost: AbortController): Promise<pg.Client> {
   const client = new pg.Client({
     ...connectionConfig(url, name),
@@ -229,8 +236,8 @@ function askInTurn(client: pg.Client): void {
 }
 
 /**
- * Asks the database a question every half second. When an answer is late, the connection has died silently, and `lost`
- * is aborted.
+ * Asks the database a question half a second after each answer. An answer that needs more than 1.5 s shows that the
+ * connection has died silently, and `lost` is aborted. Never resolves.
  */
 async function ask(client: pg.Client, lost: AbortController): Promise<never> {
   for (;;) {
@@ -244,8 +251,8 @@ async function ask(client: pg.Client, lost: AbortController): Promise<never> {
 }
 
 /**
- * Proves again and again that the connection hears notifications. Rejects when it answers but no longer hears. When a
- * notification cannot be sent, that proves nothing and is ignored.
+ * Proves again and again that the connection hears notifications. Rejects when a notification was sent and did not
+ * arrive. When a notification cannot be sent, that proves nothing and is ignored.
  */
 async function keepProving(hearing: Hearing, lost: AbortController): Promise<never> {
   for (;;) {
@@ -256,7 +263,7 @@ async function keepProving(hearing: Hearing, lost: AbortController): Promise<nev
   }
 }
 
-/** Waits for `work`, but rejects as soon as the signal is aborted. */
+/** Waits for `work`, but rejects with the signal's reason as soon as the signal is aborted. The work itself goes on. */
 function unless<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal.reason);

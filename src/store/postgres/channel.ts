@@ -1,6 +1,6 @@
 /**
- * Names in the database that all nodes of one installation share. Installations in different schemas have different
- * names.
+ * Names in the database that all nodes of one installation use: a channel, a lock and the name of a connection.
+ * Installations in different schemas of one database have different names.
  */
 
 /**
@@ -14,8 +14,11 @@ const suffix = `(
 /** SQL for the name of the NOTIFY channel. A payload is `account <id>`, `instance <id>` or `nonce <id>`. */
 export const channelSql = `('eventwire' || ${suffix})`;
 
-/** SQL for the key of the lock that every node holds while it follows the changes: see `shared-bus.ts`. */
+/** SQL for the first key of the lock that every node holds while it follows the changes: see `shared-bus.ts`. */
 export const busLockSql = `hashtext('eventwire bus' || ${suffix})`;
 
-/** SQL for the name that PostgreSQL shows for a listening connection. Every running node has one such connection. */
+/**
+ * SQL for the name that PostgreSQL shows for a connection that listens to the channel. Every node that follows the
+ * changes has one such connection.
+ */
 export const followerSql = `('eventwire changes' || ${suffix})`;

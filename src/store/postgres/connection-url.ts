@@ -1,5 +1,6 @@
 /**
- * Reads DATABASE_URL as libpq does. A parameter that this node cannot obey is refused with a sentence, and not ignored.
+ * Reads DATABASE_URL much as libpq does. A parameter that Eventwire does not know or cannot obey is refused with a
+ * sentence, and not ignored.
  */
 
 import { readFileSync } from "node:fs";
@@ -8,8 +9,8 @@ import type { ConnectionOptions } from "node:tls";
 import type pg from "pg";
 
 /**
- * The parameters of DATABASE_URL. The driver handles those in `passed`, this file handles those in `read`, and those in
- * `needless` change nothing here.
+ * The known parameters of DATABASE_URL. The driver handles those in `passed`, this file handles those in `read`, and
+ * those in `needless` are accepted without effect.
  */
 const passed = ["host", "port", "user", "password", "dbname", "options", "sslnegotiation"];
 const needless = ["application_name", "fallback_application_name", "client_encoding", "connect_timeout", "gssencmode"];
@@ -28,8 +29,8 @@ const known = new Set([...passed, ...needless, ...read, "channel_binding"]);
 const scram = "scram-sha-256";
 
 /**
- * Turns DATABASE_URL into a configuration for the driver. Throws a sentence that names the wrong parameter and never
- * shows its value.
+ * Turns DATABASE_URL into a configuration for the driver. Throws a sentence that names the wrong parameter. The
+ * sentence never shows a password.
  */
 export function readConnectionUrl(url: string): pg.ClientConfig {
   const [base = "", query = ""] = url.split(/\?(.*)/s);
@@ -68,7 +69,10 @@ const hints: Readonly<Record<string, string>> = {
   currentSchema: schemaHint,
 };
 
-/** The TLS options of the connection. Undefined when the URL says nothing of TLS: then the connection has no TLS. */
+/**
+ * The TLS options of the connection. False when the URL forbids TLS. Undefined when the URL says nothing of TLS; then
+ * the connection has no TLS either. `sslmode` wins over `ssl`.
+ */
 function readTls(parameters: URLSearchParams, host: string): ConnectionOptions | false | undefined {
   const mode = parameters.get("sslmode") ?? modeOf(parameters.get("ssl"));
   const system = parameters.get("sslrootcert") === "system";

@@ -1,4 +1,4 @@
-/** Reads from the database the rows that the directory keeps in memory. */
+/** Reads from the database the rows that the directory keeps in memory: all of them, or one account or instance. */
 
 import { type Kysely, sql, type Transaction } from "kysely";
 import type { Logger } from "pino";
@@ -23,7 +23,8 @@ export interface DirectoryReaderOptions {
 /** Number of rows in a page. The process can do other work between two pages. */
 const pageRows = 1_000;
 /**
- * Most configurations that are remembered, so that equal ones share one object. When there are more, all are forgotten.
+ * Most configurations that are remembered, so that equal ones of one version share one object. When there are more, all
+ * are forgotten.
  */
 const channelsMax = 4_096;
 
@@ -100,9 +101,9 @@ const instancesPage = (instances: readonly InstanceRecord[]): DirectoryPage => (
 type Source = Kysely<Schema> | Transaction<Schema>;
 
 /**
- * Reads all rows of a query page by page, with a cursor in the database, which reads the tables once. A separate query
- * for each page took 30 s for 100,000 instances when the database had no statistics. The database prepares the next
- * page while the caller works on the current page.
+ * Reads all rows of a query page by page; the last page may be empty. It uses a cursor in the database, which reads the
+ * tables once. A separate query for each page took 30 s for 100,000 instances when the database had no statistics. The
+ * database prepares the next page while the caller works on the current page.
  */
 async function* pagesOf<Row>(
   transaction: Transaction<Schema>,
@@ -157,8 +158,8 @@ interface InstanceRow {
 }
 
 /**
- * Selects instances with their tokens and configurations. With `retiring`, also selects replaced tokens that are still
- * accepted, which costs one more look-up per instance.
+ * Selects instances with their tokens and configurations, also those of revoked accounts. With `retiring`, also selects
+ * replaced tokens that are still accepted, which costs one more look-up per instance.
  */
 function selectInstances(source: Source, retiring: boolean) {
   return source

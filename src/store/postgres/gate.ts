@@ -1,4 +1,6 @@
-/** A promise that one part resolves by calling `open`, and for which several parts can wait. */
+/**
+ * A promise that one part resolves by calling `open`, and for which several parts can wait. It cannot be closed again.
+ */
 
 export interface Gate {
   readonly opened: Promise<void>;

@@ -1,6 +1,6 @@
 /**
- * Listens for notifications on a connection, and proves that they arrive. Without a proof, a connection that hears
- * nothing looks like a connection to which nobody sends.
+ * Listens for notifications on a connection, and proves on demand that they arrive. Without a proof, a connection that
+ * hears nothing looks like a connection to which nobody sends.
  */
 
 import { randomUUID } from "node:crypto";
@@ -27,19 +27,24 @@ export type Tell = (statement: string, values: string[]) => Promise<unknown>;
 
 export interface Hearing {
   /**
-   * Sends a notification on another connection, and resolves when it arrives. Rejects with NotHeard when it does not
-   * arrive. Also rejects with the error of `tell`, which proves nothing about hearing.
+   * Sends a notification on another connection, and resolves when it arrives on this one. Rejects with NotHeard when it
+   * does not arrive. Also rejects with the error of `tell` or of the listening connection, which proves nothing about
+   * hearing.
    */
   prove(): Promise<void>;
 }
 
 /**
- * How long to wait for a notification, in milliseconds. PostgreSQL delivers the notification before it answers the next
- * statement of the listening session. So this time is only for programs in between, such as a pooler.
+ * How long to wait for a notification after the listening session has answered one more statement, in milliseconds.
+ * PostgreSQL delivers the notification before that answer. So this time is only for programs in between, such as a
+ * pooler.
  */
 const graceMs = 500;
 
-/** Starts to listen on the connection. `onPayload` gets every notification that is no proof of this node. */
+/**
+ * Starts to listen on the connection, and gives the connection its name. `onPayload` gets the payload of every
+ * notification, apart from the running proofs of this connection.
+ */
 export async function listenOn(
   client: pg.Client,
   tell: Tell,

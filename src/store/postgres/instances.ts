@@ -162,7 +162,10 @@ export function createInstanceQueries({ db, write, sealer, accountInstanceQuota 
 
 const kept = ["instance.id", "instance.account_id", "instance.name", "instance.token_sealed"] as const;
 
-/** The query for instances of an account, restricted to names or to an id. Undefined when no row can match. */
+/**
+ * The query for instances of an account, restricted to `names` when they are given and to `id` when it is given.
+ * Undefined when no row can match.
+ */
 function choose(db: Kysely<Schema>, accountId: string, { names, id }: InstanceChoice) {
   if (!isUuid(accountId) || (id !== undefined && !isUuid(id))) return undefined;
   let query = db.selectFrom("instance").where("instance.account_id", "=", accountId);
@@ -181,8 +184,8 @@ interface InstanceRow {
 
 /**
  * Locks the account until the commit, so that nobody revokes it meanwhile. With `alone`, nobody else can add an
- * instance to it either, which the quota needs. Rejects with INVALID_TOKEN when the account does not exist or is
- * revoked.
+ * instance to the account either, which the quota needs. Rejects with INVALID_TOKEN when the account does not exist or
+ * is revoked.
  */
 async function lockAccount(transaction: Transaction<Schema>, id: string, alone: boolean): Promise<void> {
   const query = transaction.selectFrom("account").select("id").where("id", "=", id).where("revoked_at", "is", null);
@@ -206,8 +209,8 @@ async function insertInstance(
 }
 
 /**
- * Saves the configuration of a new instance. Returns the error when the database refuses the configuration, because the
- * instance must be kept then. Throws when the transaction cannot go on.
+ * Saves the configuration of a new instance. When the database refuses the configuration, returns the error, because
+ * the instance is kept without one. Throws when the transaction cannot go on.
  */
 async function tryToConfigure(transaction: Transaction<Schema>, id: string, websocket: Websocket): Promise<unknown> {
   await sql`savepoint configuring`.execute(transaction);

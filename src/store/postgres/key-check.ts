@@ -15,6 +15,7 @@ export function sealCheck(sealer: Sealer): Buffer {
   return sealer.seal(text, text);
 }
 
+/** Whether the sealer's key is the key that encrypted `sealed`, a result of `sealCheck`. */
 export function keyFits(sealer: Sealer, sealed: Buffer): boolean {
   try {
     sealer.open(sealed, text);
@@ -25,9 +26,9 @@ export function keyFits(sealer: Sealer, sealed: Buffer): boolean {
 }
 
 /**
- * Rejects when the sealer has not the key of the database: the key was rotated while this node could not reach the
- * database. Such a node must not treat tokens that it cannot decrypt as deleted. It must not write tokens that other
- * nodes cannot decrypt.
+ * Rejects with Unfollowed when the sealer has not the key of the database, because the key was rotated while this node
+ * could not reach the database. Such a node must not treat tokens that it cannot decrypt as deleted. It must not write
+ * tokens that other nodes cannot decrypt.
  */
 export async function requireKey(db: Kysely<Schema>, sealer: Sealer): Promise<void> {
   const check = await db.selectFrom("key_check").select("sealed").executeTakeFirst();

@@ -12,14 +12,17 @@ import { PreparationError } from "./preparation.js";
 import type { Schema } from "./schema.js";
 
 export interface KeyRotationOptions extends DatabaseChoice {
-  /** The new key, of 32 bytes. When it is absent, a key is generated and replaces the key file. */
+  /**
+   * The new key, of 32 bytes. Required when `encryptionKey` is given. When both are absent, a key is generated and
+   * replaces the key file.
+   */
   readonly newEncryptionKey: Buffer | undefined;
 }
 
 export interface KeyRotation {
   /**
-   * Number of tokens that were encrypted anew. Undefined when an earlier run had already put the new key into force and
-   * was then interrupted.
+   * Number of tokens that were encrypted anew. Undefined when the new key was already in force in the database, because
+   * an earlier run was interrupted after that.
    */
   readonly tokens: number | undefined;
   /** Path of the file with the new key. Undefined when the operator gave the new key. */
@@ -27,8 +30,9 @@ export interface KeyRotation {
 }
 
 /**
- * Rotates the key. Rejects with a sentence, and changes nothing, when a node is connected, when the current key does
- * not fit, or when a token cannot be decrypted. When the process was killed, the next call completes the rotation.
+ * Rotates the key. Rejects with a sentence, and changes no token, when a node is connected, when the current key is
+ * missing or does not fit, or when a token cannot be decrypted. When the process is killed, the same call made again
+ * completes the rotation.
  */
 export async function rotateEncryptionKey(options: KeyRotationOptions): Promise<KeyRotation> {
   const { dataDir, encryptionKey, newEncryptionKey } = options;
@@ -59,8 +63,8 @@ export async function rotateEncryptionKey(options: KeyRotationOptions): Promise<
 async function rotate(db: Kysely<Schema>, current: Sealer, next: Sealer): Promise<number | undefined> {
   await migrate(db as Kysely<unknown>);
   return db.transaction().execute(async (transaction) => {
-    // The lock keeps everybody from adding a token. A node that starts now waits at its check of the key, and then
-    // refuses the old key.
+    // The lock keeps everybody from adding a token until the end of this transaction. A node that starts now waits at
+    // its check of the key, and then refuses the old key.
     await sql`lock table key_check, instance in share row exclusive mode`.execute(transaction);
     await refuseNodes(transaction);
     const check = await transaction.selectFrom("key_check").select("sealed").executeTakeFirst();
@@ -82,8 +86,8 @@ async function rotate(db: Kysely<Schema>, current: Sealer, next: Sealer): Promis
 }
 
 /**
- * Throws while a node is connected. A node with the old key would treat tokens that it cannot decrypt as deleted, and
- * write tokens that nobody else can read.
+ * Throws PreparationError while a node is connected. A node with the old key would treat tokens that it cannot decrypt
+ * as deleted, and write tokens that nobody else can read.
  */
 async function refuseNodes(transaction: Transaction<Schema>): Promise<void> {
   const { rows } = await sql<{ nodes: number }>`

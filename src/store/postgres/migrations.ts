@@ -1,4 +1,7 @@
-/** Brings the tables of the database to the schema of this release. Several nodes may migrate at once. */
+/**
+ * Brings the tables of the database to the schema of this release. Several nodes may call it at once: one migrates, and
+ * the others wait for that.
+ */
 
 import { type Kysely, type Migration, Migrator, sql } from "kysely";
 
@@ -89,7 +92,8 @@ export const migrations: Record<string, Migration> = {
   },
   "0006_websocket_version": {
     async up(db) {
-      // The database counts, because a node of an older release changes a configuration and does not know the column.
+      // A trigger counts the changes, because a node of an older release changes a configuration and does not know the
+      // column.
       await sql`alter table websocket add column version integer not null default 1`.execute(db);
       await sql`
         create function count_websocket_change() returns trigger language plpgsql as $$
@@ -108,6 +112,10 @@ export const migrations: Record<string, Migration> = {
   },
 };
 
+/**
+ * Runs the migrations that the database lacks. Rejects when one of them fails. Does nothing in a database of a newer
+ * release.
+ */
 export async function migrate(db: Kysely<unknown>): Promise<void> {
   const schema = await sql<{ name: string }>`select current_schema() as name`.execute(db);
   const migrator = new Migrator({
@@ -121,8 +129,8 @@ export async function migrate(db: Kysely<unknown>): Promise<void> {
 }
 
 /**
- * Gives kysely the names of the migrations that a newer release has already run. Otherwise kysely would take these
- * migrations for a corruption.
+ * Gives kysely the names of all migrations that the database has run, with nothing to do for each. Otherwise kysely
+ * would take the migrations of a newer release, which this release does not have, for a corruption.
  */
 async function newer(db: Kysely<unknown>): Promise<Record<string, Migration>> {
   const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(db);

@@ -1,5 +1,6 @@
 /**
- * Runs a write and its notification in one transaction. After the commit the directory of this node applies the change.
+ * Runs a write and its notifications in one transaction. After the commit the directory of this node applies the
+ * change. Also some checks of values and errors that several queries need.
  */
 
 import { type Kysely, sql, type Transaction } from "kysely";
@@ -10,12 +11,16 @@ import type { Observe } from "./writability.js";
 
 type Work<T> = (transaction: Transaction<Schema>, touch: (change: Change) => void) => Promise<T>;
 
-/** Runs `work` in a transaction. Resolves when the directory of this node has applied the rows that `work` touched. */
+/**
+ * Runs `work` in a transaction, and notifies every node of each row that `work` touched with its second argument.
+ * Resolves when the directory of this node has applied these rows. When `work` rejects, nothing is stored and nobody is
+ * notified. Also rejects when the commit succeeded and the change could not be followed.
+ */
 export type Write = <T>(work: Work<T>) => Promise<T>;
 
 export interface WritingOptions {
   readonly db: Kysely<Schema>;
-  /** Brings this node's directory up to date with a committed change. */
+  /** Brings this node's directory, and those of the other workers, up to date with a committed change. */
   readonly follow: (change: Change) => Promise<void>;
   readonly observe?: Observe | undefined;
 }

@@ -1,6 +1,6 @@
 /**
- * Opens connections to the database. Every wait has a time limit, so a peer that vanished silently costs seconds and
- * not minutes.
+ * Opens connections to the database, alone and in pools. Every wait has a time limit, so a peer that vanished silently
+ * costs seconds and not minutes.
  */
 
 import { Kysely, PostgresDialect, type PostgresPool } from "kysely";
@@ -13,7 +13,7 @@ import type { Schema } from "./schema.js";
 const connectMsMax = 5_000;
 const statementMsMax = 10_000;
 const connectionsMax = 10;
-/** How long a silent connection is trusted, in milliseconds. Then the kernel asks the peer for a sign of life. */
+/** How long a silent connection is trusted, in milliseconds. After that the kernel asks the peer for a sign of life. */
 const keepAliveMs = 10_000;
 
 /** Makes the configuration of a connection. PostgreSQL shows `name` as the name of the application. */
@@ -29,8 +29,8 @@ export function connectionConfig(url: string, name: string): pg.ClientConfig {
 }
 
 /**
- * Opens a single connection, outside a pool. The server sets no limit on its statements, so only this process ends a
- * statement that takes too long.
+ * Opens a single connection, outside a pool, which the caller closes. Its session in PostgreSQL gets no settings, so
+ * only this process ends a statement, after 10 s.
  */
 export async function connectAlone(url: string, name: string): Promise<pg.Client> {
   const client = new pg.Client({ ...connectionConfig(url, name), query_timeout: statementMsMax });
@@ -44,16 +44,17 @@ export interface DatabaseOptions {
   readonly url: string;
   readonly logger: Logger;
   /**
-   * Longest statement, in milliseconds. Raise it for work that may take longer than a client's call, such as a
-   * migration.
+   * Longest statement, in milliseconds; 10 s when it is absent. Raise it for work that may take longer than a client's
+   * call, such as a migration.
    */
   readonly statementMs?: number;
   readonly isSession?: IsSession;
 }
 
 /**
- * Whether each connection is proved to be a session of its own in PostgreSQL. Until then a pool opens no connection,
- * because a pooler in transaction mode would pass our session settings on to other clients.
+ * Whether each connection is proved to be a session of its own in PostgreSQL. While this function returns false, a pool
+ * gives no new connection to its callers but an error. A pooler in transaction mode would pass our session settings on
+ * to other clients.
  */
 export type IsSession = () => boolean;
 
@@ -69,7 +70,9 @@ export function createDatabase({
 }
 
 /**
- * Makes a pool of one connection, which is opened again when it is lost. Its session in PostgreSQL gets no settings.
+ * Makes a pool of one connection, which is opened at its first use, and again when it is lost. Its session in
+ * PostgreSQL gets no settings, so a pooler in transaction mode does no harm to others. `statementMs` limits each
+ * statement and the opening.
  */
 export function createLonePool(url: string, logger: Logger, statementMs: number): pg.Pool {
   const config = { ...connectionConfig(url, "eventwire nonces"), connectionTimeoutMillis: statementMs, max: 1 };
@@ -98,8 +101,8 @@ export function createPool(
 }
 
 function tolerant(pool: pg.Pool, logger: Logger): pg.Pool {
-  // This error is of an idle connection that was lost. The next caller gets another connection, or an error that says
-  // why there is none.
+  // The error of an idle connection that was lost. The next caller gets another connection, or an error that says why
+  // there is none.
   pool.on("error", (error) => logger.debug({ err: error }, "an idle database connection was lost"));
   // A connection in use reports its error to its query, so nothing is done here. Without this listener the error would
   // end the process.
@@ -111,13 +114,13 @@ function boundSession(statementMs: number, waitMs: number): pg.QueryConfig {
   const settings = ["statement_timeout", "idle_in_transaction_session_timeout"];
   const text = `select ${settings.map((name) => `set_config('${name}', '${statementMs}', false)`).join(", ")}`;
   // A pooler accepts a connection at once. The first statement then waits until the pooler has a connection to the
-  // server, so it has the limit for connecting.
+  // server. So the first statement has the time limit of connecting.
   return { text, query_timeout: waitMs } as pg.QueryConfig;
 }
 
 /**
  * Makes a Kysely database on one open connection. The client must queue its statements itself (see `askInTurn`). All
- * callers share the session of the connection, so no transaction may run beside other statements. Destroying the
+ * callers share the session of the connection, so a transaction must not run while other callers use it. Destroying the
  * database does not close the client.
  */
 export function databaseOn(client: pg.Client): Kysely<Schema> {
@@ -127,8 +130,8 @@ export function databaseOn(client: pg.Client): Kysely<Schema> {
 }
 
 /**
- * Wraps a pool. A connection whose peer did not answer in time is thrown away. pg alone would give it to the next
- * caller.
+ * Wraps a pool. A connection whose peer did not answer in time is thrown away when it is released. pg alone would give
+ * it to the next caller.
  */
 function withoutSilentConnections(pool: pg.Pool): PostgresPool {
   return {

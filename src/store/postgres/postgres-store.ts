@@ -17,13 +17,16 @@ export interface PostgresStoreOptions {
   readonly sealer: Sealer;
   /** Number of instances that one account may have; 0 means no limit. */
   readonly accountInstanceQuota: number;
-  /** Brings this node's directory up to date with a committed change. */
+  /** Brings this node's directory, and those of the other workers, up to date with a committed change. */
   readonly follow: (change: Change) => Promise<void>;
   /** Whether the directory of this node has read the database. */
   readonly isReady: () => boolean;
-  /** Returns a problem of the database that is known without asking it. */
+  /** Returns a problem of the database that is known without asking it. That problem comes before all others. */
   readonly trouble?: () => Trouble | undefined;
-  /** Knows whether writes succeed. Absent in a process whose health nobody asks for. */
+  /**
+   * Knows whether writes succeed. Asked only when the database answers and was read. Absent in a process whose health
+   * nobody asks for.
+   */
   readonly writability?: Writability;
   readonly close: () => Promise<void>;
 }
@@ -44,8 +47,8 @@ export function createPostgresStore({
   let asked: Promise<Trouble | undefined> | undefined;
 
   /**
-   * Asks the database whether it answers. Callers that ask at the same time share one question, so many health probes
-   * take one connection.
+   * Asks the database whether it answers, and waits for at most two seconds. Callers that ask at the same time share
+   * one question, so many health probes take one connection.
    */
   function answers(): Promise<Trouble | undefined> {
     asked ??= ask().finally(() => {

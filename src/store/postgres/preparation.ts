@@ -1,4 +1,6 @@
-/** Prepares the database before a node uses it: the schema, the encryption key and the first account. */
+/**
+ * Prepares the database before a node uses it: the schema, the check of the encryption key, and the default account.
+ */
 
 import { type Kysely, sql, type Transaction } from "kysely";
 import type { Logger } from "pino";
@@ -16,7 +18,10 @@ export class PreparationError extends Error {
   override readonly name = "PreparationError";
 }
 
-/** Brings the schema up to date, and refuses a database whose tokens were encrypted with another key. */
+/**
+ * Brings the schema up to date, settles the encryption key, and writes the first key check. Rejects with
+ * PreparationError when the key is missing, or when the tokens in the database were encrypted with another key.
+ */
 export async function prepareSchema(db: Kysely<Schema>, key: EncryptionKey): Promise<void> {
   await migrate(db as Kysely<unknown>);
   const used = await db.selectFrom("key_check").select("id").executeTakeFirst();
@@ -48,21 +53,18 @@ export interface FirstAccountOptions {
   readonly db: Kysely<Schema>;
   readonly logger: Logger;
   readonly accountToken: string | undefined;
-  /** Awaited before the first account is created. When it rejects, no account is created. */
+  /** Awaited before the first account is created without `accountToken`. When it rejects, no account is created. */
   readonly beforeFirstAccount: () => Promise<void>;
   readonly onFirstAccount: (token: string) => void;
 }
 
 /**
- * Prepares the default account at the start of a node.
- *
- * Without `accountToken`: when the database never had an account, one is created, and `onFirstAccount` gets its token
- * once.
- *
- * With `accountToken`: afterwards an account has this token. A token that is new to the database replaces the token of
- * the default account. The replaced token stops working; the instances of the account stay. The default account is the
- * account that an earlier start created. When it does not exist or is revoked, a new one is created. A revoked token
- * stays revoked.
+ * Prepares the default account at the start of a node. The default account is the account that a start has created and
+ * that is not revoked. Without `accountToken`: when the database never had an account, a default account is created,
+ * and `onFirstAccount` gets its token. With `accountToken`: a token that is new to the database replaces the token of
+ * the default account, or becomes the token of a new one when there is none. The replaced token stops working; the
+ * instances of the account stay. A token that an account has already changes nothing, also when that account is
+ * revoked. Rejects with PreparationError when the token belongs to an instance.
  */
 export async function prepareAccount({
   db,
@@ -77,7 +79,8 @@ export async function prepareAccount({
   }
   const write = createWriting({ db, follow: async () => {} });
   const made = await write(async (transaction, touch) => {
-    // Only one start at a time may pass this lock, so that only one of several starts creates the account.
+    // Only one start at a time holds this lock, so that only one of several starts creates the account. The others wait
+    // and then find it.
     await sql`select pg_advisory_xact_lock(${firstAccountLock})`.execute(transaction);
     if (accountToken !== undefined) {
       const id = await ensureToken(transaction, accountToken, logger);
@@ -98,8 +101,8 @@ const firstAccountLock = 1_702_258_293;
 const defaultName = "default";
 
 /**
- * Makes sure that an account has this token. Returns the id of the account that was changed or created, undefined when
- * nothing was changed.
+ * Makes sure that an account has this token, also if that account is revoked. Returns the id of the account that was
+ * changed or created. Undefined when nothing was changed.
  */
 async function ensureToken(
   transaction: Transaction<Schema>,

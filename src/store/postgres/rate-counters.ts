@@ -1,6 +1,6 @@
 /**
- * Counts calls in the database, for all nodes together. While the database is away a count fails at once, so that no
- * caller waits.
+ * Counts calls in the database, for all nodes together. After a failed count the database counts as away: each count
+ * then fails at once, so that no caller waits, until a trial write succeeds.
  */
 
 import type { Logger } from "pino";
@@ -18,7 +18,7 @@ const waitMsMax = 1_000;
 const sweepEveryMs = 60_000;
 type Window = Awaited<ReturnType<RateCounters["count"]>>;
 
-/** Most rows that one statement deletes, so that the statement ends in time. */
+/** Most rows of ended windows that one statement deletes, so that the statement ends in time. */
 const sweepRowsMax = 10_000;
 
 /**
@@ -27,14 +27,15 @@ const sweepRowsMax = 10_000;
  */
 const nowMs = "(extract(epoch from statement_timestamp()) * 1000)::bigint";
 /**
- * Two statements may reach the table in the wrong order. Their times then differ by at most this much, in milliseconds.
+ * Two statements may reach the table in another order than they began. Their times then differ by at most this much, in
+ * milliseconds.
  */
 const disorderMs = 2 * waitMsMax;
 
 const count = {
   name: "count",
-  // `excluded.expire` is the end of a window that begins now. A stored window that ends later began before the clock
-  // was set back.
+  // `excluded.expire` is the end of a window that begins now. A stored window that ends much later began before the
+  // clock was set back, and is counted anew.
   text: `
     insert into rate_counter as counter (key, points, expire) values ($1, $2, ${nowMs} + $3::bigint)
     on conflict (key) do update set

@@ -1,4 +1,4 @@
-/** Checks the database and the connection to it before a node uses them. */
+/** Checks the database and the connection to it before a node or a command uses them. */
 
 import type pg from "pg";
 import { listenOn } from "./hearing.js";
@@ -7,9 +7,10 @@ import { PreparationError } from "./preparation.js";
 import { Unfollowed } from "./staleness.js";
 
 /**
- * Checks that a node can use the database. Rejects with PreparationError when an operator must choose another database,
- * and with Unfollowed when the node would not hear of changes. Call this before any session gets settings: a pooler
- * that is not in session mode would pass the settings on to other clients.
+ * Checks that a node can use the database. Rejects with PreparationError when an operator must change the database or
+ * its schema, with Unfollowed when the node would not hear of changes, and with the driver's error when the database
+ * cannot be reached. Call this before any session gets settings: a pooler that is not in session mode would pass the
+ * settings on to other clients.
  */
 export async function requireDatabase(url: string): Promise<void> {
   const listener = await connectAlone(url, "eventwire start");

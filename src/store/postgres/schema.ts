@@ -1,4 +1,4 @@
-/** Describes the tables of the database to kysely. `migrations.ts` creates the tables. */
+/** Describes to kysely the tables that are used through kysely. `migrations.ts` creates all tables. */
 
 import type { ColumnType, GeneratedAlways } from "kysely";
 
@@ -8,8 +8,8 @@ interface AccountTable {
   id: ColumnType<string, string, never>;
   name: string;
   /**
-   * Whether this is the default account, which a start created. ACCOUNT_TOKEN is the token of this account. At most one
-   * default account is not revoked.
+   * Whether a start created this account as the default account. ACCOUNT_TOKEN becomes the token of the default account
+   * that is not revoked, of which there is at most one.
    */
   is_default: ColumnType<boolean, boolean | undefined, never>;
   created_at: DatabaseTime;
@@ -28,7 +28,9 @@ interface InstanceTable {
   seq: GeneratedAlways<string>;
 }
 
-/** The tokens of accounts and of instances. They share one table, because no two owners may have the same token. */
+/**
+ * The current tokens of accounts and of instances. They share one table, because no two owners may have the same token.
+ */
 interface TokenTable {
   hash: Buffer;
   account_id: ColumnType<string, string, never>;
@@ -37,8 +39,8 @@ interface TokenTable {
 }
 
 /**
- * Tokens that were replaced and are still accepted until `ends_at`. The next rotation of any token deletes the rows
- * whose end has passed.
+ * Tokens that were replaced and are accepted until `ends_at`. The next rotation of any token deletes the rows whose end
+ * has passed.
  */
 interface RetiringTokenTable {
   hash: Buffer;

@@ -1,7 +1,7 @@
 /**
  * Makes sure that all nodes on one database share one bus. With two buses an event would reach only some of its
- * sockets, and nobody would learn of the loss. So each node holds a lock in the database that names its bus, and no
- * node starts while another node holds a lock with another name.
+ * sockets, and nobody would learn of the loss. So each node holds a lock in the database that names its bus. A node
+ * does not start while another node holds a lock with another name.
  */
 
 import { setTimeout as delay } from "node:timers/promises";
@@ -15,24 +15,26 @@ export interface BusChoice {
   readonly name: string;
   /**
    * How long a starting node waits for nodes on another bus to end, in milliseconds. Such a node may be a predecessor
-   * that is stopping.
+   * that is stopping. After this time the start fails.
    */
   readonly patienceMs: number;
 }
 
 export interface SharedBus {
   /**
-   * Takes the lock on `client`, which must be a session. Call this on each new connection that follows the changes. The
-   * first call waits while nodes on another bus exist, and rejects with PreparationError when they do not end in time.
-   * Later calls only log that such nodes exist, because a node that serves must not end for another node's fault.
+   * Takes the lock on `client`, which must be a session. Call this on each new connection that follows the changes.
+   * Until a call has resolved, each call waits while nodes on another bus exist, and rejects with PreparationError when
+   * they do not end in time. Later calls only log that such nodes exist, because a node that serves must not end for
+   * another node's fault.
    */
   join(client: pg.Client, signal: AbortSignal): Promise<void>;
 }
 
 const retryMs = 500;
 /**
- * How long the database lets a session be silent, in milliseconds. A living node asks much more often. So when a node
- * vanishes, its session and its lock end soon.
+ * How long the database lets a session be silent before it ends the session, in milliseconds. A living node asks much
+ * more often. So when a node vanishes, its session and its lock end soon. PostgreSQL before version 14 lacks this
+ * setting.
  */
 const silenceMs = 5_000;
 

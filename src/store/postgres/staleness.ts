@@ -1,6 +1,6 @@
 /**
  * Knows whether this node reaches the database but does not hear of its changes. When that begins, it marks the
- * directory as stale and logs the reason once.
+ * directory as stale and logs the reason once. When the node follows the changes again, it takes the mark away.
  */
 
 import pg from "pg";
@@ -9,18 +9,24 @@ import type { SyncedDirectory } from "../../directory/synced-directory.js";
 import { reasonOf } from "./backoff.js";
 
 export interface Staleness {
-  /** Whether connections are no sessions, so that a notification on one connection does not reach another. */
+  /**
+   * Whether the last failed attempt showed that connections are no sessions, so that a notification on one connection
+   * does not reach another.
+   */
   readonly withoutSessions: boolean;
-  /** Call this when an attempt to follow the changes has failed. */
+  /**
+   * Call this when an attempt to follow the changes has failed. Marks the directory as stale, unless the error means
+   * that the database was not reached.
+   */
   failed(error: unknown): void;
-  /** Call this when the node follows the changes and has read everything. */
+  /** Call this when the node follows the changes and has read everything. The directory is then not stale. */
   ended(): void;
 }
 
 /**
- * Decides when the directory is stale. A node that cannot reach the database goes on with the state that it knows. A
- * node that reaches the database but does not hear of its changes must not go on, because other nodes may be changing
- * that state.
+ * Decides when the directory is stale. A node that cannot reach the database goes on with the state that it knows, or
+ * stays stale. A node that reaches the database but does not hear of its changes must not go on, because other nodes
+ * may be changing that state.
  */
 export function createStaleness(directory: Pick<SyncedDirectory, "stale" | "setStale">, logger: Logger): Staleness {
   let withoutSessions = false;

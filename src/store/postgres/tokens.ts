@@ -1,6 +1,6 @@
 /**
- * Reads and writes tokens in PostgreSQL. Each token has one owner, an account or an instance, and is stored as its
- * SHA-256.
+ * Reads and writes tokens in PostgreSQL. Each token has one owner, an account or an instance. The tables for tokens
+ * hold only its SHA-256.
  */
 
 import { type RawBuilder, sql, type Transaction } from "kysely";
@@ -17,8 +17,8 @@ export interface TokenOwner {
 }
 
 /**
- * Stores the token of an account or instance. Rejects with AppError TOKEN_IN_USE when the token has an owner already. A
- * replaced token keeps its owner until its end.
+ * Stores the token of a new account or instance. Rejects with AppError TOKEN_IN_USE when the token has an owner
+ * already. A replaced token has its owner until its end.
  */
 export async function insertToken(transaction: Transaction<Schema>, token: string, owner: TokenOwner): Promise<void> {
   const hash = hashToken(token);
@@ -31,7 +31,7 @@ export async function insertToken(transaction: Transaction<Schema>, token: strin
     if (violated(error) === "token_hash") throw new AppError("TOKEN_IN_USE", { cause: error });
     throw error;
   }
-  // The inserted row has waited for any rotation that replaces this token at the same moment. So this query finds the
+  // The insert above has waited for any rotation that replaces this token at the same moment. So this query finds the
   // token if it was just replaced.
   const retiring = await transaction
     .selectFrom("retiring_token")
@@ -44,7 +44,7 @@ export async function insertToken(transaction: Transaction<Schema>, token: strin
 
 /**
  * Replaces the token of an owner. `graceMs` is how long the old token is still accepted, in milliseconds; older tokens
- * that are still accepted keep their ends. With 0 all old tokens end now.
+ * that are still accepted keep their ends. With 0 the old token and all older tokens end now.
  */
 export async function replaceToken(
   transaction: Transaction<Schema>,
@@ -66,7 +66,8 @@ export async function replaceToken(
 
 /**
  * SQL that reads an owner's replaced tokens that are still accepted, as JSON, within the statement that reads the
- * owner. Null when there are none. `owner` is the SQL condition for the owner.
+ * owner. Null when there are none. `owner` is the SQL condition for the owner. A token that has become a current token
+ * again is left out.
  */
 export function selectRetiring(owner: RawBuilder<unknown>) {
   return sql<string | null>`(
@@ -77,11 +78,13 @@ export function selectRetiring(owner: RawBuilder<unknown>) {
       and not exists (select from token where token.hash = retiring.hash))`.as("retiring");
 }
 
+/** Whether the database has any replaced token, also one whose end has passed. */
 export async function anyRetires(transaction: Transaction<Schema>): Promise<boolean> {
   const found = await transaction.selectFrom("retiring_token").select("hash").limit(1).executeTakeFirst();
   return found !== undefined;
 }
 
+/** Reads the JSON of `selectRetiring`. Undefined when there are no replaced tokens. */
 export function toRetiring(json: string | null): RetiringToken[] | undefined {
   if (json === null) return undefined;
   const rows = JSON.parse(json) as [hash: string, endsInMs: number][];

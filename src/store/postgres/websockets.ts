@@ -37,7 +37,7 @@ export function createWebsocketQueries({ db, write }: { db: Kysely<Schema>; writ
   };
 }
 
-/** Stores the configuration of an instance, and returns what the database stored. */
+/** Stores the configuration of an instance, in place of any earlier one, and returns what the database stored. */
 export async function saveWebsocket(
   transaction: Transaction<Schema>,
   instanceId: string,

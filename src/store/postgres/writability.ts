@@ -1,6 +1,6 @@
 /**
- * Knows whether writes to the database succeed. It remembers why the last write failed. When there was no write lately,
- * it tries one.
+ * Knows whether writes to the database succeed. It remembers why the last write failed. When somebody asks and no write
+ * succeeded lately, it tries one.
  */
 
 import { randomBytes } from "node:crypto";
@@ -11,9 +11,15 @@ import type { Trouble } from "../store.js";
 export type Observe = <T>(write: Promise<T>) => Promise<T>;
 
 export interface Writability {
-  /** Returns the result of the write, and remembers whether the write succeeded. */
+  /**
+   * Resolves or rejects as the write does, and remembers whether the write failed for a reason that lies in the
+   * database. A success does not end a remembered failure: only a trial write does.
+   */
   readonly observe: Observe;
-  /** Why writes fail. Undefined when writes succeed. Takes at most 2 s. */
+  /**
+   * Why writes fail. Undefined when they succeed, as far as the last writes show. Waits for a trial write if one is
+   * due, for at most 2 s.
+   */
   trouble(): Promise<Trouble | undefined>;
 }
 
@@ -24,11 +30,11 @@ export interface WritabilityOptions {
 }
 
 /**
- * Shortest time between two trial writes while writes succeed, in milliseconds. A trial write is made only when
- * somebody asks.
+ * While writes succeed: shortest time between a write and a trial write, in milliseconds. A trial write is made only
+ * when somebody asks.
  */
 const restMs = 5_000;
-/** Shortest time between two trial writes while writes fail, in milliseconds. */
+/** While writes fail: shortest time between two trial writes, in milliseconds. */
 const failingMs = 1_000;
 const tryMsMax = 2_000;
 
@@ -120,7 +126,10 @@ const byCode: Readonly<Record<string, Trouble>> = { "25006": "read_only", "53100
  */
 const ownFault = /^(42501|53|54|55000|58|XX)/;
 
-/** What an error says about writes. Undefined when it says nothing about writes. */
+/**
+ * What an error says about writes. Undefined when it says nothing about them, as a refused row or a lost connection
+ * does.
+ */
 export function troubleOf(error: unknown): Trouble | undefined {
   if (error instanceof SlowWrite) return "unwritable";
   if (!(error instanceof pg.DatabaseError)) {
