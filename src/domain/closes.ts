@@ -1,6 +1,6 @@
 /**
- * The closes of consumers' connections: code and reason of each close that the gateway decides on, the close catalogue
- * of the contract by code, and the closes that the documents explain.
+ * The closes of consumers' connections: code and reason of each close that the gateway decides on, the closes of the
+ * contract by code and by the reason of a refusal, and the closes that the documents explain.
  */
 
 import { closeCatalogue } from "../../gen/closes.js";
@@ -43,7 +43,10 @@ export const explainedCloses: readonly ExplainedClose[] = (
   return { code, reason, comeBack: reconnect, meaning };
 });
 
-/** Returns the close that ends a handshake of `eventwire.v1` which is refused for this reason. */
+/**
+ * Returns the close that ends a handshake of `eventwire.v1` which is refused for this reason. For a reason that no close
+ * lists, that is 4500 `internal error`.
+ */
 export function closeOfRefusal(reason: Reason): Close & { readonly reconnect: boolean } {
   const closes = Object.values(closeCatalogue);
   return (
