@@ -73,8 +73,8 @@ export interface Subscription {
 }
 
 /**
- * Counts of the events that travel between nodes. The metrics read them at each scrape. They stay zero on a node that
- * runs alone.
+ * Counts of the bus: events between nodes, interruptions, and reports that this node is slow. The metrics read the
+ * counts at each scrape. All of them stay zero on a node that runs alone.
  */
 export interface BusStats {
   /** Number of events that this node sent to other nodes. */

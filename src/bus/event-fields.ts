@@ -1,6 +1,6 @@
 /**
  * Reads the fields of a BusEvent without the Protobuf library, which would take longer than all other work on a
- * received event.
+ * received event. Only the slot, which is rare, is left to the library.
  */
 
 import { fromBinary } from "@bufbuild/protobuf";

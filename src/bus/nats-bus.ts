@@ -31,7 +31,10 @@ export interface NatsBusOptions {
  */
 const patienceMs = 2_000;
 
-/** Opens the bus. Never rejects: while NATS is away, this node delivers to its own sockets only. */
+/**
+ * Opens the bus. Waits two seconds at most for NATS. Never rejects: while NATS is away, this node delivers to its own
+ * sockets only.
+ */
 export async function openNatsBus({ nats, mayBeWanted, logger }: NatsBusOptions): Promise<Bus> {
   const stats = emptyBusStats();
   const subjectOf = (name: string): string => `${nats.subjectPrefix}.${name}`;

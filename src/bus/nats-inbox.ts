@@ -13,7 +13,7 @@ import { accountName, listeningName } from "./nats-subjects.js";
 
 export interface InboxOptions {
   readonly link: NatsLink;
-  /** The subject of a name in `nats-subjects.ts`. */
+  /** Makes the full subject of a name: see `nats-subjects.ts`. */
   readonly subjectOf: (name: string) => string;
   /** The name of this node. No other node has the same name. */
   readonly origin: string;
@@ -42,7 +42,7 @@ export interface Inbox {
 interface Seen {
   readonly series: number;
   readonly sequence: number;
-  /** The time of its arrival, in milliseconds since 1970. */
+  /** When the event arrived, in milliseconds since 1970. */
   readonly at: number;
 }
 

@@ -23,7 +23,7 @@ export interface Interest {
 
 export interface InterestOptions {
   readonly link: NatsLink;
-  /** The subject of a name. */
+  /** Makes the full subject of a name: see `nats-subjects.ts`. */
   readonly subjectOf: (name: string) => string;
 }
 

@@ -21,7 +21,8 @@ export interface Outbox {
   check(event: Event): void;
   /**
    * Sends the event at once when a node is known to listen. Otherwise keeps it for the next round. When NATS is away,
-   * or when too many bytes wait already, the event is counted as unreached and the next `flush` resolves to false.
+   * or when too many bytes wait already, the event is counted as unreached and the next `flush` resolves to false. An
+   * event that `mayBeWanted` refuses is only counted as unwanted.
    */
   add(event: Event): void;
   /** Starts a round, or waits for the next one while a round runs. Resolves as `Bus.flush` does. */
@@ -30,7 +31,7 @@ export interface Outbox {
 
 export interface OutboxOptions {
   readonly link: NatsLink;
-  /** The subject of a name in `nats-subjects.ts`. */
+  /** Makes the full subject of a name: see `nats-subjects.ts`. */
   readonly subjectOf: (name: string) => string;
   /** The name of this node. No other node has the same name. */
   readonly origin: string;
@@ -87,7 +88,9 @@ export function createOutbox(options: OutboxOptions): Outbox {
   /** Number of events that were sent since NATS was last asked to confirm. */
   let sent = 0;
   let pendingBytes = 0;
-  /** Whether an event was skipped since the last round began. A skipped event does not reach other nodes. */
+  /**
+   * Whether an event was skipped since the last round began. A skipped event does not reach all nodes that may want it.
+   */
   let skipped = false;
   /** Whether events that had gone to instances alone were sent to an account too, since NATS was last asked to confirm. */
   let sentAgain = false;

@@ -40,8 +40,8 @@ export interface NatsLinkOptions {
 /** Time between two questions by which the link checks that the server still answers, in milliseconds. */
 const beatMs = 1_000;
 /**
- * Number of unanswered questions after which the server counts as gone. The link counts questions and not time, because
- * a process that was stopped for a while has asked none.
+ * Number of unanswered questions after which the server counts as gone and the link connects anew. The link counts
+ * questions and not time, because a process that was stopped for a while has asked none.
  */
 const silentBeatsMax = 3;
 const dialMsMax = 2_000;
@@ -86,8 +86,8 @@ export async function openNatsLink(options: NatsLinkOptions): Promise<NatsLink> 
   }
 
   /**
-   * Marks the connection as lost and answers each waiting caller with false, long before the NATS client library would
-   * report the loss.
+   * Marks the connection as lost, answers each waiting caller of `ask` with false, and begins an interruption, long
+   * before the NATS client library would report the loss.
    */
   function lose(reason: string): void {
     for (const tell of [...waiting]) tell(false);

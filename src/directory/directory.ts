@@ -34,7 +34,7 @@ export interface DirectoryListener {
    * instance cannot be decrypted.
    */
   instanceChanged(entry: Entry): void;
-  /** The instance was deleted. The holder closes its sockets with 4004. */
+  /** The instance was deleted. The holder closes the sockets of the instance with 4004. */
   instanceDeleted(instanceId: string, gone: DeletedInstance): void;
   /** An instance was created. Not called for the instances that the first complete reading of the database finds. */
   instanceCreated(instanceId: string, accountId: string): void;

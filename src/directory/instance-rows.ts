@@ -219,7 +219,10 @@ export class InstanceRows {
     return this.#mix(this.#store.chunk(row), this.#store.offset(row) + offset, length, account);
   }
 
-  /** Hashes bytes with FNV-1a. The last two lines spread the hash over all of its bits. */
+  /**
+   * Hashes bytes and the number of an account with FNV-1a, from the random seed on. The last two lines spread the hash
+   * over all of its bits.
+   */
   #mix(bytes: Buffer, from: number, length: number, account: number): number {
     let hash = this.#seed ^ account;
     for (let i = from; i < from + length; i++) hash = Math.imul(hash ^ (bytes[i] as number), 16_777_619);

@@ -21,7 +21,7 @@ export interface Certificates {
    * that. Never rejects.
    */
   read(): Promise<void>;
-  /** Ends the look once a minute. `read` still works. */
+  /** Stops looking at the files. `read` still works. */
   close(): void;
 }
 

@@ -1,4 +1,7 @@
-/** The data directory (DATA_DIR), which holds all files that Eventwire keeps on disk. */
+/**
+ * Prepares the data directory (DATA_DIR), in which Eventwire keeps its files, and puts the errors of its use into
+ * words.
+ */
 
 import { mkdirSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";

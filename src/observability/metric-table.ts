@@ -1,4 +1,7 @@
-/** Every metric by name. `docs/METRICS.md` is generated from this table. */
+/**
+ * Every metric that Eventwire itself counts, by name. prom-client adds those of Node.js. `docs/METRICS.md` is generated
+ * from this table.
+ */
 
 export interface MetricRow {
   readonly name: string;

@@ -29,9 +29,9 @@ const reportedMembers = ["state", "jid"] as const;
 const noFacts: EventFacts = {};
 
 /**
- * Checks that the data is a JSON object, and finds its facts. Data of the class `CheckedObject` counts as checked.
- * Returns at once for data of usual size, and a promise for longer data, which is checked in slices of 128 KiB. Throws
- * or rejects with JsonError.
+ * Checks that the data is a JSON object, and finds its facts. Data of the class `CheckedObject` has been checked, so it
+ * is read again only for its facts. Returns at once for data of usual size, and a promise for longer data, which is
+ * read in slices of 128 KiB. Throws or rejects with JsonError.
  */
 export function checkEventData(type: EventType, data: Uint8Array): EventFacts | Promise<EventFacts> {
   if (type === "message.exchange") {

@@ -139,8 +139,8 @@ export function createInstanceList({ store, status }: { store: Store; status: In
 }
 
 /**
- * Whether an instance can have this name. PostgreSQL's text cannot hold U+0000, and a query with such a name would
- * fail.
+ * False for a name that no instance can have: an empty one, one that is much too long, and one with U+0000.
+ * PostgreSQL's text cannot hold U+0000, and a query with such a name would fail.
  */
 export function isPossibleName(name: string): boolean {
   return name.length > 0 && name.length <= nameLengthMax && !name.includes("\0");

@@ -15,7 +15,7 @@ import { checkEventData, type EventFacts } from "./event-data.js";
 export interface EventInput {
   /** The name of an event type. Any other name is refused with INVALID_REQUEST_BODY. */
   readonly event: string;
-  /** The data of the event: UTF-8 text that should be a JSON object. It is not checked yet. */
+  /** The data of the event: UTF-8 text that should be a JSON object. Publishing checks it: see `checkEventData`. */
   readonly data: Uint8Array;
   /**
    * Raw media, only for a `message.exchange` whose data has a media object. With media, any other event is refused with
@@ -62,7 +62,10 @@ export interface Publishing {
   publish(principal: Principal, instance: string, input: EventInput): EventId | Promise<EventId>;
   /** Does what `publish` does, for an instance that the caller has found already. */
   publishTo(entry: Entry, input: EventInput): EventId | Promise<EventId>;
-  /** How many sockets on this node would get an event of this type now. 0 for an unknown type. */
+  /**
+   * How many sockets on this node would get an event of this type for the instance now. 0 for an unknown type. Sockets
+   * on other nodes are not counted.
+   */
   takers(entry: Entry, type: string): number;
   /**
    * Resolves to whether all events published until now have reached the other nodes that want them. Undefined when no
@@ -86,7 +89,7 @@ export function createPublishing(options: {
   /** Largest size of an event's data and media together, in bytes. */
   publishMaxBytes: number;
   busOutage: BusOutage;
-  /** Counts the sockets of an instance on this node whose filter takes events of this type. */
+  /** Counts the sockets of an instance and of its account on this node whose filter takes events of this type. */
   takers: (entry: Entry, type: EventType) => number;
 }): Publishing {
   const { directory, bus, publishMaxBytes, takers } = options;

@@ -30,7 +30,7 @@ type Read = Values<typeof settingTable>;
 /** The checked settings of the service. `publicUrl` and `grpcHost` have a value even when their variables are unset. */
 export type Settings = Omit<Read, "publicUrl" | "grpcHost"> & { readonly publicUrl: string; readonly grpcHost: string };
 
-/** One row of `settingTable`. `readSettings` and the generated documentation read these fields. */
+/** One row of a table of settings. The readers below and the generated documentation read these fields. */
 export interface SettingRow {
   readonly env: string;
   readonly kind: Kind<unknown>;

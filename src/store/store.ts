@@ -91,8 +91,8 @@ export interface Store {
   /** Lists all accounts, the oldest first, including revoked accounts. */
   listAccounts(): Promise<Account[]>;
   /**
-   * Revokes an account. Its token and the tokens of its instances stop working, and sockets that were opened with them
-   * are closed. False when the account does not exist or is revoked already.
+   * Revokes an account. Its tokens and the tokens of its instances stop working, and sockets that were opened with them
+   * are closed with 4001. False when the account does not exist or is revoked already.
    */
   revokeAccount(id: string): Promise<boolean>;
 

@@ -13,7 +13,10 @@ export type Report = readonly object[];
  */
 export type Question =
   | { readonly about: "counts" }
-  /** Each asked worker applies the change to its directory before it answers. */
+  /**
+   * Each asked worker applies the change to its directory before it answers. A worker that cannot do that answers all
+   * the same.
+   */
   | { readonly about: "change"; readonly change: Change };
 
 export type FromWorker =

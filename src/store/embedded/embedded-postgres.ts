@@ -137,8 +137,8 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
   }
 
   /**
-   * Connects to the server as the role of the service. Starts the server first when it does not run, or when it listens
-   * on a network.
+   * Connects to the server as the role of the service. Starts the server first when it does not run. A server of an
+   * older release, which listens on a network, is stopped before.
    */
   async function reach(): Promise<pg.Client> {
     const running = findPostmaster(cluster);

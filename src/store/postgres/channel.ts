@@ -4,8 +4,8 @@
  */
 
 /**
- * SQL for the end of these names: the id of the schema. The end is empty in the schema `public`, so that an older
- * installation keeps its names.
+ * SQL for the end of each name in this file: the id of the schema. The end is empty in the schema `public`, so that an
+ * older installation keeps its names.
  */
 const suffix = `(
   select case nspname when 'public' then '' else '_' || oid::text end

@@ -42,8 +42,8 @@ export interface Hearing {
 const graceMs = 500;
 
 /**
- * Starts to listen on the connection, and gives the connection its name. `onPayload` gets the payload of every
- * notification, apart from the running proofs of this connection.
+ * Starts to listen on the connection. Gives the connection the name `followerSql`, under which PostgreSQL shows it.
+ * `onPayload` gets the payload of every notification, apart from the running proofs of this connection.
  */
 export async function listenOn(
   client: pg.Client,

@@ -101,8 +101,9 @@ const firstAccountLock = 1_702_258_293;
 const defaultName = "default";
 
 /**
- * Makes sure that an account has this token, also if that account is revoked. Returns the id of the account that was
- * changed or created. Undefined when nothing was changed.
+ * Gives the token to the default account, or to a new one when there is none, and returns the id of that account. When
+ * an account, even a revoked one, has the token already, changes nothing and returns undefined. Throws PreparationError
+ * when the token belongs to an instance.
  */
 async function ensureToken(
   transaction: Transaction<Schema>,

@@ -56,7 +56,10 @@ export function createStaleness(directory: Pick<SyncedDirectory, "stale" | "setS
  */
 const awayClasses = new Set(["08", "53", "57", "28", "3D"]);
 
-/** Whether the error means that the database was not reached, or is shutting down. */
+/**
+ * Whether the error means that the database was not reached: it did not answer, is shutting down, or refused the
+ * connection.
+ */
 function isAway(error: unknown): boolean {
   if (error instanceof pg.DatabaseError) return awayClasses.has(error.code?.slice(0, 2) ?? "08");
   return !(error instanceof Unfollowed);
