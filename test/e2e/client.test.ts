@@ -101,6 +101,22 @@ describe.each(entries)("the client %s", (_, connect) => {
     expect(end.reason).toMatch(reason);
   });
 
+  it("gets the events of all instances of an account, and is told of new ones", async () => {
+    const [first, second] = [await createDesk(), await createDesk()];
+    const connection = connect({ url: server.url, token: server.accountToken });
+    onTestFinished(() => connection.close());
+    const frames = connection.frames();
+    expect(await take(frames, 1)).toMatchObject([{ control: "hello", instance: "" }]);
+    await publish(second, "call.update", { n: 1 });
+    await publish(first, "call.update", { n: 2 });
+    const third = await createDesk();
+    expect(await take(frames, 3)).toMatchObject([
+      { event: "call.update", data: { n: 1 }, instanceData: { instance: second } },
+      { event: "call.update", data: { n: 2 }, instanceData: { instance: first } },
+      { control: "config_changed", instance: third },
+    ]);
+  });
+
   it("ends with the instance", async () => {
     const desk = await createDesk();
     const { connection } = open(desk);

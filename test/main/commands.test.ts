@@ -100,5 +100,6 @@ it("tell their version and what there is", async () => {
   expect(await run(["--version"])).toEqual({ code: 0, stdout: `${version}\n`, stderr: "" });
   const { code, stdout } = await run(["--help"]);
   expect(code).toBe(0);
-  for (const command of ["serve", "account", "instance", "key"]) expect(stdout).toContain(`  ${command} `);
+  for (const command of ["serve", "tail", "publish", "account", "instance", "key"])
+    expect(stdout).toContain(`  ${command} `);
 });

@@ -7,9 +7,11 @@ import { openConsumer } from "../support/consumer.js";
 import { eventFrame, helloFrame, startForeignGateway } from "../support/foreign-gateway.js";
 import { type Program, startProgram, watchProgram } from "../support/program.js";
 import { type PublicServer, startPublicServer } from "../support/public-server.js";
+import { lacks } from "../support/requirements.js";
 import { temporaryDirectory } from "../support/temporary.js";
 
 const main = resolve("dist/src/main.js");
+const withoutScript = await lacks("script");
 const instanceToken = "ti_token-of-desk-1";
 
 let server: PublicServer;
@@ -42,7 +44,12 @@ describe("eventwire publish", () => {
       startProgram(["publish", "desk-1", "call.update", data, "--url", url], env),
     );
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(JSON.parse(stdout)).toMatchObject({ line: 1 });
+    expect(JSON.parse(stdout)).toEqual({
+      line: 1,
+      id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      sockets: 1,
+      otherNodesReached: true,
+    });
     expect(await consumer.next()).toContain(`"data":${data},`);
   });
 
@@ -103,6 +110,43 @@ describe("eventwire tail", () => {
       stdout: `${JSON.stringify(helloFrame())}\n${event}\n`,
       stderr: "",
     });
+  });
+
+  it("shows what a real service sends, and ends with code 1 and the reason when the service ends the connection", async () => {
+    await server.createInstance("desk-3", "ti_token-of-desk-3", { enabled: true });
+    const program = startProgram(["tail", "desk-3"], { ...env, EVENTWIRE_TOKEN: "ti_token-of-desk-3" });
+    await program.printed("hello");
+    const data = { type: "offer" };
+    await server.call("POST", "/api/events/publish/desk-3", { event: "call.update", data });
+    await program.printed("offer");
+    await server.call("DELETE", "/api/instance/delete/desk-3");
+    const { code, stdout, stderr } = await end(program);
+    expect([code, stderr]).toEqual([1, "eventwire: The connection ended with 4004: instance deleted.\n"]);
+    const lines = stdout.trim().split("\n");
+    expect(lines.map((text) => JSON.parse(text))).toMatchObject([
+      { control: "hello", instance: "desk-3" },
+      { event: "call.update", data },
+      { control: "closing", code: 4004 },
+    ]);
+  });
+
+  it("is refused with a sentence", async () => {
+    expect(await end(startProgram(["tail", "desk-2"], env))).toMatchObject({
+      code: 1,
+      stderr: "eventwire: The connection ended with 4004: 404 Instance not found (INSTANCE_NOT_FOUND).\n",
+    });
+  });
+
+  it.skipIf(withoutScript)("shows coloured lines on a terminal", async () => {
+    const gateway = await startForeignGateway();
+    const command = `"${process.execPath}" "${main}" tail desk-1 --url ${gateway.url}`;
+    const program = watchProgram("script", ["-qec", command, "/dev/null"], { ...env, TERM: "xterm-256color" });
+    const link = await gateway.link();
+    link.send(helloFrame(), eventFrame(1));
+    await program.printed('{"n":1}');
+    expect(program.stdout).toContain("\u001b[36mmessage.exchange\u001b[0m  desk-1  ");
+    expect(program.stdout).toContain("\u001b[32mhello  desk-1: message.exchange\u001b[0m");
+    program.kill("SIGTERM");
   });
 
   it("says when it was cut off, and comes back", async () => {

@@ -31,6 +31,7 @@ const requirements = {
     present: async () => process.getuid?.() === 0,
     remedy: "run the suite as root",
   },
+  script: program("script", ["--version"], "bsdutils"),
   /** A disk that is full when the test wants it to be. */
   tmpfs: {
     present: async () => {

@@ -22,6 +22,7 @@ const batchesUnderWayMax = 4;
 export interface BatchingOptions {
   readonly transport: Transport;
   readonly token: string;
+  readonly receipts: boolean;
   readonly eventsMax: number;
   readonly unreachableMaxMs: number;
 }
@@ -108,7 +109,8 @@ export class BatchingPublisher implements Publisher {
       });
       const batch = this.#takeBatch();
       this.#underWay.push(batch);
-      this.#stream.send({ sequence: this.#sequence++, events: batch.map(({ event }) => event) });
+      const events = batch.map(({ event }) => event);
+      this.#stream.send({ sequence: this.#sequence++, events, receipt: this.#options.receipts });
     }
   }
 
@@ -121,13 +123,13 @@ export class BatchingPublisher implements Publisher {
     return this.#waiting.splice(0, fits === -1 ? this.#waiting.length : fits);
   }
 
-  #answered({ refusals, otherNodesReached }: PublishEventsResponse): void {
+  #answered({ refusals, receipts, otherNodesReached = true }: PublishEventsResponse): void {
     this.#failures = 0;
     const batch = this.#underWay.shift() ?? [];
     const refused = new Map(refusals.map((refusal) => [refusal.index, refusal]));
     for (const [i, { resolve, reject }] of batch.entries()) {
       const refusal = refused.get(i);
-      if (refusal === undefined) resolve({ otherNodesReached: otherNodesReached ?? true });
+      if (refusal === undefined) resolve({ id: receipts[i]?.id, sockets: receipts[i]?.sockets, otherNodesReached });
       else {
         const { reason, message, field, rule } = refusal;
         reject(new PublishError(reason, message, "not published", { field, rule: rule || null }));

@@ -16,7 +16,7 @@ export interface RestPublication {
 }
 
 /** Rejects with a PublishError. */
-export async function publishOverRest(publication: RestPublication): Promise<Published & { readonly id: string }> {
+export async function publishOverRest(publication: RestPublication): Promise<Published> {
   const { url, token, instance, type, dataJson } = publication;
   const target = `${url.replace(/\/$/, "")}/api/events/publish/${encodeURIComponent(instance)}`;
   let response: Response;
@@ -25,7 +25,7 @@ export async function publishOverRest(publication: RestPublication): Promise<Pub
     response = await fetch(target, {
       method: "POST",
       headers: { token, "content-type": "application/json" },
-      body: `{"event":${JSON.stringify(type)},"data":${dataJson}}`,
+      body: `{"event":${JSON.stringify(type)},"data":${dataJson},"receipt":true}`,
     });
     body = await response.text();
   } catch (cause) {
@@ -33,8 +33,8 @@ export async function publishOverRest(publication: RestPublication): Promise<Pub
     throw new PublishError("CONNECTION_LOST", "The connection was lost", "unknown", { cause });
   }
   if (response.ok) {
-    const { id, otherNodesReached = true } = JSON.parse(body);
-    return { id, otherNodesReached };
+    const { id, sockets, otherNodesReached = true } = JSON.parse(body);
+    return { id, sockets, otherNodesReached };
   }
   const { reason, rule, message } = readHttpError(response.headers.get("eventwire-error"), body);
   throw new PublishError(reason ?? "UNKNOWN", message ?? `HTTP status ${response.status}`, "not published", { rule });

@@ -10,6 +10,8 @@ export interface PublisherOptions {
   readonly url: string | URL;
   /** The token of an account. The token of an instance may not publish. */
   readonly token: string;
+  /** Whether the answers have `id` and `sockets`: true by default. Without them an event costs the gateway a tenth less. */
+  readonly receipts?: boolean | undefined;
   /** Most events that may be without an answer at once: 65,536 by default. With more, `publish` rejects. */
   readonly eventsMax?: number | undefined;
   /** How long an event waits for a gateway that cannot be reached, in milliseconds: 30,000 by default. */
@@ -23,7 +25,12 @@ export interface PublishOptions {
   readonly occurredAt?: Date | undefined;
 }
 
+/** What the gateway answers to one event. */
 export interface Published {
+  /** The id of the event, which its frames have too. Undefined when `receipts` is false. */
+  readonly id?: string | undefined;
+  /** How many open sockets of the gateway's node take the event. Undefined when `receipts` is false. */
+  readonly sockets?: number | undefined;
   /** False when the bus between the nodes was away: consumers of other nodes may not have got the event. */
   readonly otherNodesReached: boolean;
 }
@@ -50,7 +57,7 @@ export interface Publisher {
  * one. The process runs on until `close` is called.
  */
 export function createPublisher(options: PublisherOptions): Publisher {
-  const { url, token, eventsMax = 65_536, unreachableMaxMs = 30_000 } = options;
+  const { url, token, receipts = true, eventsMax = 65_536, unreachableMaxMs = 30_000 } = options;
   const baseUrl = new URL(url).href.replace(/\/$/, "");
   const transport = createGrpcTransport({
     baseUrl,
@@ -59,7 +66,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     // The time from the end of the stream to the end of the connection, which does not keep the process running.
     idleConnectionTimeoutMs: 5_000,
   });
-  return new BatchingPublisher({ transport, token, eventsMax, unreachableMaxMs });
+  return new BatchingPublisher({ transport, token, receipts, eventsMax, unreachableMaxMs });
 }
 
 export { PublishError };
