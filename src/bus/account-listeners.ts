@@ -9,7 +9,7 @@
 import type { Numbered } from "./event-codec.js";
 
 export interface AccountListeners {
-  /** Whether a node has said in the last `2 * believedMs` that it listens to the account. */
+  /** Whether a node has said lately that it listens to the account, which is believed for twice `believedMs`. */
   has(accountId: string): boolean;
   /**
    * True when no node has said lately that it listens, and NATS has not said lately that nobody does. Then the caller

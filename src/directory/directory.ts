@@ -39,9 +39,8 @@ export interface DirectoryListener {
   /** An instance was created. Not called for the instances that the first complete reading of the database finds. */
   instanceCreated(instanceId: string, accountId: string): void;
   /**
-   * A token stopped being valid: it was replaced, its time after the replacement is over, or its account was revoked.
-   * Not called for the tokens of a deleted instance. The holder closes with 4001 the sockets that were opened with the
-   * token.
+   * A token stopped being valid: it was replaced and is not accepted any longer, or its account was revoked. Not called
+   * for the tokens of a deleted instance. The holder closes with 4001 the sockets that were opened with the token.
    */
   principalRevoked(principal: Principal): void;
 }

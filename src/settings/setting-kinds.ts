@@ -151,8 +151,9 @@ export function encryptionKey(): Kind<Buffer> {
 }
 
 /**
- * Turns an entry of a list of origins into the form that browsers send in `Origin`: lower case, without a default port. A
- * star, a star as the first label of a host, and schemes of applications are allowed. Undefined for every other text.
+ * Turns an entry of a list of origins into the form that browsers send in `Origin`: lower case, without a default port.
+ * A star alone, a star as the first label of a host, and other schemes than http, such as `capacitor://localhost`, are
+ * allowed. Undefined for every other text.
  */
 function toOrigin(text: string): string | undefined {
   if (text === "*") return text;

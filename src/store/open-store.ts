@@ -189,8 +189,8 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
 
 /**
  * Opens the store for one command of the command line, without a directory. Waits for the database, and rejects with a
- * sentence when it cannot be used. When a service runs the embedded database, the command uses that database; otherwise
- * it starts the database for itself.
+ * sentence when it cannot be used. Without DATABASE_URL, the command uses the embedded database that a running service
+ * has started, or starts it for itself.
  */
 export async function openCommandStore(options: DatabaseChoice): Promise<Store> {
   const { logger, accountInstanceQuota } = options;

@@ -77,7 +77,7 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
     const startedAt = performance.now();
     workers.set(worker, { here: false, listening: false });
     worker.on("message", (message: FromWorker) => hear(worker, message));
-    // The message could not be sent, because the worker has just ended.
+    // This error means that a message could not be sent, because the worker has just ended.
     worker.on("error", (error) => logger.debug({ err: error, worker: slot }, "a worker could not be told"));
     worker.once("exit", (code, signal) => {
       const sound = performance.now() - startedAt > soundMs;

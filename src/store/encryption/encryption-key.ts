@@ -27,8 +27,8 @@ export function givenKey(key: Buffer): EncryptionKey {
 
 /**
  * Takes the key from the file in the data directory. With `mayMake`, `settle` may create a missing file. Rejects when
- * the file exists and is no key file or is open to others. With `mayMake`, also rejects when the file is missing and
- * the directory cannot be written to.
+ * the file exists but is open to others, cannot be read, or holds no key. With `mayMake`, also rejects when the file is
+ * missing and the directory cannot be written to.
  */
 export async function keyFromFile(dataDirectory: string, mayMake: boolean): Promise<EncryptionKey> {
   const file = keyFile(resolve(dataDirectory));

@@ -116,7 +116,10 @@ function readTls(parameters: URLSearchParams, host: string): ConnectionOptions |
 
 const anyName = (): undefined => undefined;
 
-/** Translates the driver's own parameter `ssl` into libpq's `sslmode`. */
+/**
+ * Translates the driver's own parameter `ssl` into libpq's `sslmode`: `true` and `1` into `verify-full`, `false` and
+ * `0` into `disable`. Any other value stays as it is.
+ */
 function modeOf(ssl: string | null): string | undefined {
   if (ssl === null) return undefined;
   return ["true", "1"].includes(ssl) ? "verify-full" : ["false", "0"].includes(ssl) ? "disable" : ssl;

@@ -1,6 +1,6 @@
 /**
- * Brings the tables of the database to the schema of this release. Several nodes may call it at once: one migrates, and
- * the others wait for that.
+ * Brings the tables of the database to the schema of this release. Several nodes may migrate at once: one runs the
+ * migrations, and the others wait for it.
  */
 
 import { type Kysely, type Migration, Migrator, sql } from "kysely";
