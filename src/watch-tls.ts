@@ -10,7 +10,7 @@ import {
 } from "./machine/certificates.js";
 import type { Settings } from "./settings/settings.js";
 
-/** Undefined when the settings name no certificate. */
+/** Returns the files of the certificate and its key. Undefined when the settings do not name both. */
 export function tlsFiles({ tlsCert, tlsKey }: Settings): CertificateFiles | undefined {
   return tlsCert === undefined || tlsKey === undefined ? undefined : { cert: tlsCert, key: tlsKey };
 }
@@ -19,7 +19,10 @@ export function tlsTexts(files: CertificateFiles | undefined): CertificateTexts 
   return files && { cert: readFileSync(files.cert, "utf8"), key: readFileSync(files.key, "utf8") };
 }
 
-/** `renew` gets the texts of each new certificate that can be used. */
+/**
+ * Watches the files of the certificate. Calls `renew` with the texts of each new certificate that can be used.
+ * Undefined when there is no certificate.
+ */
 export function watchTls(
   settings: Settings,
   logger: Logger,

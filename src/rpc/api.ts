@@ -1,6 +1,7 @@
 /**
  * The interface through which every protocol runs the calls of the contract. `admit` checks token and rate limit. Then
- * `call` runs a unary call, or `openStream` opens a call that streams messages, such as PublishEvents.
+ * `call` runs a unary call, `subscribe` prepares a stream of frames, or `openStream` opens a call that streams
+ * requests, such as PublishEvents.
  */
 
 import type { DescMethod, Message } from "@bufbuild/protobuf";
@@ -78,11 +79,14 @@ export interface Api {
     decode: () => Message | Promise<Message>,
   ): Answer | Promise<Answer>;
   /**
-   * Runs an admitted call that asks for a stream of frames: first the instance (404, 403), then the rules of the request (400).
-   * Rejects with AppError only.
+   * Checks a call that asks for a stream of frames. When `admission` has a refusal, fails with that. Otherwise checks
+   * the instance (or fails with 404 or 403), then the rules of the request (or fails with 400) and the channel. Rejects
+   * with AppError only. The caller must start or give up the subscription.
    */
   subscribe(method: DescMethod, admission: Admission, request: Message): Promise<Subscription>;
-  /** Opens a call that streams messages. Throws AppError when `admission` has a refusal, or `method` takes one request. */
+  /**
+   * Opens a call that streams messages. Throws AppError when `admission` has a refusal, or `method` takes one request.
+   */
   openStream(method: DescMethod, admission: Admission): StreamCall<Message, Message>;
 }
 

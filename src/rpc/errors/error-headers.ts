@@ -4,7 +4,9 @@
 
 import type { Code } from "../../domain/errors.js";
 
-/** What a caller is told of an error. An AppError is one. */
+/**
+ * The parts of an error that a caller is told. Every AppError has them, and so has the error of a close (`closeError`).
+ */
 export interface ToldError {
   readonly reason: string;
   readonly code: Code;

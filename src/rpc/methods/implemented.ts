@@ -21,7 +21,7 @@ export function requireImplemented(
   }
 }
 
-/** A stream of requests is implemented in another way than a stream that answers one request. */
+/** Says which of the three sets must have a method of this kind. */
 function implementation({ methodKind }: DescMethod): "unary" | "serverStreams" | "streams" {
   if (methodKind === "unary") return "unary";
   return methodKind === "server_streaming" ? "serverStreams" : "streams";

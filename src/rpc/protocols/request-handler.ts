@@ -1,7 +1,7 @@
 /**
- * Serves a method whose call has one message, whatever its answer is: admits the call, reads and decodes the message, and writes
- * a refusal in the caller's protocol. The library's handlers are made for streams. They decode a message before our code can
- * say what is wrong with it, and take ten times longer.
+ * Serves a method whose call has one message, and one answer or a stream of answers: admits the call, reads and decodes
+ * the message, and writes a refusal in the caller's protocol. The handlers of the Connect library are not used: they
+ * take ten times longer, and they decode a message before our code can say which field is wrong.
  */
 
 import type { DescMethod, Message } from "@bufbuild/protobuf";
@@ -26,7 +26,7 @@ import { readWire, type Wire } from "./wire.js";
 
 export interface RequestHandlerOptions {
   readonly api: Api;
-  /** Whether gRPC is served too. */
+  /** Whether the handler serves gRPC too. */
   readonly grpc: boolean;
   readonly limit: BodyLimit;
   readonly logger: Logger;
@@ -42,9 +42,12 @@ export interface ReadCall {
 }
 
 export interface RequestAnswers {
-  /** The form of Connect that the method does not speak: Connect calls a method with one answer in another way. */
+  /** The form of Connect that is refused with 415. Connect has one form for one answer, and another for a stream. */
   readonly foreign: Wire["protocol"];
-  /** Rejects with AppError for a refusal. */
+  /**
+   * Runs the method. An AppError with which it rejects is the refusal; any other error is logged and answered as
+   * INTERNAL.
+   */
   answer(call: ReadCall): Promise<Answered>;
 }
 
@@ -58,7 +61,7 @@ export function createRequestHandler(
   const decoder = compileDecodeCall(method.input);
   const compare = compareAnswers(method);
 
-  /** An error that is no AppError is a mistake of ours. */
+  /** Returns the error for the client. An error that is no AppError is a fault in our code, so it is logged. */
   function failed(error: unknown): AppError {
     if (error instanceof AppError) return error;
     logger.error({ method: path, err: describeCause(error) }, "call failed outside its method");

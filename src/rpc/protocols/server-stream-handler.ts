@@ -15,7 +15,10 @@ import type { AnswerSink, StreamedAnswer } from "./streamed-answer.js";
 import { readTimeout } from "./timeout-header.js";
 import type { Wire } from "./wire.js";
 
-/** How long a client whose deadline has passed may take to read the end, in milliseconds. Its library has left by then. */
+/**
+ * How long a client whose deadline has passed may take to read the end of its stream, in milliseconds. Then the stream
+ * is cut. The library of the client has mostly left by itself before.
+ */
 const endMsMax = 5_000;
 
 export function createServerStreamHandler(method: DescMethodServerStreaming, options: RequestHandlerOptions): Handler {
@@ -31,7 +34,10 @@ export function createServerStreamHandler(method: DescMethodServerStreaming, opt
   });
 }
 
-/** `endsAt` is the deadline, as `performance.now()` counts. */
+/**
+ * Makes the answer that opens the stream of `subscription` when it is started. `endsAt` is the deadline of the call, in
+ * milliseconds on the clock of `performance.now()`.
+ */
 function streamedAnswer(
   wire: Wire,
   subscription: Subscription,
@@ -63,7 +69,10 @@ function streamedAnswer(
   };
 }
 
-/** The client's deadline. The end is no close of ours, so no frame `closing` comes before it. */
+/**
+ * Ends the stream with DEADLINE_EXCEEDED when the deadline of the call passes. That is no close of the gateway, so no
+ * frame `closing` comes before it.
+ */
 function boundStream(
   { writable, cut }: AnswerSink,
   stream: OpenStream,

@@ -1,4 +1,4 @@
-/** The end of a stream of answers that fails, in each protocol. */
+/** Makes the end of a stream of answers that ends with an error, in each protocol. */
 
 import type { ConnectError } from "@connectrpc/connect";
 import { encodeEnvelope } from "@connectrpc/connect/protocol";
@@ -14,7 +14,7 @@ export interface StreamEnd {
   readonly trailer: Headers | undefined;
 }
 
-/** With `text` the bytes are in base64. */
+/** Makes the end for the protocol of `wire`. With `text`, the text form of gRPC-Web, its bytes are in base64. */
 export function streamEnd(wire: Wire, failure: ConnectError, text: boolean): StreamEnd {
   if (wire.protocol === "connect-stream") {
     const end = JSON.stringify(endStreamToJson(new Headers(), failure, { alwaysEmitImplicit: true }));

@@ -33,7 +33,10 @@ export function clampTimeout(header: Headers): void {
   if (connectMs !== undefined && Number(connectMs) > timerMsMax) header.delete("connect-timeout-ms");
 }
 
-/** The deadline from now on, in milliseconds. Undefined when there is none, or one that a timer cannot wait for. */
+/**
+ * Returns how many milliseconds the call may take. Undefined when the call has no deadline, or one that is longer than
+ * a timer of Node.js can run (24 days). Call `checkTimeout` first.
+ */
 export function readTimeout({ protocol }: Wire, header: Headers): number | undefined {
   const [, amount, unit = ""] = grpcTimeout.exec(header.get("grpc-timeout") ?? "") ?? [];
   const connect = protocol === "connect" || protocol === "connect-stream";

@@ -1,27 +1,30 @@
-/** The port of whoever sends frames to the streams of consumers, as the methods and protocols of the contract see it. */
+/**
+ * The port through which a Subscribe call becomes a consumer: it opens a stream of frames on the client's connection.
+ * The transport implements the port with the hub of the node.
+ */
 
 import type { Writable } from "node:stream";
 import type { Entry } from "../../directory/directory.js";
 import type { Close } from "../../domain/closes.js";
 import type { Principal } from "../../domain/instance.js";
 
-/** The form of the messages of a call. */
+/** The form in which the frames of a call are written. */
 export interface MessageForm {
-  /** Whether they are JSON. Otherwise they have Protobuf's binary form. */
+  /** Whether the messages are JSON. Otherwise they have Protobuf's binary form. */
   readonly json: boolean;
-  /** Whether they are sent in base64, as gRPC-Web has it for browsers. */
+  /** Whether all bytes are sent in base64: the text form of gRPC-Web, which browsers use. */
   readonly text: boolean;
 }
 
-/** A client's stream, to which frames are written with the prefix of a message. */
+/** The client's end of a Subscribe call, to which frames are written, each with the prefix of an RPC message. */
 export interface FrameSink {
-  /** Its `error` event is heard by the transport. */
+  /** The stream of Node.js to write to. The transport listens to its `error` event. */
   readonly writable: Writable;
-  /** Asks the peer for a sign of life. */
+  /** Asks the peer for a sign of life. Calls `answered` when the peer gives one. */
   ping(answered: () => void): void;
-  /** Writes why, after everything that was written, and ends the stream. */
+  /** Ends the stream after everything that was written, and tells the client this close as the error of the call. */
   end(close: Close): void;
-  /** Ends the stream at once. */
+  /** Ends the stream at once, and tells the client nothing. */
   cut(): void;
 }
 
@@ -29,26 +32,32 @@ export interface FrameSink {
 export interface Wanted {
   readonly entry: Entry;
   readonly principal: Principal;
-  /** Empty means all that the channel takes. */
+  /** The event types that the client wants. Empty means all that the channel takes. */
   readonly events: readonly string[];
+  /** Whether the client wants media. It gets media only if the channel configuration asks for media too. */
   readonly media: boolean;
-  /** The position after which the client wants to go on, and the id of an earlier connection. Empty when the client named none. */
+  /**
+   * The position after which the client wants to go on, and the id of an earlier connection. Empty when the client
+   * named none.
+   */
   readonly after: string;
   readonly previous: string;
 }
 
 export interface FrameStreams {
   /**
-   * Call it before a stream is opened: it makes sure that events of the instance come to this node. `inForce` resolves when the
-   * next event, published on whatever node, would come; it is undefined when the event would come already. Throws
-   * SHUTTING_DOWN.
+   * Makes the events of the instance come to this node. Call it before `open`, and call `release` after `open`, or when
+   * no stream is opened. `inForce` resolves when the next event comes, whichever node it is published at; it is
+   * undefined when that is so already. Throws SHUTTING_DOWN.
    */
   reserve(entry: Entry): { readonly inForce: Promise<void> | undefined; release(): void };
-  /** From now on the stream gets frames, until it ends or closes. The entry must be enabled. */
+  /**
+   * Makes the stream a consumer, which gets frames until it ends or closes. The channel in `wanted` must be enabled.
+   */
   open(sink: FrameSink, wanted: Wanted, form: MessageForm): OpenStream;
 }
 
 export interface OpenStream {
-  /** Gives the stream no more frames. Its owner ends it. */
+  /** Gives the stream no more frames, and does not end it. The caller must end it. */
   leave(): void;
 }

@@ -1,4 +1,4 @@
-/** SubscriptionService.Subscribe: checks whether a stream may be opened, and opens it. */
+/** The method Subscribe of SubscriptionService: checks whether a stream of frames may be opened, and opens it. */
 
 import { type SubscribeRequest, SubscribeRequestSchema } from "../../../gen/eventwire/v1/subscription_service_pb.js";
 import type { Entry } from "../../directory/directory.js";
@@ -8,15 +8,21 @@ import type { AddressedInstances } from "../admission/addressed-instance.js";
 import type { Validation } from "../validation.js";
 import type { FrameSink, FrameStreams, MessageForm, OpenStream, Wanted } from "./frame-streams.js";
 
-/** A stream that may be opened. Events of its instance come to this node until it is started or given up. */
+/**
+ * A stream that passed all checks and is not open yet. Until `start` or `giveUp`, the events of its instance come to
+ * this node for it, so one of the two must be called.
+ */
 export interface Subscription {
-  /** Opens the stream. Throws AppError when it may not be opened any more. */
+  /** Checks again, and opens the stream. Throws AppError when the stream may not be opened any more. Call it once. */
   start(sink: FrameSink, form: MessageForm): OpenStream;
-  /** Call it in place of `start`. It may be called again, and after `start`. */
+  /** Call it when the stream is not opened. A second call, or a call after `start`, does nothing. */
   giveUp(): void;
 }
 
-/** Rejects with AppError. */
+/**
+ * Checks a request: token, instance, rules, channel. Resolves when the events of the instance come to this node.
+ * Rejects with AppError.
+ */
 export type Subscribe = (principal: Principal, request: SubscribeRequest) => Promise<Subscription>;
 
 export function createSubscribe(options: {
