@@ -1,6 +1,7 @@
 /** Debian's nginx with `deploy/nginx.conf` in front of two nodes on one database and one NATS. */
 
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
 import * as grpc from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
@@ -20,6 +21,7 @@ import { published } from "../support/published.js";
 import { lacks } from "../support/requirements.js";
 import { openFace } from "../support/rpc-faces.js";
 import { scrape } from "../support/scrape.js";
+import { subscribe } from "../support/subscriber.js";
 import { until } from "../support/until.js";
 import { openV1 } from "../support/v1-consumer.js";
 
@@ -116,6 +118,18 @@ describe.skipIf(await lacks("nats-server", "nginx"))("behind the balancer", () =
     await consumer.closed;
     const refused = await openV1(balancer.url, "/ws/protocol?token=nobody");
     expect(await refused.end()).toMatchObject({ last: { status: 401 }, close: [4401, "invalid token"] });
+  });
+
+  it("a stream of Subscribe passes frame by frame, on both ports", async () => {
+    await createInstance("subscribed");
+    const streams = [
+      createConnectTransport({ baseUrl: balancer.url, httpVersion: "1.1" }),
+      createGrpcTransport({ baseUrl: balancer.grpcUrl }),
+    ].map((transport) => subscribe(transport, tokenOf("subscribed"), { instance: "subscribed" }));
+    for (const { next } of streams) expect((await next()).case).toBe("hello");
+    await publish("subscribed", { n: 1 });
+    for (const { data } of streams) expect(await data(1)).toEqual([{ n: 1 }]);
+    for (const { cancel } of streams) cancel();
   });
 
   it("an event of 10 MiB passes whole, in and out", async () => {

@@ -1,5 +1,6 @@
 /** Debian's HAProxy and Caddy with the configurations of `deploy/`, in front of a real node. */
 
+import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { EventService } from "../../gen/eventwire/v1/event_service_pb.js";
 import { json } from "../support/call-table.js";
@@ -11,6 +12,7 @@ import { type PublicServer, startPublicServer } from "../support/public-server.j
 import { openRaw } from "../support/raw-http.js";
 import { lacks } from "../support/requirements.js";
 import { openFace } from "../support/rpc-faces.js";
+import { subscribe } from "../support/subscriber.js";
 import { openV1 } from "../support/v1-consumer.js";
 
 const proxies: readonly { name: ProxyName; skipped: boolean }[] = [
@@ -81,6 +83,17 @@ for (const { name, skipped } of proxies)
       await consumer.closed;
       const refused = await openV1(proxy.url, "/ws/desk?token=nobody");
       expect(await refused.end()).toMatchObject({ last: { status: 401 }, close: [4401, "invalid token"] });
+    });
+
+    it("a stream of Subscribe passes frame by frame, on both ports", async () => {
+      const streams = [
+        createConnectTransport({ baseUrl: proxy.url, httpVersion: "1.1" }),
+        createGrpcTransport({ baseUrl: proxy.grpcUrl }),
+      ].map((transport) => subscribe(transport, "token-of-desk", { instance: "desk" }));
+      for (const { next } of streams) expect((await next()).case).toBe("hello");
+      expect((await publish({ n: 1 })).status).toBe(200);
+      for (const { data } of streams) expect(await data(1)).toEqual([{ n: 1 }]);
+      for (const { cancel } of streams) cancel();
     });
 
     it("an event of 10 MiB passes whole, in and out", async () => {
