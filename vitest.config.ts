@@ -7,6 +7,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 const longest = [
   "test/contributing",
   "e2e/exactness",
+  "e2e/consuming/programs",
   "main/package",
   "main/start",
   "main/stop",

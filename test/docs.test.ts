@@ -1,6 +1,8 @@
 /** The documents that are generated from tables. `npm run docs` writes them anew. */
 
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { closeCatalogue } from "../gen/closes.js";
 import { answers, catalogue } from "../gen/errors.js";
 import { type MetricRow, metricTable } from "../src/observability/metric-table.js";
 import { clientSettingTable } from "../src/settings/client-setting-table.js";
@@ -21,6 +23,10 @@ describe("the document is what the table says", () => {
 
   it("docs/ERRORS.md", async () => {
     await expect(errors()).toMatchFileSnapshot("../docs/ERRORS.md");
+  });
+
+  it("docs/CONSUMING.md, in its table of closes", async () => {
+    await expect(withCloses(readFileSync("docs/CONSUMING.md", "utf8"))).toMatchFileSnapshot("../docs/CONSUMING.md");
   });
 
   it("docs/asyncapi.json", async () => {
@@ -122,6 +128,22 @@ function answerers(reason: string): string {
   if (found.length === 0) return "no route";
   if (others.length === 0) return "every route";
   return others.length === 1 ? `every route but ${named(others)}` : named(found);
+}
+
+/** The rest of the page is written by hand. */
+function withCloses(page: string): string {
+  const [start, end] = ["by `npm run docs`; do not edit. -->\n", "\n<!-- The end of the generated table. -->"];
+  const rows = Object.values(closeCatalogue).map(({ code, reason, reconnect, status, refusals, meaning }) => [
+    `\`${code}\``,
+    reason,
+    reconnect ? "yes" : "no",
+    `\`${status}\``,
+    refusals.map((refusal) => `\`${refusal}\``).join(", "),
+    meaning,
+  ]);
+  const head = ["code", "reason", "come back", "Subscribe ends with", "refusals that end with the code", "meaning"];
+  const before = page.slice(0, page.indexOf(start) + start.length);
+  return `${before}\n${table(head, rows).join("\n")}\n${page.slice(page.indexOf(end))}`;
 }
 
 function page(title: string, intro: readonly string[], head: readonly string[], rows: readonly string[][]): string {

@@ -93,7 +93,7 @@ export async function startProxy(name: ProxyName, nodes: readonly [Upstream, Ups
 }
 
 /** Whether somebody listens on the port. */
-async function answers(port: number): Promise<boolean> {
+export async function answers(port: number): Promise<boolean> {
   const socket = connect(port, "127.0.0.1");
   const open = await new Promise<boolean>((done) =>
     socket.on("connect", () => done(true)).on("error", () => done(false)),

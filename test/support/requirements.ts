@@ -12,11 +12,20 @@ interface Requirement {
   readonly remedy: string;
 }
 
+/** Where Debian keeps the sources of Go libraries. */
+export const goPath = "/usr/share/gocode";
+
 const requirements = {
   chromium: program("chromium", ["--version"]),
   curl: program("curl", ["--version"]),
   "docker-compose": program("docker-compose", ["version"]),
   go: program("go", ["version"], "golang-go"),
+  /** Debian's source of a Go library, which needs no network to build. */
+  "go-websocket": program(
+    "test",
+    ["-d", `${goPath}/src/github.com/gorilla/websocket`],
+    "golang-github-gorilla-websocket-dev",
+  ),
   haproxy: program("haproxy", ["-v"]),
   caddy: program("caddy", ["version"]),
   "nats-server": program("nats-server", ["--version"]),
