@@ -84,6 +84,24 @@ describe.each(subscribeFaces.map(({ name, open }, at) => ({ name, open, at })))(
     expect((await stream.next()).value).toMatchObject({ event: "message.exchange", media: new Uint8Array(0) });
   });
 
+  it("has all instances of an account for an empty name, and says what changes", async () => {
+    const created = `new ${at}`;
+    const stream = start({ instance: "", events: ["call.update"] }, server.accountToken);
+    expect((await stream.next()).value).toMatchObject({ instance: "", filter: { events: ["call.update"] } });
+    await server.createInstance(created, `ti_new-one-${at}`);
+    await configure(created, { enabled: true });
+    await publish(created, "label.update", { n: 1 });
+    await publish(created, "call.update", { n: 2 });
+    await publish(instance, "call.update", { n: 3 });
+    const changes = [await stream.next(), await stream.next()];
+    expect(changes).toMatchObject([
+      { case: "configChanged", value: { instance: created, change: "created", enabled: false } },
+      { case: "configChanged", value: { instance: created, change: "changed", enabled: true } },
+    ]);
+    for (const wanted of [created, instance])
+      expect(await stream.next()).toMatchObject({ case: "event", value: { instanceData: { instance: wanted } } });
+  });
+
   it("refuses what may not be opened, with the error of its reason", async () => {
     await configure(instance, { enabled: false });
     const other = `desk ${(at + 1) % subscribeFaces.length}`;
@@ -97,11 +115,12 @@ describe.each(subscribeFaces.map(({ name, open }, at) => ({ name, open, at })))(
       start(),
     ].map(({ ended }) => ended);
     const invalid = ["InvalidArgument", "Invalid request body", "INVALID_REQUEST_BODY"];
+    const mismatch = ["PermissionDenied", "Instance token does not match requested instance", "INSTANCE_MISMATCH"];
     expect((await Promise.all(errors)).map(reasonOf)).toEqual([
       ["Unauthenticated", "Invalid token", "INVALID_TOKEN"],
-      ["PermissionDenied", "Instance token does not match requested instance", "INSTANCE_MISMATCH"],
+      mismatch,
       ["NotFound", "Instance not found", "INSTANCE_NOT_FOUND"],
-      invalid,
+      mismatch,
       invalid,
       invalid,
       [

@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file eventwire/v1/subscription_service.proto.
  */
 export const file_eventwire_v1_subscription_service: GenFile = /*@__PURE__*/
-  fileDesc("CidldmVudHdpcmUvdjEvc3Vic2NyaXB0aW9uX3NlcnZpY2UucHJvdG8SDGV2ZW50d2lyZS52MSKNAQoQU3Vic2NyaWJlUmVxdWVzdBIZCghpbnN0YW5jZRgBIAEoCUIHukgEcgIYZBIcCgZldmVudHMYAiADKAlCDLpIBZIBAhBAyLsYARIWCgVhZnRlchgDIAEoCUIHukgEcgIYQBINCgVtZWRpYRgEIAEoCBIZCghwcmV2aW91cxgFIAEoCUIHukgEcgIYQCK1AgoRU3Vic2NyaWJlUmVzcG9uc2USKQoFZXZlbnQYASABKAsyGC5ldmVudHdpcmUudjEuRXZlbnRGcmFtZUgAEikKBWhlbGxvGAIgASgLMhguZXZlbnR3aXJlLnYxLkhlbGxvRnJhbWVIABI6Cg5jb25maWdfY2hhbmdlZBgDIAEoCzIgLmV2ZW50d2lyZS52MS5Db25maWdDaGFuZ2VkRnJhbWVIABIlCgNnYXAYBCABKAsyFi5ldmVudHdpcmUudjEuR2FwRnJhbWVIABIvCghwb3NpdGlvbhgFIAEoCzIbLmV2ZW50d2lyZS52MS5Qb3NpdGlvbkZyYW1lSAASLQoHY2xvc2luZxgGIAEoCzIaLmV2ZW50d2lyZS52MS5DbG9zaW5nRnJhbWVIAEIHCgVmcmFtZTJzChNTdWJzY3JpcHRpb25TZXJ2aWNlElwKCVN1YnNjcmliZRIeLmV2ZW50d2lyZS52MS5TdWJzY3JpYmVSZXF1ZXN0Gh8uZXZlbnR3aXJlLnYxLlN1YnNjcmliZVJlc3BvbnNlIgyiuxgICAMQATICAx4wAWIGcHJvdG8z", [file_buf_validate_validate, file_eventwire_v1_event_type, file_eventwire_v1_frame, file_eventwire_v1_policy]);
+  fileDesc("CidldmVudHdpcmUvdjEvc3Vic2NyaXB0aW9uX3NlcnZpY2UucHJvdG8SDGV2ZW50d2lyZS52MSKNAQoQU3Vic2NyaWJlUmVxdWVzdBIZCghpbnN0YW5jZRgBIAEoCUIHukgEcgIYZBIcCgZldmVudHMYAiADKAlCDLpIBZIBAhBAyLsYARIWCgVhZnRlchgDIAEoCUIHukgEcgIYQBINCgVtZWRpYRgEIAEoCBIZCghwcmV2aW91cxgFIAEoCUIHukgEcgIYQCK1AgoRU3Vic2NyaWJlUmVzcG9uc2USKQoFZXZlbnQYASABKAsyGC5ldmVudHdpcmUudjEuRXZlbnRGcmFtZUgAEikKBWhlbGxvGAIgASgLMhguZXZlbnR3aXJlLnYxLkhlbGxvRnJhbWVIABI6Cg5jb25maWdfY2hhbmdlZBgDIAEoCzIgLmV2ZW50d2lyZS52MS5Db25maWdDaGFuZ2VkRnJhbWVIABIlCgNnYXAYBCABKAsyFi5ldmVudHdpcmUudjEuR2FwRnJhbWVIABIvCghwb3NpdGlvbhgFIAEoCzIbLmV2ZW50d2lyZS52MS5Qb3NpdGlvbkZyYW1lSAASLQoHY2xvc2luZxgGIAEoCzIaLmV2ZW50d2lyZS52MS5DbG9zaW5nRnJhbWVIAEIHCgVmcmFtZTJ0ChNTdWJzY3JpcHRpb25TZXJ2aWNlEl0KCVN1YnNjcmliZRIeLmV2ZW50d2lyZS52MS5TdWJzY3JpYmVSZXF1ZXN0Gh8uZXZlbnR3aXJlLnYxLlN1YnNjcmliZVJlc3BvbnNlIg2iuxgJCAMQATIDAx4fMAFiBnByb3RvMw", [file_buf_validate_validate, file_eventwire_v1_event_type, file_eventwire_v1_frame, file_eventwire_v1_policy]);
 
 /**
  * Asks for a stream of events.
@@ -24,8 +24,10 @@ export const file_eventwire_v1_subscription_service: GenFile = /*@__PURE__*/
  */
 export type SubscribeRequest = Message<"eventwire.v1.SubscribeRequest"> & {
   /**
-   * Name of the instance, case-sensitive. An empty name is refused with `Invalid request body`; it is kept for streams of all
-   * instances of an account, which this release does not have.
+   * Name of the instance, case-sensitive. With a TokenAccount the name may be empty: then the stream has the events of all
+   * instances of the account. Each event names its instance, and passes the filter of the channel of that instance as it is then.
+   * A disabled channel gives nothing. With a TokenInstance an empty name is refused with INSTANCE_MISMATCH. While a node of an
+   * older release is among the nodes, a stream of a whole account is refused with OLDER_NODE.
    *
    * @generated from field: string instance = 1;
    */
@@ -145,7 +147,7 @@ export const SubscribeResponseSchema: GenMessage<SubscribeResponse> = /*@__PURE_
  */
 export const SubscriptionService: GenService<{
   /**
-   * Opens a stream with the events of an instance. The first frame is `hello`. From then on every event that is published on
+   * Opens a stream with the events of an instance, or of all instances of an account. The first frame is `hello`. From then on every event that is published on
    * any node, and whose type the stream takes, is sent once and in order, until the stream ends. The stream has no deadline of
    * its own, and a silent one is no reason to end it: `position` frames say that it works.
    *

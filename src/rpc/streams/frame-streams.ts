@@ -28,9 +28,12 @@ export interface FrameSink {
   cut(): void;
 }
 
-/** What a consumer wants to see of its instance. */
+/** What a stream carries events of: one instance, or all instances of an account. */
+export type StreamScope = Entry | { readonly accountId: string };
+
+/** What a consumer wants to see. */
 export interface Wanted {
-  readonly entry: Entry;
+  readonly scope: StreamScope;
   readonly principal: Principal;
   /** The event types that the client wants. Empty means all that the channel takes. */
   readonly events: readonly string[];
@@ -46,13 +49,15 @@ export interface Wanted {
 
 export interface FrameStreams {
   /**
-   * Makes the events of the instance come to this node. Call it before `open`, and call `release` after `open`, or when
+   * Makes the events of the scope come to this node. Call it before `open`, and call `release` after `open`, or when
    * no stream is opened. `inForce` resolves when the next event comes, whichever node it is published at; it is
-   * undefined when that is so already. Throws SHUTTING_DOWN.
+   * undefined when that is so already. Then call `check`, which throws OLDER_NODE when some events of a whole account
+   * would not come. Throws SHUTTING_DOWN.
    */
-  reserve(entry: Entry): { readonly inForce: Promise<void> | undefined; release(): void };
+  reserve(scope: StreamScope): { readonly inForce: Promise<void> | undefined; check(): void; release(): void };
   /**
-   * Makes the stream a consumer, which gets frames until it ends or closes. The channel in `wanted` must be enabled.
+   * Makes the stream a consumer, which gets frames until it ends or closes. The channel of the instance in `wanted` must
+   * be enabled.
    */
   open(sink: FrameSink, wanted: Wanted, form: MessageForm): OpenStream;
 }

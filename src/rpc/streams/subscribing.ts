@@ -1,16 +1,15 @@
 /** The method Subscribe of SubscriptionService: checks whether a stream of frames may be opened, and opens it. */
 
 import { type SubscribeRequest, SubscribeRequestSchema } from "../../../gen/eventwire/v1/subscription_service_pb.js";
-import type { Entry } from "../../directory/directory.js";
 import { AppError } from "../../domain/errors.js";
 import type { Principal } from "../../domain/instance.js";
 import type { AddressedInstances } from "../admission/addressed-instance.js";
 import type { Validation } from "../validation.js";
-import type { FrameSink, FrameStreams, MessageForm, OpenStream, Wanted } from "./frame-streams.js";
+import type { FrameSink, FrameStreams, MessageForm, OpenStream, StreamScope, Wanted } from "./frame-streams.js";
 
 /**
- * A stream that passed all checks and is not open yet. Until `start` or `giveUp`, the events of its instance come to
- * this node for it, so one of the two must be called.
+ * A stream that passed all checks and is not open yet. Until `start` or `giveUp`, the events of its instance or account
+ * come to this node for it, so one of the two must be called.
  */
 export interface Subscription {
   /** Checks again, and opens the stream. Throws AppError when the stream may not be opened any more. Call it once. */
@@ -32,17 +31,13 @@ export function createSubscribe(options: {
 }): Subscribe {
   const { addressed, validation, frames } = options;
 
-  function find(principal: Principal, request: SubscribeRequest): Entry {
+  function find(principal: Principal, request: SubscribeRequest): StreamScope {
     if (principal.revoked) throw new AppError("INVALID_TOKEN");
-    if (request.instance === "") {
-      const rule = "must be the name of an instance, because there are no streams of all instances of an account yet";
-      throw new AppError("INVALID_REQUEST_BODY", { field: "instance", rule });
-    }
-    const entry = addressed.entry(principal, request.instance);
+    const scope = request.instance === "" ? wholeAccount(principal) : addressed.entry(principal, request.instance);
     validation.check(SubscribeRequestSchema, request);
-    if (!entry.websocket?.enabled)
-      throw new AppError("WEBSOCKET_DISABLED", { values: { instance: entry.instance.name } });
-    return entry;
+    if ("instance" in scope && !scope.websocket?.enabled)
+      throw new AppError("WEBSOCKET_DISABLED", { values: { instance: scope.instance.name } });
+    return scope;
   }
 
   return async (principal, request) => {
@@ -57,10 +52,11 @@ export function createSubscribe(options: {
     return {
       start(sink, form) {
         try {
-          const entry = find(principal, request);
+          const scope = find(principal, request);
           // An instance of the same name that was created since then has no reservation.
-          if (entry.instance.id !== found.instance.id) throw new AppError("INSTANCE_NOT_FOUND");
-          return frames.open(sink, { ...wanted(request), entry, principal }, form);
+          if (idOf(scope) !== idOf(found)) throw new AppError("INSTANCE_NOT_FOUND");
+          reservation.check();
+          return frames.open(sink, { ...wanted(request), scope, principal }, form);
         } finally {
           giveUp();
         }
@@ -70,6 +66,16 @@ export function createSubscribe(options: {
   };
 }
 
-function wanted({ events, media, after, previous }: SubscribeRequest): Omit<Wanted, "entry" | "principal"> {
+/** Throws INSTANCE_MISMATCH for the token of an instance. */
+function wholeAccount({ kind, accountId }: Principal): StreamScope {
+  if (kind === "instance") throw new AppError("INSTANCE_MISMATCH");
+  return { accountId };
+}
+
+function idOf(scope: StreamScope): string {
+  return "instance" in scope ? scope.instance.id : scope.accountId;
+}
+
+function wanted({ events, media, after, previous }: SubscribeRequest): Omit<Wanted, "scope" | "principal"> {
   return { events, media, after, previous };
 }

@@ -22,12 +22,12 @@ export function createFrameStreams(options: FrameStreamsOptions): FrameStreams {
   const { hub, fanOut, draining } = options;
   const formatOf = createFrameFormats(options);
   return {
-    reserve(entry) {
+    reserve(scope) {
       if (draining.aborted) throw new AppError("SHUTTING_DOWN");
-      return hub.reserve(entry);
+      return hub.reserve(scope);
     },
 
-    open(sink, { entry, principal, events, media, after, previous }, form) {
+    open(sink, { scope, principal, events, media, after, previous }, form) {
       const view: View<WritableConnection> = { format: formatOf(form), fanOut, types: typesOf(events), media };
       const connection: WritableConnection = {
         writable: sink.writable,
@@ -35,7 +35,7 @@ export function createFrameStreams(options: FrameStreamsOptions): FrameStreams {
         end: sink.end,
         cut: sink.cut,
       };
-      const consumer = addWritable(hub, connection, entry, principal, view, {
+      const consumer = addWritable(hub, connection, scope, principal, view, {
         after: after || undefined,
         previous: previous || undefined,
       });
