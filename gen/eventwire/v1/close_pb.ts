@@ -149,7 +149,7 @@ export enum CloseReason {
   DISCONNECTED_BY_OPERATOR = 9,
 
   /**
-   * The rate limit of the token or of the remote address is used up. Connect again after `retryAfterMs`.
+   * The rate limit of the account, the instance or the remote address is used up. Connect again after `retryAfterMs`.
    *
    * @generated from enum value: CLOSE_REASON_RATE_LIMITED = 10;
    */

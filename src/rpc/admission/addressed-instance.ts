@@ -6,7 +6,10 @@ import type { Instance, Principal } from "../../domain/instance.js";
 import type { Instances } from "../../service/instances.js";
 
 export interface AddressedInstances {
-  /** Finds the instance in memory, which is enough for an event. Throws INSTANCE_MISMATCH or INSTANCE_NOT_FOUND. */
+  /**
+   * Finds the instance in memory, which is enough to publish an event or to open a stream of frames. Throws
+   * INSTANCE_MISMATCH or INSTANCE_NOT_FOUND.
+   */
   entry(principal: Principal, name: string): Entry;
   /**
    * Finds the instance in the database, which alone is authoritative. Rejects with INSTANCE_MISMATCH,
