@@ -8,6 +8,8 @@ const longest = [
   "test/contributing",
   "e2e/exactness",
   "e2e/consuming/programs",
+  "main/islands",
+  "transport/header-tokens",
   "main/package",
   "main/start",
   "main/stop",

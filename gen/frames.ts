@@ -113,7 +113,7 @@ export interface ConfigChangedFrame {
 export interface GapFrame {
   /** Always `gap`. */
   readonly control: "gap";
-  /** Why: `bus_interrupted` (the bus between the nodes was away), `bus_lost` (the bus dropped events of another node), `history_expired`, or `node_changed`. */
+  /** Why: `bus_interrupted` (the bus between the nodes was away) or `bus_lost` (events of another node did not arrive, or could not be read). This release sends no other reason. A release that keeps history may also send `history_expired` and `node_changed`. */
   readonly reason: string;
   /** Events that were accepted from this time on may be missing. */
   readonly from: string;
@@ -185,7 +185,7 @@ export interface RefusedFrame {
 export interface ErrorFrame {
   /** Always `error`. */
   readonly control: "error";
-  /** What is wrong with the message. */
+  /** What is wrong with the message that the client sent, as one sentence. */
   readonly message: string;
 }
 

@@ -3,7 +3,7 @@
  * all that the client can see.
  */
 
-/** How many heartbeats the gateway may be silent. A heartbeat is the longest time between two frames of a gateway. */
+/** The client gives a connection up after this many times `heartbeatSeconds` without a frame. */
 const heartbeatsMax = 2;
 /** How often the client looks, per heartbeat. */
 const beatsPerHeartbeat = 4;

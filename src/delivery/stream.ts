@@ -43,7 +43,7 @@ export class Stream<S extends Selection = Selection> {
   readonly waiting: Waiting;
   /** The frames that the stream has accepted and not given to its consumers yet. */
   readonly pending = new PendingFrames();
-  /** The name of the stream in the broadcasts of its fan-out. No other stream of the node has this name. */
+  /** The topic on which the fan-out broadcasts the frames of this stream. No other stream of the node has the same topic. */
   readonly topic: string;
   readonly #pendingBytesMax: number;
   readonly #onAdmitted: StreamOptions["onAdmitted"];
@@ -234,7 +234,10 @@ export class Stream<S extends Selection = Selection> {
     return given;
   }
 
-  /** Gives a late consumer the last frames of the log. Only these frames were accepted after the consumer joined. */
+  /**
+   * Gives frames to a consumer that joined while older frames still waited. `own` are the last frames of the log: those
+   * accepted after the consumer joined. The consumer does not get the older ones.
+   */
   #deliverLate(consumer: Consumer, own: readonly Frame[]): boolean {
     const offset = this.log.end - own.length;
     this.#onAdmitted(consumer, offset);

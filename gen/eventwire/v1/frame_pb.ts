@@ -447,8 +447,9 @@ export type GapFrame = Message<"eventwire.v1.GapFrame"> & {
   control: string;
 
   /**
-   * Why: `bus_interrupted` (the bus between the nodes was away), `bus_lost` (the bus dropped events of another node),
-   * `history_expired`, or `node_changed`.
+   * Why: `bus_interrupted` (the bus between the nodes was away) or `bus_lost` (events of another node did not arrive, or could
+   * not be read). This release sends no other reason. A release that keeps history may also send `history_expired` and
+   * `node_changed`.
    *
    * @generated from field: string reason = 2;
    */
@@ -708,7 +709,7 @@ export type ErrorFrame = Message<"eventwire.v1.ErrorFrame"> & {
   control: string;
 
   /**
-   * What is wrong with the message.
+   * What is wrong with the message that the client sent, as one sentence.
    *
    * @generated from field: string message = 2;
    */

@@ -147,9 +147,9 @@ export const SubscribeResponseSchema: GenMessage<SubscribeResponse> = /*@__PURE_
  */
 export const SubscriptionService: GenService<{
   /**
-   * Opens a stream with the events of an instance, or of all instances of an account. The first frame is `hello`. From then on every event that is published on
-   * any node, and whose type the stream takes, is sent once and in order, until the stream ends. The stream has no deadline of
-   * its own, and a silent one is no reason to end it: `position` frames say that it works.
+   * Opens a stream with the events of an instance, or of all instances of an account. The first frame is `hello`. From then on
+   * every event that is published on any node, and whose type the stream takes, is sent once and in order, until the stream
+   * ends. The stream has no deadline of its own. A stream without events is not ended: `position` frames say that it works.
    *
    * The checks are those of the upgrade: the channel of the instance must be enabled, and the call counts once in the rate
    * limit. A refusal is an error without any frame.

@@ -1,6 +1,6 @@
 /**
- * Ends calls whose client does not go on: the client stops in the middle of its request, or takes nothing of the
- * answer.
+ * Cuts calls on the service port whose client is too slow: the request is not whole in time, or the client takes nothing
+ * of the answer for too long.
  */
 
 import { Http2ServerResponse } from "node:http2";

@@ -43,13 +43,13 @@ async function another(env: Record<string, string>): Promise<PublicServer> {
   return started;
 }
 
-async function open(at = server, to = path) {
+async function open(at: PublicServer, to = path) {
   const consumer = await openV1(at.url, to);
   return { ...consumer, shown: async () => comparable(await consumer.next()) };
 }
 
 it("hello, an event, and what is answered", async () => {
-  const consumer = await open();
+  const consumer = await open(server, `${path}&events=call.update,label.update`);
   expect(await consumer.shown()).toBe(shown.hello);
   const data = { type: "chat", labelId: "7" };
   await server.call("POST", "/api/events/publish/desk-1", { event: "label.update", data });
