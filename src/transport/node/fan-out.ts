@@ -109,9 +109,12 @@ export class WritableFanOut implements FanOut<WritableConnection> {
    * Gives the stream the whole batch, because a stream must not end in the middle of a frame. The bytes are not copied.
    */
   write({ writable }: WritableConnection, batch: WriteBatch): number {
-    writable.cork();
-    for (const frame of batch) writePieces(writable, frame);
-    writable.uncork();
+    if (batch.length === 1 && (batch[0] as Frame).length <= pieceBytes) writable.write(batch[0]);
+    else {
+      writable.cork();
+      for (const frame of batch) writePieces(writable, frame);
+      writable.uncork();
+    }
     // A stream emits `drain` only if it needs a drain. Without that event the stream would stay blocked.
     return writable.writableNeedDrain && writable.writableLength >= this.#heldBytesMax ? 0 : allTaken;
   }

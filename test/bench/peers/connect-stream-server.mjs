@@ -28,6 +28,8 @@ async function* subscribe({ instance }, { signal }) {
   consumers.set(instance, own.add(consumer));
   signal.addEventListener("abort", () => wake());
   try {
+    // The library sends no headers before the first message.
+    yield create(SubscribeResponseSchema, { frame: { case: "position", value: { control: "position" } } });
     while (!signal.aborted) {
       while (queue.length > 0) yield queue.shift();
       await new Promise((resolve) => {

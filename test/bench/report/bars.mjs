@@ -49,6 +49,12 @@ export const bars = [
     measure: cost("fanout", "hub", "publish", k),
   })),
   { what: "the same, K = 64", bar: 1.1, measure: cost("fanout", "hub", "publish", 64) },
+  {
+    what: "Subscribe against a server stream of connect-node, 200 consumers of gRPC, 400 B, K = 1",
+    bar: 0.3,
+    measure: cost("streams", "subscribe", "connect-stream", 1),
+  },
+  { what: "the same, K = 16", bar: 0.06, measure: cost("streams", "subscribe", "connect-stream", 16) },
   ...bursts.map((k) => ({
     what: `the same, 2 KiB, K = ${k}`,
     bar: 1.1,
