@@ -57,14 +57,17 @@ export class AccountStreams extends StreamGroup<AccountSelection> {
     return entry?.instance.accountId === this.id ? entry : undefined;
   }
 
-  /** Tells of an instance that was created, or of an instance or a channel configuration that has changed. */
+  /**
+   * Tells every stream of this account that an instance was created, or that an instance or its channel configuration has
+   * changed.
+   */
   tellChange(entry: Entry, change: "created" | "changed", tell: TellStream): void {
     const configuration = configurationOf(entry);
     for (const stream of this.streams)
       tell(stream, configChangedFrame(configuration, stream.selection.filterOf(entry), change));
   }
 
-  /** Tells of an instance that was deleted. */
+  /** Tells every stream of this account that an instance was deleted. */
   tellDeletion(name: string, tell: TellStream): void {
     for (const stream of this.streams) tell(stream, instanceDeletedFrame(name));
   }

@@ -32,7 +32,10 @@ export interface TurnPlan {
  * `Hub.remove` when a connection is gone, even while `end` or `cut` runs.
  */
 export interface FanOut<Connection> {
-  /** The bytes that the connections of this fan-out hold, as delivery counts them. */
+  /**
+   * How many bytes the connections of this fan-out hold for consumers that do not read. Delivery keeps the counts; the
+   * fan-out may read them.
+   */
   readonly buffered: BufferedBytes;
   /** Gives a frame to all consumers of a stream in one call. Absent when the transport cannot do so. */
   readonly broadcaster?: Broadcaster<Connection>;

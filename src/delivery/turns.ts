@@ -9,7 +9,10 @@ export interface TurnSteps {
   resume(consumer: Consumer): void;
   /** Called once, before the streams give their frames. */
   prepare(): void;
-  /** Gives the frames of a stream to its consumers. With `all` no frame waits for a later turn. */
+  /**
+   * Gives the waiting frames of a stream to its consumers: all of them if `all` is true, else as many as the fan-out plans
+   * for one turn.
+   */
   flush(stream: Stream, all: boolean): void;
   /** Called once, after the streams have given their frames. Returns whether another turn is needed. */
   conclude(): boolean;

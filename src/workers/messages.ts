@@ -14,8 +14,8 @@ export type Report = readonly object[];
 export type Question =
   | { readonly about: "counts" }
   /**
-   * Each asked worker applies the change to its directory before it answers. A worker that cannot do that answers all
-   * the same.
+   * Each asked worker applies the change to its directory and then answers. A worker that cannot read the change also
+   * answers: it then reads the whole database anew.
    */
   | { readonly about: "change"; readonly change: Change };
 

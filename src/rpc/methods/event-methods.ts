@@ -22,8 +22,8 @@ export function createEventMethods({ publishing }: { publishing: Publishing }): 
       publishing.reached()?.then((reached) => answerOf(id, reached, sockets)) ?? answerOf(id, true, sockets);
     return published instanceof Promise ? published.then(answer) : answer(published);
   });
-  // Publishing checks the rules of an event itself, because the stream of batches needs that. To check the rules here
-  // too would cost 5 % of a REST publish.
+  // Publishing checks the rules of an event itself, because the stream of batches needs that. So the API does not check them
+  // before this method: a second check would cost 5 % of a REST publish.
   return [checkingRequest(publishEvent)];
 }
 

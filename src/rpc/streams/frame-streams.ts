@@ -1,6 +1,6 @@
 /**
- * The port through which a Subscribe call becomes a consumer: it opens a stream of frames on the client's connection.
- * The transport implements the port with the hub of the node.
+ * The interface by which a Subscribe call becomes a consumer: it opens a stream of frames on the client's connection. The
+ * transport implements the interface with the hub of the node.
  */
 
 import type { Writable } from "node:stream";
