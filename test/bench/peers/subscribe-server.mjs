@@ -42,7 +42,7 @@ server.on("stream", (stream) => {
   const entry = entries[streams++ % entries.length];
   frames.open(
     sink,
-    { entry, principal, events: [], media: false, after: "", previous: "" },
+    { scope: entry, principal, events: [], media: false, after: "", previous: "" },
     { json: false, text: false },
   );
 });
