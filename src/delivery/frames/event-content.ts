@@ -3,15 +3,10 @@
 import type { Event } from "../../bus/bus.js";
 import { idText } from "../../domain/event-id.js";
 import type { EventType } from "../../domain/event-type.js";
+import type { EventFormatOptions } from "./frame.js";
 import { editMedia } from "./media.js";
 import { rawMedia } from "./raw-media.js";
-
-export interface EventFormatOptions {
-  /** The public URL in every frame. */
-  readonly baseUrl: string;
-  /** Media above it is left out of the frame, in bytes. The frame is built all the same. */
-  readonly mediaMaxBytes: number;
-}
+import { lastTimeText, timeText } from "./time-text.js";
 
 export interface EventContent {
   readonly type: EventType;
@@ -32,29 +27,11 @@ export interface EventContent {
 export function eventContent(event: Event, mediaWanted: boolean, { mediaMaxBytes }: EventFormatOptions): EventContent {
   const { type, data, slot } = event;
   const id = idText(event.id);
-  const time = timeText(event.time);
-  const occurredAt = event.occurredAt === undefined ? undefined : isoText(event.occurredAt);
+  const time = lastTimeText(event.time);
+  const occurredAt = event.occurredAt === undefined ? undefined : timeText(event.occurredAt);
   if (slot === undefined) return { type, id, time, occurredAt, data: [data], dataBytes: data.length, media: undefined };
   const parts = editMedia(data, slot, undefined) as Uint8Array[];
   const dataBytes = parts.reduce((sum, { length }) => sum + length, 0);
   const media = mediaWanted ? rawMedia(event, mediaMaxBytes) : undefined;
   return { type, id, time, occurredAt, data: parts, dataBytes, media };
-}
-
-/** The last millisecond whose text has 24 characters. */
-const timeMax = Date.UTC(10_000, 0, 1) - 1;
-/** The events of a millisecond share the text, which costs as much as all the rest of a frame. */
-let lastTime = Number.NaN;
-let lastText = "";
-
-function timeText(time: number): string {
-  if (time !== lastTime) {
-    lastText = isoText(time);
-    lastTime = time;
-  }
-  return lastText;
-}
-
-function isoText(time: number): string {
-  return new Date(Math.min(time, timeMax)).toISOString();
 }

@@ -4,10 +4,11 @@ import type { Event } from "../../bus/bus.js";
 import { writeIdText } from "../../domain/event-id.js";
 import { type EventType, eventTypes } from "../../domain/event-type.js";
 import type { Instance } from "../../domain/instance.js";
-import type { FrameFormat } from "./frame.js";
-import { type SplicedFormatOptions, spliceFrame } from "./splice.js";
+import type { EventFormatOptions, FrameFormat } from "./frame.js";
+import { spliceFrame } from "./splice.js";
+import { lastTimeText, timeText } from "./time-text.js";
 
-export function createEventJsonFormat({ baseUrl, mediaMaxBytes }: SplicedFormatOptions): FrameFormat {
+export function createEventJsonFormat({ baseUrl, mediaMaxBytes }: EventFormatOptions): FrameFormat {
   return {
     builderFor(instance) {
       const tail = frameTail(instance, baseUrl);
@@ -45,26 +46,13 @@ function createHead(type: EventType): Head {
 function stampHead({ type, id, time, occurredAt }: Event): Buffer {
   const { bytes, idAt, timeAt } = heads[type];
   writeIdText(bytes, idAt, id);
-  bytes.set(timeText(time), timeAt);
+  bytes.write(lastTimeText(time), timeAt, "latin1");
   return occurredAt === undefined ? bytes : withOccurredAt(bytes, occurredAt);
 }
 
 function withOccurredAt(head: Buffer, occurredAt: number): Buffer {
-  const member = Buffer.from(`,"occurredAt":"${new Date(occurredAt).toISOString()}"${beforeData}`);
+  const member = Buffer.from(`,"occurredAt":"${timeText(occurredAt)}"${beforeData}`);
   return Buffer.concat([head.subarray(0, -beforeData.length), member]);
-}
-
-/** The last time that was written. The events of one millisecond share its text, because to make the text costs as much as the rest of a frame. */
-const lastTime = { time: Number.NaN, text: Buffer.alloc(noTime.length) };
-/** The last millisecond whose text has 24 characters. */
-const timeMax = Date.UTC(10_000, 0, 1) - 1;
-
-function timeText(time: number): Buffer {
-  if (time !== lastTime.time) {
-    lastTime.text.write(new Date(Math.min(time, timeMax)).toISOString(), "latin1");
-    lastTime.time = time;
-  }
-  return lastTime.text;
 }
 
 /** Returns the text after `data`, which all frames of an instance share. No frame of `eventwire.v1` carries a token. */

@@ -39,3 +39,11 @@ export function lasting(frame: Frame): Frame {
   copy.set(frame);
   return copy;
 }
+
+/** What every format of events needs to know of the gateway. */
+export interface EventFormatOptions {
+  /** The public URL of the gateway. Every frame contains it. */
+  readonly baseUrl: string;
+  /** The largest media in a frame, in bytes before base64. An event with larger media gets a frame without media. */
+  readonly mediaMaxBytes: number;
+}

@@ -2,10 +2,10 @@
 
 import { type EventType, eventTypes } from "../../domain/event-type.js";
 import type { Instance } from "../../domain/instance.js";
-import type { FrameFormat } from "./frame.js";
-import { type SplicedFormatOptions, spliceFrame } from "./splice.js";
+import type { EventFormatOptions, FrameFormat } from "./frame.js";
+import { spliceFrame } from "./splice.js";
 
-export function createPlainFormat({ baseUrl, mediaMaxBytes }: SplicedFormatOptions): FrameFormat {
+export function createPlainFormat({ baseUrl, mediaMaxBytes }: EventFormatOptions): FrameFormat {
   return {
     builderFor(instance) {
       const tail = frameTail(instance, baseUrl);

@@ -8,13 +8,6 @@ import type { Frame } from "./frame.js";
 import { editMedia } from "./media.js";
 import { join } from "./parts.js";
 
-export interface SplicedFormatOptions {
-  /** The public URL of the gateway. Every frame contains it. */
-  readonly baseUrl: string;
-  /** The largest media in a frame, in bytes before base64. An event with larger media gets a frame without media. */
-  readonly mediaMaxBytes: number;
-}
-
 /** Returns a new frame. `head` stands before the data, and `tail` after the data. */
 export function spliceFrame(
   head: Uint8Array,

@@ -1,7 +1,7 @@
 /** Encodes an event as a SubscribeResponse in proto3 JSON, in which bytes are base64. For callers whose messages are JSON. */
 
-import { type EventContent, type EventFormatOptions, eventContent } from "../../delivery/frames/event-content.js";
-import type { Frame, FrameBuilder } from "../../delivery/frames/frame.js";
+import { type EventContent, eventContent } from "../../delivery/frames/event-content.js";
+import type { EventFormatOptions, Frame, FrameBuilder } from "../../delivery/frames/frame.js";
 import type { Instance } from "../../domain/instance.js";
 import { frame } from "../../rpc/protocols/grpc-frames.js";
 

@@ -3,8 +3,8 @@
  * everything else that a stream does for an event.
  */
 
-import { type EventContent, type EventFormatOptions, eventContent } from "../../delivery/frames/event-content.js";
-import type { Frame, FrameBuilder } from "../../delivery/frames/frame.js";
+import { type EventContent, eventContent } from "../../delivery/frames/event-content.js";
+import type { EventFormatOptions, Frame, FrameBuilder } from "../../delivery/frames/frame.js";
 import { type EventType, eventTypes } from "../../domain/event-type.js";
 import type { Instance } from "../../domain/instance.js";
 import { frameHead, headBytes } from "../../rpc/protocols/grpc-frames.js";

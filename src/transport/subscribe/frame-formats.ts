@@ -1,7 +1,6 @@
 /** The formats of the frames of a Subscribe stream: one for each form that a caller's messages can have. */
 
-import type { EventFormatOptions } from "../../delivery/frames/event-content.js";
-import type { Frame, FrameFormat } from "../../delivery/frames/frame.js";
+import type { EventFormatOptions, Frame, FrameFormat } from "../../delivery/frames/frame.js";
 import type { MessageForm } from "../../rpc/streams/frame-streams.js";
 import { controlMessage } from "./control-message.js";
 import { eventJsonMessageBuilder } from "./event-json-message.js";

@@ -1,6 +1,6 @@
 /** Gives the streams of consumers to delivery: one view for each form of messages, event types and wish for media. */
 
-import type { EventFormatOptions } from "../../delivery/frames/event-content.js";
+import type { EventFormatOptions } from "../../delivery/frames/frame.js";
 import type { Hub } from "../../delivery/hub.js";
 import type { View } from "../../delivery/view.js";
 import { AppError } from "../../domain/errors.js";

@@ -6,6 +6,8 @@
  */
 export function queryValues(query: string, name: string): string[] {
   const start = `${name}=`;
+  // Most parameters are absent: then the query is not cut into pieces.
+  if (!query.includes(start)) return [];
   const values: string[] = [];
   for (const pair of query.split("&")) {
     if (pair.startsWith(start) && pair.length > start.length) values.push(decoded(pair.slice(start.length)));
