@@ -81,7 +81,7 @@ export interface HelloFrame {
   readonly resumeRefusal: string | null;
   /** How many earlier events follow before the live ones. */
   readonly replayed: number;
-  /** The gateway sends a `position` frame when it has sent no other frame for so many seconds, or for up to a quarter less. A client that has heard nothing for twice as long should connect again. */
+  /** When the gateway has sent nothing for this many seconds, it sends a `position` frame. It may send the frame up to a quarter of this time earlier. A client that gets no frame for twice this time should connect again. */
   readonly heartbeatSeconds: number;
   /** Most frames that may wait for this connection. With more it is closed with 4008. Control frames count like events, except `pong` and `error`: of each of these at most one waits, and a new one replaces it. */
   readonly waitingFramesMax: number;

@@ -331,8 +331,8 @@ export type HelloFrame = Message<"eventwire.v1.HelloFrame"> & {
   replayed: number;
 
   /**
-   * The gateway sends a `position` frame when it has sent no other frame for so many seconds, or for up to a quarter
-   * less. A client that has heard nothing for twice as long should connect again.
+   * When the gateway has sent nothing for this many seconds, it sends a `position` frame. It may send the frame up to a
+   * quarter of this time earlier. A client that gets no frame for twice this time should connect again.
    *
    * @generated from field: uint32 heartbeat_seconds = 11;
    */

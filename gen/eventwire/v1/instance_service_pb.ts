@@ -468,9 +468,9 @@ export const InstanceService: GenService<{
    * configuration of the instance. A field that is `null` counts as given. Without any of these fields the instance has
    * no channel configuration.
    *
-   * An invalid channel configuration, or one that cannot be saved, never aborts the creation. The instance then exists,
-   * and the gateway saves a disabled configuration for it if that is possible. The `websocket` of the answer has
-   * `enabled: false`, and the log has the cause.
+   * The gateway creates the instance also when the channel configuration is invalid or cannot be saved. Then it saves a
+   * disabled configuration for the instance if it can. The `websocket` of the answer has `enabled: false`, and the log has
+   * the cause.
    *
    * @generated from rpc eventwire.v1.InstanceService.CreateInstance
    */
