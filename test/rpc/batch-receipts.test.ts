@@ -1,10 +1,9 @@
 /** A batch that asks gets a receipt of each of its events, in batch order, over every protocol of the stream. */
 
-import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Event } from "../../src/bus/bus.js";
 import { idText } from "../../src/domain/event-id.js";
-import { eventOf, openEventStream } from "../support/event-stream.js";
+import { eventOf, openEventStream, streamTransports } from "../support/event-stream.js";
 import { openH2 } from "../support/h2-client.js";
 import { type ServiceNode, startServiceNode } from "../support/service-node.js";
 import { framed } from "../support/worst-calls.js";
@@ -14,8 +13,7 @@ let instanceId: string;
 let events: Event[];
 beforeAll(async () => {
   node = await startServiceNode();
-  const accountId = node.directory.principal(node.token)?.accountId ?? "";
-  ({ id: instanceId } = await node.store.createInstance({ accountId, name: "desk" }));
+  ({ id: instanceId } = await node.createInstance("desk"));
 });
 afterAll(() => node.close());
 beforeEach(() => {
@@ -25,17 +23,7 @@ beforeEach(() => {
 const none = { id: "", sockets: undefined };
 const receipts = () => events.map(({ id }) => ({ id: idText(id), sockets: 0 }));
 
-const transports = {
-  gRPC: (baseUrl: string) => createGrpcTransport({ baseUrl }),
-  "gRPC with JSON": (baseUrl: string) => createGrpcTransport({ baseUrl, useBinaryFormat: false }),
-  "gRPC with a deadline": (baseUrl: string) => createGrpcTransport({ baseUrl, defaultTimeoutMs: 60_000 }),
-  "gRPC-Web": (baseUrl: string) => createGrpcWebTransport({ baseUrl, httpVersion: "2" }),
-  Connect: (baseUrl: string) => createConnectTransport({ baseUrl, httpVersion: "2" }),
-  "Connect with JSON": (baseUrl: string) =>
-    createConnectTransport({ baseUrl, httpVersion: "2", useBinaryFormat: false }),
-};
-
-describe.each(Object.entries(transports))("over %s", (_, transport) => {
+describe.each(Object.entries(streamTransports))("over %s", (_, transport) => {
   it("the receipts have the ids of the events, and are empty where an event was refused", async () => {
     const stream = openEventStream(node.url, node.token, transport(node.url));
     const event = eventOf("desk", "call.update", "{}");

@@ -13,8 +13,7 @@ type EventInit = MessageInitShape<typeof PublishEventRequestSchema>;
 let node: ServiceNode;
 beforeAll(async () => {
   node = await startServiceNode({ publishMaxBytes: 1024 });
-  const accountId = node.directory.principal(node.token)?.accountId ?? "";
-  await node.store.createInstance({ accountId, name: "desk" });
+  await node.createInstance("desk");
 });
 afterAll(() => node.close());
 

@@ -2,18 +2,12 @@
 
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import {
-  compressionGzip,
-  createConnectTransport,
-  createGrpcTransport,
-  createGrpcWebTransport,
-} from "@connectrpc/connect-node";
 import * as grpc from "@grpc/grpc-js";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { PublishEventsRequestSchema, PublishEventsResponseSchema } from "../../gen/eventwire/v1/event_service_pb.js";
 import type { Event } from "../../src/bus/bus.js";
 import type { Instance } from "../../src/domain/instance.js";
-import { type EventStream, eventOf, openEventStream } from "../support/event-stream.js";
+import { type EventStream, eventOf, openEventStream, streamTransports } from "../support/event-stream.js";
 import { openH2 } from "../support/h2-client.js";
 import { type ServiceNode, startServiceNode } from "../support/service-node.js";
 
@@ -25,27 +19,14 @@ let desk: Instance;
 let events: Event[];
 beforeAll(async () => {
   node = await startServiceNode({ publishMaxBytes });
-  const accountId = node.directory.principal(node.token)?.accountId ?? "";
-  desk = await node.store.createInstance({ accountId, name: "desk" });
+  desk = await node.createInstance("desk");
 });
 afterAll(() => node.close());
 beforeEach(() => {
   events = node.eventsOf(desk.id);
 });
 
-const transports = {
-  gRPC: (baseUrl: string) => createGrpcTransport({ baseUrl }),
-  "gRPC, compressed": (baseUrl: string) =>
-    createGrpcTransport({ baseUrl, sendCompression: compressionGzip, compressMinBytes: 0 }),
-  "gRPC with JSON": (baseUrl: string) => createGrpcTransport({ baseUrl, useBinaryFormat: false }),
-  "gRPC with a deadline": (baseUrl: string) => createGrpcTransport({ baseUrl, defaultTimeoutMs: 60_000 }),
-  "gRPC-Web": (baseUrl: string) => createGrpcWebTransport({ baseUrl, httpVersion: "2" }),
-  Connect: (baseUrl: string) => createConnectTransport({ baseUrl, httpVersion: "2" }),
-  "Connect with JSON": (baseUrl: string) =>
-    createConnectTransport({ baseUrl, httpVersion: "2", useBinaryFormat: false }),
-};
-
-describe.each(Object.entries(transports))("over %s", (_, transport) => {
+describe.each(Object.entries(streamTransports))("over %s", (_, transport) => {
   const open = (token = node.token): EventStream => openEventStream(node.url, token, transport(node.url));
 
   it("answers each batch, before the next one is sent", async () => {

@@ -25,8 +25,7 @@ let instanceId: string;
 let events: Event[];
 beforeAll(async () => {
   node = await startServiceNode();
-  const accountId = node.directory.principal(node.token)?.accountId ?? "";
-  ({ id: instanceId } = await node.store.createInstance({ accountId, name: "desk" }));
+  ({ id: instanceId } = await node.createInstance("desk"));
 });
 afterAll(() => node.close());
 beforeEach(() => {

@@ -18,8 +18,7 @@ let node: ServiceNode;
 let client: H2Client;
 beforeAll(async () => {
   node = await startServiceNode();
-  const accountId = node.directory.principal(node.token)?.accountId ?? "";
-  await node.store.createInstance({ accountId, name: "desk" });
+  await node.createInstance("desk");
   client = await openH2(node.port.port);
 });
 afterAll(async () => {

@@ -2,7 +2,12 @@
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { createClient, type Transport } from "@connectrpc/connect";
-import { createGrpcTransport } from "@connectrpc/connect-node";
+import {
+  compressionGzip,
+  createConnectTransport,
+  createGrpcTransport,
+  createGrpcWebTransport,
+} from "@connectrpc/connect-node";
 import { EventService, type PublishEventsRequestSchema } from "../../gen/eventwire/v1/event_service_pb.js";
 
 type Batch = MessageInitShape<typeof PublishEventsRequestSchema>;
@@ -25,6 +30,19 @@ export interface EventStream {
   acknowledgement(): Promise<Acknowledgement | undefined>;
   end(): void;
 }
+
+/** Every protocol and form in which a stream of batches is spoken, by its name in the tests. */
+export const streamTransports = {
+  gRPC: (baseUrl: string) => createGrpcTransport({ baseUrl }),
+  "gRPC, compressed": (baseUrl: string) =>
+    createGrpcTransport({ baseUrl, sendCompression: compressionGzip, compressMinBytes: 0 }),
+  "gRPC with JSON": (baseUrl: string) => createGrpcTransport({ baseUrl, useBinaryFormat: false }),
+  "gRPC with a deadline": (baseUrl: string) => createGrpcTransport({ baseUrl, defaultTimeoutMs: 60_000 }),
+  "gRPC-Web": (baseUrl: string) => createGrpcWebTransport({ baseUrl, httpVersion: "2" }),
+  Connect: (baseUrl: string) => createConnectTransport({ baseUrl, httpVersion: "2" }),
+  "Connect with JSON": (baseUrl: string) =>
+    createConnectTransport({ baseUrl, httpVersion: "2", useBinaryFormat: false }),
+};
 
 export function openEventStream(
   grpcUrl: string,

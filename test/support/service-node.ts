@@ -11,6 +11,7 @@ import { createHub } from "../../src/delivery/create-hub.js";
 import type { Hub, HubOptions } from "../../src/delivery/hub.js";
 import type { Directory } from "../../src/directory/directory.js";
 import { createMemoryDirectory } from "../../src/directory/memory-directory.js";
+import type { Instance } from "../../src/domain/instance.js";
 import type { Api } from "../../src/rpc/api.js";
 import { createApi } from "../../src/rpc/create-api.js";
 import { createHandlers } from "../../src/rpc/protocols/handlers.js";
@@ -44,6 +45,8 @@ export interface ServiceNode {
   readonly draining: AbortController;
   /** Every line of the log, as JSON. */
   readonly log: Record<string, unknown>[];
+  /** Creates an instance of the node's account. */
+  createInstance(name: string): Promise<Instance>;
   /** Events that reach the bus for an instance from now on. Another call for the instance ends the one before. */
   eventsOf(instanceId: string): Event[];
   close(): Promise<void>;
@@ -142,6 +145,8 @@ export async function startServiceNode(options: ServiceNodeOptions = {}): Promis
     token,
     draining,
     log,
+    createInstance: (name) =>
+      store.createInstance({ accountId: directory.principal(token)?.accountId as string, name }),
     eventsOf(instanceId) {
       const events: Event[] = [];
       const accountId = directory.principal(token)?.accountId as string;
