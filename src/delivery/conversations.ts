@@ -4,9 +4,9 @@
  */
 
 import { randomUUID } from "node:crypto";
-import type { ControlFrame, HelloFrame } from "../../gen/frames.js";
+import type { ControlFrame } from "../../gen/frames.js";
 import type { Consumer } from "./consumer.js";
-import { errorFrame, pongFrame } from "./control-frames.js";
+import { errorFrame, type Greeting, helloFrame, pongFrame } from "./control-frames.js";
 import type { Frame } from "./frames/frame.js";
 
 /** A client may send nine messages that nobody understands within this time, in milliseconds. The tenth one ends the connection. */
@@ -30,14 +30,12 @@ export class Conversations {
   /** The consumers that may have a frame to get in the next turn. */
   #due = new Set<Consumer>();
 
-  /** Prepares the `hello` of a new consumer. False when the format of the consumer has no control frames: then it gets none. */
-  begin(consumer: Consumer, hello: (connection: string) => HelloFrame): boolean {
+  /** Prepares the `hello` of a new consumer. The format of the consumer must have control frames. */
+  begin(consumer: Consumer, greeting: Omit<Greeting, "connection">): void {
     const connection = randomUUID();
-    const frame = frameFor(consumer, () => hello(connection));
-    if (frame === undefined) return false;
-    this.#conversations.set(consumer, { connection, hello: frame, pong: undefined, error: undefined, misses: [] });
+    const hello = frameFor(consumer, () => helloFrame({ connection, ...greeting }));
+    this.#conversations.set(consumer, { connection, hello, pong: undefined, error: undefined, misses: [] });
     this.#due.add(consumer);
-    return true;
   }
 
   /** Whether the consumer gets control frames. False for a plain consumer, and for one whose close is decided. */

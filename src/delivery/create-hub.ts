@@ -14,7 +14,7 @@ import {
 } from "../domain/closes.js";
 import { Closings } from "./closings.js";
 import { Consumer } from "./consumer.js";
-import { configChangedFrame, helloFrame, positionFrame } from "./control-frames.js";
+import { configChangedFrame, positionFrame } from "./control-frames.js";
 import { ControlStreams } from "./control-streams.js";
 import { Conversations } from "./conversations.js";
 import { drainSchedule, shuffle } from "./drain-schedule.js";
@@ -181,10 +181,12 @@ export function createHub({ bus, findEntry, pendingBytesMax, ...options }: HubOp
       waiting.include(view.fanOut.buffered);
       view.fanOut.buffered.connections++;
       stats.consumers++;
-      const { filter, group } = stream;
-      const limits = { heartbeatSeconds, waitingBytesMax: pendingBytesMax };
-      const greeting = { ...group.introduction, filter, asked, ...limits };
-      if (conversations.begin(consumer, (connection) => helloFrame({ connection, ...greeting }))) turns.schedule();
+      if (view.format.controlFrame !== undefined) {
+        const { filter, group } = stream;
+        const limits = { heartbeatSeconds, waitingBytesMax: pendingBytesMax };
+        conversations.begin(consumer, { ...group.introduction, filter, asked, ...limits });
+        turns.schedule();
+      }
       return consumer;
     },
 

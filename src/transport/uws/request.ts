@@ -114,7 +114,7 @@ export class RequestHead {
 
   /** Whether the client offers this sub-protocol. Names are compared exactly, as browsers compare the answer. */
   offersSubprotocol(name: string): boolean {
-    return this.#subprotocols.split(",").some((offered) => offered.trim() === name);
+    return this.#subprotocols !== "" && this.#subprotocols.split(",").some((offered) => offered.trim() === name);
   }
 
   /**
