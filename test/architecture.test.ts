@@ -46,6 +46,7 @@ const packageHomes: Record<string, readonly string[]> = {
 /** What the other folders see of these: the port and its types, never an implementation. */
 const ports: Record<string, readonly string[]> = {
   bus: ["src/bus/bus.ts"],
+  history: ["src/history/history.ts"],
   directory: ["src/directory/directory.ts", "src/directory/synced-directory.ts"],
   store: ["src/store/store.ts"],
 };
