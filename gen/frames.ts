@@ -113,7 +113,7 @@ export interface ConfigChangedFrame {
 export interface GapFrame {
   /** Always `gap`. */
   readonly control: "gap";
-  /** Why: `bus_interrupted` (the bus between the nodes was away) or `bus_lost` (events of another node did not arrive, or could not be read). This release sends no other reason. A release that keeps history may also send `history_expired` and `node_changed`. */
+  /** Why: `bus_interrupted` (the bus between the nodes was away from the node of this connection) or `bus_lost` (events that another node accepted did not arrive or could not be read, for example because the bus was away from that node). This release sends no other reason. A release that keeps history may also send `history_expired` and `node_changed`. */
   readonly reason: string;
   /** Events that were accepted from this time on may be missing. */
   readonly from: string;

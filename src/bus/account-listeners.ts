@@ -1,12 +1,8 @@
 /**
  * What this node knows of other nodes that listen to whole accounts. When NATS says that nobody listens to an account,
  * this node believes that for `believedMs`, and sends the account's events to the subjects of their instances alone. A
- * node that begins to listen to an account therefore tells all nodes. That message may cross events on their way. So
- * this node keeps each event that it sent to its instance alone until NATS has answered a question for confirmation.
- * `add` returns the kept events, and its caller sends them to the account too.
+ * node that begins to listen to an account therefore tells all nodes.
  */
-
-import type { Numbered } from "./event-codec.js";
 
 export interface AccountListeners {
   /** Whether a node has said lately that it listens to the account, which is believed for twice `believedMs`. */
@@ -17,10 +13,10 @@ export interface AccountListeners {
    */
   isUnknown(accountId: string): boolean;
   /**
-   * Notes that a node listens to the account. Returns the kept events of the account in the order of their sending, so
-   * that the caller sends them to the account too. Returns none when the account had a listener already.
+   * Notes that a node listens to the account. Returns true when no other node was known to listen. The message of that
+   * node may have crossed events on their way, so the caller then sends the account its unconfirmed events too.
    */
-  add(accountId: string): Numbered[];
+  add(accountId: string): boolean;
   /** Notes NATS's answer that nobody listens to the account. */
   nobody(accountId: string): void;
   /**
@@ -28,13 +24,6 @@ export interface AccountListeners {
    * have been lost.
    */
   forgetNobody(): void;
-  /** Keeps an event that was sent to its instance alone, for `add`. */
-  keep(sent: Numbered): void;
-  /**
-   * Call this when NATS is asked to confirm what was sent until now. Call the returned function after the answer,
-   * whatever it is: the events that were kept before the question are then dropped.
-   */
-  confirming(): () => void;
 }
 
 /** Most accounts in `quiet`. With more, all of them are forgotten, and NATS is asked about them again. */
@@ -51,8 +40,6 @@ export function createAccountListeners(believedMs: number): AccountListeners {
    */
   const listeners = new Map<string, number>();
   const quiet = new Map<string, number>();
-  let kept: Numbered[] = [];
-  let asked: Numbered[] = [];
 
   return {
     has: (accountId) => isBelieved(listeners, accountId),
@@ -64,7 +51,7 @@ export function createAccountListeners(believedMs: number): AccountListeners {
       // way may begin such a belief a little later than now.
       removeOld(listeners);
       listeners.set(accountId, performance.now() + 2 * believedMs);
-      return isNew ? [...asked, ...kept].filter(({ event }) => event.accountId === accountId) : [];
+      return isNew;
     },
 
     nobody(accountId) {
@@ -73,15 +60,6 @@ export function createAccountListeners(believedMs: number): AccountListeners {
     },
 
     forgetNobody: () => quiet.clear(),
-    keep: (sent) => void kept.push(sent),
-
-    confirming() {
-      asked = kept;
-      kept = [];
-      return () => {
-        asked = [];
-      };
-    },
   };
 }
 

@@ -112,18 +112,20 @@ export interface BusStats {
  */
 export interface BusGap {
   /**
-   * `bus_interrupted`: the bus was away. `bus_lost`: the numbers of another node's events show that some did not
-   * arrive, or an event could not be read.
+   * `bus_interrupted`: the bus was away from this node. `bus_lost`: the numbers of another node's events show that some
+   * did not arrive, or an event could not be read, or another node tells of events that it accepted while the bus was
+   * away from it.
    */
   readonly reason: "bus_interrupted" | "bus_lost";
   /**
    * Start of the span. For `bus_interrupted`: when this node asked the last question that the bus answered before it
-   * was away. For `bus_lost`: when the last event before the missing ones arrived.
+   * was away. For `bus_lost`: when the last event before the missing ones arrived, or when the other node accepted the
+   * first of the missing events.
    */
   readonly from: number;
   /**
    * End of the span. For `bus_interrupted`: when the bus was back. For `bus_lost`: when the next event arrived, which
-   * showed the loss.
+   * showed the loss, or when the other node told of the gap.
    */
   readonly until: number;
   /** How many events are missing, if that is known. */

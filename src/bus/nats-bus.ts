@@ -8,8 +8,8 @@ import type { Logger } from "pino";
 import type { Bus, BusGap, Event } from "./bus.js";
 import { createMemoryBus, emptyBusStats } from "./memory-bus.js";
 import { type NatsChoice, natsConnection } from "./nats-choice.js";
+import { createNatsGaps } from "./nats-gaps.js";
 import { createInbox } from "./nats-inbox.js";
-
 import { createOutbox } from "./nats-outbox.js";
 import { probeName } from "./nats-subjects.js";
 import { createOlderNodes } from "./older-nodes.js";
@@ -40,18 +40,27 @@ export async function openNatsBus({ nats, mayBeWanted, logger }: NatsBusOptions)
   const subjectOf = (name: string): string => `${nats.subjectPrefix}.${name}`;
   const connection = () => natsConnection(nats.way);
   let onGap = (_: BusGap): void => {};
+  let onReturn = (_awayMs: number): void => {};
   let onOlderNode = (): void => {};
   const link = await openNatsLink({
     connection,
     probe: subjectOf(probeName),
     logger,
     stats,
-    onInterrupted: (span) => onGap({ reason: "bus_interrupted", ...span }),
+    onInterrupted(span) {
+      onGap({ reason: "bus_interrupted", ...span });
+      onReturn(Math.max(0, span.until - span.from));
+    },
     patienceMs,
   });
   const local = createMemoryBus();
   const origin = randomUUID();
-  const outbox = createOutbox({ link, subjectOf, origin, mayBeWanted, stats });
+  const gaps = createNatsGaps({ link, subjectOf, origin, onGap: (gap) => onGap(gap), logger });
+  onReturn = (awayMs) => {
+    gaps.ask(awayMs);
+    void gaps.tell();
+  };
+  const outbox = createOutbox({ link, subjectOf, origin, mayBeWanted, stats, gaps });
   const inbox = createInbox({
     link,
     subjectOf,
@@ -106,6 +115,7 @@ export async function openNatsBus({ nats, mayBeWanted, logger }: NatsBusOptions)
     trouble: () => (link.connected ? undefined : "unreachable"),
     async close() {
       await outbox.flush();
+      await gaps.close();
       await link.close();
       await local.close();
     },

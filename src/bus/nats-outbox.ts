@@ -8,10 +8,12 @@
 import { AppError } from "../domain/errors.js";
 import { createAccountListeners } from "./account-listeners.js";
 import type { BusStats, Event } from "./bus.js";
-import { encodedBytesMax, encodeEvent, type Numbered } from "./event-codec.js";
+import { encodedBytesMax, encodeEvent } from "./event-codec.js";
+import type { NatsGaps } from "./nats-gaps.js";
 import { createInterest } from "./nats-interest.js";
 import type { NatsLink } from "./nats-link.js";
 import { accountName, listeningName } from "./nats-subjects.js";
+import { createUnconfirmedEvents, type SentEvent } from "./unconfirmed-events.js";
 
 export interface Outbox {
   /**
@@ -40,6 +42,8 @@ export interface OutboxOptions {
    */
   readonly mayBeWanted: (event: Event) => boolean;
   readonly stats: Pick<BusStats, "sent" | "unwanted" | "unreached">;
+  /** Told of each event that other nodes may miss. */
+  readonly gaps: Pick<NatsGaps, "note" | "tell">;
 }
 
 /** Where the events of an instance go. Kept when another node listens to the instance, to its account, or to both. */
@@ -69,9 +73,10 @@ const routesMax = 100_000;
 const pendingBytesMax = 64 * 1024 * 1024;
 
 export function createOutbox(options: OutboxOptions): Outbox {
-  const { link, subjectOf, origin, mayBeWanted, stats } = options;
+  const { link, subjectOf, origin, mayBeWanted, stats, gaps } = options;
   const interest = createInterest({ link, subjectOf });
   const listeners = createAccountListeners(believedMs);
+  const unconfirmed = createUnconfirmedEvents();
   const routes = new Map<string, Route>();
   let lastSeries = 0;
   /**
@@ -85,8 +90,6 @@ export function createOutbox(options: OutboxOptions): Outbox {
   const askedAccounts = new Set<string>();
   /** `connectedAt` of the link when the last round began. */
   let connection = 0;
-  /** Number of events that were sent since NATS was last asked to confirm. */
-  let sent = 0;
   let pendingBytes = 0;
   /**
    * Whether an event was skipped since the last round began. A skipped event does not reach all nodes that may want it.
@@ -99,9 +102,11 @@ export function createOutbox(options: OutboxOptions): Outbox {
   let next: Promise<boolean> | undefined;
 
   link.subscribe(subjectOf(listeningName), ({ data }) => {
-    for (const numbered of listeners.add(Buffer.from(data).toString())) {
+    const accountId = Buffer.from(data).toString();
+    if (!listeners.add(accountId)) return;
+    for (const numbered of unconfirmed.notSentTo(accountId)) {
       sentAgain = true;
-      if (!link.publish(subjectOf(accountName(numbered.event.accountId)), encodeEvent(numbered, true))) skip(1);
+      if (!link.publish(subjectOf(accountName(accountId)), encodeEvent(numbered, true))) skip(numbered.event);
     }
   });
 
@@ -112,23 +117,28 @@ export function createOutbox(options: OutboxOptions): Outbox {
   function send(route: Route, event: Event): boolean {
     const { instanceId, accountId } = event;
     const toAccount = route.toAccount || listeners.has(accountId);
-    const numbered: Numbered = { event, origin, series: route.series, sequence: ++route.sequence };
-    const bytes = encodeEvent(numbered, toAccount);
+    const sent: SentEvent = { event, origin, series: route.series, sequence: ++route.sequence, toAccount };
+    const bytes = encodeEvent(sent, toAccount);
     let taken = true;
     if (route.toInstance) taken = link.publish(subjectOf(instanceId), bytes);
     if (toAccount) taken = link.publish(subjectOf(accountName(accountId)), bytes) && taken;
-    else listeners.keep(numbered);
-    if (!taken) skip(1);
+    if (!taken) skip(event);
     else {
-      sent++;
+      unconfirmed.keep(sent);
       stats.sent++;
     }
     return taken;
   }
 
-  function skip(events: number): void {
+  function skip(event: Event): void {
     skipped = true;
-    stats.unreached += events;
+    unreached(event, true);
+  }
+
+  /** Counts an event that was not sent (`certain`), or that was sent and may not have arrived. */
+  function unreached(event: Event, certain: boolean): void {
+    stats.unreached++;
+    gaps.note(event, certain);
   }
 
   async function round(): Promise<boolean> {
@@ -142,17 +152,18 @@ export function createOutbox(options: OutboxOptions): Outbox {
     const reached = await askAndSend();
     pendingBytes -= bytes;
     running = undefined;
+    void gaps.tell();
     return complete && reached;
   }
 
   async function askAndSend(): Promise<boolean> {
     ask();
     if (!(await confirm())) {
-      for (const events of asked.values()) stats.unreached += events.length;
+      for (const events of asked.values()) for (const event of events) unreached(event, true);
       asked = new Map();
       return false;
     }
-    const before = sent;
+    const before = unconfirmed.count;
     let taken = true;
     for (const [id, events] of asked) {
       const route = routeOf(id, (events[0] as Event).accountId);
@@ -165,7 +176,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
     }
     // From here on, new events of these instances are sent at once and do not wait for the end of this round.
     asked = new Map();
-    return (sent === before || (await confirm())) && taken;
+    return (unconfirmed.count === before || (await confirm())) && taken;
   }
 
   function ask(): void {
@@ -216,13 +227,11 @@ export function createOutbox(options: OutboxOptions): Outbox {
   async function confirm(): Promise<boolean> {
     let reached: boolean;
     do {
-      const covered = sent;
-      sent = 0;
       sentAgain = false;
-      const confirmed = listeners.confirming();
+      const confirmed = unconfirmed.confirming();
       reached = await link.confirm();
-      confirmed();
-      if (!reached) stats.unreached += covered;
+      const covered = confirmed();
+      if (!reached) for (const { event } of covered) unreached(event, false);
     } while (reached && sentAgain);
     return reached;
   }
@@ -240,7 +249,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
         return;
       }
       const bytes = encodedBytesMax(event);
-      if (!link.connected || pendingBytes + bytes > pendingBytesMax) return skip(1);
+      if (!link.connected || pendingBytes + bytes > pendingBytesMax) return skip(event);
       pendingBytes += bytes;
       const { instanceId } = event;
       const route = routes.get(instanceId);
@@ -251,7 +260,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
     },
 
     flush() {
-      if (!skipped && sent === 0 && asking.size === 0) return running;
+      if (!skipped && unconfirmed.count === 0 && asking.size === 0) return running;
       next ??= (running ?? Promise.resolve(true)).then(() => {
         running = round();
         return running;

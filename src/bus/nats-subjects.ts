@@ -12,6 +12,15 @@ export function accountName(accountId: string): string {
 export const listeningName = "listening";
 
 /**
+ * The subject on which a node tells all nodes of events that did not reach them. With the name of a node after a dot, it
+ * is the subject on which this node alone gets the answers to its question.
+ */
+export const gapsName = "gaps";
+
+/** The subject on which a node that was away asks all nodes for the gaps that they told meanwhile. */
+export const gapsQuestionName = "gaps-question";
+
+/**
  * A subject for testing permissions. Each new connection publishes and listens here. When NATS forbids that, the
  * connection is given up.
  */

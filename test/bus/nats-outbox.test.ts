@@ -1,6 +1,7 @@
 /** What leaves a node, and when it asks NATS who listens, on a link that the test holds in its hands. */
 
 import { describe, expect, it } from "vitest";
+import type { Event } from "../../src/bus/bus.js";
 import { decodeEvent } from "../../src/bus/event-codec.js";
 import { emptyBusStats } from "../../src/bus/memory-bus.js";
 import type { NatsLink, OnMessage } from "../../src/bus/nats-link.js";
@@ -44,7 +45,12 @@ function fakeLink(onConfirm: () => void = () => {}) {
 }
 
 describe("an outbox", () => {
-  const names = { subjectOf: (name: string) => name, origin: "near", mayBeWanted: () => true };
+  const missed: [instanceId: string, certain: boolean][] = [];
+  const gaps = {
+    note: (event: Event, certain: boolean) => void missed.push([event.instanceId, certain]),
+    tell: () => Promise.resolve(),
+  };
+  const names = { subjectOf: (name: string) => name, origin: "near", mayBeWanted: () => true, gaps };
 
   it("says of an event that the server no longer takes that it has not reached anybody, and goes on", async () => {
     const { link, limits } = fakeLink();
@@ -60,6 +66,7 @@ describe("an outbox", () => {
     outbox.add(eventOf("instance", 3));
     expect(await outbox.flush()).toBe(true);
     expect(stats).toMatchObject({ sent: 2, unreached: 1 });
+    expect(missed).toEqual([["instance", true]]);
   });
 
   it("sends an event to the account too when the news of a listener crosses it", async () => {

@@ -7,9 +7,12 @@ import { EventService } from "../../gen/eventwire/v1/event_service_pb.js";
 import { Health, HealthCheckResponse_ServingStatus as Status } from "../../gen/grpc/health/v1/health_pb.js";
 import { type Cluster, type ClusterNode, startCluster } from "../support/cluster.js";
 import { dataOf } from "../support/consumer.js";
+import { type DatabaseProxy, startDatabaseProxy } from "../support/database-proxy.js";
 import { eventOf, openEventStream } from "../support/event-stream.js";
 import { published } from "../support/published.js";
 import { lacks } from "../support/requirements.js";
+import { subscribe } from "../support/subscriber.js";
+import { openV1 } from "../support/v1-consumer.js";
 
 let cluster: Cluster;
 let near: ClusterNode;
@@ -33,6 +36,15 @@ function stream(node: ClusterNode) {
 
 async function serving(node: ClusterNode): Promise<Status> {
   return (await createClient(Health, createGrpcTransport({ baseUrl: node.grpcUrl })).check({})).status;
+}
+
+/** A node with a network of its own between itself and NATS. */
+async function startBehind(env: Record<string, string> = {}): Promise<ClusterNode & { readonly wire: DatabaseProxy }> {
+  const wire = await startDatabaseProxy(cluster.nats.url);
+  onTestFinished(() => wire.close());
+  const node = await cluster.startNode({ NATS_URL: wire.url, ...env });
+  await node.connected();
+  return { ...node, wire };
 }
 
 function allConnected(wanted = true): Promise<unknown> {
@@ -134,5 +146,43 @@ describe.skipIf(await lacks("nats-server"))("without NATS", () => {
       refusals: [{ index: 0, reason: "EVENT_TOO_LARGE_FOR_BUS", message: text }],
     });
     for (const consumer of [here, there]) expect(dataOf(await consumer.next())).toEqual({ n: 1 });
+  });
+
+  it("a node that alone cannot reach it tells the consumers of other nodes of a gap, and of no event that it refused", async () => {
+    const [accepting, refusing] = [await startBehind(), await startBehind({ BUS_OUTAGE: "refuse" })];
+    for (const name of ["gappy", "strict"]) await cluster.createInstance(name);
+    const token = cluster.accountToken;
+    const streams = ["gappy", ""].map((instance) =>
+      subscribe(createGrpcTransport({ baseUrl: far.grpcUrl }), token, { instance }),
+    );
+    const sockets = await Promise.all(
+      ["/ws/gappy", "/ws", "/ws/strict"].map((path) => openV1(far.url, `${path}?token=${token}`)),
+    );
+    for (const { frame } of sockets) expect(await frame()).toMatchObject({ control: "hello" });
+    for (const { next } of streams) expect((await next()).case).toBe("hello");
+
+    for (const { wire, connected } of [accepting, refusing]) {
+      await wire.cut();
+      await connected(false);
+    }
+    expect((await accepting.publish("gappy", "label.update", { n: 1 })).body).toEqual(unreached);
+    expect(await unary(accepting)("gappy", '{"n":2}')).toMatchObject(unreached);
+    const batches = stream(accepting);
+    const events = ['{"n":3}', '{"n":4}'].map((json) => eventOf("gappy", "label.update", json));
+    batches.send({ sequence: 1n, events });
+    expect(await batches.acknowledgement()).toMatchObject({ published: 2, otherNodesReached: false });
+    expect((await refusing.publish("strict", "label.update", { n: 1 })).status).toBe(503);
+    for (const { wire, connected } of [refusing, accepting]) {
+      await wire.heal();
+      await connected();
+    }
+    for (const name of ["strict", "gappy"]) await refusing.publish(name, "label.update", { n: 5 });
+
+    const gap = { reason: "bus_lost", missed: 4, instance: "gappy" };
+    const [one, all, strict] = await Promise.all(sockets.map(({ frame }) => frame()));
+    for (const told of [one, all]) expect(told).toMatchObject({ control: "gap", ...gap });
+    for (const { next } of streams) expect(await next()).toMatchObject({ case: "gap", value: gap });
+    expect(strict).toMatchObject({ event: "label.update", data: { n: 5 } });
+    for (const { data } of streams) expect((await data(1))[0]).toEqual({ n: 5 });
   });
 });

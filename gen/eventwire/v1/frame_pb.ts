@@ -447,8 +447,8 @@ export type GapFrame = Message<"eventwire.v1.GapFrame"> & {
   control: string;
 
   /**
-   * Why: `bus_interrupted` (the bus between the nodes was away) or `bus_lost` (events of another node did not arrive, or could
-   * not be read). This release sends no other reason. A release that keeps history may also send `history_expired` and
+   * Why: `bus_interrupted` (the bus between the nodes was away from the node of this connection) or `bus_lost` (events that
+   * another node accepted did not arrive or could not be read, for example because the bus was away from that node). This release sends no other reason. A release that keeps history may also send `history_expired` and
    * `node_changed`.
    *
    * @generated from field: string reason = 2;
