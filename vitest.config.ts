@@ -5,6 +5,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** A file that takes a minute must not be the last one to start. */
 const longest = [
+  "reliability/ledger",
   "test/contributing",
   "e2e/exactness",
   "e2e/consuming/programs",
@@ -18,7 +19,6 @@ const longest = [
   "store/embedded-postgres",
   "transport/uws-backpressure",
   "e2e/slow-readers",
-  "reliability/ledger",
 ];
 
 class LongestFirst extends BaseSequencer {

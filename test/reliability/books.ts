@@ -1,4 +1,6 @@
-/** What the driver writes down while it runs: every event, every socket's life, every span in which a node missed the bus. */
+/** What the driver writes down while it runs: every event, every connection's life, every span in which a node missed the bus. */
+
+import type { EventType } from "../../src/domain/event-type.js";
 
 /** `unreached`: published, but other nodes may have missed it. `none`: the node went away before it answered. */
 export type Answer = "ok" | "unreached" | "error" | "none";
@@ -9,6 +11,7 @@ export interface Publication {
   /** From 1, without a gap, per publisher and instance. */
   readonly n: number;
   readonly instance: number;
+  readonly type: EventType;
   /** Whether the instance's filter takes it. */
   readonly wanted: boolean;
   /** The node process that it was given to. */
@@ -17,23 +20,67 @@ export interface Publication {
   /** Infinity until there is an answer. */
   answeredAt: number;
   answer: Answer;
+  /** When the node accepted it, by the id in the answer. */
+  acceptedAt?: number;
 }
 
-/** Names a publication within its instance. */
+/** Names a publication. */
 export interface Receipt {
+  readonly instance: number;
   readonly publisher: number;
   readonly n: number;
 }
 
-/** One socket from its 101 to its end. */
+/** One connection from its 101, or from its `hello`, to its end. */
 export interface Life {
-  readonly instance: number;
+  /** How it was connected. */
+  readonly kind: string;
+  /** Undefined for a connection to all instances of the account. */
+  readonly instance: number | undefined;
   readonly process: number;
   readonly openedAt: number;
   /** In the order in which they came. */
   readonly received: Receipt[];
   /** As the client saw it; undefined while it is open. */
-  closed: { readonly at: number; readonly code: number } | undefined;
+  closed: End | undefined;
+  /** Only of a consumer of `eventwire.v1`. */
+  readonly told?: Told;
+}
+
+/** How a connection ended. */
+export interface End {
+  readonly at: number;
+  /** The close code of a socket, or the status of a stream, such as `unavailable`. */
+  readonly code: number | string;
+  readonly reason: string;
+  /** Whether the driver itself ended it. */
+  readonly cut: boolean;
+}
+
+/** What a consumer of `eventwire.v1` was told beside its events. */
+export interface Told {
+  /** That of `hello`, then that of each `narrowed`. */
+  readonly filters: FilterTold[];
+  readonly gaps: GapTold[];
+  /** The code in the frame `closing`. */
+  closing: number | undefined;
+  /** Frames that contradict the contract. */
+  readonly wrong: string[];
+}
+
+export interface FilterTold {
+  /** The bits of the event types. */
+  readonly types: number;
+  /** How many events the consumer had got before. */
+  readonly after: number;
+  readonly at: number;
+}
+
+export interface GapTold {
+  readonly from: number;
+  readonly until: number;
+  /** Undefined when it may concern every instance of the connection. */
+  readonly instance: number | undefined;
 }
 
 /** A span that a node process, or one of its workers, has logged: events of other nodes may have been missed. */
@@ -43,6 +90,12 @@ export interface Interruption {
   readonly from: number;
   /** Infinity when the process ended within it. */
   until: number;
+}
+
+/** A node process, or one of its workers, was killed. */
+export interface Death {
+  readonly process: number;
+  readonly at: number;
 }
 
 export interface Fault {
@@ -55,6 +108,7 @@ export interface Books {
   readonly published: ReadonlyMap<number, readonly Publication[]>[];
   readonly lives: readonly Life[];
   readonly interruptions: readonly Interruption[];
+  readonly deaths: readonly Death[];
   /** Node processes that are several workers: nobody outside can tell which of them has a socket, or was given a call. */
   readonly severalWorkers: ReadonlySet<number>;
   /** In order of time. */

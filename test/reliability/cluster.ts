@@ -6,7 +6,7 @@ import { type NatsServer, startNatsServer } from "../support/nats-server.js";
 import { type RunningServer, startServerProgram } from "../support/program.js";
 import { scrape } from "../support/scrape.js";
 import { until } from "../support/until.js";
-import type { Interruption } from "./books.js";
+import type { Death, Interruption } from "./books.js";
 
 /** A node over all its restarts. */
 export interface Node {
@@ -35,6 +35,9 @@ export interface Cluster {
   readonly postgres: KillablePostgres;
   /** Every process that there ever was. */
   readonly processes: readonly NodeProcess[];
+  readonly deaths: readonly Death[];
+  /** Kills a node, or with `worker` that worker of it. */
+  kill(process: NodeProcess, worker?: number): void;
   start(node: Node): Promise<void>;
   /** Resolves once every node runs, and says that it is well. */
   healthy(): Promise<void>;
@@ -52,6 +55,7 @@ export async function startCluster(workers: readonly number[], env: Record<strin
   const [postgres, nats] = await Promise.all([startKillablePostgres(), startNatsServer('write_deadline: "1s"')]);
   const nodes: Node[] = workers.map((count) => ({ running: undefined, workers: count }));
   const processes: NodeProcess[] = [];
+  const deaths: Death[] = [];
   let health: readonly string[] = [];
 
   async function start(node: Node): Promise<void> {
@@ -82,6 +86,12 @@ export async function startCluster(workers: readonly number[], env: Record<strin
     nats,
     postgres,
     processes,
+    deaths,
+    kill(process, worker) {
+      deaths.push({ process: process.number, at: Date.now() });
+      if (worker === undefined) process.kill("SIGKILL");
+      else killOne(worker, "SIGKILL");
+    },
     start,
     healthy: () =>
       until(async () => {
@@ -115,7 +125,7 @@ export function signalAll(process: NodeProcess, signal: NodeJS.Signals): void {
 }
 
 /** One that has just ended needs no signal. */
-export function killOne(pid: number, signal: NodeJS.Signals): void {
+function killOne(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch (error) {

@@ -1,11 +1,11 @@
-/** Hundreds of sockets and publishers at every node while something is done to them; then the books, when nothing is under way any more. */
+/** Hundreds of readers, and publishers at every node, while something is done to them; then the books, when nothing is under way any more. */
 
 import type { Random } from "../support/random.js";
 import type { Books, Fault, Publication } from "./books.js";
 import { type Channel, makeChannels } from "./channels.js";
 import type { Cluster, NodeProcess } from "./cluster.js";
 import { publishMarkers, publishOverRest, publishOverStream } from "./publishers.js";
-import { type Readers, startReaders } from "./readers.js";
+import { type Crowd, type Readers, startReaders } from "./readers.js";
 
 export interface Stage {
   readonly readers: Readers;
@@ -19,28 +19,28 @@ export interface Stage {
  */
 export async function drive(options: {
   cluster: Cluster;
-  sockets: number;
+  crowd: Crowd;
   random: Random;
   choose: () => NodeProcess | undefined;
   disturb: (stage: Stage) => Promise<readonly Fault[]>;
   step?: (what: string) => void;
 }): Promise<Books> {
-  const { cluster, sockets, random, choose, disturb, step = () => {} } = options;
-  step("the first sockets");
+  const { cluster, crowd, random, choose, disturb, step = () => {} } = options;
+  step("the first connections");
   const channels = await makeChannels(cluster, 13);
   const heavy = channels.at(-1) as Channel;
   const published = channels.map(() => new Map<number, Publication[]>());
-  const readers = startReaders({ cluster, channels, count: sockets, random, choose });
+  const readers = startReaders({ cluster, channels, crowd, random, choose });
   await readers.allOpen();
 
   let over = false;
   const publishers = cluster.nodes.flatMap((node) => {
     const common = { cluster, node, channels, published, random, over: () => over };
     return [
-      publishOverRest({ ...common, pauseMs: 20 }),
-      publishOverRest({ ...common, pauseMs: 30 }),
-      publishOverStream({ ...common, pauseMs: 60 }),
-      publishOverStream({ ...common, channels: [heavy], pauseMs: 300 }),
+      publishOverRest({ ...common, pauseMs: 50 }),
+      publishOverRest({ ...common, pauseMs: 70 }),
+      publishOverStream({ ...common, pauseMs: 150 }),
+      publishOverStream({ ...common, channels: [heavy], pauseMs: 450 }),
     ];
   });
   const faults = await disturb({ readers, heavy }).finally(() => {
@@ -51,8 +51,10 @@ export async function drive(options: {
 
   step("healthy nodes");
   await cluster.healthy();
-  step("open sockets");
+  step("open connections");
   await readers.allOpen();
+  step("the answers to consumers that narrow");
+  await readers.rest();
   const markers = cluster.nodes.map((node) => {
     const process = node.running as NodeProcess;
     return publishMarkers({ cluster, node, process, channels, published, random, pauseMs: 0, over: () => false });
@@ -60,7 +62,9 @@ export async function drive(options: {
   step("the markers");
   await readers.caughtUp((await Promise.all(markers)).flat());
   const severalWorkers = new Set(cluster.processes.filter(({ workers }) => workers > 1).map(({ number }) => number));
-  const books = { published, lives: readers.lives, interruptions: cluster.interruptions(), severalWorkers, faults };
+  const { lives } = readers;
+  const { deaths } = cluster;
+  const books = { published, lives, interruptions: cluster.interruptions(), deaths, severalWorkers, faults };
   await readers.close();
   return books;
 }
@@ -68,12 +72,20 @@ export async function drive(options: {
 /** What the table does not show. */
 export function summarize({ published, lives, interruptions }: Books): string {
   const publications = published.flatMap((publishers) => [...publishers.values()].flat());
-  const closes = lives.flatMap(({ closed }) => (closed === undefined ? [] : [closed.code]));
+  const kinds = [...new Set(lives.map(({ kind }) => kind))].map((kind) => {
+    const ours = lives.filter((life) => life.kind === kind);
+    const ends = ours.flatMap(({ closed }) => (closed === undefined ? [] : [closed.cut ? "cut by us" : closed.code]));
+    return `${kind}: ${ours.length.toLocaleString("en")} opened; ended with ${count(ends)}.`;
+  });
+  const told = lives.flatMap((life) => life.told ?? []);
+  const narrowings = told.reduce((sum, { filters }) => sum + filters.length - 1, 0);
+  const gaps = told.reduce((sum, one) => sum + one.gaps.length, 0);
   const ended = interruptions.filter(({ until }) => Number.isFinite(until));
   const ms = ended.reduce((sum, { from, until }) => sum + until - from, 0);
   return [
     `Answers: ${count(publications.map(({ answer }) => answer))}.`,
-    `Sockets opened: ${lives.length}. Closes by code: ${count(closes)}.`,
+    ...kinds,
+    `Narrowed: ${narrowings.toLocaleString("en")}. Gaps told: ${gaps.toLocaleString("en")}.`,
     `Interruptions logged: ${interruptions.length}, ${(ms / 1_000).toFixed(1)} s in all: ${count(interruptions.map(({ reason }) => reason))}.`,
   ].join("\n");
 }

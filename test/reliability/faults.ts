@@ -5,7 +5,7 @@ import type { Random } from "../support/random.js";
 import { until } from "../support/until.js";
 import type { Fault } from "./books.js";
 import type { Channel } from "./channels.js";
-import { type Cluster, killOne, type Node, type NodeProcess, signalAll, workersOf } from "./cluster.js";
+import { type Cluster, type Node, type NodeProcess, signalAll, workersOf } from "./cluster.js";
 import type { Readers } from "./readers.js";
 
 export interface FaultOptions {
@@ -83,7 +83,7 @@ function scenes({ cluster, readers, heavy, random }: FaultOptions): (() => Scene
         const play = async () => {
           const { running } = node;
           const [victim] = running === undefined ? [] : workersOf(running);
-          if (running !== undefined && victim !== undefined) await killWorker(running, victim);
+          if (running !== undefined && victim !== undefined) await killWorker(cluster, running, victim);
         };
         return { kind: "one of several workers killed (SIGKILL)", target: node, play };
       }),
@@ -117,12 +117,20 @@ function scenes({ cluster, readers, heavy, random }: FaultOptions): (() => Scene
     },
     () => {
       const count = draw(5, 45);
-      return { kind: "sockets cut", target: {}, play: async () => readers.cut(count) };
+      return { kind: "connections cut", target: {}, play: async () => readers.cut(count) };
     },
     () => {
-      const [longMs, count, shortMs] = [draw(2_000, 7_000), draw(5, 25), draw(200, 3_000)];
+      const count = draw(5, 25);
+      return { kind: "consumers moved to another node", target: {}, play: async () => readers.move(count) };
+    },
+    () => {
+      const [count, ms] = [draw(5, 25), draw(1_000, 5_000)];
+      return { kind: "readers lagging", target: readers, play: () => readers.lag(count, ms) };
+    },
+    () => {
+      const [longMs, count, shortMs] = [draw(2_000, 10_000), draw(5, 25), draw(200, 3_000)];
       const play = async () => {
-        await Promise.all([readers.freeze(5, longMs, heavy), readers.freeze(count, shortMs)]);
+        await Promise.all([readers.freeze(8, longMs, heavy), readers.freeze(count, shortMs)]);
       };
       return { kind: "readers frozen", target: heavy, play };
     },
@@ -130,8 +138,8 @@ function scenes({ cluster, readers, heavy, random }: FaultOptions): (() => Scene
 }
 
 /** Resolves when another one has taken its place. */
-async function killWorker(running: NodeProcess, victim: number): Promise<void> {
-  killOne(victim, "SIGKILL");
+async function killWorker(cluster: Cluster, running: NodeProcess, victim: number): Promise<void> {
+  cluster.kill(running, victim);
   await until(() => {
     const pids = workersOf(running);
     return pids.length === running.workers && !pids.includes(victim);
@@ -141,7 +149,7 @@ async function killWorker(running: NodeProcess, victim: number): Promise<void> {
 async function killNode(cluster: Cluster, node: Node, ms: number): Promise<void> {
   const { running } = node;
   node.running = undefined;
-  running?.kill("SIGKILL");
+  if (running !== undefined) cluster.kill(running);
   await running?.ended;
   await delay(ms);
   await cluster.start(node);

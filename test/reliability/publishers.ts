@@ -42,19 +42,24 @@ export async function publishOverRest(options: PublisherOptions): Promise<void> 
   }
 }
 
-/** One event to each channel, again until the answer says that every node has it: what was published before it has come by then. */
+/**
+ * One event of each type to each channel, again until the answer says that every node has it: what was published before
+ * it has come by then.
+ */
 export async function publishMarkers(options: PublisherOptions & { process: NodeProcess }): Promise<Publication[]> {
   const { cluster, process, channels } = options;
   const draft = createDrafts(options);
   const post = openConnection(cluster);
   const markers: Publication[] = [];
   for (const channel of channels) {
-    let made: Draft;
-    do {
-      made = draft(process, channel, channel.events[0]);
-      await post(process, made);
-    } while (made.publication.answer !== "ok" && !options.over());
-    markers.push(made.publication);
+    for (const type of channel.events.length === 0 ? eventTypes : channel.events) {
+      let made: Draft;
+      do {
+        made = draft(process, channel, type);
+        await post(process, made);
+      } while (made.publication.answer !== "ok" && !options.over());
+      markers.push(made.publication);
+    }
   }
   return markers;
 }
@@ -87,8 +92,8 @@ function openConnection({ token }: Cluster): (process: NodeProcess, draft: Draft
     try {
       const url = `${process.url}/api/events/publish/${instance}`;
       const { status, text } = await send(url, `{"event":"${type}","data":${data}}`);
-      const { otherNodesReached } = JSON.parse(text) as { otherNodesReached?: boolean };
-      note(publication, status === 200 ? told(otherNodesReached) : "error");
+      const { otherNodesReached, id } = JSON.parse(text) as { otherNodesReached?: boolean; id?: string };
+      note(publication, status === 200 ? told(otherNodesReached) : "error", id);
     } catch {
       // Its connection broke: the answer stays "none".
     }
@@ -104,7 +109,7 @@ export async function publishOverStream(options: PublisherOptions): Promise<void
     while (!over() && node.running === process) {
       const batch = Array.from({ length: 1 + random.below(6) }, () => draft(process));
       waiting.push(batch);
-      yield { events: batch.map(toRequest) };
+      yield { events: batch.map(toRequest), receipt: true };
       await delay(pauseMs);
     }
   }
@@ -119,7 +124,11 @@ export async function publishOverStream(options: PublisherOptions): Promise<void
         for await (const answer of client.publishEvents(batches(process, waiting), { headers })) {
           const refused = new Set(answer.refusals.map(({ index }) => index));
           for (const [index, { publication }] of (waiting.shift() ?? []).entries())
-            note(publication, refused.has(index) ? "error" : told(answer.otherNodesReached));
+            note(
+              publication,
+              refused.has(index) ? "error" : told(answer.otherNodesReached),
+              answer.receipts[index]?.id,
+            );
         }
       } catch {
         // The process has gone: what waits was never answered.
@@ -137,9 +146,15 @@ function told(otherNodesReached: boolean | undefined): Answer {
   return otherNodesReached === false ? "unreached" : "ok";
 }
 
-function note(publication: Publication, answer: Answer): void {
+function note(publication: Publication, answer: Answer, id = ""): void {
   publication.answer = answer;
   publication.answeredAt = Date.now();
+  if (id !== "") publication.acceptedAt = timeOf(id);
+}
+
+/** A UUIDv7 begins with the milliseconds since 1970. */
+function timeOf(id: string): number {
+  return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
 }
 
 /** Events with the next number of their channel, written into the books. */
@@ -157,6 +172,7 @@ function createDrafts({ channels, published, random }: PublisherOptions) {
       publisher,
       n: mine.length + 1,
       instance: channel.index,
+      type,
       wanted: takes(channel, type),
       process: process.number,
       startedAt: Date.now(),

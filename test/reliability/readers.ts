@@ -1,135 +1,240 @@
 /**
- * Hundreds of sockets, spread over the nodes. Each reader comes back after a close. Every socket is written down with
- * its frames and its end.
+ * Hundreds of readers of all kinds, spread over the nodes. Each reader comes back after its connection ended. Every
+ * connection is written down with its frames and its end.
  */
 
 import { setTimeout as delay } from "node:timers/promises";
-import { WebSocket } from "ws";
+import { type EventType, eventTypes } from "../../src/domain/event-type.js";
 import type { Random } from "../support/random.js";
 import { until } from "../support/until.js";
 import type { Life, Publication } from "./books.js";
 import type { Channel } from "./channels.js";
 import type { Cluster, NodeProcess } from "./cluster.js";
+import { type Connection, type Dial, dials, plainKind } from "./connections.js";
+import { bitsOf, keepLife } from "./lives.js";
+import { mayTake } from "./reading.js";
 
 export interface Readers {
   readonly lives: readonly Life[];
-  /** Breaks this many connections without a close frame. */
+  /** Ends this many connections without a word. */
   cut(count: number): void;
-  /** Stops this many readers from reading, on one channel if it is given. */
+  /** The same for consumers of `eventwire.v1`, each of which then connects to another node. */
+  move(count: number): void;
+  /** Stops this many readers from reading: those that get the events of a channel, if one is given. */
   freeze(count: number, ms: number, channel?: Channel): Promise<void>;
-  /** Resolves once every reader has an open socket. */
+  /** Lets this many readers read in short bursts. */
+  lag(count: number, ms: number): Promise<void>;
+  /** Ends the narrowing. Resolves when every narrowing was answered. */
+  rest(): Promise<void>;
+  /** Resolves once every reader has an open connection. */
   allOpen(): Promise<void>;
-  /** Resolves once every open socket has got the markers of its channel. */
+  /** Resolves once every connection has got the markers that its filter takes. */
   caughtUp(markers: readonly Publication[]): Promise<void>;
   close(): Promise<void>;
 }
 
-interface Reader {
-  readonly channel: Channel;
-  socket: WebSocket | undefined;
-  /** The record of the socket, while it is open. */
-  life: Life | undefined;
+/** How many there are of each sort. */
+export interface Crowd {
+  readonly plain: number;
+  /** Consumers of `eventwire.v1`: a third each over WebSocket, gRPC and Connect. */
+  readonly v1: number;
 }
 
-const handshakeMsMax = 5_000;
-const returnMsMax = 400;
+interface Reader {
+  readonly kind: string;
+  /** Undefined: all instances of the account. */
+  readonly channel: Channel | undefined;
+  connection: Connection | undefined;
+  /** The record of the connection, while it is open. */
+  life: Life | undefined;
+  /** Ends the writing of that record. */
+  stop: () => void;
+  /** The types that it has asked for last; empty for all. */
+  events: readonly EventType[];
+  /** Whether an answer to `narrow` is to come. */
+  narrowing: boolean;
+  /** Whether the driver has ended its connection. */
+  cut: boolean;
+  /** The process that it must not go back to. */
+  left: number | undefined;
+}
 
-/** `choose` says where a reader without a socket goes. Undefined means that it has to wait. */
+const returnMsMax = 400;
+const narrowMsMax = 150;
+/** A lagging reader stops for at most so long, and then reads for at most so long. */
+const [stopMsMax, burstMsMax] = [300, 30];
+/** Of the consumers of `eventwire.v1` of one kind, one in so many is connected to the whole account. */
+const accountEvery = 9;
+const v1Kinds = Object.keys(dials).filter((kind) => kind !== plainKind);
+
+/** `choose` says where a reader without a connection goes. Undefined means that it has to wait. */
 export function startReaders(options: {
   cluster: Cluster;
   channels: readonly Channel[];
-  count: number;
+  crowd: Crowd;
   random: Random;
   choose: () => NodeProcess | undefined;
 }): Readers {
-  const { cluster, channels, count, random, choose } = options;
+  const { cluster, channels, crowd, random, choose } = options;
   const lives: Life[] = [];
-  const readers: Reader[] = Array.from({ length: count }, (_, i) => ({
-    channel: channels[i % channels.length] as Channel,
-    socket: undefined,
-    life: undefined,
-  }));
+  const paused = new Set<Connection>();
+  const readers = gather(crowd, channels);
   let closing = false;
-  const running = readers.map(run);
+  let resting = false;
+  const running = [...readers.map(run), narrowOnAndOn()];
 
   async function run(reader: Reader): Promise<void> {
     while (!closing) {
       const process = choose();
-      if (process !== undefined) await live(reader, process);
+      if (process !== undefined && process.number !== reader.left) await live(reader, process);
       if (!closing) await delay(random.below(returnMsMax));
     }
   }
 
-  /** Resolves when the socket is gone or could not be opened. */
+  /** Resolves when the connection is gone or could not be opened. */
   function live(reader: Reader, process: NodeProcess): Promise<void> {
-    const { index, name } = reader.channel;
-    const url = `${process.url.replace("http", "ws")}/ws/${name}?token=${cluster.token}`;
-    const socket = new WebSocket(url, { perMessageDeflate: false, handshakeTimeout: handshakeMsMax });
-    reader.socket = socket;
-    socket.on("error", () => {});
-    socket.on("open", () => {
-      const life: Life = {
-        instance: index,
-        process: process.number,
-        openedAt: Date.now(),
-        received: [],
-        closed: undefined,
-      };
-      lives.push(life);
-      reader.life = life;
-    });
-    socket.on("message", (frame: Buffer) => reader.life?.received.push(receiptOf(frame, index)));
+    const { kind, channel } = reader;
+    const isPlain = kind === plainKind;
+    Object.assign(reader, { left: undefined, narrowing: false, cut: false, events: isPlain ? [] : someTypes(random) });
     return new Promise((resolve) => {
-      socket.on("close", (code) => {
-        if (reader.life !== undefined) reader.life.closed = { at: Date.now(), code };
-        reader.life = undefined;
-        resolve();
+      const keeper = keepLife({
+        kind,
+        process: process.number,
+        channels,
+        channel,
+        asked: () => bitsOf(reader.events),
+        cut: () => reader.cut,
+        onOpened(life) {
+          lives.push(life);
+          reader.life = life;
+        },
+        onNarrowed() {
+          reader.narrowing = false;
+        },
+        onEnded() {
+          reader.life = undefined;
+          resolve();
+        },
       });
+      reader.stop = keeper.stop;
+      const address = { process, token: cluster.token, instance: channel?.name ?? "", events: reader.events };
+      reader.connection = (dials[kind] as Dial)(address, keeper);
     });
   }
 
-  function pickOpen(wanted: number, from: readonly Reader[]): WebSocket[] {
-    const open = from.filter(({ life, socket }) => life !== undefined && socket?.isPaused === false);
+  function pickOpen(wanted: number, from: readonly Reader[] = readers): Reader[] {
+    const open = from.filter(({ life, connection }) => life !== undefined && !paused.has(connection as Connection));
     return Array.from({ length: Math.min(wanted, open.length) }, () => {
       const [reader] = open.splice(random.below(open.length), 1);
-      return reader?.socket as WebSocket;
+      return reader as Reader;
     });
   }
+
+  function end(reader: Reader): void {
+    reader.cut = true;
+    reader.connection?.cut();
+  }
+
+  async function narrowOnAndOn(): Promise<void> {
+    while (!resting && !closing) {
+      const able = readers.filter(({ life, narrowing, connection }) => life && !narrowing && connection?.narrow);
+      if (able.length > 0) {
+        const reader = random.pick(able);
+        reader.events = someTypes(random);
+        reader.narrowing = true;
+        reader.connection?.narrow?.(reader.events);
+      }
+      await delay(random.below(narrowMsMax));
+    }
+  }
+
+  /** Calls `meanwhile` while these connections are not read. */
+  async function holdUp(connections: readonly Connection[], meanwhile: () => Promise<unknown>): Promise<void> {
+    for (const connection of connections) {
+      paused.add(connection);
+      connection.pause();
+    }
+    await meanwhile();
+    for (const connection of connections) {
+      paused.delete(connection);
+      connection.resume();
+    }
+  }
+
+  const connectionsOf = (picked: readonly Reader[]) => picked.map(({ connection }) => connection as Connection);
 
   return {
     lives,
     cut(wanted) {
-      for (const socket of pickOpen(wanted, readers)) socket.terminate();
+      for (const reader of pickOpen(wanted)) end(reader);
+    },
+    move(wanted) {
+      const v1 = readers.filter(({ kind }) => kind !== plainKind);
+      for (const reader of pickOpen(wanted, v1)) {
+        reader.left = reader.life?.process;
+        end(reader);
+      }
     },
     async freeze(wanted, ms, channel) {
-      const from = readers.filter((reader) => channel === undefined || reader.channel === channel);
-      const frozen = pickOpen(wanted, from);
-      for (const socket of frozen) socket.pause();
-      await delay(ms);
-      for (const socket of frozen) socket.resume();
+      const from = readers.filter((reader) => channel === undefined || (reader.channel ?? channel) === channel);
+      await holdUp(connectionsOf(pickOpen(wanted, from)), () => delay(ms));
+    },
+    async lag(wanted, ms) {
+      const lagging = connectionsOf(pickOpen(wanted));
+      const begin = Date.now();
+      while (Date.now() - begin < ms) {
+        await holdUp(lagging, () => delay(random.below(stopMsMax)));
+        await delay(random.below(burstMsMax));
+      }
+    },
+    rest() {
+      resting = true;
+      return until(() => readers.every(({ narrowing, life }) => !narrowing || life === undefined));
     },
     allOpen: () => until(() => readers.every(({ life }) => life !== undefined)),
-    caughtUp: (markers) =>
-      until(() =>
-        readers.every(({ life }) => {
-          const due = markers.filter(({ instance }) => instance === life?.instance);
-          return due.every(({ publisher }) => life?.received.some((receipt) => receipt.publisher === publisher));
-        }),
-      ),
+    caughtUp: (markers) => until(() => readers.every(({ life }) => life !== undefined && hasGot(life, markers))),
     async close() {
       closing = true;
       for (const reader of readers) {
-        // Frames from now on do not count.
-        reader.life = undefined;
-        reader.socket?.terminate();
+        reader.stop();
+        end(reader);
       }
       await Promise.all(running);
     },
   };
 }
 
-/** A frame of another instance counts as a frame that nobody published. */
-function receiptOf(frame: Buffer, instance: number): { publisher: number; n: number } {
-  const [, i, p, n] = /"data":\{"i":(\d+),"p":(\d+),"n":(\d+),/.exec(frame.toString("latin1", 0, 120)) ?? [];
-  return Number(i) === instance ? { publisher: Number(p), n: Number(n) } : { publisher: -1, n: 0 };
+function gather({ plain, v1 }: Crowd, channels: readonly Channel[]): Reader[] {
+  const reader = (kind: string, channel: Channel | undefined): Reader => ({
+    kind,
+    channel,
+    connection: undefined,
+    life: undefined,
+    stop: () => {},
+    events: [],
+    narrowing: false,
+    cut: false,
+    left: undefined,
+  });
+  return [
+    ...Array.from({ length: plain }, (_, i) => reader(plainKind, channels[i % channels.length])),
+    ...Array.from({ length: v1 }, (_, i) => {
+      const nth = Math.floor(i / v1Kinds.length);
+      const channel = nth % accountEvery === 0 ? undefined : channels[nth % channels.length];
+      return reader(v1Kinds[i % v1Kinds.length] as string, channel);
+    }),
+  ];
+}
+
+/** Half of the time all of them. */
+function someTypes(random: Random): EventType[] {
+  return random.below(2) === 0 ? [] : eventTypes.filter(() => random.below(2) === 0);
+}
+
+/** A connection that was opened after the markers has nothing to wait for: they came after everything else. */
+function hasGot(life: Life, markers: readonly Publication[]): boolean {
+  const due = markers.filter((marker) => marker.startedAt > life.openedAt && mayTake(life, marker));
+  return due.every(({ instance, publisher, n }) =>
+    life.received.some((got) => got.n === n && got.publisher === publisher && got.instance === instance),
+  );
 }

@@ -6,8 +6,8 @@ import { lacks } from "../support/requirements.js";
 import type { Fault } from "./books.js";
 import { type Cluster, type Node, startCluster } from "./cluster.js";
 import { drive, summarize } from "./drive.js";
-import { settle } from "./settle.js";
-import { renderSettlement } from "./table.js";
+import { settle, violations } from "./settle.js";
+import { renderSettlement, v1Columns } from "./table.js";
 
 /** Of what is wrong; the table has the number of it. */
 const shownMax = 20;
@@ -31,7 +31,7 @@ it.skipIf(await lacks("nats-server"))(
     try {
       const books = await drive({
         cluster,
-        sockets: 240,
+        crowd: { plain: 180, v1: 60 },
         random,
         step,
         // As a balancer does that asks for readiness.
@@ -48,14 +48,20 @@ it.skipIf(await lacks("nats-server"))(
         },
       });
 
-      const settlement = settle(books);
+      const plain = settle(books, ({ told }) => told === undefined);
+      const v1 = settle(books, ({ told }) => told !== undefined);
       const closes = books.lives.flatMap(({ closed }) => (closed === undefined ? [] : [closed]));
-      console.info(`${renderSettlement(settlement, books.faults)}\n\n${summarize(books)}`);
-      const { duplicates, disordered, strangers, unexplained, total } = settlement;
-      expect([...duplicates, ...disordered, ...strangers, ...unexplained].slice(0, shownMax)).toEqual([]);
-      expect(total.delivered).toBeGreaterThan(0);
-      expect(total.interrupted).toBe(0);
-      expect(new Set(closes.map(({ code }) => code))).toEqual(new Set([1001]));
+      console.info(
+        [renderSettlement(plain, books.faults), renderSettlement(v1, books.faults, v1Columns), summarize(books)].join(
+          "\n\n",
+        ),
+      );
+      for (const settlement of [plain, v1]) {
+        expect(violations(settlement).slice(0, shownMax)).toEqual([]);
+        expect(settlement.total.delivered).toBeGreaterThan(0);
+      }
+      expect([plain.total.interrupted, v1.total.gap]).toEqual([0, 0]);
+      expect(new Set(closes.map(({ reason }) => reason))).toEqual(new Set(["shutting down"]));
 
       for (const [i, { at }] of books.faults.entries()) {
         const until = books.faults[i + 1]?.at ?? Number.POSITIVE_INFINITY;

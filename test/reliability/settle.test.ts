@@ -9,6 +9,7 @@ function events(change: (event: Publication) => Partial<Publication> = () => ({}
       publisher: 7,
       n,
       instance: 0,
+      type: "call.update",
       wanted: true,
       process: 1,
       startedAt: n * 10,
@@ -21,11 +22,11 @@ function events(change: (event: Publication) => Partial<Publication> = () => ({}
 
 /** Of a socket on process 2 that is open from the begin. */
 function life(numbers: readonly number[], more: Partial<Life> = {}): Life {
-  const received = numbers.map((n) => ({ publisher: 7, n }));
-  return { instance: 0, process: 2, openedAt: 0, received, closed: undefined, ...more };
+  const received = numbers.map((n) => ({ instance: 0, publisher: 7, n }));
+  return { kind: "plain socket", instance: 0, process: 2, openedAt: 0, received, closed: undefined, ...more };
 }
 
-const empty = { interruptions: [], severalWorkers: new Set<number>(), faults: [] };
+const empty = { interruptions: [], deaths: [], severalWorkers: new Set<number>(), faults: [] };
 
 function settled(published: Publication[], one: Life, more: Partial<Books> = {}) {
   return settle({ ...empty, published: [new Map([[7, published]])], lives: [one], ...more });
@@ -89,16 +90,16 @@ describe("the ledger", () => {
   });
 
   it("takes a close for what is behind the last frame, and for nothing before", () => {
-    const closed = { at: 100, code: 1006 };
+    const closed = { at: 100, code: 1006, reason: "", cut: false };
     expect(settled(events(), life([1, 2], { closed })).total).toMatchObject({ closed: 3, unexplained: 0 });
     expect(settled(events(), life([1, 2, 4], { closed })).total).toMatchObject({ closed: 1, unexplained: 1 });
   });
 
   it("does not let a close hide the loss of one publisher when another one's later event came", () => {
-    const closed = { at: 100, code: 1006 };
+    const closed = { at: 100, code: 1006, reason: "", cut: false };
     const later = { ...(events()[4] as Publication), publisher: 8, n: 1 };
     const one = life([1, 2], { closed });
-    one.received.push({ publisher: 8, n: 1 });
+    one.received.push({ instance: 0, publisher: 8, n: 1 });
     const published = [
       new Map([
         [7, events()],
@@ -111,7 +112,9 @@ describe("the ledger", () => {
 
   it("expects nothing that is published while the socket opens or closes", () => {
     expect(settled(events(), life([3, 4, 5], { openedAt: 22 })).total.expected).toBe(3);
-    expect(settled(events(), life([1, 2, 3], { closed: { at: 42, code: 1001 } })).total.expected).toBe(3);
+    expect(
+      settled(events(), life([1, 2, 3], { closed: { at: 42, code: 1001, reason: "", cut: false } })).total.expected,
+    ).toBe(3);
   });
 
   it("counts by the fault that had last begun", () => {

@@ -1,0 +1,103 @@
+/** Writes the life of one connection into the books, from what the connection hears. */
+
+import { eventTypeBit } from "../../src/domain/event-type.js";
+import type { Life, Receipt, Told } from "./books.js";
+import type { Channel } from "./channels.js";
+import type { ControlTold, Listener } from "./connections.js";
+
+export interface LifeOptions {
+  readonly kind: string;
+  readonly process: number;
+  readonly channels: readonly Channel[];
+  /** Undefined for all instances of the account. */
+  readonly channel: Channel | undefined;
+  /** The bits of the event types that the consumer has asked for last. Undefined for a plain socket. */
+  readonly asked: () => number | undefined;
+  /** Whether the driver itself ends the connection. */
+  readonly cut: () => boolean;
+  readonly onOpened: (life: Life) => void;
+  readonly onNarrowed: () => void;
+  readonly onEnded: () => void;
+}
+
+/** `stop` ends the writing: frames from then on do not count. */
+export function keepLife(options: LifeOptions): Listener & { stop(): void } {
+  const { kind, process, channels, channel, asked, cut, onOpened, onNarrowed, onEnded } = options;
+  let life: Life | undefined;
+  let stopped = false;
+
+  function open(told?: Told): void {
+    const common = { kind, instance: channel?.index, process, openedAt: Date.now(), received: [] };
+    life = { ...common, closed: undefined, ...(told !== undefined && { told }) };
+    onOpened(life);
+  }
+
+  function control(frame: ControlTold): void {
+    if (life === undefined) {
+      const told: Told = { filters: [], gaps: [], closing: undefined, wrong: [] };
+      if (frame.control !== "hello") told.wrong.push(`${frame.control} came before hello`);
+      open(told);
+      takeFilter(frame);
+      return;
+    }
+    const told = life.told as Told;
+    if (told.closing !== undefined) told.wrong.push(`${frame.control} came after closing`);
+    if (frame.control === "hello") told.wrong.push("a second hello");
+    else if (frame.control === "closing") told.closing = frame.code;
+    else if (frame.control === "gap") told.gaps.push(gapOf(frame));
+    else if (frame.control === "narrowed") {
+      takeFilter(frame);
+      onNarrowed();
+    }
+  }
+
+  function takeFilter({ control: kindOfFrame, filter }: ControlTold): void {
+    const { told, received } = life as Life & { told: Told };
+    const types = sumOf(filter?.events ?? []);
+    const due = (asked() ?? 0) & bitsOf(channel?.events ?? []);
+    if (types !== due) told.wrong.push(`${kindOfFrame} has the types ${types} and not ${due}`);
+    told.filters.push({ types, after: received.length, at: Date.now() });
+  }
+
+  function gapOf({ from, until, instance }: ControlTold) {
+    const found = channels.find(({ name }) => name === instance)?.index;
+    return { from: Date.parse(from ?? ""), until: Date.parse(until ?? ""), instance: found };
+  }
+
+  return {
+    opened: () => open(),
+    event(data) {
+      if (stopped) return;
+      if (life === undefined)
+        open({ filters: [], gaps: [], closing: undefined, wrong: ["an event came before hello"] });
+      const { told, received } = life as unknown as Life;
+      if (told?.closing !== undefined) told.wrong.push("an event came after closing");
+      received.push(receiptOf(data));
+    },
+    control: (frame) => {
+      if (!stopped) control(frame);
+    },
+    ended(code, reason) {
+      if (life !== undefined && !stopped) life.closed = { at: Date.now(), code, reason, cut: cut() };
+      onEnded();
+    },
+    stop() {
+      stopped = true;
+    },
+  };
+}
+
+/** No types are all types. */
+export function bitsOf(events: readonly string[]): number {
+  return sumOf(events.length === 0 ? [...eventTypeBit.keys()] : events);
+}
+
+function sumOf(types: readonly string[]): number {
+  return types.reduce((bits, type) => bits | (eventTypeBit.get(type) as number), 0);
+}
+
+/** A frame without the numbers of the driver counts as a frame that nobody published. */
+function receiptOf(data: string): Receipt {
+  const [, instance, publisher, n] = /"data":\{"i":(\d+),"p":(\d+),"n":(\d+),/.exec(data) ?? [];
+  return { instance: Number(instance ?? -1), publisher: Number(publisher ?? -1), n: Number(n ?? 0) };
+}
