@@ -137,7 +137,7 @@ function withCloses(page: string): string {
     `\`${code}\``,
     reason,
     reconnect ? "yes" : "no",
-    `\`${status}\``,
+    status === "" ? "never" : `\`${status}\``,
     refusals.map((refusal) => `\`${refusal}\``).join(", "),
     meaning,
   ]);

@@ -43,7 +43,7 @@ export function createContract(schema, packageName) {
 
   const toClose = (value) => {
     const { code, reason, reconnect, status, refusals } = option(value, `${packageName}.close`) ?? {};
-    if (!code || !reason || !status) throw new Error(`${value.name} has no (close) with code, reason and status.`);
+    if (!code || !reason) throw new Error(`${value.name} has no (close) with code and reason.`);
     const name = value.name.slice(closePrefix.length);
     const refused = pick(refusals).map((error) => error.reason);
     return { name, code, reason, reconnect, status, refusals: refused, meaning: commentOf(value) };

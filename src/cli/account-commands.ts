@@ -11,6 +11,7 @@ import {
   group,
   jsonOption,
   runCommand,
+  showDisconnected,
   showGrace,
   table,
   tokenOption,
@@ -84,6 +85,27 @@ export function addAccountCommands(program: Command, line: CommandLine): void {
           ...showGrace(grace),
           ...(isDefault ? ["Where ACCOUNT_TOKEN is set, set it to this token before the next start."] : []),
         ],
+      ),
+    );
+
+  account
+    .command("disconnect")
+    .description(
+      "close all open connections of the consumers of an account and its instances with 4010, on all nodes; all tokens still work",
+    )
+    .argument("<account>", "its id or its name")
+    .addOption(jsonOption())
+    .action((wanted: string, { json }: { json?: boolean }) =>
+      runCommand(
+        line,
+        json,
+        async (store) => {
+          const { id, name } = await chooseAccount(store, wanted);
+          const nodes = await store.disconnectAccount(id);
+          if (nodes === undefined) throw new Error(`There is no account ${wanted}.`);
+          return { id, name, disconnected: true, nodes };
+        },
+        ({ id, name, nodes }) => [`disconnected  ${name} (${id})`, ...showDisconnected(nodes)],
       ),
     );
 

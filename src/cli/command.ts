@@ -72,6 +72,16 @@ export function showGrace(graceMs: number): string[] {
   return graceMs === 0 ? [] : [`until    ${new Date(Date.now() + graceMs).toISOString()} the old token works too`];
 }
 
+/** Makes the output lines of a command that has disconnected consumers while `nodes` nodes follow the database. */
+export function showDisconnected(nodes: number): string[] {
+  if (nodes === 0)
+    return ["nodes         no node follows the database now; a node that runs all the same ends them when it is back"];
+  return [
+    `nodes         ${nodes} ${nodes === 1 ? "follows the database and closes" : "follow the database and close"} the connections with 4010 now`,
+    "              a node that is cut off from the database does so when it is back",
+  ];
+}
+
 export function group(program: Command, name: string, description: string): Command {
   return program.command(name).description(description);
 }

@@ -14,6 +14,7 @@ import {
   jsonOption,
   parseInstanceName,
   runCommand,
+  showDisconnected,
   showGrace,
   table,
   tokenOption,
@@ -92,6 +93,28 @@ export function addInstanceCommands(program: Command, line: CommandLine): void {
           return { ...found, token };
         },
         (rotated) => [...showToken(rotated), ...showGrace(grace)],
+      ),
+    );
+
+  instance
+    .command("disconnect")
+    .description(
+      "close all open connections of the instance's consumers with 4010, on all nodes; its token still works",
+    )
+    .argument("<name>")
+    .addOption(accountOption())
+    .addOption(jsonOption())
+    .action((name: string, { account, json }: Options) =>
+      runCommand(
+        line,
+        json,
+        async (store) => {
+          const { id } = await findInstance(store, account, name);
+          const nodes = await store.disconnectInstance(id);
+          if (nodes === undefined) throw new Error(`There is no instance ${name}.`);
+          return { id, name, disconnected: true, nodes };
+        },
+        ({ id, nodes }) => [`disconnected  ${name} (${id})`, ...showDisconnected(nodes)],
       ),
     );
 

@@ -4,6 +4,7 @@ import type { ControlFrame } from "../../gen/frames.js";
 import type { Event } from "../bus/bus.js";
 import {
   type Close,
+  disconnectedByOperator,
   instanceDeleted,
   internalError,
   peerGone,
@@ -262,6 +263,13 @@ export function createHub({ bus, findEntry, pendingBytesMax, ...options }: HubOp
         const { kind, id, accountId } = principal;
         const groups = kind === "account" ? registry.ofAccount(accountId) : [registry.instance(id)];
         for (const group of groups) closeOf(group, tokenRevoked, (consumer) => consumer.principal === principal);
+      });
+    },
+
+    consumersDisconnected({ kind, id, accountId }) {
+      turns.atEnd(() => {
+        const groups = kind === "account" ? registry.ofAccount(accountId) : [registry.instance(id)];
+        for (const group of groups) closeOf(group, disconnectedByOperator, () => true);
       });
     },
 

@@ -43,7 +43,15 @@ export interface DirectoryListener {
    * for the tokens of a deleted instance. The holder closes with 4001 the sockets that were opened with the token.
    */
   principalRevoked(principal: Principal): void;
+  /**
+   * An operator has disconnected the consumers of an instance, or of an account and all its instances. The holder closes
+   * their connections with 4010.
+   */
+  consumersDisconnected(owner: Owner): void;
 }
+
+/** An account or an instance, as the owner of consumers. */
+export type Owner = Pick<Principal, "kind" | "id" | "accountId">;
 
 /**
  * News of accounts and tokens for the operator's log. The directory calls a method once per change. Rows that it finds
@@ -54,6 +62,8 @@ export interface OwnerListener {
   accountRevoked(id: string): void;
   /** An account or an instance got a new token. Its old token may still be accepted for a while. */
   tokenRotated(owner: Pick<Principal, "kind" | "id">): void;
+  /** An operator has disconnected the consumers of an account or an instance. */
+  consumersDisconnected(owner: Owner): void;
 }
 
 export interface Directory {

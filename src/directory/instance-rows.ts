@@ -15,14 +15,17 @@ export interface InstanceRow {
   readonly name: string;
   /** The SHA-256 of the current token, with one character per byte. */
   readonly hash: string;
+  /** How often an operator has disconnected the consumers of the instance. */
+  readonly disconnects: number;
   readonly websocket: VersionedWebsocket | undefined;
 }
 
 /*
  * A row holds these fields in this order: its length (4 bytes); the number of the last reading of the database that
  * found the instance (4); the number of the account (4); the lengths of the id, the name and the encrypted token (2
- * each); the version of the channel configuration (4); the SHA-256 of the token (32); the id; the name; the encrypted
- * token; and the channel configuration as JSON. The numbers below are the places of the fields, in bytes.
+ * each); the version of the channel configuration (4); how often consumers were disconnected (4); the SHA-256 of the
+ * token (32); the id; the name; the encrypted token; and the channel configuration as JSON. The numbers below are the
+ * places of the fields, in bytes.
  */
 const at = {
   length: 0,
@@ -32,8 +35,9 @@ const at = {
   nameLength: 14,
   sealedLength: 16,
   version: 18,
-  hash: 22,
-  id: 54,
+  disconnects: 22,
+  hash: 26,
+  id: 58,
 } as const;
 const hashBytes = 32;
 /**
@@ -143,6 +147,7 @@ export class InstanceRows {
       id: bytes.toString("utf8", at.id, nameFrom),
       name: bytes.toString("utf8", nameFrom, sealedFrom),
       hash: bytes.toString("latin1", at.hash, at.hash + hashBytes),
+      disconnects: bytes.readUInt32LE(at.disconnects),
       websocket: channel === "" ? undefined : this.#websocket(bytes.readUInt32LE(at.version), channel),
     };
   }
@@ -180,6 +185,7 @@ export class InstanceRows {
     row.writeUInt16LE(nameLength, at.nameLength);
     row.writeUInt16LE(sealed.length, at.sealedLength);
     row.writeUInt32LE(record.websocket?.version ?? 0, at.version);
+    row.writeUInt32LE(record.disconnects, at.disconnects);
     row.set(tokenHash, at.hash);
     row.set(sealed, sealedFrom);
     if (channel !== undefined) row.set(channel, channelFrom);

@@ -5,7 +5,7 @@
 
 import type { Logger } from "pino";
 import type { VersionedWebsocket } from "../domain/websocket.js";
-import type { DirectoryListener, OwnerListener } from "./directory.js";
+import type { DirectoryListener, Owner, OwnerListener } from "./directory.js";
 import { InstanceRows } from "./instance-rows.js";
 import { AccountNode, InstanceEntry } from "./owners.js";
 import { PartedMap } from "./parted-map.js";
@@ -54,6 +54,11 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): SyncedDir
    */
   const owners = (): OwnerListener | undefined => (ready ? ownerListener : undefined);
 
+  function tellDisconnected(owner: Owner): void {
+    owners()?.consumersDisconnected(owner);
+    tell((listener) => listener.consumersDisconnected(owner));
+  }
+
   /**
    * The object for the instance of a row; made when there is none yet. Undefined for the row 0, and when the instance
    * has no object and its account is revoked.
@@ -91,17 +96,20 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): SyncedDir
     return entry === undefined || entry.account.ended ? undefined : entry.opened(openToken);
   }
 
-  function applyAccount({ id, tokenHash, retiring }: AccountRecord): void {
+  function applyAccount({ id, disconnects, tokenHash, retiring }: AccountRecord): void {
     const hash = toHashText(tokenHash);
     let account = accounts.get(id);
     if (account === undefined) {
-      account = new AccountNode(id, ++accountNumber, hash);
+      account = new AccountNode(id, ++accountNumber, hash, disconnects);
       accounts.set(id, account);
       numbered.set(account.number, account);
       tokens.add(account, retiring);
       owners()?.accountCreated(id);
     } else if (tokens.update(account, hash, retiring)) owners()?.tokenRotated(account);
     account.seen = reading;
+    if (account.disconnects === disconnects) return;
+    account.disconnects = disconnects;
+    tellDisconnected({ kind: "account", id, accountId: id });
   }
 
   /**
@@ -138,6 +146,7 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): SyncedDir
     const hash = toHashText(record.tokenHash);
     const configured = !sameWebsocket(entry.websocket, record.websocket);
     const renamed = name !== record.name;
+    const disconnected = entry.disconnects !== record.disconnects;
     if (!same) {
       rows.remove(entry.row);
       entry.replace(rows.add(record, account.number, reading), record);
@@ -151,6 +160,7 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): SyncedDir
     if ((renamed || rotated || configured) && readable(entry) !== undefined) {
       tell((listener) => listener.instanceChanged(entry));
     }
+    if (disconnected) tellDisconnected({ kind: "instance", id: entry.id, accountId: account.id });
   }
 
   /**

@@ -67,6 +67,8 @@ export class AccountNode {
     /** The number that stands for the account in the rows of its instances. */
     readonly number: number,
     public hash: string,
+    /** How often an operator has disconnected the consumers of the account. */
+    public disconnects: number,
   ) {}
 }
 
@@ -76,6 +78,8 @@ export class InstanceEntry implements Entry {
   readonly id: string;
   name: string;
   hash: string;
+  /** How often an operator has disconnected the consumers of the instance. */
+  disconnects: number;
   websocket: VersionedWebsocket | undefined;
   principal: TokenPrincipal | undefined;
   #instance: Instance | undefined;
@@ -83,9 +87,10 @@ export class InstanceEntry implements Entry {
   constructor(
     readonly account: AccountNode,
     public row: number,
-    { id, name, hash, websocket }: InstanceRow,
+    { id, name, hash, disconnects, websocket }: InstanceRow,
   ) {
     this.id = id;
+    this.disconnects = disconnects;
     this.name = name;
     this.hash = hash;
     this.websocket = websocket;
@@ -116,8 +121,9 @@ export class InstanceEntry implements Entry {
    * Takes over the new values and the new row of an instance that has changed. The token must then be decrypted again
    * by `opened`.
    */
-  replace(row: number, { name, websocket }: Pick<InstanceRow, "name" | "websocket">): void {
+  replace(row: number, { name, disconnects, websocket }: Omit<InstanceRow, "id" | "hash">): void {
     this.row = row;
+    this.disconnects = disconnects;
     this.name = name;
     this.websocket = websocket;
     this.#instance = undefined;

@@ -24,6 +24,8 @@ export interface RetiringToken {
 
 export interface AccountRecord {
   readonly id: string;
+  /** How often an operator has disconnected the consumers of the account. */
+  readonly disconnects: number;
   readonly tokenHash: Uint8Array;
   readonly retiring?: readonly RetiringToken[] | undefined;
 }
@@ -32,6 +34,8 @@ export interface InstanceRecord {
   readonly id: string;
   readonly accountId: string;
   readonly name: string;
+  /** How often an operator has disconnected the consumers of the instance. */
+  readonly disconnects: number;
   /** The encrypted token of the instance. */
   readonly sealed: Uint8Array;
   readonly tokenHash: Uint8Array;

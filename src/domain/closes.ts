@@ -17,6 +17,7 @@ export const protocolError = closeOf("PROTOCOL_ERROR");
 export const tokenRevoked = closeOf("TOKEN_REVOKED");
 export const instanceDeleted = closeOf("INSTANCE_DELETED");
 export const slowConsumer = closeOf("SLOW_CONSUMER");
+export const disconnectedByOperator = closeOf("DISCONNECTED_BY_OPERATOR");
 export const internalError = closeOf("INTERNAL_ERROR");
 
 export type CloseRow = (typeof closeCatalogue)[keyof typeof closeCatalogue];
@@ -37,7 +38,14 @@ export interface ExplainedClose extends Close {
 
 /** Every close frame that a client of the plain protocol can get. */
 export const explainedCloses: readonly ExplainedClose[] = (
-  ["SHUTTING_DOWN", "MESSAGE_TOO_BIG", "TOKEN_REVOKED", "INSTANCE_DELETED", "SLOW_CONSUMER"] as const
+  [
+    "SHUTTING_DOWN",
+    "MESSAGE_TOO_BIG",
+    "TOKEN_REVOKED",
+    "INSTANCE_DELETED",
+    "SLOW_CONSUMER",
+    "DISCONNECTED_BY_OPERATOR",
+  ] as const
 ).map((name) => {
   const { code, reason, reconnect, meaning } = closeCatalogue[name];
   return { code, reason, comeBack: reconnect, meaning };

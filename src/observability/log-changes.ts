@@ -26,5 +26,9 @@ export function logOwners(log: BoundedLog): OwnerListener {
       if (kind === "account") log.info("token of an account rotated", { accountId: id, ...account });
       else log.info("token of an instance rotated", { instanceId: id, by: "command line" });
     },
+    consumersDisconnected({ kind, id, accountId }) {
+      const whose = kind === "account" ? { accountId } : { accountId, instanceId: id };
+      log.info("consumers disconnected", { ...whose, by: "command line" });
+    },
   };
 }

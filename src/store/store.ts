@@ -102,6 +102,16 @@ export interface Store {
    */
   rotateAccountToken(id: string, graceMs?: number): Promise<string | undefined>;
 
+  /**
+   * Ends all open connections of consumers of an account with 4010, on all nodes: those of the account as a whole, and
+   * those of its instances. A node that has lost the database ends them when it is back. Nothing keeps consumers from
+   * coming back. Returns how many nodes follow the changes of the database now. Undefined when the account does not
+   * exist.
+   */
+  disconnectAccount(id: string): Promise<number | undefined>;
+  /** Does for the consumers of one instance what `disconnectAccount` does. Those of the account as a whole stay. */
+  disconnectInstance(id: string): Promise<number | undefined>;
+
   /** The instance of the account with this name, read from the database. Undefined when there is none. */
   findInstance(accountId: string, name: string): Promise<Instance | undefined>;
   /**

@@ -91,6 +91,8 @@ it.each([
   [["instance", "create", "a", "--token", "short"], "8 to 128 visible ASCII characters"],
   [["account", "create", "a", "--token", "short"], "8 to 128 visible ASCII characters"],
   [["instance", "rotate", "nobody"], "There is no instance nobody."],
+  [["instance", "disconnect", "nobody"], "There is no instance nobody."],
+  [["account", "disconnect", "nobody"], "There is no account nobody."],
   [["instance", "delete", "nobody"], "There is no instance nobody."],
   [["instance", "list", "--account", "nobody"], "There is no account nobody."],
   [["account", "revoke", "nobody"], "There is no account nobody."],
@@ -116,6 +118,24 @@ it("replaces tokens at once, or with a time that the old ones still work", async
   await node.news.heard(`revoked account ${account.id}`);
   for (const token of [account.token, fresh.token]) expect(node.directory.principal(token)).toBeUndefined();
   expect(node.directory.principal(last.token)).toMatchObject({ kind: "account", id: account.id });
+});
+
+it("disconnects consumers, and says how many nodes hear of it", async () => {
+  const account = await runJson("account", "create", "crowded");
+  const made = await runJson("instance", "create", "crowded-desk", "--account", account.id);
+  expect(await runJson("instance", "disconnect", "crowded-desk", "--account", account.id)).toEqual({
+    ...{ id: made.id, name: "crowded-desk" },
+    ...{ disconnected: true, nodes: 1 },
+  });
+  await node.news.heard(`disconnected instance ${made.id}`);
+  expect(await run("account", "disconnect", "crowded")).toEqual([
+    `disconnected  crowded (${account.id})`,
+    "nodes         1 follows the database and closes the connections with 4010 now",
+    "              a node that is cut off from the database does so when it is back",
+  ]);
+  await node.news.heard(`disconnected account ${account.id}`);
+  // Their tokens still work.
+  for (const token of [account.token, made.token]) expect(node.directory.principal(token)).toBeDefined();
 });
 
 it("says of the default account where its token may come from", async () => {

@@ -36,6 +36,22 @@ describe("the client follows the catalogue for a close that nothing was said bef
     expect(ends[0]).toMatchObject({ code, reason, reconnect });
   });
 
+  it.each(Object.values(closeCatalogue))(
+    "$code after the frame that announces it, at the time that it says",
+    async (close) => {
+      const { code, reason, reconnect } = close;
+      const gateway = await startForeignGateway();
+      const { connection, ends } = open({ url: gateway.url });
+      const link = await gateway.link();
+      const retryAfterMs = reconnect ? 7 : 0;
+      link.send(helloFrame(), closingFrame(code, reason, { reconnect, retryAfterMs }));
+      link.socket.close(code, reason);
+      if (reconnect) await gateway.link();
+      else await connection.closed;
+      expect(ends[0]).toMatchObject({ code, reason, reconnect, retryAfterMs });
+    },
+  );
+
   it("but the gateway's own word counts more", async () => {
     const gateway = await startForeignGateway();
     const { connection } = open({ url: gateway.url });

@@ -9,6 +9,7 @@ import { dataOf } from "../support/consumer.js";
 import { eventOf, openEventStream } from "../support/event-stream.js";
 import { published } from "../support/published.js";
 import { lacks } from "../support/requirements.js";
+import { openV1 } from "../support/v1-consumer.js";
 
 let cluster: Cluster;
 let near: ClusterNode;
@@ -166,6 +167,29 @@ describe.skipIf(await lacks("nats-server"))("between nodes", () => {
       await cluster.command("account", "revoke", "leaving");
       for (const { closed } of left) expect(await closed).toEqual([4001, "token revoked"]);
       expect(spared.socket.readyState).toBe(spared.socket.OPEN);
+    });
+
+    it("that disconnects the consumers of an instance or an account ends them on all nodes with 4010, and no others", async () => {
+      const owner = /token\s+(\S+)/.exec(await cluster.command("account", "create", "crowded"))?.[1] as string;
+      for (const name of ["noisy", "calm"]) await cluster.createInstance(name, {}, owner);
+      const whole = await openV1(far.url, `/ws?token=${owner}`);
+      const openAll = (name: string) =>
+        Promise.all([near.open(name, owner), far.open(name, owner), openV1(far.url, `/ws/${name}?token=${owner}`)]);
+      const [noisy, calm] = [await openAll("noisy"), await openAll("calm")];
+      const byOperator = [4010, "disconnected by an operator"];
+      const printed = await cluster.command("instance", "disconnect", "noisy", "--account", "crowded");
+      expect(printed).toContain("2 follow the database");
+      for (const { closed } of noisy) expect(await closed).toEqual(byOperator);
+      for (const { socket } of [...calm, whole]) expect(socket.readyState).toBe(socket.OPEN);
+      // Nothing keeps them away.
+      const again = await far.open("noisy", owner);
+      await near.publish("noisy", "label.update", { n: 1 }, owner);
+      expect(dataOf(await again.next())).toEqual({ n: 1 });
+
+      const mine = await far.open("same");
+      await cluster.command("account", "disconnect", "crowded");
+      for (const { closed } of [...calm, again, whole]) expect(await closed).toEqual(byOperator);
+      expect(mine.socket.readyState).toBe(mine.socket.OPEN);
     });
   });
 });

@@ -1,9 +1,13 @@
 /** A connection to a whole account on one node gets the events of all nodes, and never silently lacks those of an older one. */
 
+import { Code } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
 import { connect } from "@nats-io/transport-node";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.js";
 import { type Cluster, type ClusterNode, startCluster } from "../support/cluster.js";
 import { lacks } from "../support/requirements.js";
+import { subscribe } from "../support/subscriber.js";
 import { until } from "../support/until.js";
 import { openV1, type V1Consumer } from "../support/v1-consumer.js";
 
@@ -69,11 +73,18 @@ describe.skipIf(await lacks("nats-server"))("a connection to a whole account", (
   it("is refused beside a node of an older release, closed when one joins, and served when it has gone", async () => {
     const whole = await open(far);
     await whole.next();
+    const subscribeFar = () =>
+      subscribe(createGrpcTransport({ baseUrl: far.grpcUrl }), cluster.accountToken, { instance: "" });
+    const stream = subscribeFar();
+    await stream.next();
     const end = await startOlderNode();
     expect(await whole.end()).toMatchObject({
       last: { control: "closing", code: 4500, reconnect: true },
       close: [4500, "internal error"],
     });
+    expect(await stream.next()).toMatchObject({ case: "closing", value: { code: 4500, reconnect: true } });
+    expect(await stream.ended).toMatchObject({ code: Code.Internal, rawMessage: "internal error" });
+    expect((await subscribeFar().ended)?.findDetails(ErrorInfoSchema)).toMatchObject([{ reason: "OLDER_NODE" }]);
     const refused = await open(near);
     expect(await refused.end()).toMatchObject({
       last: { control: "refused", status: 503, reason: "OLDER_NODE", reconnect: true },

@@ -7,14 +7,19 @@ import type { InstanceRecord } from "../../src/directory/synced-directory.js";
 import { toHashText } from "../../src/directory/token-table.js";
 import { hashToken } from "../../src/domain/token.js";
 
-function record(id: string, name: string, { token = id, events = [] as string[], version = 1 } = {}): InstanceRecord {
+function record(
+  id: string,
+  name: string,
+  { token = id, events = [] as string[], version = 1, disconnects = 0 } = {},
+): InstanceRecord {
   const websocket = events.length > 0 ? { enabled: true, events, mediaBase64: false, version } : undefined;
   const tokenHash = hashToken(token);
-  return { id, accountId: "a", name, sealed: Buffer.from(token), tokenHash, websocket } as InstanceRecord;
+  return { id, accountId: "a", name, disconnects, sealed: Buffer.from(token), tokenHash, websocket } as InstanceRecord;
 }
 
-function expectRow(rows: InstanceRows, row: number, { id, name, sealed, tokenHash, websocket }: InstanceRecord): void {
-  expect(rows.read(row)).toEqual({ id, name, hash: toHashText(tokenHash), websocket });
+function expectRow(rows: InstanceRows, row: number, record: InstanceRecord): void {
+  const { id, name, sealed, tokenHash, disconnects, websocket } = record;
+  expect(rows.read(row)).toEqual({ id, name, hash: toHashText(tokenHash), disconnects, websocket });
   expect(rows.sealed(row)).toEqual(Buffer.from(sealed));
 }
 
@@ -26,20 +31,21 @@ it("are found by id, by name within an account and by token, after any changes",
     token: fc.string({ maxLength: 128 }),
     events: fc.array(fc.constantFrom("call.update", "of a later release", "Größe"), { maxLength: 64 }),
     version: fc.integer({ min: 1, max: 2 ** 31 - 1 }),
+    disconnects: fc.nat(),
     remove: fc.boolean(),
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
       const rows = new InstanceRows();
       const model = new Map<string, { row: number; account: number; record: InstanceRecord }>();
-      for (const { id, name, account, token, events, version, remove } of steps) {
+      for (const { id, name, account, token, remove, ...more } of steps) {
         const key = `id ${id}`;
         const known = model.get(key);
         if (known !== undefined) rows.remove(known.row);
         model.delete(key);
         if (remove) continue;
         // Names and tokens have one owner; what a test draws may have two.
-        const unique = record(key, `${name} of ${id}`, { token: `${token} of ${id}`, events, version });
+        const unique = record(key, `${name} of ${id}`, { ...more, token: `${token} of ${id}` });
         model.set(key, { row: rows.add(unique, account, 1), account, record: unique });
       }
       expect([...rows.rows()].sort()).toEqual([...model.values()].map(({ row }) => row).sort());
@@ -67,6 +73,7 @@ it("are confirmed by an equal record only, which marks them as seen", () => {
     { ...kept, sealed: Buffer.from("i2") },
     { ...kept, tokenHash: hashToken("other") },
     { ...kept, websocket: undefined },
+    { ...kept, disconnects: 1 },
     record("i1", "desk", { events: ["call.update"], version: 2 }),
   ])
     expect(rows.confirm(row, other, 1, 3)).toBe(false);

@@ -3,7 +3,6 @@ import type { DirectoryListener } from "../../src/directory/directory.js";
 import { createMemoryDirectory } from "../../src/directory/memory-directory.js";
 import type { AccountRecord, DirectoryReader, InstanceRecord } from "../../src/directory/synced-directory.js";
 import { hashToken } from "../../src/domain/token.js";
-import type { VersionedWebsocket } from "../../src/domain/websocket.js";
 import { silent } from "../support/store.js";
 
 /** The rows that the directory reads. */
@@ -32,24 +31,21 @@ let directory: ReturnType<typeof createMemoryDirectory>;
 let news: string[];
 
 function account(id: string, token = `token of ${id}`): void {
-  accounts.set(id, { id, tokenHash: hashToken(token) });
+  accounts.set(id, { id, disconnects: 0, tokenHash: hashToken(token) });
 }
 
-interface Row {
-  accountId?: string;
-  name?: string;
-  token?: string;
-  websocket?: VersionedWebsocket;
-}
+type Row = Partial<Pick<InstanceRecord, "accountId" | "name" | "websocket"> & { token: string }>;
 
 function instance(id: string, { accountId = "a", name = id, token = `token of ${id}`, websocket }: Row = {}): void {
-  instances.set(id, { id, accountId, name, sealed: Buffer.from(token), tokenHash: hashToken(token), websocket });
+  const hidden = { sealed: Buffer.from(token), tokenHash: hashToken(token) };
+  instances.set(id, { id, accountId, name, disconnects: 0, ...hidden, websocket });
 }
 
 const listener: DirectoryListener = {
   instanceChanged: ({ instance }) => void news.push(`changed ${instance.id}`),
   instanceDeleted: (id) => void news.push(`deleted ${id}`),
   instanceCreated: (id) => void news.push(`created ${id}`),
+  consumersDisconnected: ({ kind, id }) => void news.push(`disconnected ${kind} ${id}`),
   principalRevoked: ({ kind, id, revoked }) => void news.push(`revoked ${kind} ${id} ${revoked}`),
 };
 
@@ -290,7 +286,7 @@ it("does not let one listener keep the news from the others", async () => {
   const fail = () => {
     throw new Error("a defect");
   };
-  deaf.listen({ instanceChanged: fail, instanceDeleted: fail, instanceCreated: fail, principalRevoked: fail });
+  deaf.listen(new Proxy(listener, { get: () => fail }));
   deaf.listen({ ...listener, instanceDeleted: (id) => void heard.push(id) });
   await deaf.reload(reader);
   instances.delete("i1");

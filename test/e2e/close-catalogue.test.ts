@@ -1,168 +1,155 @@
-/** Every row of the close catalogue is provoked, and observed by a consumer of `eventwire.v1` on a WebSocket. */
+/** Every row of the close catalogue is provoked by its cause, and observed over WebSocket and over gRPC. */
 
-import { once } from "node:events";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { closeCatalogue } from "../../gen/closes.js";
-import { openConsumer } from "../support/consumer.js";
-import { controlFormat } from "../support/control-hub.js";
+import { type CloseFace, type CloseName, closeFaces, type Told } from "../support/close-faces.js";
+import { startKillablePostgres } from "../support/killable-postgres.js";
 import { type PublicServer, startPublicServer } from "../support/public-server.js";
-import { realHub } from "../support/real-hub.js";
 import { scrape } from "../support/scrape.js";
-import { until } from "../support/until.js";
-import { openV1, type V1Consumer } from "../support/v1-consumer.js";
-
-type CloseName = keyof typeof closeCatalogue;
-type End = Awaited<ReturnType<V1Consumer["end"]>>;
 
 let server: PublicServer;
+/** Its limit is used up by the first wrong token. */
+let limited: PublicServer;
+/** Its database was killed before the node has read it, so the node knows no token. */
+let starved: PublicServer;
 const cleanups: (() => void | Promise<void>)[] = [];
 
 beforeAll(async () => {
   server = await startPublicServer({ ALLOWED_ORIGINS: "https://app.example.net" });
   await server.createInstance("desk", "token-of-desk", { enabled: true });
   await server.createInstance("off", "token-of-off");
+  limited = await startPublicServer({ RATE_LIMIT_GLOBAL: "1" });
+  const database = await startKillablePostgres();
+  database.kill();
+  starved = await startPublicServer({}, async () => database.url);
+  await database.close();
 });
-afterAll(() => server.close());
+afterAll(async () => {
+  for (const { close } of [server, limited, starved]) await close();
+});
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0)) await cleanup();
 });
 
-const open = (path = "/ws/desk?token=token-of-desk", at = server) => openV1(at.url, path);
-
 /** A server that its test closes. */
 async function another(env: Record<string, string>): Promise<PublicServer> {
   const started = await startPublicServer(env);
+  cleanups.push(() => started.close());
   await started.createInstance("desk", "token-of-desk", { enabled: true });
   return started;
 }
 
+type Provoke = (face: CloseFace) => Promise<Told>;
+
 /** What ends an open connection, by the name of its close. */
-const endings: Partial<Record<CloseName, () => Promise<End>>> = {
-  async SHUTTING_DOWN() {
+const endings: Partial<Record<CloseName, Provoke>> = {
+  async SHUTTING_DOWN({ open }) {
     const leaving = await another({ DRAIN_SECONDS: "1" });
-    const consumer = await open(undefined, leaving);
-    await leaving.close();
-    return consumer.end();
+    const consumer = await open(leaving);
+    await consumer.begun;
+    void leaving.server.close();
+    return consumer.told();
   },
 
-  async MESSAGE_TOO_BIG() {
-    const consumer = await open();
-    consumer.send("x".repeat(4097));
-    return consumer.end();
+  async MESSAGE_TOO_BIG({ open }) {
+    const consumer = await open(server);
+    consumer.send?.("x".repeat(4097));
+    return consumer.told();
   },
 
-  async PROTOCOL_ERROR() {
-    const consumer = await open();
-    for (let n = 0; n < 10; n++) consumer.send(`nonsense ${n}`);
-    return consumer.end();
+  async PROTOCOL_ERROR({ open }) {
+    const consumer = await open(server);
+    for (let n = 0; n < 10; n++) consumer.send?.(`nonsense ${n}`);
+    return consumer.told();
   },
 
-  async TOKEN_REVOKED() {
+  async TOKEN_REVOKED({ open }) {
     const { account, token } = await server.createAccount("revoked");
     await fetch(`${server.url}/api/instance/new`, {
       method: "POST",
       headers: { token, "content-type": "application/json" },
       body: '{"name":"desk","websocketEnabled":true}',
     });
-    const consumer = await open(`/ws/desk?token=${token}`);
+    const consumer = await open(server, { token });
+    await consumer.begun;
     await server.operate((store) => store.revokeAccount(account.id));
-    return consumer.end();
+    return consumer.told();
   },
 
-  async INSTANCE_DELETED() {
+  async INSTANCE_DELETED({ open }) {
     await server.createInstance("leaving", "token-of-leaving", { enabled: true });
-    const consumer = await open("/ws/leaving?token=token-of-leaving");
+    const consumer = await open(server, { instance: "leaving", token: "token-of-leaving" });
+    await consumer.begun;
     await server.call("DELETE", "/api/instance/delete/leaving");
-    return consumer.end();
+    return consumer.told();
   },
 
-  async SLOW_CONSUMER() {
-    const consumer = await open();
-    await consumer.frame();
-    consumer.socket.pause();
-    const closed = async () => (await scrape(server.server.grpcUrl, 'eventwire_socket_closes_total{code="4008"}'))[0];
+  async SLOW_CONSUMER({ open }) {
+    const closed = async () =>
+      (await scrape(server.server.grpcUrl, 'eventwire_socket_closes_total{code="4008"}'))[0] ?? 0;
+    const consumer = await open(server);
+    await consumer.begun;
+    consumer.pause();
     const data = { pad: "x".repeat(100_000) };
-    await until(async () => {
-      await Promise.all(
-        Array.from({ length: 20 }, () =>
-          server.call("POST", "/api/events/publish/desk", { event: "call.update", data }),
-        ),
-      );
-      return (await closed()) === 1;
-    });
-    consumer.socket.resume();
-    const end = await consumer.end();
-    expect(end.last.waitingFrames).toBeGreaterThan(256);
-    expect(end.last.waitingBytes).toBeGreaterThan(256 * 100_000);
-    return end;
+    const publish = () => server.call("POST", "/api/events/publish/desk", { event: "call.update", data });
+    const before = await closed();
+    while ((await closed()) === before) await Promise.all(Array.from({ length: 20 }, publish));
+    consumer.resume();
+    const told = await consumer.told();
+    expect(told.last?.waitingFrames).toBeGreaterThan(256);
+    expect(Number(told.last?.waitingBytes)).toBeGreaterThan(256 * 100_000);
+    return told;
   },
 
-  // No command of this release disconnects a consumer, so the hub is asked.
-  async DISCONNECTED_BY_OPERATOR() {
-    const { hub, connect } = await realHub(cleanups as (() => void)[], undefined, controlFormat);
-    const { client, consumer, told } = await connect();
-    const closed = once(client, "close");
-    hub.end(consumer, closeCatalogue.DISCONNECTED_BY_OPERATOR);
-    const [code, reason] = await closed;
-    return { last: told.at(-1) as End["last"], close: [code, String(reason)] };
+  async DISCONNECTED_BY_OPERATOR({ open }) {
+    const consumer = await open(server);
+    await consumer.begun;
+    const [desk] = JSON.parse((await server.call("GET", "/api/instance/list?instanceName=desk")).text).instances;
+    expect(await server.operate((store) => store.disconnectInstance(desk.id))).toBe(1);
+    return consumer.told();
   },
 };
 
-/** What refuses a handshake, by the name of the close that ends it. */
-const refusals: Partial<Record<CloseName, () => Promise<End>>> = {
-  PROTOCOL_ERROR: async () => (await open("/ws/desk?token=token-of-desk&events=x")).end(),
-  NOT_ALLOWED: async () => (await open("/ws/desk?token=token-of-off")).end(),
-  INSTANCE_DELETED: async () => (await open(`/ws/nothing?token=${server.accountToken}`)).end(),
-  CHANNEL_NOT_ENABLED: async () => (await open("/ws/off?token=token-of-off")).end(),
-  INVALID_TOKEN: async () => (await open("/ws/desk?token=nobody")).end(),
+/** The causes that a client makes by what it sends on an open connection. A client of Subscribe sends nothing there. */
+const needsSpeech: readonly CloseName[] = ["MESSAGE_TOO_BIG", "PROTOCOL_ERROR"];
 
-  async RATE_LIMITED() {
-    const limited = await another({ RATE_LIMIT_GLOBAL: "1" });
-    cleanups.push(() => limited.close());
-    (await open("/ws/desk?token=nobody", limited)).socket.terminate();
-    return (await open("/ws/desk?token=nobody", limited)).end();
+/** What refuses a handshake or a call, by the name of the close. */
+const refusals: Partial<Record<CloseName, Provoke>> = {
+  PROTOCOL_ERROR: async ({ open }) => (await open(server, { events: "x" })).told(),
+  NOT_ALLOWED: async ({ open }) => (await open(server, { token: "token-of-off" })).told(),
+  INSTANCE_DELETED: async ({ open }) =>
+    (await open(server, { instance: "nothing", token: server.accountToken })).told(),
+  CHANNEL_NOT_ENABLED: async ({ open }) => (await open(server, { instance: "off", token: "token-of-off" })).told(),
+  INVALID_TOKEN: async ({ open }) => (await open(server, { token: "nobody" })).told(),
+
+  async RATE_LIMITED({ open }) {
+    await (await open(limited, { token: "nobody" })).told();
+    return (await open(limited, { token: "nobody" })).told();
   },
 
-  async INTERNAL_ERROR() {
-    const leaving = await another({ DRAIN_SECONDS: "3" });
-    await openConsumer(leaving.url, "/ws/desk?token=token-of-desk");
-    const closed = leaving.close();
-    cleanups.push(() => closed);
-    await until(() => leaving.log.some((line) => line.includes('"draining"')));
-    return (await open(undefined, leaving)).end();
-  },
+  INTERNAL_ERROR: async ({ open }) => (await open(starved)).told(),
 };
 
-describe.each(Object.entries(closeCatalogue))("%s", (name, row) => {
-  const [ending, refusal] = [endings[name as CloseName], refusals[name as CloseName]];
+describe.each(closeFaces)("over $name", (face) => {
+  describe.each(Object.entries(closeCatalogue))("%s", (key, row) => {
+    const name = key as CloseName;
+    const speaks = face.name === "WebSocket" || !needsSpeech.includes(name);
+    const [ending, refusal] = [speaks ? endings[name] : undefined, refusals[name]];
 
-  const { code, reason, reconnect } = row;
+    if (ending !== undefined)
+      it("ends an open connection, after a frame that says so", { timeout: 60_000 }, async () => {
+        face.expectEnd(await ending(face), name, row);
+      });
 
-  if (ending !== undefined)
-    it("ends an open connection, after a frame that says so", { timeout: 60_000 }, async () => {
-      const { last, close } = await ending();
-      expect(close).toEqual([code, reason]);
-      expect(last).toMatchObject({ control: "closing", code, reason, reconnect, position: null });
-      expectWait(last.retryAfterMs, reconnect);
+    if (refusal !== undefined)
+      it("refuses a connection, and says so", { timeout: 60_000 }, async () => {
+        face.expectRefusal(await refusal(face), row);
+      });
+
+    it("is provoked here in each way in which it comes about", () => {
+      expect(refusal !== undefined).toBe(row.refusals.length > 0);
+      const never = face.name === "gRPC" && row.status === "";
+      expect(ending === undefined && refusal === undefined).toBe(never);
     });
-
-  if (refusal !== undefined)
-    it("ends a refused handshake, after a frame that says so", { timeout: 60_000 }, async () => {
-      const { last, close } = await refusal();
-      expect(close).toEqual([code, reason]);
-      expect(last).toMatchObject({ control: "refused", reconnect });
-      expect(row.refusals).toContain(last.reason);
-      expectWait(last.retryAfterMs, reconnect);
-    });
-
-  it("is provoked here in each way in which it comes about", () => {
-    expect(refusal !== undefined).toBe(row.refusals.length > 0);
-    expect(ending ?? refusal).toBeDefined();
   });
 });
-
-function expectWait(retryAfterMs: unknown, reconnect: boolean): void {
-  if (!reconnect) expect(retryAfterMs).toBe(0);
-  else expect(retryAfterMs).toBeGreaterThanOrEqual(0);
-  expect(retryAfterMs).toBeLessThanOrEqual(65_000);
-}

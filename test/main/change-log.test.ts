@@ -78,20 +78,25 @@ it.each(workerCounts)("names accounts and tokens that the command line changes, 
     "account revoked",
     "token of an account rotated",
     "token of an instance rotated",
+    "consumers disconnected",
   ];
   const account = await command("account", "create", "shop", "--json");
   const instance = await command("instance", "create", "desk", "--account", "shop", "--json");
   await command("instance", "rotate", "desk", "--account", "shop", "--json");
   await command("account", "rotate", "shop", "--grace", "1h", "--json");
+  await command("instance", "disconnect", "desk", "--account", "shop", "--json");
+  await command("account", "disconnect", "shop", "--json");
   await command("account", "revoke", "shop", "--json");
   await server.printed("account revoked");
-  await expect.poll(() => linesOf(server, ...messages).length).toBe(4);
+  await expect.poll(() => linesOf(server, ...messages).length).toBe(6);
 
   const byCommand = { level: "info", by: expect.stringContaining("command line") };
   expect(linesOf(server, ...messages).map(plain)).toEqual([
     { ...byCommand, accountId: account.id, msg: "account created" },
     { ...byCommand, instanceId: instance.id, msg: "token of an instance rotated" },
     { ...byCommand, accountId: account.id, msg: "token of an account rotated" },
+    { ...byCommand, accountId: account.id, instanceId: instance.id, msg: "consumers disconnected" },
+    { ...byCommand, accountId: account.id, msg: "consumers disconnected" },
     { ...byCommand, accountId: account.id, msg: "account revoked" },
   ]);
 });

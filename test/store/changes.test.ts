@@ -84,6 +84,7 @@ describe("a node whose listening connection is cut", () => {
     const edited = await makeInstance(node, "edited");
     const same = await makeInstance(node, "same");
     const revoked = await makeInstance(node, "revoked");
+    const kicked = await makeInstance(node, "kicked");
     await node.store.setWebsocket(edited.id, anyWebsocket);
     const entry = node.directory.instanceById(same.id);
     const before = node.news.all.length;
@@ -92,9 +93,13 @@ describe("a node whose listening connection is cut", () => {
     await query(database.url, `delete from instance where id = '${gone.id}'`);
     await query(database.url, `update websocket set media_base64 = true where instance_id = '${edited.id}'`);
     await query(database.url, `update account set revoked_at = now() where id = '${revoked.accountId}'`);
+    await query(database.url, `update instance set disconnects = disconnects + 1 where id = '${kicked.id}'`);
+    await query(database.url, `update account set disconnects = disconnects + 1 where id = '${kicked.accountId}'`);
     await cutListeners(database.url);
 
     const due = [
+      `disconnected instance ${kicked.id}`,
+      `disconnected account ${kicked.accountId}`,
       `deleted ${gone.id}`,
       "changed edited",
       `revoked account ${revoked.accountId}`,

@@ -87,6 +87,7 @@ function listenTo(directory: SyncedDirectory): News {
     instanceChanged: ({ instance }) => tell(`changed ${instance.name}`),
     instanceDeleted: (id) => tell(`deleted ${id}`),
     instanceCreated: () => {},
+    consumersDisconnected: ({ kind, id }) => tell(`disconnected ${kind} ${id}`),
     principalRevoked: (principal) => {
       revoked.push(principal);
       tell(`revoked ${principal.kind} ${principal.id}`);

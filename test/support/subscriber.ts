@@ -20,6 +20,9 @@ export interface Subscriber {
   /** The error with which the stream ended; undefined when it ended without one. */
   readonly ended: Promise<ConnectError | undefined>;
   readonly header: Promise<Headers>;
+  /** Reads no further frames until `resume`, so that the gateway has to wait. */
+  pause(): void;
+  resume(): void;
   cancel(): void;
 }
 
@@ -34,6 +37,8 @@ export function subscribe(
   const frames: StreamFrame[] = [];
   let end: { error: ConnectError | undefined } | undefined;
   let wake: (() => void) | undefined;
+  let paused: Promise<void> | undefined;
+  let resume: () => void = () => {};
   let onHeader: (header: Headers) => void = () => {};
   const header = new Promise<Headers>((resolve) => (onHeader = resolve));
   const call = createClient(SubscriptionService, transport).subscribe(request, {
@@ -47,6 +52,7 @@ export function subscribe(
       for await (const { frame } of call) {
         frames.push(frame);
         wake?.();
+        await paused;
       }
       return undefined;
     } catch (error) {
@@ -74,6 +80,13 @@ export function subscribe(
     next,
     ended,
     header,
+    pause() {
+      paused = new Promise((resolve) => (resume = resolve));
+    },
+    resume() {
+      paused = undefined;
+      resume();
+    },
     cancel: () => controller.abort(),
     async data(count) {
       const taken: unknown[] = [];

@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file eventwire/v1/close.proto.
  */
 export const file_eventwire_v1_close: GenFile = /*@__PURE__*/
-  fileDesc("ChhldmVudHdpcmUvdjEvY2xvc2UucHJvdG8SDGV2ZW50d2lyZS52MSJwCgVDbG9zZRIMCgRjb2RlGAEgASgNEg4KBnJlYXNvbhgCIAEoCRIRCglyZWNvbm5lY3QYAyABKAgSDgoGc3RhdHVzGAQgASgJEiYKCHJlZnVzYWxzGAUgAygOMhQuZXZlbnR3aXJlLnYxLlJlYXNvbirmBwoLQ2xvc2VSZWFzb24SHAoYQ0xPU0VfUkVBU09OX1VOU1BFQ0lGSUVEEAASRQoaQ0xPU0VfUkVBU09OX1NIVVRUSU5HX0RPV04QARol0rsYIQjpBxINc2h1dHRpbmcgZG93bhgBIgt1bmF2YWlsYWJsZRJMChxDTE9TRV9SRUFTT05fTUVTU0FHRV9UT09fQklHEAIaKtK7GCYI8QcSD21lc3NhZ2UgdG9vIGJpZyIQaW52YWxpZF9hcmd1bWVudBJOChtDTE9TRV9SRUFTT05fUFJPVE9DT0xfRVJST1IQAxot0rsYKQigHxIOcHJvdG9jb2wgZXJyb3IiEGludmFsaWRfYXJndW1lbnQqAgIBEkcKGkNMT1NFX1JFQVNPTl9UT0tFTl9SRVZPS0VEEAQaJ9K7GCMIoR8SDXRva2VuIHJldm9rZWQiD3VuYXV0aGVudGljYXRlZBJJChhDTE9TRV9SRUFTT05fTk9UX0FMTE9XRUQQBRor0rsYJwijHxILbm90IGFsbG93ZWQiEXBlcm1pc3Npb25fZGVuaWVkKgIGBxJKCh1DTE9TRV9SRUFTT05fSU5TVEFOQ0VfREVMRVRFRBAGGifSuxgjCKQfEhBpbnN0YW5jZSBkZWxldGVkIglub3RfZm91bmQqAQoSWgogQ0xPU0VfUkVBU09OX0NIQU5ORUxfTk9UX0VOQUJMRUQQBxo00rsYMAilHxITY2hhbm5lbCBub3QgZW5hYmxlZCITZmFpbGVkX3ByZWNvbmRpdGlvbioBAxJMChpDTE9TRV9SRUFTT05fU0xPV19DT05TVU1FUhAIGizSuxgoCKgfEg1zbG93IGNvbnN1bWVyGAEiEnJlc291cmNlX2V4aGF1c3RlZBJiCiVDTE9TRV9SRUFTT05fRElTQ09OTkVDVEVEX0JZX09QRVJBVE9SEAkaN9K7GDMIqh8SG2Rpc2Nvbm5lY3RlZCBieSBhbiBvcGVyYXRvciIRcGVybWlzc2lvbl9kZW5pZWQSSwoZQ0xPU0VfUkVBU09OX1JBVEVfTElNSVRFRBAKGizSuxgoCL0fEgpyYXRlIGxpbWl0GAEiEnJlc291cmNlX2V4aGF1c3RlZCoBExJLChpDTE9TRV9SRUFTT05fSU5WQUxJRF9UT0tFThALGivSuxgnCLEiEg1pbnZhbGlkIHRva2VuIg91bmF1dGhlbnRpY2F0ZWQqAgQFEkwKG0NMT1NFX1JFQVNPTl9JTlRFUk5BTF9FUlJPUhAMGivSuxgnCJQjEg5pbnRlcm5hbCBlcnJvchgBIghpbnRlcm5hbCoGGhQcHR4fOk4KBWNsb3NlEiEuZ29vZ2xlLnByb3RvYnVmLkVudW1WYWx1ZU9wdGlvbnMYuocDIAEoCzITLmV2ZW50d2lyZS52MS5DbG9zZVIFY2xvc2ViBnByb3RvMw", [file_eventwire_v1_error, file_google_protobuf_descriptor]);
+  fileDesc("ChhldmVudHdpcmUvdjEvY2xvc2UucHJvdG8SDGV2ZW50d2lyZS52MSJwCgVDbG9zZRIMCgRjb2RlGAEgASgNEg4KBnJlYXNvbhgCIAEoCRIRCglyZWNvbm5lY3QYAyABKAgSDgoGc3RhdHVzGAQgASgJEiYKCHJlZnVzYWxzGAUgAygOMhQuZXZlbnR3aXJlLnYxLlJlYXNvbirUBwoLQ2xvc2VSZWFzb24SHAoYQ0xPU0VfUkVBU09OX1VOU1BFQ0lGSUVEEAASRQoaQ0xPU0VfUkVBU09OX1NIVVRUSU5HX0RPV04QARol0rsYIQjpBxINc2h1dHRpbmcgZG93bhgBIgt1bmF2YWlsYWJsZRI6ChxDTE9TRV9SRUFTT05fTUVTU0FHRV9UT09fQklHEAIaGNK7GBQI8QcSD21lc3NhZ2UgdG9vIGJpZxJOChtDTE9TRV9SRUFTT05fUFJPVE9DT0xfRVJST1IQAxot0rsYKQigHxIOcHJvdG9jb2wgZXJyb3IiEGludmFsaWRfYXJndW1lbnQqAgIBEkcKGkNMT1NFX1JFQVNPTl9UT0tFTl9SRVZPS0VEEAQaJ9K7GCMIoR8SDXRva2VuIHJldm9rZWQiD3VuYXV0aGVudGljYXRlZBJJChhDTE9TRV9SRUFTT05fTk9UX0FMTE9XRUQQBRor0rsYJwijHxILbm90IGFsbG93ZWQiEXBlcm1pc3Npb25fZGVuaWVkKgIGBxJKCh1DTE9TRV9SRUFTT05fSU5TVEFOQ0VfREVMRVRFRBAGGifSuxgjCKQfEhBpbnN0YW5jZSBkZWxldGVkIglub3RfZm91bmQqAQoSWgogQ0xPU0VfUkVBU09OX0NIQU5ORUxfTk9UX0VOQUJMRUQQBxo00rsYMAilHxITY2hhbm5lbCBub3QgZW5hYmxlZCITZmFpbGVkX3ByZWNvbmRpdGlvbioBAxJMChpDTE9TRV9SRUFTT05fU0xPV19DT05TVU1FUhAIGizSuxgoCKgfEg1zbG93IGNvbnN1bWVyGAEiEnJlc291cmNlX2V4aGF1c3RlZBJiCiVDTE9TRV9SRUFTT05fRElTQ09OTkVDVEVEX0JZX09QRVJBVE9SEAkaN9K7GDMIqh8SG2Rpc2Nvbm5lY3RlZCBieSBhbiBvcGVyYXRvciIRcGVybWlzc2lvbl9kZW5pZWQSSwoZQ0xPU0VfUkVBU09OX1JBVEVfTElNSVRFRBAKGizSuxgoCL0fEgpyYXRlIGxpbWl0GAEiEnJlc291cmNlX2V4aGF1c3RlZCoBExJLChpDTE9TRV9SRUFTT05fSU5WQUxJRF9UT0tFThALGivSuxgnCLEiEg1pbnZhbGlkIHRva2VuIg91bmF1dGhlbnRpY2F0ZWQqAgQFEkwKG0NMT1NFX1JFQVNPTl9JTlRFUk5BTF9FUlJPUhAMGivSuxgnCJQjEg5pbnRlcm5hbCBlcnJvchgBIghpbnRlcm5hbCoGGhQcHR4fOk4KBWNsb3NlEiEuZ29vZ2xlLnByb3RvYnVmLkVudW1WYWx1ZU9wdGlvbnMYuocDIAEoCzITLmV2ZW50d2lyZS52MS5DbG9zZVIFY2xvc2ViBnByb3RvMw", [file_eventwire_v1_error, file_google_protobuf_descriptor]);
 
 /**
  * How a consumer is told that its connection ends.
@@ -48,7 +48,8 @@ export type Close = Message<"eventwire.v1.Close"> & {
   reconnect: boolean;
 
   /**
-   * The canonical code with which a Subscribe stream ends, as Connect spells it, such as `unavailable`.
+   * The canonical code with which a Subscribe stream ends, as Connect spells it, such as `unavailable`. Empty for a close whose
+   * cause exists on a WebSocket alone.
    *
    * @generated from field: string status = 4;
    */
@@ -91,15 +92,16 @@ export enum CloseReason {
   SHUTTING_DOWN = 1,
 
   /**
-   * The client sent a message above 4 KiB. It need not send any.
+   * The client sent a message above 4 KiB over its WebSocket. It need not send any. No Subscribe stream ends so, because its
+   * client sends nothing after its call.
    *
    * @generated from enum value: CLOSE_REASON_MESSAGE_TOO_BIG = 2;
    */
   MESSAGE_TOO_BIG = 2,
 
   /**
-   * The client sent ten messages within a minute that the gateway does not understand, or its call breaks a rule of the
-   * contract.
+   * The client sent ten messages within a minute that the gateway does not understand, which is possible over a WebSocket
+   * alone. Or its call breaks a rule of the contract.
    *
    * @generated from enum value: CLOSE_REASON_PROTOCOL_ERROR = 3;
    */
@@ -142,7 +144,8 @@ export enum CloseReason {
   SLOW_CONSUMER = 8,
 
   /**
-   * An operator has disconnected the consumer.
+   * An operator has disconnected the consumers of the instance or the account. The token still works. Ask the operator before
+   * you connect again.
    *
    * @generated from enum value: CLOSE_REASON_DISCONNECTED_BY_OPERATOR = 9;
    */

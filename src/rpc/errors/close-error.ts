@@ -10,11 +10,15 @@ import type { ToldError } from "./error-headers.js";
  */
 const retryAfterSeconds = 1;
 
-const rows = new Map(Object.entries(closeCatalogue).map(([name, row]) => [row.code as number, { name, ...row }]));
+const rows = new Map(
+  Object.entries(closeCatalogue).flatMap(([name, row]) =>
+    row.status === "" ? [] : [[row.code as number, { name, ...row }] as const],
+  ),
+);
 
 /**
- * Makes the error of a close. Its reason is the name of the close. A close that the contract does not list is
- * INTERNAL_ERROR.
+ * Makes the error of a close. Its reason is the name of the close. A close that the contract does not list for
+ * Subscribe is INTERNAL_ERROR.
  */
 export function closeError({ code }: Close): ToldError {
   const { name, status, reason, reconnect } = rows.get(code) ?? {

@@ -46,6 +46,7 @@ export function createDirectoryReader({ db, sealer, logger }: DirectoryReaderOpt
     id: row.id,
     accountId: row.account_id,
     name: row.name,
+    disconnects: row.disconnects,
     sealed: row.token_sealed,
     tokenHash: row.hash,
     retiring: toRetiring(row.retiring),
@@ -129,19 +130,21 @@ function selectAccounts(source: Source) {
   return source
     .selectFrom("account")
     .innerJoin("token", (join) => join.onRef("token.account_id", "=", "account.id").on("token.instance_id", "is", null))
-    .select(["account.id", "token.hash"])
+    .select(["account.id", "account.disconnects", "token.hash"])
     .select(selectRetiring(sql`retiring.account_id = account.id and retiring.instance_id is null`))
     .where("account.revoked_at", "is", null);
 }
 
 interface AccountRow {
   id: string;
+  disconnects: number;
   hash: Buffer;
   retiring: string | null;
 }
 
-const toAccount = ({ id, hash, retiring }: AccountRow): AccountRecord => ({
+const toAccount = ({ id, disconnects, hash, retiring }: AccountRow): AccountRecord => ({
   id,
+  disconnects,
   tokenHash: hash,
   retiring: toRetiring(retiring),
 });
@@ -150,6 +153,7 @@ interface InstanceRow {
   id: string;
   account_id: string;
   name: string;
+  disconnects: number;
   token_sealed: Buffer;
   hash: Buffer;
   retiring: string | null;
@@ -166,7 +170,8 @@ function selectInstances(source: Source, retiring: boolean) {
     .selectFrom("instance")
     .innerJoin("token", "token.instance_id", "instance.id")
     .leftJoin("websocket", "websocket.instance_id", "instance.id")
-    .select(["instance.id", "instance.account_id", "instance.name", "instance.token_sealed", "token.hash"])
+    .select(["instance.id", "instance.account_id", "instance.name", "instance.disconnects"])
+    .select(["instance.token_sealed", "token.hash"])
     .select(retiring ? selectRetiring(sql`retiring.instance_id = instance.id`) : sql<null>`null`.as("retiring"))
     .select(
       sql<string | null>`case when websocket.instance_id is not null then

@@ -5,7 +5,7 @@ import { adoptNextKey, type NextKey, prepareNextKey } from "../encryption/encryp
 import { createSealer, type Sealer } from "../encryption/sealing.js";
 import { type DatabaseChoice, onPatientDatabase, openParts } from "../open-store.js";
 import { reasonOf } from "./backoff.js";
-import { followerSql } from "./channel.js";
+import { countFollowers } from "./followers.js";
 import { keyFits, sealCheck } from "./key-check.js";
 import { migrate } from "./migrations.js";
 import { PreparationError } from "./preparation.js";
@@ -90,10 +90,7 @@ async function rotate(db: Kysely<Schema>, current: Sealer, next: Sealer): Promis
  * as deleted, and write tokens that nobody else can read.
  */
 async function refuseNodes(transaction: Transaction<Schema>): Promise<void> {
-  const { rows } = await sql<{ nodes: number }>`
-    select count(*)::int as nodes from pg_stat_activity
-    where datname = current_database() and application_name = ${sql.raw(followerSql)}`.execute(transaction);
-  const nodes = rows[0]?.nodes ?? 0;
+  const nodes = await countFollowers(transaction);
   if (nodes > 0) {
     throw new PreparationError(
       `${nodes === 1 ? "One node is" : `${nodes} nodes are`} connected to the database: stop every node first.`,

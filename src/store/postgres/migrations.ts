@@ -110,6 +110,12 @@ export const migrations: Record<string, Migration> = {
         for each row execute function count_websocket_change()`.execute(db);
     },
   },
+  "0007_disconnects": {
+    async up(db) {
+      for (const table of ["account", "instance"])
+        await sql`alter table ${sql.table(table)} add column disconnects integer not null default 0`.execute(db);
+    },
+  },
 };
 
 /**

@@ -6,6 +6,7 @@ import type { Change } from "../../directory/synced-directory.js";
 import type { Sealer } from "../encryption/sealing.js";
 import type { Store, Trouble } from "../store.js";
 import { createAccounts } from "./accounts.js";
+import { createDisconnects } from "./disconnects.js";
 import { createInstanceQueries } from "./instances.js";
 import { createWriting } from "./notify-transaction.js";
 import type { Schema } from "./schema.js";
@@ -73,6 +74,7 @@ export function createPostgresStore({
     ...createAccounts({ db, write }),
     ...createInstanceQueries({ db, write, sealer, accountInstanceQuota }),
     ...createWebsocketQueries({ db, write }),
+    ...createDisconnects(write),
     async trouble() {
       const known = trouble?.();
       if (known !== undefined) return known;

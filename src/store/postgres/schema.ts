@@ -14,6 +14,8 @@ interface AccountTable {
   is_default: ColumnType<boolean, boolean | undefined, never>;
   created_at: DatabaseTime;
   revoked_at: ColumnType<Date | null, never, Date>;
+  /** How often an operator has disconnected the consumers of the account. */
+  disconnects: ColumnType<number, never, never>;
 }
 
 interface InstanceTable {
@@ -26,6 +28,8 @@ interface InstanceTable {
   number_jid: ColumnType<string | null, never, string>;
   /** A number that orders instances with equal `created_at`. */
   seq: GeneratedAlways<string>;
+  /** How often an operator has disconnected the consumers of the instance. */
+  disconnects: ColumnType<number, never, never>;
 }
 
 /**
