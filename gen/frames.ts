@@ -115,7 +115,7 @@ export interface GapFrame {
   readonly control: "gap";
   /** Why: `bus_interrupted` (the bus between the nodes was away from the node of this connection) or `bus_lost` (events that another node accepted did not arrive or could not be read, for example because the bus was away from that node). This release sends no other reason. A release that keeps history may also send `history_expired` and `node_changed`. */
   readonly reason: string;
-  /** Events that were accepted from this time on may be missing. */
+  /** Events that were accepted from this time on may be missing. The gateway sets this time a little too early rather than too late, because the clocks of its nodes may differ. */
   readonly from: string;
   /** Events that were accepted after this time are not missing because of this gap. */
   readonly until: string;

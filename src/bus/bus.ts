@@ -107,6 +107,12 @@ export interface BusStats {
 }
 
 /**
+ * How much earlier than its arrival an event may have been accepted, by the clock of the node that accepted the event,
+ * in milliseconds. The clocks of two nodes differ a little, and the event travels for some milliseconds.
+ */
+export const travelMsMax = 1_000;
+
+/**
  * A span in which events of other nodes may have been lost on their way to this node. Both times are in milliseconds
  * since 1970.
  */
@@ -118,14 +124,15 @@ export interface BusGap {
    */
   readonly reason: "bus_interrupted" | "bus_lost";
   /**
-   * Start of the span. For `bus_interrupted`: when this node asked the last question that the bus answered before it
-   * was away. For `bus_lost`: when the last event before the missing ones arrived, or when the other node accepted the
-   * first of the missing events.
+   * Start of the span: no missing event was accepted before it. For `bus_interrupted`: `travelMsMax` before this node
+   * asked the last question that the bus answered before it was away. For `bus_lost`: when the other node accepted the
+   * last event before the missing ones, or the first of the missing events. For an event that cannot be read:
+   * `travelMsMax` before it arrived.
    */
   readonly from: number;
   /**
-   * End of the span. For `bus_interrupted`: when the bus was back. For `bus_lost`: when the next event arrived, which
-   * showed the loss, or when the other node told of the gap.
+   * End of the span. For `bus_interrupted`: when the bus was back. For `bus_lost`: when the other node accepted the next
+   * event, which showed the loss, or when it told of the gap.
    */
   readonly until: number;
   /** How many events are missing, if that is known. */

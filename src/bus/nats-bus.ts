@@ -5,7 +5,7 @@
 
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
-import type { Bus, BusGap, Event } from "./bus.js";
+import { type Bus, type BusGap, type Event, travelMsMax } from "./bus.js";
 import { createMemoryBus, emptyBusStats } from "./memory-bus.js";
 import { type NatsChoice, natsConnection } from "./nats-choice.js";
 import { createNatsGaps } from "./nats-gaps.js";
@@ -48,7 +48,7 @@ export async function openNatsBus({ nats, mayBeWanted, logger }: NatsBusOptions)
     logger,
     stats,
     onInterrupted(span) {
-      onGap({ reason: "bus_interrupted", ...span });
+      onGap({ reason: "bus_interrupted", ...span, from: span.from - travelMsMax });
       onReturn(Math.max(0, span.until - span.from));
     },
     patienceMs,

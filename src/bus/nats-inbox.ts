@@ -6,7 +6,7 @@
 
 import type { Logger } from "pino";
 import type { Instance } from "../domain/instance.js";
-import type { BusGap, BusStats, Event } from "./bus.js";
+import { type BusGap, type BusStats, type Event, travelMsMax } from "./bus.js";
 import { type Arrived, decodeEvent, type Subject } from "./event-codec.js";
 import type { NatsLink } from "./nats-link.js";
 import { accountName, listeningName } from "./nats-subjects.js";
@@ -44,6 +44,8 @@ interface Seen {
   readonly sequence: number;
   /** When the event arrived, in milliseconds since 1970. */
   readonly at: number;
+  /** When its node accepted the event, by that node's clock. Of an event that cannot be read: `at`. */
+  readonly acceptedAt: number;
 }
 
 /** The last events of one instance: for each other node, the last event that came from that node. */
@@ -70,21 +72,24 @@ export function createInbox(options: InboxOptions): Inbox {
    * event and for the second copy of an event. When numbers are missing before the event, counts, logs and reports the
    * missing events.
    */
-  function inOrder(seen: Origins, accountId: string, { instanceId, origin, series, sequence }: Arrived): boolean {
+  function inOrder(seen: Origins, accountId: string, arrived: Arrived): boolean {
+    const { instanceId, origin, series, sequence, event } = arrived;
     const at = Date.now();
+    const acceptedAt = event?.time ?? at;
     const last = seen.get(origin);
     const before = last?.series === series ? last.sequence : 0;
     // The event has come on the other subject already, or it is late because its node sent it on a connection that was
     // lost. In the second case the producer was told that the event may not have arrived.
     if (last !== undefined && (series < last.series || sequence <= before)) return false;
-    seen.set(origin, { series, sequence, at });
+    seen.set(origin, { series, sequence, at, acceptedAt });
     const missed = sequence - before - 1;
     // Missing numbers are not counted before the first event of a node. They are not counted before the first event
     // after an interruption either, because the interruption itself is reported.
     if (missed === 0 || last === undefined || last.at < link.connectedAt) return true;
     stats.missed += missed;
-    onMissed({ reason: "bus_lost", from: last.at, until: at, missed, accountId, instanceId });
-    const span = { from: new Date(last.at).toISOString(), until: new Date(at).toISOString() };
+    const from = Math.min(last.acceptedAt, acceptedAt);
+    onMissed({ reason: "bus_lost", from, until: acceptedAt, missed, accountId, instanceId });
+    const span = { from: new Date(from).toISOString(), until: new Date(acceptedAt).toISOString() };
     logger.warn({ instanceId, origin, missed, ...span }, "events of another node were missed");
     return true;
   }
@@ -105,7 +110,7 @@ export function createInbox(options: InboxOptions): Inbox {
     } catch (error) {
       stats.missed++;
       const at = Date.now();
-      onMissed({ reason: "bus_lost", from: at, until: at, missed: 1, ...subject });
+      onMissed({ reason: "bus_lost", from: at - travelMsMax, until: at, missed: 1, ...subject });
       logger.warn({ ...subject, reason: (error as Error).message }, "a message on the bus is no event");
     }
   }

@@ -456,7 +456,8 @@ export type GapFrame = Message<"eventwire.v1.GapFrame"> & {
   reason: string;
 
   /**
-   * Events that were accepted from this time on may be missing.
+   * Events that were accepted from this time on may be missing. The gateway sets this time a little too early rather than
+   * too late, because the clocks of its nodes may differ.
    *
    * @generated from field: string from = 3;
    */
