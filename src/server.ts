@@ -25,6 +25,7 @@ import { createHealth } from "./service/health.js";
 import { createInstanceStatus } from "./service/instance-status.js";
 import { createInstances } from "./service/instances.js";
 import { createPublishing } from "./service/publishing.js";
+import { createTickets } from "./service/tickets.js";
 import { createWebsockets } from "./service/websockets.js";
 import { localUrl } from "./settings/local-url.js";
 import type { Settings } from "./settings/settings.js";
@@ -116,7 +117,7 @@ async function startPorts(
   settings: Settings,
   logger: Logger,
   directory: ReturnType<typeof createMemoryDirectory>,
-  { store, rateCounters }: OpenStore,
+  { store, rateCounters, tickets: ticketStore }: OpenStore,
   bus: Bus,
   parent: Parent | undefined,
 ): Promise<Server> {
@@ -128,7 +129,8 @@ async function startPorts(
   const clientLog = new BoundedLog(logger);
   const apps = new PublicApps(tlsFiles(settings));
   const fanOut = new UwsFanOut((topic, frame) => apps.publish(topic, frame));
-  const views = createSocketViews(fanOut, { baseUrl: publicUrl, mediaMaxBytes });
+  const frameTokens = settings.frameTokens === "on";
+  const views = createSocketViews(fanOut, { baseUrl: publicUrl, mediaMaxBytes, frameTokens });
   const hub = createHub({
     bus,
     findEntry: directory.instanceById,
@@ -151,6 +153,7 @@ async function startPorts(
     takers: hub.takers,
   });
   const websockets = createWebsockets({ store });
+  const tickets = createTickets({ directory, store: ticketStore });
   const instances = createInstances({ store, status, tokenLengthMin: settings.instanceTokenMinLength });
   const draining = new AbortController();
   const isAlone = settings.natsUrl === undefined && parent === undefined;
@@ -173,6 +176,7 @@ async function startPorts(
       websockets,
       instances,
       publishing,
+      tickets,
       health,
       frames,
       limiter,

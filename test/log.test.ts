@@ -53,6 +53,7 @@ describe("no token is in a line", () => {
     ["in Headers", (log, token) => log.info({ headers: new Headers({ token: encodeURIComponent(token) }) }, "x")],
     ["in a Map", (log, token) => log.info({ headers: new Map([["token", token]]) }, "x")],
     ["in bytes", (log, token) => log.info({ body: Buffer.from(token) }, "x")],
+    ["as a ticket", (log, token) => log.info({ ticket: token, request: { ticket: token } }, "x")],
     ["as the encryption key", (log, token) => log.info({ encryptionKey: token, ENCRYPTION_KEY: token }, "x")],
     ["as a binding of a child", (log, token) => log.child({ token }).info("x")],
     [
@@ -71,6 +72,8 @@ describe("no token is in a line", () => {
   it.each<[string, (token: string) => string]>([
     ["a query string", (token) => `GET /ws/desk-1?token=${token}&v=1`],
     ["a later query parameter", (token) => `GET /ws/desk-1?v=1&token=${token}`],
+    ["a ticket in a query string", (token) => `GET /ws/desk-1?ticket=${token}`],
+    ["JSON with a ticket", (token) => `{"success":true,"ticket":"${token}"}`],
     ["an upper-case query parameter", (token) => `GET /ws/desk-1?Token=${token}`],
     ["an Authorization header", (token) => `Authorization: Bearer ${token}`],
     ["a bearer alone", (token) => `bearer   ${token}`],

@@ -38,6 +38,8 @@ describe("gen/openapi.json", () => {
       "GET /health",
       "GET /ws/{instance}",
       "POST /api/events/publish/{instance}",
+      "POST /api/events/ticket",
+      "POST /api/events/ticket/{instance}",
       "POST /api/events/websocket/{instance}",
       "POST /api/instance/new",
     ]);

@@ -173,7 +173,18 @@ const securitySchemes = {
     scheme: "bearer",
     description: "The same token; the header `token` counts when both are sent.",
   },
-  query: { type: "apiKey", in: "query", name: "token", description: "The same token; for upgrades only." },
+  query: {
+    type: "apiKey",
+    in: "query",
+    name: "token",
+    description: "The same token; for upgrades only, and only while QUERY_TOKENS is `on`.",
+  },
+  ticket: {
+    type: "apiKey",
+    in: "query",
+    name: "ticket",
+    description: "A ticket in place of a token; for upgrades only. It counts once.",
+  },
 };
 
 const headers = {

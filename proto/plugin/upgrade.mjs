@@ -1,9 +1,10 @@
 /** Describes for the OpenAPI document the WebSocket upgrade, the one route that is no method of the contract. */
 
-const description = `Opens a WebSocket on an instance. Send the headers of RFC 6455. The token may stand in the query, because a browser
-cannot set headers here. Every event that the filter of the channel takes arrives as one text frame: a \`PlainFrame\`.
+const description = `Opens a WebSocket on an instance. Send the headers of RFC 6455. A browser cannot set headers here. So a ticket may stand in
+the query in place of a token; see CreateTicket and CreateAccountTicket. The token itself may stand in the query too, unless QUERY_TOKENS is \`off\`.
+Every event that the filter of the channel takes arrives as one text frame: a \`PlainFrame\`.
 
-The node checks the request in this order: token (401), rate limit (429), instance (404, 403), whether the channel is enabled
+The node checks the request in this order: token or ticket (401), rate limit (429), instance (404, 403), whether the channel is enabled
 (400), \`Origin\` (403), whether the node drains (503). For a request without upgrade headers the same checks run. When it
 passes them all, the answer is 426.
 
@@ -12,8 +13,8 @@ leads to another node. The node closes its open sockets with 1001, spread over D
 it is closed.
 
 A client that offers the sub-protocol \`eventwire.v1\`, or has \`protocol=eventwire.v1\` in its query, gets the frames of
-\`eventwire.v1\` instead: \`EventFrame\` and the control frames. The other parameters of the query are for such clients; for
-plain clients they mean nothing. A browser cannot see the status of a refused handshake. So the gateway accepts the handshake
+\`eventwire.v1\` instead: \`EventFrame\` and the control frames. The other parameters of the query, except \`ticket\`, are for
+such clients; for plain clients they mean nothing. A browser cannot see the status of a refused handshake. So the gateway accepts the handshake
 of such a client, sends one \`RefusedFrame\` with status and text of the error, and closes with the code of the error. The
 client gets the plain HTTP refusal when its token stands in a header, when its query has \`refusal=http\`, and while 256 other
 clients are being told on this node.
@@ -35,7 +36,7 @@ export function upgradePath(rateHeaders, errorResponses, eventTypes) {
         operationId: "OpenWebsocket",
         summary: "Opens a WebSocket on an instance.",
         description: description.replace(/(?<!\n)\n(?!\n)/g, " "),
-        security: [{ token: [] }, { bearer: [] }, { query: [] }],
+        security: [{ token: [] }, { bearer: [] }, { query: [] }, { ticket: [] }],
         parameters: [
           {
             name: "instance",
@@ -85,7 +86,6 @@ function queryParameters(eventTypes) {
       "The `connection` of an earlier `hello`. The next `hello` says in `previous` how that connection ended.",
       mark,
     ),
-    parameter("ticket", "A ticket in place of a token. No ticket is valid in this release.", { type: "string" }),
     parameter(
       "refusal",
       "`http` asks for plain HTTP refusals. Otherwise a client without a token in its headers reads a refusal in a `RefusedFrame`.",

@@ -81,6 +81,10 @@ export interface Directory {
    * constant time.
    */
   principal(token: string): Principal | undefined;
+  /** The same, for a token that is known only by its SHA-256. */
+  principalByHash(tokenHash: Uint8Array): Principal | undefined;
+  /** The SHA-256 of the token to which a principal of this directory belongs. */
+  tokenHash(principal: Principal): Buffer;
   /**
    * The instance of the account with this name. Undefined when there is none, and when the token of the instance cannot
    * be decrypted.

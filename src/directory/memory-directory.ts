@@ -7,7 +7,7 @@ import type { Logger } from "pino";
 import type { VersionedWebsocket } from "../domain/websocket.js";
 import type { DirectoryListener, Owner, OwnerListener } from "./directory.js";
 import { InstanceRows } from "./instance-rows.js";
-import { AccountNode, InstanceEntry } from "./owners.js";
+import { AccountNode, InstanceEntry, type TokenPrincipal } from "./owners.js";
 import { PartedMap } from "./parted-map.js";
 import { createReadQueue } from "./read-queue.js";
 import { Slices } from "./slices.js";
@@ -225,6 +225,8 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): SyncedDir
     },
 
     principal: (token) => tokens.principal(token),
+    principalByHash: (tokenHash) => tokens.principalByHash(toHashText(tokenHash)),
+    tokenHash: (principal) => Buffer.from((principal as TokenPrincipal).hash, "latin1"),
     instance(accountId, name) {
       const account = accounts.get(accountId);
       if (account === undefined) return undefined;

@@ -41,14 +41,19 @@ export class TokenTable {
   principal(token: string): Principal | undefined {
     const recent = this.#recent.get(token);
     if (recent !== undefined && !recent.revoked) return recent;
-    const hash = hashTokenText(token);
-    const known = this.#known.get(hash) ?? this.#instanceOf(hash);
-    if (known === undefined || !sameHash(hash, known.hash)) return undefined;
-    const found = known instanceof TokenPrincipal ? known : principalOf(known);
-    if (found.revoked) return undefined;
+    const found = this.principalByHash(hashTokenText(token));
+    if (found === undefined) return undefined;
     if (this.#recent.size >= recentMax) this.#recent.clear();
     this.#recent.set(token, found);
     return found;
+  }
+
+  /** The principal of the valid token with this hash. Undefined when there is none. */
+  principalByHash(hash: string): TokenPrincipal | undefined {
+    const known = this.#known.get(hash) ?? this.#instanceOf(hash);
+    if (known === undefined || !sameHash(hash, known.hash)) return undefined;
+    const found = known instanceof TokenPrincipal ? known : principalOf(known);
+    return found.revoked ? undefined : found;
   }
 
   /**

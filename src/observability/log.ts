@@ -20,7 +20,7 @@ export interface LogOptions {
 const censor = "[redacted]";
 
 /** Ends of the names of fields and headers whose value is always a secret. */
-const secretName = /(?:tokens?|authorization|cookie|password|secret|encryption_?key|database_?url)$/i;
+const secretName = /(?:tokens?|tickets?|authorization|cookie|password|secret|encryption_?key|database_?url)$/i;
 
 export function createLogger({ level, readable, destination = standardError() }: LogOptions): Logger {
   return pino(
@@ -88,9 +88,12 @@ function redactError(error: Error, depth: number): unknown {
 // backslash. A quote with a backslash belongs to the secret, because a token may contain quotes.
 const secret = String.raw`(?:[^&\s"'#\\]|\\.)+`;
 const secretsInText: readonly RegExp[] = [
-  new RegExp(`([?&;]token=)${secret}`, "gi"),
+  new RegExp(`([?&;](?:token|ticket)=)${secret}`, "gi"),
   new RegExp(String.raw`(\b(?:bearer|basic)\s+)${secret}`, "gi"),
-  new RegExp(String.raw`(\b(?:authorization|token)\\?["']?\s*[:=]\s*\\?["']?)(?!(?:bearer|basic)\b)${secret}`, "gi"),
+  new RegExp(
+    String.raw`(\b(?:authorization|token|ticket)\\?["']?\s*[:=]\s*\\?["']?)(?!(?:bearer|basic)\b)${secret}`,
+    "gi",
+  ),
   // This pattern matches the password of a database URL.
   /(:\/\/[^/\s:@"]*:)[^/\s@"]+(?=@)/g,
 ];

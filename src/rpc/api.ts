@@ -8,6 +8,7 @@ import type { DescMethod, Message } from "@bufbuild/protobuf";
 import type { Bucket } from "../../gen/eventwire/v1/policy_pb.js";
 import type { AppError } from "../domain/errors.js";
 import type { Principal } from "../domain/instance.js";
+import type { Grant } from "../service/tickets.js";
 import type { Answer } from "./methods/long-answer.js";
 import type { Subscription } from "./streams/subscribing.js";
 
@@ -17,7 +18,7 @@ export interface Credentials {
    * value counts as absent.
    */
   readonly token: string | undefined;
-  /** The ticket that stands in place of a token (upgrade only). It counts when there is no token. */
+  /** The ticket that stands in place of a token (upgrade and Subscribe only). It counts when there is no token. */
   readonly ticket?: string | undefined;
   /**
    * The address of the caller. Read this property only when there is no valid token, because to ask uWebSockets for the
@@ -47,22 +48,25 @@ export interface Admission {
   readonly rate: RateStatus | undefined;
   /**
    * The error that refuses the call; undefined when the call is admitted. It is INVALID_TOKEN, MISSING_TOKEN (upgrade
-   * only), RATE_LIMITED, GET_INSTANCE_FAILED while the directory has not been read, or OUT_OF_DATE while the directory
-   * is stale.
+   * only), RATE_LIMITED, GET_INSTANCE_FAILED while the directory has not been read, OUT_OF_DATE while the directory is
+   * stale, or TICKETS_UNAVAILABLE (only with a ticket).
    */
   readonly refusal: AppError | undefined;
+  /** What the caller's ticket opens. Absent for a caller with a token. */
+  readonly grant?: Grant | undefined;
 }
 
 export interface Api {
   /**
    * Checks token and rate limit of a call to `method`, before the body is read. Returns a promise only when a rate
-   * limiter is asked: when a rate limit counts the call, and when the call has no valid token.
+   * limiter is asked: when a rate limit counts the call, and when the call has no valid token. A ticket in place of a
+   * token is used up. Pass one only for a method that takes tickets.
    */
   admit(method: DescMethod, credentials: Credentials): Admission | Promise<Admission>;
   /**
    * Checks token and rate limit of an upgrade, which is no method of the contract. Accepts the token of an account or
-   * of an instance. When there is neither token nor ticket, the refusal is `MISSING_TOKEN` and not `INVALID_TOKEN`. No
-   * ticket is valid in this release. A caller over its rate limit gets `RATE_LIMITED` in place of both.
+   * of an instance, or a ticket, which is then used up. When there is neither token nor ticket, the refusal is
+   * `MISSING_TOKEN` and not `INVALID_TOKEN`. A caller over its rate limit gets `RATE_LIMITED` in place of both.
    */
   admitUpgrade(bucket: Bucket, credentials: Credentials): Admission | Promise<Admission>;
   /**

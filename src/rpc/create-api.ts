@@ -10,6 +10,7 @@ import type { Principal } from "../domain/instance.js";
 import type { Health } from "../service/health.js";
 import type { Instances } from "../service/instances.js";
 import type { Publishing } from "../service/publishing.js";
+import type { Tickets } from "../service/tickets.js";
 import type { Websockets } from "../service/websockets.js";
 import { createAddressedInstances } from "./admission/addressed-instance.js";
 import { createAdmission } from "./admission/admission.js";
@@ -23,13 +24,14 @@ import { requireImplemented } from "./methods/implemented.js";
 import { createInstanceMethods } from "./methods/instance-methods.js";
 import { type Answer, LongAnswer } from "./methods/long-answer.js";
 import type { Call, Method } from "./methods/method.js";
+import { createTicketMethods } from "./methods/ticket-methods.js";
 import { createWebsocketMethods } from "./methods/websocket-methods.js";
 import { readPolicies } from "./policy.js";
 import type { RateLimiter } from "./rate-limit/rate-limiter.js";
 import { services } from "./services.js";
 import { createEventStream } from "./streams/event-stream.js";
 import type { FrameStreams } from "./streams/frame-streams.js";
-import { createSubscribe, type Subscription } from "./streams/subscribing.js";
+import { createSubscribe, type SubscribeCaller, type Subscription } from "./streams/subscribing.js";
 import { createValidation } from "./validation.js";
 
 export interface ApiOptions {
@@ -37,6 +39,7 @@ export interface ApiOptions {
   readonly websockets: Websockets;
   readonly instances: Instances;
   readonly publishing: Publishing;
+  readonly tickets: Tickets;
   readonly health: Health;
   readonly frames: FrameStreams;
   readonly limiter: RateLimiter;
@@ -46,7 +49,7 @@ export interface ApiOptions {
 
 /** Creates the API. Throws when a method of the contract has no policy or no implementation. */
 export function createApi(options: ApiOptions): Api {
-  const { directory, limiter, logger } = options;
+  const { logger } = options;
   const policies = readPolicies(services);
   const addressed = createAddressedInstances(options);
   const validation = createValidation(services.flatMap(({ methods }) => methods.map(({ input }) => input)));
@@ -56,6 +59,7 @@ export function createApi(options: ApiOptions): Api {
       ...createWebsocketMethods(options),
       ...createInstanceMethods({ ...options, validation }),
       ...createEventMethods(options),
+      ...createTicketMethods(options),
       ...createHealthMethods(options),
     ].map((method) => [method.desc as DescMethod, method]),
   );
@@ -70,7 +74,7 @@ export function createApi(options: ApiOptions): Api {
   ]);
   const subscribe = createSubscribe({ addressed, frames: options.frames, validation });
   const serverStreams = new Map<DescMethod, OpenFrames>([
-    [SubscriptionService.method.subscribe, (principal, request) => subscribe(principal, request as SubscribeRequest)],
+    [SubscriptionService.method.subscribe, (caller, request) => subscribe(caller, request as SubscribeRequest)],
   ]);
   requireImplemented(policies.keys(), {
     unary: new Set(methods.keys()),
@@ -118,7 +122,7 @@ export function createApi(options: ApiOptions): Api {
   }
 
   return {
-    ...createAdmission({ directory, limiter, policies }),
+    ...createAdmission({ ...options, policies }),
 
     call(desc, admission, instance, decode) {
       let call: Call | undefined;
@@ -146,13 +150,13 @@ export function createApi(options: ApiOptions): Api {
       }
     },
 
-    async subscribe(desc, { principal, refusal }, request) {
+    async subscribe(desc, { principal, refusal, grant }, request) {
       try {
         if (refusal !== undefined) throw refusal;
         const open = serverStreams.get(desc);
         if (open === undefined || principal === undefined)
           throw new Error(`${desc.name} is no method of the contract that answers with a stream`);
-        return await open(principal, request);
+        return await open({ principal, grant }, request);
       } catch (error) {
         throw report(error, desc, undefined);
       }
@@ -174,7 +178,7 @@ export function createApi(options: ApiOptions): Api {
   };
 }
 
-type OpenFrames = (principal: Principal, request: Message) => Promise<Subscription>;
+type OpenFrames = (caller: SubscribeCaller, request: Message) => Promise<Subscription>;
 
 type OpenStream = (principal: Principal) => (request: Message) => Message | Promise<Message>;
 

@@ -78,7 +78,7 @@ export const settingTable = {
     fallback: 1,
     unit: "processes",
     meaning:
-      "Number of processes that share both ports and behave like one. `auto` starts one process per core. Each process takes up to 13 connections to the database. With more than one process, set NATS_URL, or install the program `nats-server` on the PATH; Eventwire then starts it.",
+      "Number of processes that share both ports and behave like one. `auto` starts one process per core. Each process takes up to 15 connections to the database, and 4 more with `RATE_LIMIT_SCOPE=cluster`. With more than one process, set NATS_URL, or install the program `nats-server` on the PATH; Eventwire then starts it.",
   },
   publicUrl: {
     env: "PUBLIC_URL",
@@ -145,6 +145,20 @@ export const settingTable = {
     shown: "none",
     meaning:
       "Origins of web pages that may call and connect. `https://*.example.net` allows every host with exactly one label in place of the star, and not `example.net` itself. Clients without an `Origin` header are always accepted.",
+  },
+  queryTokens: {
+    env: "QUERY_TOKENS",
+    kind: oneOf(["on", "off"]),
+    fallback: "on",
+    meaning:
+      "Whether an upgrade may have its token in the query, as `?token=`. A URL with a token stays in logs and histories. `off`: such an upgrade is refused with 401, and web pages connect with a ticket.",
+  },
+  frameTokens: {
+    env: "FRAME_TOKENS",
+    kind: oneOf(["on", "off"]),
+    fallback: "on",
+    meaning:
+      "Whether plain frames have the token of their instance as `instanceData.token`. `off`: the token in these frames is empty. The frames of `eventwire.v1` never have a token.",
   },
   rateLimitGlobal: {
     env: "RATE_LIMIT_GLOBAL",

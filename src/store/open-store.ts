@@ -18,8 +18,9 @@ import { createRateCounters } from "./postgres/rate-counters.js";
 import { requireDatabase } from "./postgres/requirements.js";
 import { type BusChoice, createSharedBus } from "./postgres/shared-bus.js";
 import { createStaleness, Unfollowed } from "./postgres/staleness.js";
+import { createTicketStore } from "./postgres/tickets.js";
 import { createWritability } from "./postgres/writability.js";
-import type { RateCounters, Store } from "./store.js";
+import type { RateCounters, Store, TicketStore } from "./store.js";
 
 export interface DatabaseChoice {
   /** URL of the database. Undefined means the embedded PostgreSQL in `dataDir`. */
@@ -71,6 +72,8 @@ export interface OpenStore {
   readonly store: Store;
   /** Counts calls for all nodes on the database. It opens no connection before the first count. */
   readonly rateCounters: RateCounters;
+  /** Keeps the tickets. It opens no connection before the first ticket. */
+  readonly tickets: TicketStore;
   /**
    * Resolves when the directory has read the database, or when the store is closed. Until then the node tries again and
    * again. Rejects only when an operator has to change something, with an error that says in one sentence what.
@@ -105,6 +108,7 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
   const isSession = () => proved && !staleness.withoutSessions;
   const db = createDatabase({ url, logger, isSession });
   const rateCounters = createRateCounters({ url, logger, isSession });
+  const tickets = createTicketStore({ url, logger, isSession });
   const nonces = createLonePool(url, logger, nonceMsMax);
   const closing = new AbortController();
   let changes: Changes | undefined;
@@ -166,6 +170,7 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
     await changes?.close();
     await bounded(opening.catch(() => {}));
     await bounded(rateCounters.close());
+    await bounded(tickets.close());
     await bounded(nonces.end());
     await bounded(db.destroy());
     await closeServer();
@@ -184,7 +189,7 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
     },
     close: () => (closed ??= close()),
   });
-  return { store, rateCounters, ready: opening, close: store.close };
+  return { store, rateCounters, tickets, ready: opening, close: store.close };
 }
 
 /**

@@ -1,6 +1,7 @@
 /**
- * The port of the store, which keeps accounts, instances, tokens and channel configurations, and the port of the
- * counters for rate limits. `postgres-store.ts` implements the store, `rate-counters.ts` the counters.
+ * The port of the store, which keeps accounts, instances, tokens and channel configurations, and the ports of the
+ * tickets and of the counters for rate limits. `postgres-store.ts` implements the store, `tickets.ts` the tickets, and
+ * `rate-counters.ts` the counters.
  */
 
 import type { Instance } from "../domain/instance.js";
@@ -180,4 +181,29 @@ export interface RateCounters {
   count(key: string, points: number, windowMs: number): Promise<{ points: number; leftMs: number }>;
   /** Number of calls of `count` that were rejected. */
   readonly rejected: number;
+}
+
+/** What the database knows of a ticket, except the ticket itself. */
+export interface StoredTicket {
+  /** The SHA-256 of the token with which the ticket was made. */
+  readonly tokenHash: Buffer;
+  /** The id of the instance that the ticket opens. Null for a ticket for the whole account of the token. */
+  readonly instanceId: string | null;
+  /** The event types that the connection may get. Empty means all types. */
+  readonly events: readonly string[];
+}
+
+/**
+ * Keeps tickets by their SHA-256, for all nodes on one database. Both methods reject within 8 s when the database is
+ * out of reach.
+ */
+export interface TicketStore {
+  /** Stores a ticket, which can be redeemed for `ttlSeconds`. Returns when the ticket ends, by the database's clock. */
+  add(hash: Buffer, ticket: StoredTicket, ttlSeconds: number): Promise<Date>;
+  /**
+   * Removes a ticket and returns what it was for. Undefined when the ticket is unknown, has ended, or was redeemed
+   * before. Of any number of calls at the same time, on any nodes, one gets the ticket. After a rejection the ticket may
+   * be used up.
+   */
+  redeem(hash: Buffer): Promise<StoredTicket | undefined>;
 }

@@ -7,7 +7,7 @@ import { createIdMint, idText } from "../../src/domain/event-id.js";
 import { type EventType, eventTypes } from "../../src/domain/event-type.js";
 import { checkEventData, type EventFacts } from "../../src/service/event-data.js";
 
-const options = { baseUrl: "https://wa.example.net", mediaMaxBytes: 10 };
+const options = { baseUrl: "https://wa.example.net", mediaMaxBytes: 10, frameTokens: true };
 const instance = { id: "1", accountId: "2", name: 'desk "1"', token: "ti_9b1c" };
 const format = createEventJsonFormat(options);
 const mint = createIdMint();

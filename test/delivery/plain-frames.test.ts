@@ -18,7 +18,11 @@ interface Options {
 function dataOf(data: string, { media, base64 = false, max = 1_000, type = "message.exchange" }: Options = {}): string {
   const bytes = Buffer.from(data);
   const { slot } = checkEventData(type, bytes) as EventFacts;
-  const build = createPlainFormat({ baseUrl: "https://wa.example.net", mediaMaxBytes: max }).builderFor(instance);
+  const build = createPlainFormat({
+    baseUrl: "https://wa.example.net",
+    mediaMaxBytes: max,
+    frameTokens: true,
+  }).builderFor(instance);
   const text = build({ ...stamp, instanceId: "1", type, data: bytes, slot, media }, base64).toString();
   const start = `{"event":"${type}","data":`;
   expect(text.startsWith(start)).toBe(true);

@@ -11,7 +11,7 @@ interface OpenApi {
   readonly paths: { readonly "/ws/{instance}": { readonly get: Upgrade } };
   readonly components: {
     readonly schemas: Record<string, Schema>;
-    readonly securitySchemes: Record<"token" | "bearer" | "query", Record<string, string>>;
+    readonly securitySchemes: Record<"token" | "bearer" | "query" | "ticket", Record<string, string>>;
   };
 }
 
@@ -37,7 +37,7 @@ type Channel = "instance" | "consumer" | "account";
 export function asyncApi(): object {
   const { info, paths, components }: OpenApi = JSON.parse(readFileSync("gen/openapi.json", "utf8"));
   const upgrade = paths["/ws/{instance}"].get;
-  const { token, bearer, query } = components.securitySchemes;
+  const { token, bearer, query, ticket } = components.securitySchemes;
   const closes = Object.values(closeCatalogue).map(({ code, reason, reconnect, meaning }) => {
     return { code, reason, comeBack: reconnect, meaning };
   });
@@ -60,24 +60,24 @@ export function asyncApi(): object {
         host: "localhost:8080",
         protocol: "ws",
         description: "The public port.",
-        security: Object.values(references("components/securitySchemes", ["token", "bearer", "query"])),
+        security: Object.values(references("components/securitySchemes", ["token", "bearer", "query", "ticket"])),
       },
     },
     channels: {
       instance: {
         title: "The WebSocket channel of an instance",
         ...channel(upgrade, explainedCloses, eventTypes),
-        bindings: handshake({ token, query }, []),
+        bindings: handshake(token, [query, ticket], []),
       },
       consumer: {
         title: "The WebSocket channel of an instance, for clients that ask for `eventwire.v1`",
         ...channel(upgrade, closes, [...frames, ...clientMessages]),
-        bindings: handshake({ token, query }, upgrade.parameters),
+        bindings: handshake(token, [query, ticket], upgrade.parameters),
       },
       account: {
         title: "The WebSocket channel of all instances of an account, for clients that ask for `eventwire.v1`",
         ...channel(upgrade, closes, [...frames, ...clientMessages], "/ws"),
-        bindings: handshake({ token, query }, upgrade.parameters),
+        bindings: handshake(token, [query, ticket], upgrade.parameters),
       },
     },
     operations: {
@@ -137,6 +137,7 @@ export function asyncApi(): object {
         token: { ...token, type: "httpApiKey" },
         bearer,
         query: { ...query, type: "httpApiKey" },
+        ticket: { ...ticket, type: "httpApiKey" },
       },
     },
   };
@@ -168,9 +169,10 @@ function channel(
   };
 }
 
-/** Where a token and the parameters of the client stand in the handshake. */
+/** Where a token or a ticket and the parameters of the client stand in the handshake. */
 function handshake(
-  schemes: Record<"token" | "query", Record<string, string>>,
+  inHeader: Record<string, string>,
+  inQuery: readonly Record<string, string>[],
   parameters: readonly Parameter[],
 ): object {
   const named = ({ name = "", description }: Record<string, string>) => ({ [name]: { type: "string", description } });
@@ -179,8 +181,8 @@ function handshake(
   return {
     ws: {
       method: "GET",
-      query: { type: "object", properties: { ...named(schemes.query), ...query } },
-      headers: { type: "object", properties: named(schemes.token) },
+      query: { type: "object", properties: Object.assign({}, ...inQuery.map(named), query) },
+      headers: { type: "object", properties: named(inHeader) },
       bindingVersion: "0.1.0",
     },
   };

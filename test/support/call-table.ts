@@ -5,6 +5,7 @@ import { expect } from "vitest";
 import { EventService } from "../../gen/eventwire/v1/event_service_pb.js";
 import { HealthService } from "../../gen/eventwire/v1/health_service_pb.js";
 import { InstanceService } from "../../gen/eventwire/v1/instance_service_pb.js";
+import { TicketService } from "../../gen/eventwire/v1/ticket_service_pb.js";
 import { WebsocketService } from "../../gen/eventwire/v1/websocket_service_pb.js";
 import type { Reason } from "../../src/domain/errors.js";
 import { published } from "./published.js";
@@ -13,6 +14,7 @@ import type { Face } from "./rpc-faces.js";
 const { setWebsocket, getWebsocket } = WebsocketService.method;
 const { createInstance, listInstances, deleteInstance } = InstanceService.method;
 const { publishEvent } = EventService.method;
+const { createTicket, createAccountTicket } = TicketService.method;
 const { checkHealth } = HealthService.method;
 
 /** What a row needs to know of the face that it runs on: instances of its own, so that the faces do not meet. */
@@ -54,6 +56,12 @@ const configured = (websocket: object) => () => ({
 });
 const narrow = { enabled: true, events: ["call.update", "message.status", "call.update"], mediaBase64: true };
 const off = { enabled: false, events: [], mediaBase64: false };
+const ticket = () => ({
+  success: true,
+  message: "Ticket created",
+  ticket: expect.stringMatching(/^tk_[\w-]{43}$/),
+  expiresAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+});
 const desk = ({ desk }: Stage) => ({ instance: desk });
 
 /** Of an event of at most 16 KiB. They run in this order on each face. */
@@ -186,6 +194,46 @@ export const callTable: Record<string, Row> = {
     (s) => ({ ...desk(s), event: "call.update", payload: json(`{"x":"${"x".repeat(16_384)}"}`) }),
     "EVENT_TOO_LARGE",
   ),
+  "a ticket": row(createTicket, "deskToken", desk, ticket),
+  "a ticket for some types, made with the account's token": row(
+    createTicket,
+    "account",
+    (s) => ({ ...desk(s), events: ["call.update"], ttlSeconds: 300 }),
+    ticket,
+  ),
+  "a ticket for no time": row(
+    createTicket,
+    "deskToken",
+    (s) => ({ ...desk(s), ttlSeconds: 0 }),
+    "INVALID_REQUEST_BODY",
+  ),
+  "a ticket for too long": row(
+    createTicket,
+    "deskToken",
+    (s) => ({ ...desk(s), ttlSeconds: 301 }),
+    "INVALID_REQUEST_BODY",
+  ),
+  "a ticket for an unknown type": row(
+    createTicket,
+    "deskToken",
+    (s) => ({ ...desk(s), events: ["call"] }),
+    "INVALID_REQUEST_BODY",
+  ),
+  "a ticket for another instance": row(
+    createTicket,
+    "deskToken",
+    ({ other }) => ({ instance: other }),
+    "INSTANCE_MISMATCH",
+  ),
+  "a ticket for an unknown instance": row(
+    createTicket,
+    "account",
+    () => ({ instance: "nobody's" }),
+    "INSTANCE_NOT_FOUND",
+  ),
+  "a ticket for a whole account": row(createAccountTicket, "account", () => ({ ttlSeconds: 1 }), ticket),
+  "a ticket for a whole account as an instance": row(createAccountTicket, "deskToken", () => ({}), "INVALID_TOKEN"),
+  "a ticket without a token": row(createTicket, "none", desk, "INVALID_TOKEN"),
   "the end as an instance": row(deleteInstance, "deskToken", desk, "INVALID_TOKEN"),
   "the end": row(deleteInstance, "account", desk, () => ({
     success: true,

@@ -7,7 +7,7 @@ import { resolve } from "node:path";
 const parts = {
   frames: ["Frames"],
   programs: ["With our client", "Without our client"],
-  commands: ["Consuming events", "Connect", "All instances of an account", "Connected, but nothing arrives"],
+  commands: ["Consuming events", "Connect", "Tickets", "All instances of an account", "Connected, but nothing arrives"],
   proxies: ["A proxy in between"],
 };
 
@@ -81,5 +81,5 @@ export function comparable(text: string): string {
   return text
     .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, "ID")
     .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, "TIME")
-    .replace(/"token":"[^"]*"/g, '"token":"TOKEN"');
+    .replace(/"(token|ticket)":"[^"]*"/g, '"$1":"SECRET"');
 }

@@ -30,7 +30,7 @@ export function entry(id: string, websocket: Websocket = all): Entry {
   return { instance: { id, accountId: "a", name: id, token: "ti_x" }, websocket: { version: 1, ...websocket } };
 }
 
-export const plainFormat = createPlainFormat({ baseUrl: "http://x", mediaMaxBytes: 1_000 });
+export const plainFormat = createPlainFormat({ baseUrl: "http://x", mediaMaxBytes: 1_000, frameTokens: true });
 
 /** What both kinds of connection show of their peer. */
 export interface FakeConnection {

@@ -12,6 +12,8 @@ const routes: Record<string, (instance: string, query: string) => string> = {
   ListInstances: (_, query) => `GET /api/instance/list${query}`,
   DeleteInstance: (instance) => `DELETE /api/instance/delete/${instance}`,
   PublishEvent: (instance) => `POST /api/events/publish/${instance}`,
+  CreateAccountTicket: () => "POST /api/events/ticket",
+  CreateTicket: (instance) => `POST /api/events/ticket/${instance}`,
   CheckHealth: () => "GET /health",
 };
 

@@ -21,6 +21,7 @@ import { createHealth } from "../../src/service/health.js";
 import { createInstanceStatus } from "../../src/service/instance-status.js";
 import { createInstances } from "../../src/service/instances.js";
 import { createPublishing } from "../../src/service/publishing.js";
+import { createTickets } from "../../src/service/tickets.js";
 import { createWebsockets } from "../../src/service/websockets.js";
 import { openStore } from "../../src/store/open-store.js";
 import type { Store } from "../../src/store/store.js";
@@ -104,6 +105,7 @@ export async function startServiceNode(options: ServiceNodeOptions = {}): Promis
       busOutage: "accept",
       takers: hub.takers,
     }),
+    tickets: createTickets({ directory, store: opened.tickets }),
     health,
     frames: createFrameStreams({
       hub,

@@ -80,6 +80,8 @@ describe("the contract", () => {
       "GET /api/instance/list",
       "GET /health",
       "POST /api/events/publish/:instance",
+      "POST /api/events/ticket",
+      "POST /api/events/ticket/:instance",
       "POST /api/events/websocket/:instance",
       "POST /api/instance/new",
     ]);

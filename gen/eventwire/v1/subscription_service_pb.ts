@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file eventwire/v1/subscription_service.proto.
  */
 export const file_eventwire_v1_subscription_service: GenFile = /*@__PURE__*/
-  fileDesc("CidldmVudHdpcmUvdjEvc3Vic2NyaXB0aW9uX3NlcnZpY2UucHJvdG8SDGV2ZW50d2lyZS52MSKNAQoQU3Vic2NyaWJlUmVxdWVzdBIZCghpbnN0YW5jZRgBIAEoCUIHukgEcgIYZBIcCgZldmVudHMYAiADKAlCDLpIBZIBAhBAyLsYARIWCgVhZnRlchgDIAEoCUIHukgEcgIYQBINCgVtZWRpYRgEIAEoCBIZCghwcmV2aW91cxgFIAEoCUIHukgEcgIYQCK1AgoRU3Vic2NyaWJlUmVzcG9uc2USKQoFZXZlbnQYASABKAsyGC5ldmVudHdpcmUudjEuRXZlbnRGcmFtZUgAEikKBWhlbGxvGAIgASgLMhguZXZlbnR3aXJlLnYxLkhlbGxvRnJhbWVIABI6Cg5jb25maWdfY2hhbmdlZBgDIAEoCzIgLmV2ZW50d2lyZS52MS5Db25maWdDaGFuZ2VkRnJhbWVIABIlCgNnYXAYBCABKAsyFi5ldmVudHdpcmUudjEuR2FwRnJhbWVIABIvCghwb3NpdGlvbhgFIAEoCzIbLmV2ZW50d2lyZS52MS5Qb3NpdGlvbkZyYW1lSAASLQoHY2xvc2luZxgGIAEoCzIaLmV2ZW50d2lyZS52MS5DbG9zaW5nRnJhbWVIAEIHCgVmcmFtZTJ0ChNTdWJzY3JpcHRpb25TZXJ2aWNlEl0KCVN1YnNjcmliZRIeLmV2ZW50d2lyZS52MS5TdWJzY3JpYmVSZXF1ZXN0Gh8uZXZlbnR3aXJlLnYxLlN1YnNjcmliZVJlc3BvbnNlIg2iuxgJCAMQATIDAx4fMAFiBnByb3RvMw", [file_buf_validate_validate, file_eventwire_v1_event_type, file_eventwire_v1_frame, file_eventwire_v1_policy]);
+  fileDesc("CidldmVudHdpcmUvdjEvc3Vic2NyaXB0aW9uX3NlcnZpY2UucHJvdG8SDGV2ZW50d2lyZS52MSKdAQoQU3Vic2NyaWJlUmVxdWVzdBIZCghpbnN0YW5jZRgBIAEoCUIHukgEcgIYZBIcCgZldmVudHMYAiADKAlCDLpIBZIBAhBAyLsYARIWCgVhZnRlchgDIAEoCUIHukgEcgIYQBINCgVtZWRpYRgEIAEoCBIZCghwcmV2aW91cxgFIAEoCUIHukgEcgIYQBIOCgZ0aWNrZXQYBiABKAkitQIKEVN1YnNjcmliZVJlc3BvbnNlEikKBWV2ZW50GAEgASgLMhguZXZlbnR3aXJlLnYxLkV2ZW50RnJhbWVIABIpCgVoZWxsbxgCIAEoCzIYLmV2ZW50d2lyZS52MS5IZWxsb0ZyYW1lSAASOgoOY29uZmlnX2NoYW5nZWQYAyABKAsyIC5ldmVudHdpcmUudjEuQ29uZmlnQ2hhbmdlZEZyYW1lSAASJQoDZ2FwGAQgASgLMhYuZXZlbnR3aXJlLnYxLkdhcEZyYW1lSAASLwoIcG9zaXRpb24YBSABKAsyGy5ldmVudHdpcmUudjEuUG9zaXRpb25GcmFtZUgAEi0KB2Nsb3NpbmcYBiABKAsyGi5ldmVudHdpcmUudjEuQ2xvc2luZ0ZyYW1lSABCBwoFZnJhbWUydQoTU3Vic2NyaXB0aW9uU2VydmljZRJeCglTdWJzY3JpYmUSHi5ldmVudHdpcmUudjEuU3Vic2NyaWJlUmVxdWVzdBofLmV2ZW50d2lyZS52MS5TdWJzY3JpYmVSZXNwb25zZSIOorsYCggDEAEyBAMeHyEwAWIGcHJvdG8z", [file_buf_validate_validate, file_eventwire_v1_event_type, file_eventwire_v1_frame, file_eventwire_v1_policy]);
 
 /**
  * Asks for a stream of events.
@@ -63,6 +63,15 @@ export type SubscribeRequest = Message<"eventwire.v1.SubscribeRequest"> & {
    * @generated from field: string previous = 5;
    */
   previous: string;
+
+  /**
+   * A ticket in place of a token; see TicketService. The ticket counts only when the call has no token in its
+   * metadata. The gateway has to read the whole request before it knows the ticket, so a request without a token that
+   * cannot be decoded is answered with INVALID_TOKEN.
+   *
+   * @generated from field: string ticket = 6;
+   */
+  ticket: string;
 };
 
 /**

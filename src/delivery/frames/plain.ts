@@ -5,10 +5,15 @@ import type { Instance } from "../../domain/instance.js";
 import type { EventFormatOptions, FrameFormat } from "./frame.js";
 import { spliceFrame } from "./splice.js";
 
-export function createPlainFormat({ baseUrl, mediaMaxBytes }: EventFormatOptions): FrameFormat {
+export interface PlainFormatOptions extends EventFormatOptions {
+  /** Whether the frames have the token of their instance. Otherwise the token in the frames is empty. */
+  readonly frameTokens: boolean;
+}
+
+export function createPlainFormat({ baseUrl, mediaMaxBytes, frameTokens }: PlainFormatOptions): FrameFormat {
   return {
     builderFor(instance) {
-      const tail = frameTail(instance, baseUrl);
+      const tail = frameTail(instance, baseUrl, frameTokens);
       return (event, media) => spliceFrame(heads[event.type], event, tail, media, mediaMaxBytes);
     },
   };
@@ -20,7 +25,7 @@ const heads = Object.fromEntries(eventTypes.map((type) => [type, Buffer.from(`{"
 >;
 
 /** Returns the JSON text that follows `data` in every frame of an instance. */
-function frameTail(instance: Instance, baseUrl: string): Buffer {
-  const instanceData = { baseUrl, instance: instance.name, token: instance.token };
+function frameTail(instance: Instance, baseUrl: string, frameTokens: boolean): Buffer {
+  const instanceData = { baseUrl, instance: instance.name, token: frameTokens ? instance.token : "" };
   return Buffer.from(`,"instanceData":${JSON.stringify(instanceData)}}`);
 }

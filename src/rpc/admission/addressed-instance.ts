@@ -4,6 +4,7 @@ import type { Directory, Entry } from "../../directory/directory.js";
 import { AppError } from "../../domain/errors.js";
 import type { Instance, Principal } from "../../domain/instance.js";
 import type { Instances } from "../../service/instances.js";
+import type { Grant } from "../../service/tickets.js";
 
 export interface AddressedInstances {
   /**
@@ -11,6 +12,11 @@ export interface AddressedInstances {
    * INSTANCE_MISMATCH or INSTANCE_NOT_FOUND.
    */
   entry(principal: Principal, name: string): Entry;
+  /**
+   * Finds in memory what a ticket opens: its instance, or the whole account when `name` is empty. Throws
+   * INSTANCE_MISMATCH when the ticket is not for that, whether or not an instance of this name exists.
+   */
+  granted(grant: Grant, name: string): Entry | { readonly accountId: string };
   /**
    * Finds the instance in the database, which alone is authoritative. Rejects with INSTANCE_MISMATCH,
    * INSTANCE_NOT_FOUND or GET_INSTANCE_FAILED.
@@ -35,6 +41,13 @@ export function createAddressedInstances(options: { directory: Directory; instan
       refuseMismatch(principal, name);
       const entry = directory.instance(principal.accountId, name);
       if (entry === undefined) throw new AppError("INSTANCE_NOT_FOUND");
+      return entry;
+    },
+
+    granted({ principal, instanceId }, name) {
+      if (instanceId === null && name === "") return { accountId: principal.accountId };
+      const entry = instanceId === null ? undefined : directory.instanceById(instanceId);
+      if (entry?.instance.name !== name) throw new AppError("INSTANCE_MISMATCH");
       return entry;
     },
 

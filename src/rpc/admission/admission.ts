@@ -1,10 +1,11 @@
-/** The first two checks of every call and every upgrade: the token, then the rate limit. */
+/** The first two checks of every call and every upgrade: the token or the ticket, then the rate limit. */
 
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Bucket, Caller } from "../../../gen/eventwire/v1/policy_pb.js";
 import type { Directory } from "../../directory/directory.js";
 import { AppError, type Reason } from "../../domain/errors.js";
 import type { Principal } from "../../domain/instance.js";
+import type { Tickets } from "../../service/tickets.js";
 import type { Admission, Api, Credentials, RateStatus } from "../api.js";
 import type { Policies } from "../policy.js";
 import { windowSeconds } from "../rate-limit/fixed-windows.js";
@@ -17,8 +18,9 @@ export function createAdmission(options: {
   directory: Directory;
   limiter: RateLimiter;
   policies: Policies;
+  tickets: Pick<Tickets, "redeem">;
 }): Pick<Api, "admit" | "admitUpgrade"> {
-  const { directory, limiter, policies } = options;
+  const { directory, limiter, policies, tickets } = options;
 
   /**
    * Checks the token and then the rate limit. `points` says how much the call is charged: 0 for a stream of requests,
@@ -31,15 +33,28 @@ export function createAdmission(options: {
     credentials: Credentials,
     missing: Reason,
   ): Admission | Promise<Admission> {
-    const { token } = credentials;
-    if (token === undefined) return refuseStranger(bucket, credentials, missing);
-    if (directory.stale) return { principal: undefined, rate: undefined, refusal: outOfDate() };
-    if (!directory.ready)
-      return { principal: undefined, rate: undefined, refusal: new AppError("GET_INSTANCE_FAILED") };
+    const { token, ticket } = credentials;
+    if (token === undefined && ticket === undefined) return refuseStranger(bucket, credentials, missing);
+    if (directory.stale) return refused(outOfDate());
+    if (!directory.ready) return refused(new AppError("GET_INSTANCE_FAILED"));
+    if (token === undefined) return checkTicket(bucket, points, credentials);
     const principal = directory.principal(token);
     if (principal === undefined || !accepts(principal)) return refuseStranger(bucket, credentials, "INVALID_TOKEN");
     if (!limiter.isOn(bucket)) return { principal, rate: undefined, refusal: undefined };
     return charge(bucket, points, principal);
+  }
+
+  /** Uses the ticket up. Whoever has a valid ticket is charged as the holder of its token. */
+  async function checkTicket(
+    bucket: Bucket,
+    points: number,
+    { ticket = "", remoteAddress }: Credentials,
+  ): Promise<Admission> {
+    const redeemed = await tickets.redeem(ticket).catch(AppError.from);
+    if (redeemed instanceof AppError) return refused(redeemed);
+    if (redeemed === undefined) return refuseStranger(bucket, { remoteAddress }, "INVALID_TOKEN");
+    const { principal } = redeemed;
+    return { ...(await charge(bucket, points, principal)), grant: redeemed };
   }
 
   async function charge(bucket: Bucket, points: number, principal: Principal): Promise<Admission> {
@@ -53,7 +68,11 @@ export function createAdmission(options: {
    * to its remote address, because guessing tokens must be limited: in the bucket of the method, or in GLOBAL when that
    * bucket is PUBLISH and is off.
    */
-  async function refuseStranger(bucket: Bucket, { remoteAddress }: Credentials, reason: Reason): Promise<Admission> {
+  async function refuseStranger(
+    bucket: Bucket,
+    { remoteAddress }: Pick<Credentials, "remoteAddress">,
+    reason: Reason,
+  ): Promise<Admission> {
     const charged = bucket === Bucket.PUBLISH && !limiter.isOn(bucket) ? Bucket.GLOBAL : bucket;
     const charge = await limiter.charge(charged, remoteKey(remoteAddress));
     const refusal = charge !== undefined && charge.granted === 0 ? rateLimited(charge.status) : new AppError(reason);
@@ -70,10 +89,13 @@ export function createAdmission(options: {
       return check(accepts, policy.bucket, points, credentials, "INVALID_TOKEN");
     },
     admitUpgrade(bucket, credentials) {
-      const missing = credentials.ticket === undefined ? "MISSING_TOKEN" : "INVALID_TOKEN";
-      return check(isAny, bucket, 1, credentials, missing);
+      return check(isAny, bucket, 1, credentials, "MISSING_TOKEN");
     },
   };
+}
+
+function refused(refusal: AppError): Admission {
+  return { principal: undefined, rate: undefined, refusal };
 }
 
 /** Makes the error for a caller over its rate limit. The error says how many seconds remain until the window ends. */

@@ -60,6 +60,7 @@ export function createRequestHandler(
   const spell = compileSpelling(method.input);
   const decoder = compileDecodeCall(method.input);
   const compare = compareAnswers(method);
+  const takesTicket = method.input.field.ticket !== undefined;
 
   /** Returns the error for the client. An error that is no AppError is a fault in our code, so it is logged. */
   function failed(error: unknown): AppError {
@@ -71,14 +72,19 @@ export function createRequestHandler(
   async function serve(wire: Wire, request: UniversalServerRequest, remoteAddress: string, room: Room) {
     const { header } = request;
     const token = tokenFrom(header.get("token"), header.get("authorization"));
-    const admission = await api.admit(method, { token, remoteAddress });
     let message: Message | undefined;
-    try {
-      if (admission.refusal !== undefined) throw admission.refusal;
+    async function read(): Promise<Pick<ReadCall, "terms" | "message">> {
       const terms = readTerms(wire, header);
       const bytes = await readMessage(wire, request, terms.request, limit, room);
       message = await (wire.json ? decoder.json(bytes) : decoder.binary(bytes));
-      return await answer({ wire, terms, header, admission, message });
+      return { terms, message };
+    }
+
+    const early = takesTicket && token === undefined ? await read().catch(withoutTicket) : undefined;
+    const admission = await api.admit(method, { token, ticket: ticketOf(message), remoteAddress });
+    try {
+      if (admission.refusal !== undefined) throw admission.refusal;
+      return await answer({ wire, header, admission, ...(early ?? (await read())) });
     } catch (error) {
       const failure = failed(error);
       compare(failure.reason);
@@ -99,4 +105,16 @@ export function createRequestHandler(
   }
 
   return { path, method, handle };
+}
+
+/**
+ * Takes a message that cannot be read for a message without a ticket, so that the call is refused as that of a stranger.
+ * An error of the node itself is thrown, because the message may have a valid ticket.
+ */
+function withoutTicket(error: unknown): undefined {
+  if (AppError.from(error).status >= 500) throw error;
+}
+
+function ticketOf(message: Message | undefined): string | undefined {
+  return message !== undefined && "ticket" in message ? String(message.ticket) || undefined : undefined;
 }

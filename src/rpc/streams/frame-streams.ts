@@ -37,6 +37,8 @@ export interface Wanted {
   readonly principal: Principal;
   /** The event types that the client wants. Empty means all that the channel takes. */
   readonly events: readonly string[];
+  /** The event types that the client's ticket allows, as bits (see `eventTypeBit`). All types for a client with a token. */
+  readonly typesMax: number;
   /** Whether the client wants media. It gets media only if the channel configuration asks for media too. */
   readonly media: boolean;
   /**

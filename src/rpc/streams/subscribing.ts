@@ -2,7 +2,9 @@
 
 import { type SubscribeRequest, SubscribeRequestSchema } from "../../../gen/eventwire/v1/subscription_service_pb.js";
 import { AppError } from "../../domain/errors.js";
+import { allTypes } from "../../domain/filter.js";
 import type { Principal } from "../../domain/instance.js";
+import type { Grant } from "../../service/tickets.js";
 import type { AddressedInstances } from "../admission/addressed-instance.js";
 import type { Validation } from "../validation.js";
 import type { FrameSink, FrameStreams, MessageForm, OpenStream, StreamScope, Wanted } from "./frame-streams.js";
@@ -22,7 +24,13 @@ export interface Subscription {
  * Checks a request: token, instance, rules, channel. Resolves when the events of the instance come to this node.
  * Rejects with AppError.
  */
-export type Subscribe = (principal: Principal, request: SubscribeRequest) => Promise<Subscription>;
+export type Subscribe = (caller: SubscribeCaller, request: SubscribeRequest) => Promise<Subscription>;
+
+export interface SubscribeCaller {
+  readonly principal: Principal;
+  /** What the caller's ticket opens. Undefined for a caller with a token. */
+  readonly grant: Grant | undefined;
+}
 
 export function createSubscribe(options: {
   addressed: AddressedInstances;
@@ -31,17 +39,22 @@ export function createSubscribe(options: {
 }): Subscribe {
   const { addressed, validation, frames } = options;
 
-  function find(principal: Principal, request: SubscribeRequest): StreamScope {
+  function scopeOf({ principal, grant }: SubscribeCaller, name: string): StreamScope {
     if (principal.revoked) throw new AppError("INVALID_TOKEN");
-    const scope = request.instance === "" ? wholeAccount(principal) : addressed.entry(principal, request.instance);
+    if (grant !== undefined) return addressed.granted(grant, name);
+    return name === "" ? wholeAccount(principal) : addressed.entry(principal, name);
+  }
+
+  function find(caller: SubscribeCaller, request: SubscribeRequest): StreamScope {
+    const scope = scopeOf(caller, request.instance);
     validation.check(SubscribeRequestSchema, request);
     if ("instance" in scope && !scope.websocket?.enabled)
       throw new AppError("WEBSOCKET_DISABLED", { values: { instance: scope.instance.name } });
     return scope;
   }
 
-  return async (principal, request) => {
-    const found = find(principal, request);
+  return async (caller, request) => {
+    const found = find(caller, request);
     const reservation = frames.reserve(found);
     let reserved = true;
     const giveUp = (): void => {
@@ -52,11 +65,12 @@ export function createSubscribe(options: {
     return {
       start(sink, form) {
         try {
-          const scope = find(principal, request);
+          const scope = find(caller, request);
           // An instance of the same name that was created since then has no reservation.
           if (idOf(scope) !== idOf(found)) throw new AppError("INSTANCE_NOT_FOUND");
           reservation.check();
-          return frames.open(sink, { ...wanted(request), scope, principal }, form);
+          const { principal, grant } = caller;
+          return frames.open(sink, { ...wanted(request), typesMax: grant?.types ?? allTypes, scope, principal }, form);
         } finally {
           giveUp();
         }
@@ -76,6 +90,11 @@ function idOf(scope: StreamScope): string {
   return "instance" in scope ? scope.instance.id : scope.accountId;
 }
 
-function wanted({ events, media, after, previous }: SubscribeRequest): Omit<Wanted, "scope" | "principal"> {
+function wanted({
+  events,
+  media,
+  after,
+  previous,
+}: SubscribeRequest): Omit<Wanted, "scope" | "principal" | "typesMax"> {
   return { events, media, after, previous };
 }

@@ -116,6 +116,21 @@ export const migrations: Record<string, Migration> = {
         await sql`alter table ${sql.table(table)} add column disconnects integer not null default 0`.execute(db);
     },
   },
+  "0010_tickets": {
+    async up(db) {
+      // The table is unlogged, so a ticket waits for no disk. A crash of the database loses the unused tickets. In a
+      // logged table a crash or a failover could lose a removal in place of that, and a used ticket would be valid again.
+      await sql`
+        create unlogged table ticket (
+          hash bytea primary key,
+          token_hash bytea not null,
+          instance_id uuid,
+          events text[] not null,
+          ends_at timestamptz not null
+        )`.execute(db);
+      await sql`create index ticket_end on ticket (ends_at)`.execute(db);
+    },
+  },
 };
 
 /**

@@ -7,6 +7,7 @@ import type { Logger } from "pino";
 import type { RateCounters } from "../store.js";
 import { createBackoff } from "./backoff.js";
 import { connectionConfig, createPool, type IsSession } from "./pool.js";
+import { createSweeper, sweepEveryMs } from "./sweeper.js";
 
 /**
  * Number of connections for counting calls. The control plane has connections of its own, so that thousands of upgrades
@@ -15,11 +16,7 @@ import { connectionConfig, createPool, type IsSession } from "./pool.js";
 const connectionsMax = 4;
 /** Longest wait for a free connection, in milliseconds. The statement may take as long again. */
 const waitMsMax = 1_000;
-const sweepEveryMs = 60_000;
 type Window = Awaited<ReturnType<RateCounters["count"]>>;
-
-/** Most rows of ended windows that one statement deletes, so that the statement ends in time. */
-const sweepRowsMax = 10_000;
 
 /**
  * SQL for the time by the database's clock, in milliseconds since 1970. The clocks of the nodes differ, and any of them
@@ -59,6 +56,8 @@ export function createRateCounters({
 }): RateCounters & { close(): Promise<void> } {
   const config = { ...connectionConfig(url, "eventwire rates"), connectionTimeoutMillis: waitMsMax };
   const pool = createPool({ ...config, max: connectionsMax, query_timeout: waitMsMax }, logger, waitMsMax, isSession);
+  const ended = `expire < ${nowMs} - ${sweepEveryMs}`;
+  const sweeper = createSweeper({ pool, table: "rate_counter", ended, logger });
   const closing = new AbortController();
   const attempts = createBackoff({
     logger,
@@ -69,7 +68,6 @@ export function createRateCounters({
   let away: unknown;
   let returns = 0;
   let rejected = 0;
-  let sweptAt = performance.now();
 
   /**
    * Waits until the database takes writes again. The test is a statement that writes, because a read would also succeed
@@ -87,13 +85,6 @@ export function createRateCounters({
     if (!closing.signal.aborted) attempts.succeeded();
   }
 
-  async function sweep(): Promise<void> {
-    sweptAt = performance.now();
-    const ended = `select ctid from rate_counter where expire < ${nowMs} - ${sweepEveryMs} limit ${sweepRowsMax}`;
-    const statement = `delete from rate_counter where ctid = any(array(${ended}))`;
-    while ((await pool.query(statement)).rowCount === sweepRowsMax);
-  }
-
   return {
     get rejected() {
       return rejected;
@@ -103,10 +94,7 @@ export function createRateCounters({
       const asked = returns;
       try {
         if (away !== undefined) throw away;
-        if (performance.now() - sweptAt >= sweepEveryMs)
-          sweep().catch((error: unknown) =>
-            logger.debug({ err: error }, "expired rate-limit windows were not removed"),
-          );
+        sweeper.sweepIfDue();
         const { rows } = await pool.query<Window>({ ...count, values: [key, points, windowMs] });
         return rows[0] as Window;
       } catch (error) {

@@ -27,8 +27,9 @@ export function createFrameStreams(options: FrameStreamsOptions): FrameStreams {
       return hub.reserve(scope);
     },
 
-    open(sink, { scope, principal, events, media, after, previous }, form) {
-      const view: View<WritableConnection> = { format: formatOf(form), fanOut, types: typesOf(events), media };
+    open(sink, { scope, principal, events, typesMax, media, after, previous }, form) {
+      const types = typesOf(events) & typesMax;
+      const view: View<WritableConnection> = { format: formatOf(form), fanOut, types, media };
       const connection: WritableConnection = {
         writable: sink.writable,
         ping: () => sink.ping(() => hub.ponged(consumer)),

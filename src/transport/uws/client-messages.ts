@@ -15,13 +15,16 @@ const tooMany = new Misunderstood(`a client may send at most ${readMax} messages
 export class ClientMessages {
   readonly #hub: Hub;
   readonly #consumer: Consumer;
+  readonly #typesMax: number;
   #since = 0;
   /** How many messages have come since then. */
   #count = 0;
 
-  constructor(hub: Hub, consumer: Consumer) {
+  /** `typesMax`: the event types that the client's ticket allows, or all types for a client with a token. */
+  constructor(hub: Hub, consumer: Consumer, typesMax: number) {
     this.#hub = hub;
     this.#consumer = consumer;
+    this.#typesMax = typesMax;
   }
 
   take(bytes: ArrayBuffer, isBinary: boolean): void {
@@ -35,6 +38,6 @@ export class ClientMessages {
     const message = this.#count > readMax ? tooMany : readClientMessage(bytes, isBinary);
     if (message instanceof Misunderstood) this.#hub.misunderstood(this.#consumer, message.rule);
     else if (message.control === "ping") this.#hub.answerPing(this.#consumer);
-    else this.#hub.narrow(this.#consumer, message.types);
+    else this.#hub.narrow(this.#consumer, message.types & this.#typesMax);
   }
 }

@@ -46,6 +46,8 @@ export interface PublicPortOptions {
   /** The URL under which clients reach this port. Web pages of its origin may open WebSockets. */
   readonly publicUrl: string;
   readonly allowedOrigins: readonly string[];
+  /** Whether an upgrade may have its token in the query. */
+  readonly queryTokens: "on" | "off";
   readonly documents: Documents;
   readonly publishMaxBytes: number;
   /** Called with the outcome of each upgrade: `accepted`, `aborted`, or the reason of the refusal. */
@@ -108,7 +110,7 @@ export async function startPublicPort(options: PublicPortOptions): Promise<Publi
       app.head(path, exchanging(context, serve));
       allowed.set(path, ["GET", "HEAD"]);
     }
-    const upgrade = { ...options, refusedSockets, tally, context };
+    const upgrade = { ...options, queryTokens: options.queryTokens === "on", refusedSockets, tally, context };
     mountUpgrade(app, "/ws", { ...upgrade, wholeAccount: true });
     mountUpgrade(app, "/ws/:instance", { ...upgrade, wholeAccount: false });
     allowed.set("/ws/:instance", ["GET"]);

@@ -10,7 +10,7 @@ import type { View } from "../../delivery/view.js";
 import type { Directory } from "../../directory/directory.js";
 import { messageTooBig } from "../../domain/closes.js";
 import { AppError, type Reason } from "../../domain/errors.js";
-import type { Principal } from "../../domain/instance.js";
+import { allTypes } from "../../domain/filter.js";
 import type { Api } from "../../rpc/api.js";
 import { errorHeaders } from "../../rpc/errors/error-headers.js";
 import { upgradePolicy } from "../../rpc/policy.js";
@@ -29,7 +29,7 @@ import { ambiguity } from "./request.js";
 import type { UwsSocket } from "./socket.js";
 import type { SocketViews } from "./socket-views.js";
 import { readSubscription, type Subscription } from "./subscription.js";
-import { findScope, requireEnabled } from "./upgrade-checks.js";
+import { type Caller, findScope, requireEnabled } from "./upgrade-checks.js";
 import { describeRefusal, toldRefusal, type UpgradeRefusal } from "./upgrade-refusal.js";
 import type { HttpRequest, TemplatedApp, us_socket_context_t } from "./uws.js";
 
@@ -43,6 +43,8 @@ export interface UpgradeOptions {
   readonly directory: Directory;
   readonly hub: Hub;
   readonly views: SocketViews;
+  /** Whether the token may stand in the query. */
+  readonly queryTokens: boolean;
   /** The sockets that only tell a refusal. All apps of the node share them. */
   readonly refusedSockets: RefusedSockets;
   /** Called with the outcome of each upgrade: `accepted`, `aborted`, or the reason of the refusal. */
@@ -55,7 +57,7 @@ export interface UpgradeOptions {
 
 interface Opening {
   readonly scope: Scope;
-  readonly principal: Principal;
+  readonly caller: Caller;
   readonly view: View<UwsSocket>;
   /** What a client of `eventwire.v1` asks for. Undefined for a plain client. */
   readonly subscription: Subscription | undefined;
@@ -151,9 +153,9 @@ export function mountUpgrade(app: TemplatedApp, pattern: string, options: Upgrad
         refusedSockets.opened(ws, opening);
         return;
       }
-      const { scope, principal, view, subscription } = opening;
-      data.consumer = hub.add(ws, scope, principal, view, subscription?.asked);
-      if (subscription !== undefined) data.messages = new ClientMessages(hub, data.consumer);
+      const { scope, caller, view, subscription } = opening;
+      data.consumer = hub.add(ws, scope, caller.principal, view, subscription?.asked);
+      if (subscription !== undefined) data.messages = new ClientMessages(hub, data.consumer, typesMax(caller));
     },
 
     message(ws, message, isBinary) {
@@ -195,8 +197,18 @@ export function mountUpgrade(app: TemplatedApp, pattern: string, options: Upgrad
   app.get(pattern, exchanging(context, observed));
 }
 
-function scopeOf({ directory, wholeAccount }: UpgradeOptions, { head }: Exchange, principal: Principal): Scope {
-  return findScope(directory, principal, wholeAccount ? undefined : instanceName(head.variable));
+function scopeOf({ directory, wholeAccount }: UpgradeOptions, { head }: Exchange, caller: Caller): Scope {
+  return findScope(directory, caller, wholeAccount ? undefined : instanceName(head.variable));
+}
+
+/** Returns the event types that the caller's ticket allows, or all types for a caller with a token. */
+function typesMax({ grant }: Caller): number {
+  return grant?.types ?? allTypes;
+}
+
+function viewOf({ plain, plainByTicket, v1 }: SocketViews, caller: Caller, subscription?: Subscription) {
+  if (subscription !== undefined) return { ...v1, types: subscription.types & typesMax(caller) };
+  return caller.grant === undefined ? plain : { ...plainByTicket, types: typesMax(caller) };
 }
 
 function handshakeOf({ head }: Exchange, socketContext: us_socket_context_t | undefined): Handshake | undefined {
@@ -210,27 +222,31 @@ async function admit(
   exchange: Exchange,
   negotiated: Negotiated | undefined,
 ): Promise<Opening> {
-  const { api, context, views } = options;
+  const { api, context, views, queryTokens } = options;
   const { head } = exchange;
-  exchange.queryToken = queryValue(head.query, "token");
-  if (negotiated !== undefined) exchange.ticket = queryValue(head.query, "ticket");
-  const { principal, rate, refusal } = await api.admitUpgrade(upgradePolicy.bucket, exchange);
+  const queryToken = queryValue(head.query, "token");
+  if (queryTokens) exchange.queryToken = queryToken;
+  exchange.ticket = queryValue(head.query, "ticket");
+  const { principal, rate, refusal, grant } = await api.admitUpgrade(upgradePolicy.bucket, exchange);
   exchange.rate = rate;
+  if (refusal?.reason === "MISSING_TOKEN" && queryToken !== undefined)
+    throw new AppError("INVALID_TOKEN", queryTokenRule);
   if (refusal !== undefined) throw refusal;
   if (principal === undefined) throw new AppError("INVALID_TOKEN");
   if (head.ambiguous) throw new AppError("INVALID_REQUEST", ambiguity);
-  const scope = scopeOf(options, exchange, principal);
+  const caller = { principal, grant };
+  const scope = scopeOf(options, exchange, caller);
   const subscription = negotiated && readSubscription(head.query);
-  const view = subscription === undefined ? views.plain : { ...views.v1, types: subscription.types };
+  const view = viewOf(views, caller, subscription);
   requireEnabled(scope);
   if (!context.cors.mayConnect(head.origin, head.host)) throw new AppError("ORIGIN_NOT_ALLOWED");
   requireServing(context);
-  return { scope, principal, view, subscription };
+  return { scope, caller, view, subscription };
 }
 
 /** Checks again after a wait. Throws when the instance is another one by now, or the node has begun to drain. */
-function requireUnchanged(options: UpgradeOptions, exchange: Exchange, { scope, principal }: Opening): void {
-  const found = scopeOf(options, exchange, principal);
+function requireUnchanged(options: UpgradeOptions, exchange: Exchange, { scope, caller }: Opening): void {
+  const found = scopeOf(options, exchange, caller);
   requireEnabled(found);
   if (found !== scope && !("accountId" in found)) throw new AppError("INSTANCE_NOT_FOUND");
   requireServing(options.context);
@@ -239,6 +255,11 @@ function requireUnchanged(options: UpgradeOptions, exchange: Exchange, { scope, 
 function requireServing({ draining }: ExchangeContext): void {
   if (draining.aborted) throw new AppError("SHUTTING_DOWN");
 }
+
+const queryTokenRule = {
+  field: "token",
+  rule: "must not stand in the query, because QUERY_TOKENS is off; send the token in a header, or a ticket in its place",
+};
 
 const upgradeRequired: readonly Header[] = [
   ["Upgrade", "websocket"],

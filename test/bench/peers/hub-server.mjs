@@ -35,7 +35,7 @@ const bus = createMemoryBus();
 const fanOut = new UwsFanOut((topic, frame) => app.publish(topic, frame, false));
 const createFormat = shape.protocol === "eventwire.v1" ? createEventJsonFormat : createPlainFormat;
 // The load generator counts events, so control frames are left out.
-const { builderFor } = createFormat({ baseUrl, mediaMaxBytes: 8 << 20 });
+const { builderFor } = createFormat({ baseUrl, mediaMaxBytes: 8 << 20, frameTokens: true });
 const view = wholeView({ builderFor }, fanOut);
 const mint = createIdMint();
 const hub = createHub({ bus, findEntry: () => undefined, pendingBytesMax: 64 << 20 });

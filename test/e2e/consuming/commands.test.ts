@@ -16,6 +16,8 @@ const part = new Part("commands");
 const page = {
   setUp: part.take("Consuming events", "bash"),
   tail: part.take("Connect", "bash"),
+  ticket: part.take("Tickets", "bash"),
+  ticketMade: part.take("Tickets", "json"),
   tailAll: part.take("All instances of an account", "bash"),
   ask: part.take("1", "bash"),
   publish: part.take("2", "bash"),
@@ -89,6 +91,10 @@ it("tail of all instances of an account", async () => {
   await publish("desk-1", "call.update");
   await until(() => all.frames().length === 2);
   expect(all.frames()[1]).toMatchObject({ event: "call.update", instanceData: { instance: "desk-1" } });
+});
+
+it.skipIf(await lacks("curl"))("a ticket", async () => {
+  expect(await print(page.ticket)).toBe(comparable(page.ticketMade));
 });
 
 it.skipIf(await lacks("curl"))(
