@@ -1,14 +1,8 @@
-/** A connection to a whole account on one node gets the events of all nodes, and never silently lacks those of an older one. */
+/** A connection to a whole account on one node gets the events of all nodes. `rolling-upgrade.test.ts` has older nodes. */
 
-import { Code } from "@connectrpc/connect";
-import { createGrpcTransport } from "@connectrpc/connect-node";
-import { connect } from "@nats-io/transport-node";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.js";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Cluster, type ClusterNode, startCluster } from "../support/cluster.js";
 import { lacks } from "../support/requirements.js";
-import { subscribe } from "../support/subscriber.js";
-import { until } from "../support/until.js";
 import { openV1, type V1Consumer } from "../support/v1-consumer.js";
 
 let cluster: Cluster;
@@ -16,15 +10,6 @@ let near: ClusterNode;
 let far: ClusterNode;
 
 const open = (node: ClusterNode): Promise<V1Consumer> => openV1(node.url, `/ws?token=${cluster.accountToken}`);
-
-/** A node of an older release, as it shows itself on NATS. Returns a function that ends it. */
-async function startOlderNode(): Promise<() => Promise<void>> {
-  const connection = await connect({ servers: cluster.nats.url });
-  onTestFinished(() => connection.close());
-  connection.subscribe("eventwire.probe", { callback: () => {} });
-  await connection.flush();
-  return () => connection.close();
-}
 
 describe.skipIf(await lacks("nats-server"))("a connection to a whole account", () => {
   beforeAll(async () => {
@@ -68,34 +53,5 @@ describe.skipIf(await lacks("nats-server"))("a connection to a whole account", (
       whole.socket.close();
       await whole.closed;
     }
-  });
-
-  it("is refused beside a node of an older release, closed when one joins, and served when it has gone", async () => {
-    const whole = await open(far);
-    await whole.next();
-    const subscribeFar = () =>
-      subscribe(createGrpcTransport({ baseUrl: far.grpcUrl }), cluster.accountToken, { instance: "" });
-    const stream = subscribeFar();
-    await stream.next();
-    const end = await startOlderNode();
-    expect(await whole.end()).toMatchObject({
-      last: { control: "closing", code: 4500, reconnect: true },
-      close: [4500, "internal error"],
-    });
-    expect(await stream.next()).toMatchObject({ case: "closing", value: { code: 4500, reconnect: true } });
-    expect(await stream.ended).toMatchObject({ code: Code.Internal, rawMessage: "internal error" });
-    expect((await subscribeFar().ended)?.findDetails(ErrorInfoSchema)).toMatchObject([{ reason: "OLDER_NODE" }]);
-    const refused = await open(near);
-    expect(await refused.end()).toMatchObject({
-      last: { control: "refused", status: 503, reason: "OLDER_NODE", reconnect: true },
-      close: [4500, "internal error"],
-    });
-    const plain = await openV1(near.url, `/ws/desk?token=${cluster.accountToken}`);
-    expect(await plain.frame()).toMatchObject({ control: "hello", instance: "desk" });
-    await end();
-    await until(async () => {
-      const again = await open(far);
-      return (await again.frame()).control === "hello";
-    });
   });
 });

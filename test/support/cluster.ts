@@ -36,8 +36,8 @@ export interface Cluster {
   readonly accountToken: string;
   readonly databaseUrl: string;
   readonly nodes: readonly ClusterNode[];
-  /** One more. It ends with the cluster. */
-  startNode(env?: Record<string, string>): Promise<ClusterNode>;
+  /** One more. It ends with the cluster. `file`: the program, when it is that of another release. */
+  startNode(env?: Record<string, string>, file?: string): Promise<ClusterNode>;
   /** Makes an instance with its channel on. Resolves with its token when every node knows it. */
   createInstance(name: string, websocket?: object, token?: string): Promise<string>;
   /** A command of the program, in a process of its own: what it printed. */
@@ -72,8 +72,8 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     ...options.env,
   };
 
-  async function startNode(env: Record<string, string> = {}): Promise<ClusterNode> {
-    const program = await startServerProgram({ ...shared, ...env }, (end) => ends.push(end));
+  async function startNode(env: Record<string, string> = {}, file?: string): Promise<ClusterNode> {
+    const program = await startServerProgram({ ...shared, ...env }, (end) => ends.push(end), file);
     const node = clusterNode(program, accountToken);
     nodes.push(node);
     return node;

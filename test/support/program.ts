@@ -94,9 +94,14 @@ export function watchProgram(
   };
 }
 
-/** Started with free ports, and listening. */
-export async function startServerProgram(env: Record<string, string>, atEnd?: AtEnd): Promise<RunningServer> {
-  const program = startProgram([], { PORT: "0", GRPC_PORT: "0", HOST: "127.0.0.1", ...env }, atEnd);
+/** Started with free ports, and listening. `file`: the program, when it is that of another release. */
+export async function startServerProgram(
+  env: Record<string, string>,
+  atEnd?: AtEnd,
+  file = main,
+): Promise<RunningServer> {
+  const ports = { PORT: "0", GRPC_PORT: "0", HOST: "127.0.0.1" };
+  const program = watchProgram(process.execPath, [file], { ...ports, ...env }, atEnd);
   await program.printed("Eventwire listens on");
   const [, url = "", grpcUrl = ""] = /listens on (\S+) \(public\) and (\S+) /.exec(program.stdout) ?? [];
   // A busy machine may read the directory later than the server waits for it before it listens.
