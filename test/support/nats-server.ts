@@ -38,7 +38,7 @@ export async function startNatsServer(config = ""): Promise<NatsServer> {
 
   async function start(another?: string): Promise<void> {
     if (another !== undefined) configure(another);
-    const started = spawn("nats-server", ["-c", file], { stdio: ["ignore", "ignore", "pipe"] });
+    const started = spawn("nats-server", ["-c", file], { cwd: directory, stdio: ["ignore", "ignore", "pipe"] });
     child = started;
     gone = new Promise((done) => started.on("close", done));
     let log = "";

@@ -1,0 +1,99 @@
+/** A scope that delivery of this node follows, and the events of the scope that come over the bus and from the journal. */
+
+import type { Event } from "../bus/bus.js";
+import type { FollowHandler, HistoryScope, Kept } from "./history.js";
+import { Matching } from "./matching.js";
+
+export class FollowedScope {
+  readonly scope: HistoryScope;
+  /** Since which sequence number of the journal the events of the scope are kept. Undefined until that is known. */
+  since: number | undefined;
+  readonly #handler: FollowHandler;
+  readonly #matching = new Matching();
+  /** Whether every event that the bus brings must come from the journal too. */
+  #awaits = false;
+
+  constructor(scope: HistoryScope, handler: FollowHandler) {
+    this.scope = scope;
+    this.#handler = handler;
+  }
+
+  /**
+   * Notes that all nodes know of this scope. Events that the bus brought before need not come from the journal: their nodes may not
+   * have known.
+   */
+  allKnow(): void {
+    this.#awaits = true;
+  }
+
+  /** Takes an event that the bus brought. Returns whether the handler got the event without a position. */
+  heard(event: Event, isThere: boolean): boolean {
+    if (isThere && !this.#awaits) return false;
+    const isHanded = this.#matching.heard(event, isThere);
+    if (isHanded) this.#handler(event, undefined);
+    return isHanded;
+  }
+
+  /** Takes an event of the journal. */
+  fed({ event, position }: Kept, isThere: boolean): void {
+    if (this.#matching.fed(event, isThere)) this.#handler(event, position);
+  }
+
+  /** Hands over the events that still wait for the journal, without positions. Returns their number. */
+  release(): number {
+    const events = this.#matching.release();
+    for (const event of events) this.#handler(event, undefined);
+    return events.length;
+  }
+
+  /** Gives up the events that still wait for the journal, because some of them may be lost. */
+  forget(): void {
+    this.#matching.forget();
+  }
+
+  /** See `Matching.overdue`. */
+  overdue(looks: number): number | undefined {
+    return this.#matching.overdue(looks);
+  }
+}
+
+/** The followed scopes of a node, by instance and by account. */
+export class FollowedScopes {
+  readonly #scopes = new Map<string, FollowedScope>();
+
+  get size(): number {
+    return this.#scopes.size;
+  }
+
+  [Symbol.iterator](): IterableIterator<FollowedScope> {
+    return this.#scopes.values();
+  }
+
+  /** Throws when the scope is followed already. */
+  add(followed: FollowedScope): void {
+    const key = keyOf(followed.scope);
+    if (this.#scopes.has(key)) throw new Error(`somebody follows ${key} already`);
+    this.#scopes.set(key, followed);
+  }
+
+  delete({ scope }: FollowedScope): void {
+    this.#scopes.delete(keyOf(scope));
+  }
+
+  /** Does what `Matching.overdue` says for all scopes. */
+  overdue(looks: number): number | undefined {
+    const overdue = [...this].map((followed) => followed.overdue(looks)).filter((from) => from !== undefined);
+    return overdue.length === 0 ? undefined : Math.min(...overdue);
+  }
+
+  /** Gives an event of the journal to the scopes that the event belongs to. */
+  feed(kept: Kept, isThere: boolean): void {
+    const { accountId, instanceId } = kept.event;
+    this.#scopes.get(`${accountId}.${instanceId}`)?.fed(kept, isThere);
+    this.#scopes.get(`${accountId}.`)?.fed(kept, isThere);
+  }
+}
+
+function keyOf({ accountId, instanceId }: HistoryScope): string {
+  return `${accountId}.${instanceId}`;
+}

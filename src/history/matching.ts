@@ -1,0 +1,97 @@
+/**
+ * Knows which events of a scope came on which way. Each event comes to a node twice: over the bus, and from the journal. A consumer
+ * gets the copy of the journal, which has a position, or while the history is away the copy of the bus. It must get one of the two.
+ */
+
+import type { Event } from "../bus/bus.js";
+import { idKey } from "./journal.js";
+
+/** How long it is remembered that one copy of an event came, in milliseconds. The other copy comes within a few milliseconds. */
+const rememberedMs = 5_000;
+
+interface Waiting {
+  readonly event: Event;
+  /** How often `overdue` has found the event. */
+  looks: number;
+}
+
+export class Matching {
+  /** The events that came over the bus while the history was there, and not from the journal yet. */
+  #waiting = new Map<string, Waiting>();
+  /** The events that were handed over and whose other copy has not come. */
+  readonly #handed = new Recent();
+  /** The events that the journal brought while the history was away. They are handed over when the bus brings them. */
+  readonly #skipped = new Recent();
+
+  /** Notes a copy of the bus. Returns whether to hand it over. While the history is there, its copy from the journal is awaited. */
+  heard(event: Event, isThere: boolean): boolean {
+    const key = idKey(event.id);
+    if (this.#handed.delete(key)) return false;
+    if (!this.#skipped.delete(key) && isThere) {
+      this.#waiting.set(key, { event, looks: 0 });
+      return false;
+    }
+    this.#handed.add(key);
+    return true;
+  }
+
+  /** Notes a copy of the journal. Returns whether to hand it over. */
+  fed(event: Event, isThere: boolean): boolean {
+    const key = idKey(event.id);
+    if (this.#waiting.delete(key)) return true;
+    if (this.#handed.delete(key)) return false;
+    (isThere ? this.#handed : this.#skipped).add(key);
+    return isThere;
+  }
+
+  /** Returns the events that wait for their copy from the journal, in the order in which the bus brought them. They wait no longer. */
+  release(): Event[] {
+    const events = [...this.#waiting.values()].map(({ event }) => event);
+    for (const key of this.#waiting.keys()) this.#handed.add(key);
+    this.#waiting = new Map();
+    return events;
+  }
+
+  /** Forgets the events that wait. Those that the journal brings all the same are handed over then. */
+  forget(): void {
+    this.#waiting = new Map();
+  }
+
+  /**
+   * Call this about twice a second. Forgets the events that have waited for more than `looks` calls, and returns when the first of
+   * them was accepted. Undefined when no event waits for that long.
+   */
+  overdue(looks: number): number | undefined {
+    let from: number | undefined;
+    for (const [key, waiting] of this.#waiting) {
+      if (++waiting.looks <= looks) continue;
+      this.#waiting.delete(key);
+      from = Math.min(from ?? waiting.event.time, waiting.event.time);
+    }
+    return from;
+  }
+}
+
+/** A set that forgets its members after `rememberedMs`, and after twice as long at the latest. */
+class Recent {
+  #new = new Set<string>();
+  #old = new Set<string>();
+  #turnedAt = performance.now();
+
+  add(key: string): void {
+    this.#turn();
+    this.#new.add(key);
+  }
+
+  delete(key: string): boolean {
+    return this.#new.delete(key) || this.#old.delete(key);
+  }
+
+  #turn(): void {
+    const now = performance.now();
+    if (now - this.#turnedAt < rememberedMs) return;
+    this.#old = this.#new;
+    this.#new = new Set();
+    this.#turnedAt = now;
+  }
+}
