@@ -1,11 +1,8 @@
-/**
- * Counts calls in the database, for all nodes together. After a failed count the database counts as away: each count
- * then fails at once, so that no caller waits, until a trial write succeeds.
- */
+/** Counts calls in the database, for all nodes together. While the database is away, each count fails at once. */
 
 import type { Logger } from "pino";
 import type { RateCounters } from "../store.js";
-import { createBackoff } from "./backoff.js";
+import { createAvailability } from "./availability.js";
 import { connectionConfig, createPool, type IsSession } from "./pool.js";
 import { createSweeper, sweepEveryMs } from "./sweeper.js";
 
@@ -58,32 +55,13 @@ export function createRateCounters({
   const pool = createPool({ ...config, max: connectionsMax, query_timeout: waitMsMax }, logger, waitMsMax, isSession);
   const ended = `expire < ${nowMs} - ${sweepEveryMs}`;
   const sweeper = createSweeper({ pool, table: "rate_counter", ended, logger });
-  const closing = new AbortController();
-  const attempts = createBackoff({
+  const availability = createAvailability({
     logger,
     failure: "calls cannot be counted in the database: this node counts them alone",
     success: "calls are counted in the database again",
-    signal: closing.signal,
+    attempt: () => pool.query("delete from rate_counter where false"),
   });
-  let away: unknown;
-  let returns = 0;
   let rejected = 0;
-
-  /**
-   * Waits until the database takes writes again. The test is a statement that writes, because a read would also succeed
-   * in a database that has become read-only.
-   */
-  async function comeBack(): Promise<void> {
-    while (away !== undefined && !closing.signal.aborted) {
-      await attempts.failed(away);
-      away = await pool.query("delete from rate_counter where false").then(
-        () => undefined,
-        (error: unknown) => error,
-      );
-    }
-    returns++;
-    if (!closing.signal.aborted) attempts.succeeded();
-  }
 
   return {
     get rejected() {
@@ -91,26 +69,20 @@ export function createRateCounters({
     },
 
     async count(key, points, windowMs) {
-      const asked = returns;
       try {
-        if (away !== undefined) throw away;
-        sweeper.sweepIfDue();
-        const { rows } = await pool.query<Window>({ ...count, values: [key, points, windowMs] });
-        return rows[0] as Window;
+        return await availability.run(async () => {
+          sweeper.sweepIfDue();
+          const { rows } = await pool.query<Window>({ ...count, values: [key, points, windowMs] });
+          return rows[0] as Window;
+        });
       } catch (error) {
         rejected++;
-        // A call that began before the database came back may fail late. Such a failure says nothing about the database
-        // now.
-        if (away === undefined && asked === returns && !closing.signal.aborted) {
-          away = error;
-          void comeBack();
-        }
         throw error;
       }
     },
 
     async close() {
-      closing.abort();
+      availability.close();
       await pool.end();
     },
   };
