@@ -16,9 +16,9 @@ export interface EventSender {
   /** How many events may wait for their answers at once. They are published in the order of the calls of `send`. */
   readonly openMax: number;
   /**
-   * Sends one event, whose data is JSON text. Resolves with what the gateway answered, or rejects with PublishError.
+   * Sends one event, whose data is JSON text, with an idempotency key if one is given. Resolves with what the gateway answered, or rejects with PublishError.
    */
-  send(dataJson: string): Promise<object>;
+  send(dataJson: string, idempotencyKey: string | undefined): Promise<object>;
   close(): Promise<void>;
 }
 
@@ -35,14 +35,14 @@ export async function openEventSender(destination: Destination): Promise<EventSe
   if (!streams) {
     return {
       openMax: 1,
-      send: (dataJson) => publishOverRest({ url, token, instance, type, dataJson }),
+      send: (dataJson, idempotencyKey) => publishOverRest({ url, token, instance, type, dataJson, idempotencyKey }),
       close: async () => {},
     };
   }
   const publisher = createPublisher({ url, token, unreachableMaxMs: 0 });
   return {
     openMax: 4_096,
-    send: (dataJson) => publisher.publish(instance, type, Buffer.from(dataJson)),
+    send: (dataJson, idempotencyKey) => publisher.publish(instance, type, Buffer.from(dataJson), { idempotencyKey }),
     close: () => publisher.close(),
   };
 }

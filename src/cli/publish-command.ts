@@ -14,9 +14,15 @@ import { addGatewayOptions, type GatewayLine, type GatewayOptions, readGateway }
 const reasonsOfOneEvent = new Set([
   "EVENT_TOO_LARGE",
   "EVENT_TOO_LARGE_FOR_BUS",
+  "IDEMPOTENCY_KEY_USED",
   "INVALID_REQUEST",
   "INVALID_REQUEST_BODY",
+  "OUTCOME_UNKNOWN",
 ]);
+
+interface PublishCommandOptions extends GatewayOptions {
+  idempotencyKey?: string;
+}
 
 export function addPublishCommand(program: Command, line: GatewayLine): void {
   const publish = program
@@ -25,13 +31,18 @@ export function addPublishCommand(program: Command, line: GatewayLine): void {
     .argument("<instance>", "its name", parseInstanceName)
     .argument("<type>", "event type, such as message.exchange")
     .argument("[data]", "JSON object; without it, JSON objects are read from the standard input, one a line");
+  publish.option(
+    "--idempotency-key <key>",
+    "publish at most once in 24 hours; line 7 of the standard input gets the key <key>-7",
+  );
   addGatewayOptions(publish, "print each published event as JSON, one a line, as without a terminal").action(
-    async (instance: string, type: string, data: string | undefined, options: GatewayOptions) => {
+    async (instance: string, type: string, data: string | undefined, options: PublishCommandOptions) => {
       if (data === undefined && line.stdin.isTTY)
         throw new Error("Give the data as an argument, or JSON objects on the standard input, one a line.");
       const destination: Destination = { ...readGateway(line.settings(), options), instance, type };
       const sender = await openEventSender(destination);
-      await new Publication(line, sender, options.json === true || !line.stdout.isTTY).run(data);
+      const asJson = options.json === true || !line.stdout.isTTY;
+      await new Publication(line, sender, asJson, options.idempotencyKey).run(data);
     },
   );
 }
@@ -41,6 +52,7 @@ class Publication {
   readonly #line: GatewayLine;
   readonly #sender: EventSender;
   readonly #asJson: boolean;
+  readonly #key: string | undefined;
   readonly #open = new Set<Promise<void>>();
   #published = 0;
   #failed = 0;
@@ -48,10 +60,11 @@ class Publication {
   /** The first error because of which no further event is published. */
   #error: Error | undefined;
 
-  constructor(line: GatewayLine, sender: EventSender, asJson: boolean) {
+  constructor(line: GatewayLine, sender: EventSender, asJson: boolean, key: string | undefined) {
     this.#line = line;
     this.#sender = sender;
     this.#asJson = asJson;
+    this.#key = key;
   }
 
   /**
@@ -77,7 +90,8 @@ class Publication {
       number++;
       if (text.trim() === "") continue;
       const place = lines === undefined ? "" : `line ${number}: `;
-      const one = this.#publish(text, place, number).finally(() => this.#open.delete(one));
+      const key = this.#key === undefined || lines === undefined ? this.#key : `${this.#key}-${number}`;
+      const one = this.#publish(text, place, number, key).finally(() => this.#open.delete(one));
       this.#open.add(one);
       if (this.#open.size >= this.#sender.openMax) await Promise.race(this.#open);
       if (this.#stopped) break;
@@ -89,10 +103,10 @@ class Publication {
     this.#report();
   }
 
-  async #publish(text: string, place: string, number: number): Promise<void> {
+  async #publish(text: string, place: string, number: number, key: string | undefined): Promise<void> {
     try {
       requireJson(text);
-      const published = await this.#sender.send(text);
+      const published = await this.#sender.send(text, key);
       this.#published++;
       if (this.#asJson) this.#line.stdout.write(`${JSON.stringify({ line: number, ...published })}\n`);
     } catch (error) {

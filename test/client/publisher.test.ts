@@ -109,6 +109,29 @@ it("says that the outcome is unknown when the answer is lost, and goes on with t
   expect(await publisher.publish("desk-1", "call.update", {})).toMatchObject({ otherNodesReached: true });
 });
 
+it("sends an event with a key again when its answer is lost, and the event is delivered once", async () => {
+  const proxy = await startDatabaseProxy(node.url);
+  onTestFinished(() => proxy.close());
+  const { id, accountId } = await node.createInstance("desk-of-keys");
+  const numbers: unknown[] = [];
+  const subscription = node.bus.subscribe({ id, accountId }, ({ data }) => {
+    numbers.push(JSON.parse(Buffer.from(data).toString()).n);
+    // The event has its delivery, and its answer is not sent yet.
+    if (numbers.length === 1) void proxy.cut().then(proxy.heal);
+  });
+  onTestFinished(() => subscription.stop());
+  const publisher = open({ url: proxy.url });
+  const calls = [1, 2].map((n) =>
+    publisher.publish("desk-of-keys", "call.update", { n }, { idempotencyKey: `again-${n}` }),
+  );
+  const [first] = await Promise.all(calls);
+  expect(numbers).toEqual([1, 2]);
+  const repeated = publisher.publish("desk-of-keys", "call.update", { n: 1 }, { idempotencyKey: "again-1" });
+  expect(await repeated).toEqual(first);
+  const other = publisher.publish("desk-of-keys", "call.update", { n: 3 }, { idempotencyKey: "again-1" });
+  await expect(other).rejects.toMatchObject({ reason: "IDEMPOTENCY_KEY_USED", outcome: "not published" });
+});
+
 it("keeps no more events than it is told, and none after its end", async () => {
   const publisher = open({ eventsMax: 2 });
   const calls = [1, 2, 3].map((n) => publisher.publish("desk-1", "call.update", { n }));

@@ -67,6 +67,20 @@ describe("eventwire publish", () => {
     },
   );
 
+  it.each(["the service port", "the public port"])(
+    "publishes each line once to %s, though it is run twice with one key",
+    async (port) => {
+      const consumer = await openConsumer(server.url, `/ws/desk-1?token=${instanceToken}`);
+      const EVENTWIRE_URL = port === "the service port" ? server.server.grpcUrl : server.url;
+      const args = ["publish", "desk-1", "call.update", "--idempotency-key", port.replaceAll(" ", "-")];
+      const first = await end(pipe('{"n":1}\n{"n":2}\n', args, { EVENTWIRE_URL }));
+      const second = await end(pipe('{"n":1}\n{"n":2}\n{"n":3}\n', args, { EVENTWIRE_URL }));
+      expect(second.stdout.startsWith(first.stdout)).toBe(true);
+      const frames = await consumer.take(3);
+      expect(frames.map((frame) => JSON.parse(frame).data.n)).toEqual([1, 2, 3]);
+    },
+  );
+
   it("names the lines that were refused, publishes the others, and ends with code 1", async () => {
     const lines = '{"n":1}\n\n[]\n{"n":\n{"n":2}';
     const { code, stdout, stderr } = await end(

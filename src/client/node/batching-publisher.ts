@@ -31,6 +31,8 @@ interface Entry {
   readonly event: NonNullable<Batch["events"]>[number];
   readonly bytes: number;
   readonly since: number;
+  /** What became of the event when it is not sent again. */
+  outcome: PublishError["outcome"];
   readonly resolve: (published: Published) => void;
   readonly reject: (error: PublishError) => void;
 }
@@ -56,7 +58,7 @@ export class BatchingPublisher implements Publisher {
     instance: string,
     type: string,
     data: object | Uint8Array,
-    { media = new Uint8Array(), occurredAt }: PublishOptions = {},
+    { media = new Uint8Array(), occurredAt, idempotencyKey }: PublishOptions = {},
   ): Promise<Published> {
     const bytes = data instanceof Uint8Array ? data : new TextEncoder().encode(JSON.stringify(data));
     if (this.#closed !== undefined) throw new PublishError("CLOSED", "The publisher is closed", "not published");
@@ -72,9 +74,11 @@ export class BatchingPublisher implements Publisher {
           payload: { case: "dataJson", value: bytes },
           media,
           ...(occurredAt && { occurredAt: timestampFromDate(occurredAt) }),
+          ...(idempotencyKey !== undefined && { idempotencyKey }),
         },
         bytes: bytes.length + media.length,
         since: performance.now(),
+        outcome: "not published",
         resolve,
         reject,
       });
@@ -132,7 +136,8 @@ export class BatchingPublisher implements Publisher {
       if (refusal === undefined) resolve({ id: receipts[i]?.id, sockets: receipts[i]?.sockets, otherNodesReached });
       else {
         const { reason, message, field, rule } = refusal;
-        reject(new PublishError(reason, message, "not published", { field, rule: rule || null }));
+        const outcome = reason === "OUTCOME_UNKNOWN" ? "unknown" : "not published";
+        reject(new PublishError(reason, message, outcome, { field, rule: rule || null }));
       }
     }
     if (!this.#flushing) this.#flush();
@@ -144,12 +149,17 @@ export class BatchingPublisher implements Publisher {
     const { batches, isFinal, describe } = lossOf(ConnectError.from(cause, Code.Unavailable));
     const lost = this.#underWay.splice(0).flat();
     this.#stream = undefined;
-    if (batches === "not sent") this.#waiting.unshift(...lost);
-    else for (const { reject } of lost) reject(describe(batches));
+    const isSentAgain = ({ event }: Entry) =>
+      batches === "not sent" || (batches === "unknown" && event.idempotencyKey !== undefined);
+    for (const entry of lost) {
+      if (isSentAgain(entry)) entry.outcome = batches === "unknown" ? batches : entry.outcome;
+      else entry.reject(describe(batches === "not sent" ? "not published" : batches));
+    }
+    this.#waiting.unshift(...lost.filter(isSentAgain));
     const { unreachableMaxMs } = this.#options;
     const oldest = performance.now() - unreachableMaxMs;
     const given = isFinal ? this.#waiting.length : this.#waiting.filter(({ since }) => since <= oldest).length;
-    for (const { reject } of this.#waiting.splice(0, given)) reject(describe("not published"));
+    for (const { reject, outcome } of this.#waiting.splice(0, given)) reject(describe(outcome));
     if (this.#waiting.length > 0) this.#flushLater(Math.min(backoffMs(this.#failures++), unreachableMaxMs));
     this.#endWhenIdle();
   }

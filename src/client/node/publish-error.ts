@@ -14,7 +14,10 @@ export class PublishError extends Error {
    * `CONNECTION_LOST`, `QUEUE_FULL` or `CLOSED`.
    */
   readonly reason: string;
-  /** `unknown` means that the connection was lost before the answer, so consumers may have got the event. */
+  /**
+   * `unknown` means that consumers may have got the event: the connection was lost before the answer, or the gateway
+   * does not know what became of the event's idempotency key.
+   */
   readonly outcome: "not published" | "unknown";
   /** The field that is wrong, as the contract spells it. Empty when the error is not about one field. */
   readonly field: string;

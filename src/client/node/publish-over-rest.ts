@@ -13,18 +13,23 @@ export interface RestPublication {
   readonly type: string;
   /** The data as JSON text, which must be valid. The text is sent unchanged. */
   readonly dataJson: string;
+  readonly idempotencyKey?: string | undefined;
 }
 
 /** Rejects with a PublishError. */
 export async function publishOverRest(publication: RestPublication): Promise<Published> {
-  const { url, token, instance, type, dataJson } = publication;
+  const { url, token, instance, type, dataJson, idempotencyKey } = publication;
   const target = `${url.replace(/\/$/, "")}/api/events/publish/${encodeURIComponent(instance)}`;
   let response: Response;
   let body: string;
   try {
     response = await fetch(target, {
       method: "POST",
-      headers: { token, "content-type": "application/json" },
+      headers: {
+        token,
+        "content-type": "application/json",
+        ...(idempotencyKey !== undefined && { "idempotency-key": idempotencyKey }),
+      },
       body: `{"event":${JSON.stringify(type)},"data":${dataJson},"receipt":true}`,
     });
     body = await response.text();
@@ -37,5 +42,6 @@ export async function publishOverRest(publication: RestPublication): Promise<Pub
     return { id, sockets, otherNodesReached };
   }
   const { reason, rule, message } = readHttpError(response.headers.get("eventwire-error"), body);
-  throw new PublishError(reason ?? "UNKNOWN", message ?? `HTTP status ${response.status}`, "not published", { rule });
+  const outcome = reason === "OUTCOME_UNKNOWN" ? "unknown" : "not published";
+  throw new PublishError(reason ?? "UNKNOWN", message ?? `HTTP status ${response.status}`, outcome, { rule });
 }

@@ -23,6 +23,12 @@ export interface PublishOptions {
   readonly media?: Uint8Array | undefined;
   /** When the event happened. Consumers of `eventwire.v1` get this time beside the time of acceptance. */
   readonly occurredAt?: Date | undefined;
+  /**
+   * A text of 1 to 255 visible ASCII characters that no other event of the instance has within 24 hours. The publisher
+   * sends an event with a key again when the connection is lost before the answer, for `unreachableMaxMs` at most, and
+   * the gateway delivers the event once.
+   */
+  readonly idempotencyKey?: string | undefined;
 }
 
 /** What the gateway answers to one event. */
