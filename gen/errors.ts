@@ -35,13 +35,16 @@ export const catalogue = {
   OLDER_NODE: { code: "unavailable", status: 503, message: "A node of an older release would leave out events. Try again when all nodes are upgraded, or connect to each instance.", meaning: "The connection is for all instances of an account, and a node of an older release is among the nodes. The events that such a node accepts would not reach the connection. Connect again when every node runs this release, or connect to each instance." },
   CREATE_TICKET_FAILED: { code: "internal", status: 500, message: "Failed to create ticket", meaning: "The node could not write the ticket to the database." },
   TICKETS_UNAVAILABLE: { code: "unavailable", status: 503, message: "Tickets cannot be checked. Try again later.", meaning: "The call has a ticket, and the node could not ask the database whether the ticket is valid. Calls with a token do not need the database. The ticket may be used up by now, so try again with a new one." },
+  IDEMPOTENCY_KEY_USED: { code: "already_exists", status: 409, message: "Idempotency key already used", meaning: "The idempotency key belongs to another event: within the last 24 hours it was sent for the same instance with another type, `data`, `media` or `occurred_at`. The event of this call was not published. Choose a new key for a new event." },
+  OUTCOME_UNKNOWN: { code: "aborted", status: 409, message: "Outcome unknown", meaning: "The event of this idempotency key may have been published, or not: the first call with the key has no stored answer. The node of that call died before it could store the answer, or has not stored it within five seconds. Consumers got the event at most once. A later call with the key is answered with the first answer if that was stored meanwhile; otherwise with this error, until the key expires." },
+  IDEMPOTENCY_UNAVAILABLE: { code: "unavailable", status: 503, message: "Idempotency keys cannot be checked. Try again later.", meaning: "The event has an idempotency key, and the database, which knows the keys, does not answer. The event was not published. Try again with the same key." },
 } as const;
 
 type Reasons = readonly (keyof typeof catalogue)[];
 
 /** What each route can answer: methods by their full names, and the upgrade. */
 export const answers = {
-  "eventwire.v1.EventService/PublishEvent": ["INVALID_REQUEST_BODY","INVALID_REQUEST","INVALID_TOKEN","INSTANCE_NOT_FOUND","EVENT_TOO_LARGE","EVENT_TOO_LARGE_FOR_BUS","UNSUPPORTED_COMPRESSION","RATE_LIMITED","GET_INSTANCE_FAILED","INTERNAL","BUS_UNREACHABLE","OUT_OF_DATE","OVERLOADED"],
+  "eventwire.v1.EventService/PublishEvent": ["INVALID_REQUEST_BODY","INVALID_REQUEST","INVALID_TOKEN","INSTANCE_NOT_FOUND","EVENT_TOO_LARGE","EVENT_TOO_LARGE_FOR_BUS","UNSUPPORTED_COMPRESSION","RATE_LIMITED","GET_INSTANCE_FAILED","INTERNAL","BUS_UNREACHABLE","OUT_OF_DATE","OVERLOADED","IDEMPOTENCY_KEY_USED","OUTCOME_UNKNOWN","IDEMPOTENCY_UNAVAILABLE"],
   "eventwire.v1.EventService/PublishEvents": ["INVALID_REQUEST_BODY","INVALID_REQUEST","INVALID_TOKEN","EVENT_TOO_LARGE","UNSUPPORTED_COMPRESSION","RATE_LIMITED","GET_INSTANCE_FAILED","INTERNAL","BUS_UNREACHABLE","OUT_OF_DATE","OVERLOADED","SHUTTING_DOWN"],
   "eventwire.v1.HealthService/CheckHealth": ["INVALID_REQUEST_BODY","INVALID_REQUEST","UNSUPPORTED_COMPRESSION","INTERNAL","OVERLOADED"],
   "eventwire.v1.InstanceService/CreateInstance": ["INVALID_REQUEST_BODY","INVALID_REQUEST","INVALID_TOKEN","QUOTA_EXCEEDED","INSTANCE_EXISTS","TOKEN_IN_USE","UNSUPPORTED_COMPRESSION","RATE_LIMITED","GET_INSTANCE_FAILED","CREATE_INSTANCE_FAILED","INTERNAL","OUT_OF_DATE","OVERLOADED"],
@@ -57,5 +60,5 @@ export const answers = {
 
 /** Of methods that take batches: why one item may be refused while the call goes on. */
 export const refusals = {
-  "eventwire.v1.EventService/PublishEvents": ["INVALID_REQUEST_BODY","INSTANCE_NOT_FOUND","EVENT_TOO_LARGE","EVENT_TOO_LARGE_FOR_BUS","RATE_LIMITED","BUS_UNREACHABLE"],
+  "eventwire.v1.EventService/PublishEvents": ["INVALID_REQUEST_BODY","INSTANCE_NOT_FOUND","EVENT_TOO_LARGE","EVENT_TOO_LARGE_FOR_BUS","RATE_LIMITED","BUS_UNREACHABLE","IDEMPOTENCY_KEY_USED","OUTCOME_UNKNOWN","IDEMPOTENCY_UNAVAILABLE"],
 } as const satisfies Record<string, Reasons>;

@@ -4,6 +4,7 @@
 
 import type { Logger } from "pino";
 import type { Bus } from "./bus/bus.js";
+import { chooseRateLimiter } from "./choose-rate-limiter.js";
 import { createHub } from "./delivery/create-hub.js";
 import { createMemoryDirectory } from "./directory/memory-directory.js";
 import { shuttingDown } from "./domain/closes.js";
@@ -17,13 +18,10 @@ import { busName, openBus } from "./open-bus.js";
 import { readDocuments } from "./read-documents.js";
 import { createApi } from "./rpc/create-api.js";
 import { createHandlers } from "./rpc/protocols/handlers.js";
-import { createClusterRateLimiter } from "./rpc/rate-limit/cluster-rate-limiter.js";
-import { createMachineRateLimiter } from "./rpc/rate-limit/machine-rate-limiter.js";
-import { createNodeRateLimiter } from "./rpc/rate-limit/node-rate-limiter.js";
-import type { RateLimiter } from "./rpc/rate-limit/rate-limiter.js";
 import { createHealth } from "./service/health.js";
 import { createInstanceStatus } from "./service/instance-status.js";
 import { createInstances } from "./service/instances.js";
+import { createKeyedPublishing } from "./service/keyed-publishing.js";
 import { createPublishing } from "./service/publishing.js";
 import { createTickets } from "./service/tickets.js";
 import { createWebsockets } from "./service/websockets.js";
@@ -31,7 +29,6 @@ import { localUrl } from "./settings/local-url.js";
 import type { Settings } from "./settings/settings.js";
 import { type OpenStore, openStore } from "./store/open-store.js";
 import { createGate } from "./store/postgres/gate.js";
-import type { RateCounters } from "./store/store.js";
 import { BodyBudget } from "./transport/body-budget.js";
 import { WritableFanOut } from "./transport/node/fan-out.js";
 import { startServicePort } from "./transport/node/port.js";
@@ -117,7 +114,7 @@ async function startPorts(
   settings: Settings,
   logger: Logger,
   directory: ReturnType<typeof createMemoryDirectory>,
-  { store, rateCounters, tickets: ticketStore }: OpenStore,
+  { store, rateCounters, idempotencyKeys, tickets: ticketStore }: OpenStore,
   bus: Bus,
   parent: Parent | undefined,
 ): Promise<Server> {
@@ -152,13 +149,14 @@ async function startPorts(
     busOutage: settings.busOutage,
     takers: hub.takers,
   });
+  const keyed = createKeyedPublishing({ publishing, keys: idempotencyKeys });
   const websockets = createWebsockets({ store });
   const tickets = createTickets({ directory, store: ticketStore });
   const instances = createInstances({ store, status, tokenLengthMin: settings.instanceTokenMinLength });
   const draining = new AbortController();
   const isAlone = settings.natsUrl === undefined && parent === undefined;
   const health = createHealth({ store, directory, bus: isAlone ? undefined : bus, draining: draining.signal });
-  metrics.watch({ hub: hub.stats, publishing: publishing.stats, directory, bus, rateCounters });
+  metrics.watch({ hub: hub.stats, publishing: publishing.stats, keyed, directory, bus, rateCounters });
 
   parent?.answerCounts(metrics.report);
 
@@ -177,6 +175,7 @@ async function startPorts(
       instances,
       publishing,
       tickets,
+      keyed,
       health,
       frames,
       limiter,
@@ -260,13 +259,6 @@ async function startPorts(
     reload: () => void certificates?.read(),
     close: () => (closing ??= closeAll()),
   };
-}
-
-function chooseRateLimiter(settings: Settings, counters: RateCounters, parent: Parent | undefined): RateLimiter {
-  const { rateLimitGlobal, rateLimitCreate: create, rateLimitPublish: publish } = settings;
-  const limits = { global: rateLimitGlobal, create, publish };
-  if (settings.rateLimitScope === "cluster") return createClusterRateLimiter(limits, counters);
-  return parent === undefined ? createNodeRateLimiter(limits) : createMachineRateLimiter(limits);
 }
 
 /** Creates the budget for request bodies. It must hold two of the largest events beside the part for small bodies. */

@@ -8,6 +8,7 @@ import { createMetrics } from "../src/observability/metrics.js";
 function sources() {
   return {
     hub: { consumers: 0, filtered: 0, framesBuilt: 0, framesDelivered: 0, closes: new Map<number, number>() },
+    keyed: { outcomes: new Map<string, number>() },
     publishing: { published: 0, withoutClient: 0 },
     directory: { ready: false },
     rateCounters: { rejected: 0 },
@@ -85,6 +86,7 @@ describe("metrics", () => {
     read.hub.framesDelivered = 12;
     read.hub.closes.set(4008, 2);
     read.publishing.published = 7;
+    read.keyed.outcomes.set("repeated", 5);
     read.directory.ready = true;
     read.rateCounters.rejected = 4;
     for (const _ of ["first scrape", "second scrape"]) {
@@ -93,6 +95,7 @@ describe("metrics", () => {
       expect(text).toContain("eventwire_frames_delivered_total 12\n");
       expect(text).toContain(`eventwire_socket_closes_total{code="4008"} 2\n`);
       expect(text).toContain("eventwire_events_published_total 7\n");
+      expect(text).toContain('eventwire_idempotency_keys_total{outcome="repeated"} 5\n');
       expect(text).toContain("eventwire_directory_ready 1\n");
       expect(text).toContain("eventwire_rate_counted_alone_total 4\n");
     }

@@ -61,7 +61,7 @@ describe("gen/openapi.json", () => {
   it.each([
     ["POST /api/instance/new", ["201", "400", "401", "403", "409", "429", "500", "503"]],
     ["POST /api/events/websocket/{instance}", ["200", "400", "401", "403", "404", "429", "500", "503"]],
-    ["POST /api/events/publish/{instance}", ["200", "400", "401", "404", "413", "429", "500", "503"]],
+    ["POST /api/events/publish/{instance}", ["200", "400", "401", "404", "409", "413", "429", "500", "503"]],
     ["GET /health", ["200", "503"]],
   ])("%s answers %j", (route, statuses) => {
     expect(Object.keys(operations.get(route)?.responses ?? {})).toEqual(statuses);

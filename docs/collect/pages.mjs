@@ -6,7 +6,14 @@ import { replaceLinks, withoutLinks } from "./links.mjs";
 
 /** In the order in which readers need them. */
 const sections = {
-  "Using it": ["README.md", "docs/CONSUMING.md", "docs/CLIENT.md", "gen/api.md", "docs/ERRORS.md"],
+  "Using it": [
+    "README.md",
+    "docs/CONSUMING.md",
+    "docs/PUBLISHING.md",
+    "docs/CLIENT.md",
+    "gen/api.md",
+    "docs/ERRORS.md",
+  ],
   "Running it": ["docs/OPERATIONS.md", "docs/SETTINGS.md", "docs/METRICS.md", "docs/RELIABILITY.md"],
 };
 /** The name is of llmstxt.org: what may be left out where a short context is needed. Every other page of `docs/` stands here too. */

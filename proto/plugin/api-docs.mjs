@@ -83,6 +83,8 @@ function messageDocs(contract, message) {
 }
 
 function jsonName(contract, field) {
+  const header = contract.headerOf(field);
+  if (header !== undefined) return `\`${field.jsonName}\`; or the header \`${header}\``;
   const raw = contract.rawJsonOf(field);
   if (raw === undefined) return `\`${field.jsonName}\``;
   const where = contract.frames.includes(field.parent) ? "a WebSocket" : "REST";

@@ -104,6 +104,7 @@ export function createContract(schema, packageName) {
       meaning: trailingCommentOf(value),
     })),
     isEventType: (field) => option(field, `${packageName}.is_event_type`) === true,
+    headerOf: (field) => option(field, `${packageName}.header`) || undefined,
     rawJsonOf: (field) => option(field, `${packageName}.raw_json_of`) || undefined,
   };
 }

@@ -33,7 +33,7 @@ export function openApi(contract) {
       if (method.binding === undefined) continue;
       const { path, verb } = method.binding;
       paths[path] ??= {};
-      paths[path][verb] = operation(service, method, schemas);
+      paths[path][verb] = operation(service, method, schemas, contract.headerOf);
     }
   }
   schemas.reference(contract.messages.find(({ name }) => name === "PlainFrame"));
@@ -62,12 +62,16 @@ export function openApi(contract) {
   };
 }
 
-function operation(service, method, schemas) {
+function operation(service, method, schemas, headerOf) {
   const { binding, policy, desc } = method;
   const query = binding.hasBody ? [] : desc.input.fields.filter((field) => !binding.variables.includes(field.name));
   const parameters = [
     ...binding.variables.map((name) => parameter(desc.input, name, "path", schemas)),
     ...query.map((field) => parameter(desc.input, field.name, "query", schemas)),
+    ...desc.input.fields.filter(headerOf).map((field) => ({
+      ...parameter(desc.input, field.name, "header", schemas),
+      name: headerOf(field),
+    })),
   ];
   return {
     operationId: method.name,

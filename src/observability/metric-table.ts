@@ -65,6 +65,12 @@ export const metricTable = {
     labels: [],
     help: "Published events whose instance had no open WebSocket or Subscribe stream on this node.",
   },
+  keys: {
+    name: "eventwire_idempotency_keys_total",
+    type: "counter",
+    labels: ["outcome"],
+    help: "Events with an idempotency key, by outcome: `published`, `repeated` (answered with the first answer), `key_used` (the key belongs to another event), `unknown`, or `unavailable` (the database did not answer).",
+  },
   filtered: {
     name: "eventwire_events_filtered_total",
     type: "counter",

@@ -20,6 +20,7 @@ export interface MetricSources {
     readonly framesDelivered: number;
     readonly closes: ReadonlyMap<number, number>;
   };
+  readonly keyed: { readonly outcomes: ReadonlyMap<string, number> };
   readonly publishing: { readonly published: number; readonly withoutClient: number };
   readonly directory: { readonly ready: boolean };
   readonly rateCounters: { readonly rejected: number };
@@ -109,12 +110,13 @@ export async function retireReports(reports: readonly Report[]): Promise<Report>
   return metrics.filter(({ type }) => String(type) !== "gauge");
 }
 
-function createWatchers({ hub, publishing, directory, bus, rateCounters }: MetricSources): Metric[] {
+function createWatchers({ hub, publishing, keyed, directory, bus, rateCounters }: MetricSources): Metric[] {
   const { stats } = bus;
   return [
     watchGauge(metricTable.sockets, () => hub.consumers),
     watchCounter(metricTable.published, () => publishing.published),
     watchCounter(metricTable.withoutClient, () => publishing.withoutClient),
+    watchCounter(metricTable.keys, () => byKey("outcome", keyed.outcomes)),
     watchCounter(metricTable.filtered, () => hub.filtered),
     watchCounter(metricTable.framesBuilt, () => hub.framesBuilt),
     watchCounter(metricTable.framesDelivered, () => hub.framesDelivered),

@@ -9,6 +9,7 @@ import { AppError } from "../domain/errors.js";
 import type { Principal } from "../domain/instance.js";
 import type { Health } from "../service/health.js";
 import type { Instances } from "../service/instances.js";
+import type { KeyedPublishing } from "../service/keyed-publishing.js";
 import type { Publishing } from "../service/publishing.js";
 import type { Tickets } from "../service/tickets.js";
 import type { Websockets } from "../service/websockets.js";
@@ -40,6 +41,7 @@ export interface ApiOptions {
   readonly instances: Instances;
   readonly publishing: Publishing;
   readonly tickets: Tickets;
+  readonly keyed: KeyedPublishing;
   readonly health: Health;
   readonly frames: FrameStreams;
   readonly limiter: RateLimiter;

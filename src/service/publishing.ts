@@ -32,6 +32,14 @@ export interface EventInput {
 /** An event that this node has accepted. Nothing in it changes from here on. */
 export interface AcceptedEvent extends Event, Pick<EventFacts, "reported"> {}
 
+/** An event that passed all checks and is not accepted yet. */
+export interface CheckedEvent {
+  readonly instance: Instance;
+  readonly type: EventType;
+  readonly input: EventInput;
+  readonly facts: EventFacts;
+}
+
 /** A part of this node that gets every event that the node accepts, such as the bus. */
 export interface Sink {
   /**
@@ -62,6 +70,16 @@ export interface Publishing {
   publish(principal: Principal, instance: string, input: EventInput): EventId | Promise<EventId>;
   /** Does what `publish` does, for an instance that the caller has found already. */
   publishTo(entry: Entry, input: EventInput): EventId | Promise<EventId>;
+  /**
+   * Does the checks of `publishTo` and publishes nothing. Returns a promise for a large event. Throws or rejects with
+   * AppError EVENT_TOO_LARGE or INVALID_REQUEST_BODY.
+   */
+  check(entry: Entry, input: EventInput): CheckedEvent | Promise<CheckedEvent>;
+  /**
+   * Accepts and publishes an event that was checked, and returns its id. Throws AppError EVENT_TOO_LARGE_FOR_BUS or
+   * BUS_UNREACHABLE; then nothing was published.
+   */
+  accept(event: CheckedEvent): EventId;
   /**
    * How many sockets on this node would get an event of this type for the instance now. 0 for an unknown type. Sockets
    * on other nodes are not counted.
@@ -110,19 +128,33 @@ export function createPublishing(options: {
     });
   }
 
-  function publishTo({ instance }: Entry, input: EventInput): EventId | Promise<EventId> {
-    const { event: type, data, media } = input;
+  function requireType({ event, data, media }: EventInput): EventType {
     if (data.length + (media?.length ?? 0) > publishMaxBytes) throw tooLarge();
-    if (!isEventType(type)) throw unknownType(type);
-    const facts = checked(type, data);
+    if (!isEventType(event)) throw unknownType(event);
+    return event;
+  }
+
+  function publishTo({ instance }: Entry, input: EventInput): EventId | Promise<EventId> {
+    const type = requireType(input);
+    const facts = checked(type, input.data);
     if (facts instanceof Promise) return facts.then((found) => accept(instance, type, input, found));
     return accept(instance, type, input, facts);
   }
 
+  function check({ instance }: Entry, input: EventInput): CheckedEvent | Promise<CheckedEvent> {
+    const type = requireType(input);
+    const facts = checked(type, input.data);
+    const event = (found: EventFacts): CheckedEvent => {
+      requirePlace(input, found);
+      return { instance, type, input, facts: found };
+    };
+    return facts instanceof Promise ? facts.then(event) : event(facts);
+  }
+
   function accept(to: Instance, type: EventType, input: EventInput, facts: EventFacts): EventId {
+    requirePlace(input, facts);
     const { data, media, occurredAt } = input;
     const { slot, reported } = facts;
-    if (media !== undefined && slot === undefined) throw new AppError("INVALID_REQUEST_BODY", noPlace);
     if (refuses && bus.trouble() !== undefined) throw new AppError("BUS_UNREACHABLE");
     const time = Date.now();
     const id = mintId(time);
@@ -136,6 +168,8 @@ export function createPublishing(options: {
   return {
     stats,
     publishTo,
+    check,
+    accept: ({ instance, type, input, facts }) => accept(instance, type, input, facts),
     publish(principal, instance, input) {
       const entry = directory.instance(principal.accountId, instance);
       if (entry === undefined) throw new AppError("INSTANCE_NOT_FOUND");
@@ -159,6 +193,10 @@ const noPlace = {
   field: "media",
   rule: "needs a message.exchange whose data has an object at message.media or media",
 };
+
+function requirePlace({ media }: EventInput, { slot }: EventFacts): void {
+  if (media !== undefined && slot === undefined) throw new AppError("INVALID_REQUEST_BODY", noPlace);
+}
 
 function checked(type: EventType, data: Uint8Array): EventFacts | Promise<EventFacts> {
   try {

@@ -9,8 +9,10 @@ import { hasCluster } from "./embedded/cluster.js";
 import { openEmbeddedPostgres } from "./embedded/embedded-postgres.js";
 import { givenKey, keyFromFile } from "./encryption/encryption-key.js";
 import { createSealer } from "./encryption/sealing.js";
+import type { IdempotencyKeys } from "./idempotency-keys.js";
 import { createBackoff, reasonOf } from "./postgres/backoff.js";
 import { type Changes, startChanges } from "./postgres/change-feed.js";
+import { createIdempotencyKeys } from "./postgres/idempotency-keys.js";
 import { connectAlone, createDatabase, createLonePool } from "./postgres/pool.js";
 import { createPostgresStore } from "./postgres/postgres-store.js";
 import { PreparationError, prepareAccount, prepareSchema } from "./postgres/preparation.js";
@@ -74,6 +76,8 @@ export interface OpenStore {
   readonly rateCounters: RateCounters;
   /** Keeps the tickets. It opens no connection before the first ticket. */
   readonly tickets: TicketStore;
+  /** The idempotency keys of all nodes on the database. */
+  readonly idempotencyKeys: IdempotencyKeys;
   /**
    * Resolves when the directory has read the database, or when the store is closed. Until then the node tries again and
    * again. Rejects only when an operator has to change something, with an error that says in one sentence what.
@@ -109,6 +113,7 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
   const db = createDatabase({ url, logger, isSession });
   const rateCounters = createRateCounters({ url, logger, isSession });
   const tickets = createTicketStore({ url, logger, isSession });
+  const idempotencyKeys = createIdempotencyKeys({ url, logger, isSession });
   const nonces = createLonePool(url, logger, nonceMsMax);
   const closing = new AbortController();
   let changes: Changes | undefined;
@@ -171,6 +176,7 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
     await bounded(opening.catch(() => {}));
     await bounded(rateCounters.close());
     await bounded(tickets.close());
+    await bounded(idempotencyKeys.close());
     await bounded(nonces.end());
     await bounded(db.destroy());
     await closeServer();
@@ -189,7 +195,7 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
     },
     close: () => (closed ??= close()),
   });
-  return { store, rateCounters, tickets, ready: opening, close: store.close };
+  return { store, rateCounters, idempotencyKeys, tickets, ready: opening, close: store.close };
 }
 
 /**

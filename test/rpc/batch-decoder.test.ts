@@ -30,6 +30,7 @@ const event = fc.record({
   payload,
   media: bytes,
   occurredAt: fc.option(timestamp, { nil: undefined }),
+  idempotencyKey: fc.option(fc.oneof(fc.string({ maxLength: 90 }), fc.constant("schlüssel")), { nil: undefined }),
 });
 const batch = fc.record({
   sequence: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),

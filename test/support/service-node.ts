@@ -20,6 +20,7 @@ import type { RateLimits } from "../../src/rpc/rate-limit/rate-limiter.js";
 import { createHealth } from "../../src/service/health.js";
 import { createInstanceStatus } from "../../src/service/instance-status.js";
 import { createInstances } from "../../src/service/instances.js";
+import { createKeyedPublishing } from "../../src/service/keyed-publishing.js";
 import { createPublishing } from "../../src/service/publishing.js";
 import { createTickets } from "../../src/service/tickets.js";
 import { createWebsockets } from "../../src/service/websockets.js";
@@ -92,19 +93,21 @@ export async function startServiceNode(options: ServiceNodeOptions = {}): Promis
   const health = createHealth({ store, directory, draining: draining.signal });
   const hub = createHub({ bus, findEntry: directory.instanceById, pendingBytesMax: 64 * 2 ** 20, ...options.hub });
   directory.listen(hub);
+  const publishing = createPublishing({
+    directory,
+    bus,
+    sinks: [status],
+    publishMaxBytes,
+    busOutage: "accept",
+    takers: hub.takers,
+  });
   const api = createApi({
     onChange: () => {},
     directory,
     websockets: createWebsockets({ store }),
     instances: createInstances({ store, status, tokenLengthMin: 8 }),
-    publishing: createPublishing({
-      directory,
-      bus,
-      sinks: [status],
-      publishMaxBytes,
-      busOutage: "accept",
-      takers: hub.takers,
-    }),
+    publishing,
+    keyed: createKeyedPublishing({ publishing, keys: opened.idempotencyKeys }),
     tickets: createTickets({ directory, store: opened.tickets }),
     health,
     frames: createFrameStreams({

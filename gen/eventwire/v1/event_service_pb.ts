@@ -16,7 +16,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file eventwire/v1/event_service.proto.
  */
 export const file_eventwire_v1_event_service: GenFile = /*@__PURE__*/
-  fileDesc("CiBldmVudHdpcmUvdjEvZXZlbnRfc2VydmljZS5wcm90bxIMZXZlbnR3aXJlLnYxIoICChNQdWJsaXNoRXZlbnRSZXF1ZXN0EhsKCGluc3RhbmNlGAEgASgJQgm6SAZyBBABGGQSGQoFZXZlbnQYAiABKAlCCrpIA8gBAci7GAESJwoEZGF0YRgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RIABIdCglkYXRhX2pzb24YBCABKAxCCKq7GARkYXRhSAASDQoFbWVkaWEYBSABKAwSDwoHcmVjZWlwdBgGIAEoCBI5CgtvY2N1cnJlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCCLpIBbIBAjIAQhAKB3BheWxvYWQSBbpIAggBIqABChRQdWJsaXNoRXZlbnRSZXNwb25zZRIPCgdzdWNjZXNzGAEgASgIEg8KB21lc3NhZ2UYAiABKAkSIAoTb3RoZXJfbm9kZXNfcmVhY2hlZBgDIAEoCEgAiAEBEhQKB3NvY2tldHMYBCABKA1IAYgBARIKCgJpZBgFIAEoCUIWChRfb3RoZXJfbm9kZXNfcmVhY2hlZEIKCghfc29ja2V0cyJ3ChRQdWJsaXNoRXZlbnRzUmVxdWVzdBIQCghzZXF1ZW5jZRgBIAEoBBI8CgZldmVudHMYAiADKAsyIS5ldmVudHdpcmUudjEuUHVibGlzaEV2ZW50UmVxdWVzdEIJukgGkgEDEIAIEg8KB3JlY2VpcHQYAyABKAgihQMKFVB1Ymxpc2hFdmVudHNSZXNwb25zZRIQCghzZXF1ZW5jZRgBIAEoBBIRCglwdWJsaXNoZWQYAiABKA0SPQoIcmVmdXNhbHMYAyADKAsyKy5ldmVudHdpcmUudjEuUHVibGlzaEV2ZW50c1Jlc3BvbnNlLlJlZnVzYWwSIAoTb3RoZXJfbm9kZXNfcmVhY2hlZBgEIAEoCEgAiAEBEj0KCHJlY2VpcHRzGAUgAygLMisuZXZlbnR3aXJlLnYxLlB1Ymxpc2hFdmVudHNSZXNwb25zZS5SZWNlaXB0GlYKB1JlZnVzYWwSDQoFaW5kZXgYASABKA0SDgoGcmVhc29uGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSDQoFZmllbGQYBCABKAkSDAoEcnVsZRgFIAEoCRo3CgdSZWNlaXB0EgoKAmlkGAEgASgJEhQKB3NvY2tldHMYAiABKA1IAIgBAUIKCghfc29ja2V0c0IWChRfb3RoZXJfbm9kZXNfcmVhY2hlZDKXAgoMRXZlbnRTZXJ2aWNlEo8BCgxQdWJsaXNoRXZlbnQSIS5ldmVudHdpcmUudjEuUHVibGlzaEV2ZW50UmVxdWVzdBoiLmV2ZW50d2lyZS52MS5QdWJsaXNoRXZlbnRSZXNwb25zZSI4orsYCwgCEAMoATIDDxAbgtPkkwIjOgEqIh4vYXBpL2V2ZW50cy9wdWJsaXNoL3tpbnN0YW5jZX0SdQoNUHVibGlzaEV2ZW50cxIiLmV2ZW50d2lyZS52MS5QdWJsaXNoRXZlbnRzUmVxdWVzdBojLmV2ZW50d2lyZS52MS5QdWJsaXNoRXZlbnRzUmVzcG9uc2UiF6K7GBMIAhADKAEyAw8bHjoGAQoPEBMbKAEwAWIGcHJvdG8z", [file_buf_validate_validate, file_eventwire_v1_event_type, file_eventwire_v1_policy, file_google_api_annotations, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("CiBldmVudHdpcmUvdjEvZXZlbnRfc2VydmljZS5wcm90bxIMZXZlbnR3aXJlLnYxIuQCChNQdWJsaXNoRXZlbnRSZXF1ZXN0EhsKCGluc3RhbmNlGAEgASgJQgm6SAZyBBABGGQSGQoFZXZlbnQYAiABKAlCCrpIA8gBAci7GAESJwoEZGF0YRgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RIABIdCglkYXRhX2pzb24YBCABKAxCCKq7GARkYXRhSAASDQoFbWVkaWEYBSABKAwSDwoHcmVjZWlwdBgGIAEoCBI5CgtvY2N1cnJlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCCLpIBbIBAjIAEkwKD2lkZW1wb3RlbmN5X2tleRgIIAEoCUIuukgYchYyFF5bXHgyMS1ceDdlXXsxLDI1NX0k2rsYD0lkZW1wb3RlbmN5LUtleUgBiAEBQhAKB3BheWxvYWQSBbpIAggBQhIKEF9pZGVtcG90ZW5jeV9rZXkioAEKFFB1Ymxpc2hFdmVudFJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCRIgChNvdGhlcl9ub2Rlc19yZWFjaGVkGAMgASgISACIAQESFAoHc29ja2V0cxgEIAEoDUgBiAEBEgoKAmlkGAUgASgJQhYKFF9vdGhlcl9ub2Rlc19yZWFjaGVkQgoKCF9zb2NrZXRzIncKFFB1Ymxpc2hFdmVudHNSZXF1ZXN0EhAKCHNlcXVlbmNlGAEgASgEEjwKBmV2ZW50cxgCIAMoCzIhLmV2ZW50d2lyZS52MS5QdWJsaXNoRXZlbnRSZXF1ZXN0Qgm6SAaSAQMQgAgSDwoHcmVjZWlwdBgDIAEoCCKFAwoVUHVibGlzaEV2ZW50c1Jlc3BvbnNlEhAKCHNlcXVlbmNlGAEgASgEEhEKCXB1Ymxpc2hlZBgCIAEoDRI9CghyZWZ1c2FscxgDIAMoCzIrLmV2ZW50d2lyZS52MS5QdWJsaXNoRXZlbnRzUmVzcG9uc2UuUmVmdXNhbBIgChNvdGhlcl9ub2Rlc19yZWFjaGVkGAQgASgISACIAQESPQoIcmVjZWlwdHMYBSADKAsyKy5ldmVudHdpcmUudjEuUHVibGlzaEV2ZW50c1Jlc3BvbnNlLlJlY2VpcHQaVgoHUmVmdXNhbBINCgVpbmRleBgBIAEoDRIOCgZyZWFzb24YAiABKAkSDwoHbWVzc2FnZRgDIAEoCRINCgVmaWVsZBgEIAEoCRIMCgRydWxlGAUgASgJGjcKB1JlY2VpcHQSCgoCaWQYASABKAkSFAoHc29ja2V0cxgCIAEoDUgAiAEBQgoKCF9zb2NrZXRzQhYKFF9vdGhlcl9ub2Rlc19yZWFjaGVkMp0CCgxFdmVudFNlcnZpY2USkgEKDFB1Ymxpc2hFdmVudBIhLmV2ZW50d2lyZS52MS5QdWJsaXNoRXZlbnRSZXF1ZXN0GiIuZXZlbnR3aXJlLnYxLlB1Ymxpc2hFdmVudFJlc3BvbnNlIjuiuxgOCAIQAygBMgYPEBslJieC0+STAiM6ASoiHi9hcGkvZXZlbnRzL3B1Ymxpc2gve2luc3RhbmNlfRJ4Cg1QdWJsaXNoRXZlbnRzEiIuZXZlbnR3aXJlLnYxLlB1Ymxpc2hFdmVudHNSZXF1ZXN0GiMuZXZlbnR3aXJlLnYxLlB1Ymxpc2hFdmVudHNSZXNwb25zZSIaorsYFggCEAMoATIDDxseOgkBCg8QExslJicoATABYgZwcm90bzM", [file_buf_validate_validate, file_eventwire_v1_event_type, file_eventwire_v1_policy, file_google_api_annotations, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * Asks to publish one event.
@@ -91,6 +91,26 @@ export type PublishEventRequest = Message<"eventwire.v1.PublishEventRequest"> & 
    * @generated from field: google.protobuf.Timestamp occurred_at = 7;
    */
   occurredAt?: Timestamp | undefined;
+
+  /**
+   * A text that the producer chooses for this event, so that it may send the event again without a second delivery.
+   * Optional; 1 to 255 characters of visible ASCII, without spaces. Over REST the header `Idempotency-Key` is the usual
+   * place, over RPC the metadata of PublishEvent; each event of a batch has its own key here.
+   *
+   * For 24 hours, on every node, a call with the same key for the same instance of the account is answered with the first
+   * answer (id, `sockets`, `other_nodes_reached`), and nobody gets the event again. Both calls must have the same type,
+   * the same bytes of `data_json` or `data`, the same bytes of `media`, and the same `occurred_at` to the millisecond;
+   * otherwise the later call is refused with `Idempotency key already used`. The bytes of a Struct are those of the JSON
+   * text that the gateway writes for it. `receipt` need not be the same.
+   *
+   * Only an event that passes all checks takes the key, so a refused event may be sent again with the same key. Of calls
+   * with one key at the same time one is published, and the others wait for its answer, for at most five seconds. When a
+   * node dies before it has stored the answer, later calls get `Outcome unknown`. While the database does not answer, an
+   * event with a key is refused with `Idempotency keys cannot be checked`, and an event without a key is published.
+   *
+   * @generated from field: optional string idempotency_key = 8;
+   */
+  idempotencyKey?: string | undefined;
 };
 
 /**
@@ -321,7 +341,8 @@ export const PublishEventsResponse_ReceiptSchema: GenMessage<PublishEventsRespon
 
 /**
  * Publishes events. An event reaches every socket that is open on its instance and whose filter takes it, at most once
- * and in publish order per instance. Events are ephemeral: the gateway stores no event and sends none twice.
+ * and in publish order per instance. Events are ephemeral: the gateway stores no event and sends none twice. A producer
+ * that sends an event again, because it got no answer, gives the event an idempotency key: see `idempotency_key`.
  *
  * @generated from service eventwire.v1.EventService
  */
@@ -331,8 +352,9 @@ export const EventService: GenService<{
    *
    * Only a TokenAccount may publish, because a consumer with its TokenInstance must not be able to forge events.
    *
-   * When the answer is an error, no socket got the event, with one exception: when BUS_OUTAGE is `refuse` and the bus
-   * goes away in the middle of the call, sockets of this node may have got it.
+   * When the answer is an error, no socket got the event, with two exceptions: when BUS_OUTAGE is `refuse` and the bus
+   * goes away in the middle of the call, sockets of this node may have got it; and `Outcome unknown` says that sockets may
+   * have got it from an earlier call with the same idempotency key.
    *
    * @generated from rpc eventwire.v1.EventService.PublishEvent
    */

@@ -5,21 +5,33 @@ import {
   type PublishEventRequest,
   type PublishEventResponse,
 } from "../../../gen/eventwire/v1/event_service_pb.js";
+import type { Entry } from "../../directory/directory.js";
 import { AppError } from "../../domain/errors.js";
 import { type EventId, idText } from "../../domain/event-id.js";
+import type { KeyedPublishing } from "../../service/keyed-publishing.js";
 import type { EventInput, Publishing } from "../../service/publishing.js";
 import { structToJson } from "../decoding/struct-json.js";
 import { millisecondsOf } from "../decoding/timestamp.js";
 import { structOf } from "../streams/batch-decoder.js";
 import { checkingRequest, entryMethod, type Method } from "./method.js";
 
-export function createEventMethods({ publishing }: { publishing: Publishing }): Method[] {
+export function createEventMethods(options: { publishing: Publishing; keyed: KeyedPublishing }): Method[] {
+  const { publishing, keyed } = options;
+
+  async function publishOnce(request: PublishEventRequest, entry: Entry, key: string): Promise<PublishEventResponse> {
+    const held = await keyed.hold(entry, toEventInput(request), key);
+    const { id, otherNodesReached, sockets } = await held.publish();
+    return answerOf(id, otherNodesReached, request.receipt ? sockets : undefined);
+  }
+
   const publishEvent = entryMethod(EventService.method.publishEvent, (request, entry) => {
+    if (request.idempotencyKey !== undefined) return publishOnce(request, entry, request.idempotencyKey);
     // The sockets are counted before publishing, because a socket that this event closes still took the event.
     const sockets = request.receipt ? publishing.takers(entry, request.event) : undefined;
     const published = publishing.publishTo(entry, toEventInput(request));
     const answer = (id: EventId) =>
-      publishing.reached()?.then((reached) => answerOf(id, reached, sockets)) ?? answerOf(id, true, sockets);
+      publishing.reached()?.then((reached) => answerOf(idText(id), reached, sockets)) ??
+      answerOf(idText(id), true, sockets);
     return published instanceof Promise ? published.then(answer) : answer(published);
   });
   // Publishing checks the rules of an event itself, because the stream of batches needs that. So the API does not check them
@@ -27,14 +39,14 @@ export function createEventMethods({ publishing }: { publishing: Publishing }): 
   return [checkingRequest(publishEvent)];
 }
 
-function answerOf(id: EventId, reached: boolean, sockets: number | undefined): PublishEventResponse {
+function answerOf(id: string, reached: boolean, sockets: number | undefined): PublishEventResponse {
   return {
     $typeName: "eventwire.v1.PublishEventResponse",
     success: true,
     message: "Event published",
     ...(!reached && { otherNodesReached: false }),
     ...(sockets !== undefined && { sockets }),
-    id: idText(id),
+    id,
   };
 }
 

@@ -13,6 +13,7 @@ import { tokenFrom } from "../admission/credentials.js";
 import type { Admission, Api, Credentials } from "../api.js";
 import { messageLimit } from "../decoding/body-limit.js";
 import { compileDecodeCall, type DecodeCall } from "../decoding/decode-call.js";
+import { keyHeader } from "../decoding/key-header.js";
 import type { Room } from "../decoding/room.js";
 import { describeCause } from "../errors/failure-log.js";
 import { compareAnswers } from "../errors/listed-errors.js";
@@ -122,6 +123,7 @@ export function createHandler(
     try {
       if (admission.refusal !== undefined) throw admission.refusal;
       const terms = readTerms(wire, header);
+      if (header.has(keyHeader)) throw new AppError("INVALID_REQUEST_BODY", keyOfStream);
       if (batches?.takes(request)) return batches.handle(request, admission, room);
       clampTimeout(header);
       return await enterWith(wire, terms, request, admission, room);
@@ -151,6 +153,11 @@ export function createHandler(
 
   return withText({ path: route.requestPath, method: route.method, handle });
 }
+
+/** A producer that sends one key for a whole stream would otherwise believe that its events are protected. */
+const keyOfStream = {
+  rule: "Idempotency-Key must not stand in the metadata of a stream: each event of a batch has idempotency_key",
+};
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}
 

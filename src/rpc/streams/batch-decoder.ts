@@ -21,6 +21,7 @@ const eventTag = 0x12;
 const dataJsonTag = 0x22;
 const mediaTag = 0x2a;
 const occurredAtTag = 0x3a;
+const idempotencyKeyTag = 0x42;
 
 const noBytes = new Uint8Array(0);
 /**
@@ -32,6 +33,8 @@ const varintBytesMax = 9;
  * far fewer.
  */
 const fieldsMax = 64;
+/** Most bytes of an idempotency key that are read. So many bytes have more characters than a key may have. */
+const keyBytesMax = 1_024;
 /** Longest name of an instance, in bytes: a hundred characters of at most four bytes each. */
 const nameBytesMax = 400;
 
@@ -105,6 +108,11 @@ export function createEventDecoder(): EventDecoder {
     return name;
   }
 
+  /** Reads an idempotency key. Publishing refuses a key with other characters than visible ASCII. */
+  function readKey(bytes: Buffer, start: number, limit: number): string {
+    return bytes.toString("utf8", start, Math.min(limit, start + keyBytesMax));
+  }
+
   /** Reads an event of the form that producers usually send. Returns undefined for any other form. */
   function readEvent(bytes: Buffer, limit: number): PublishEventRequest | undefined {
     let instance = "";
@@ -112,6 +120,7 @@ export function createEventDecoder(): EventDecoder {
     let data: Uint8Array | undefined;
     let media: Uint8Array = noBytes;
     let occurredAt: Timestamp | undefined;
+    let idempotencyKey: string | undefined;
     for (let fields = 0; at < limit; fields++) {
       if (fields === fieldsMax) return undefined;
       const tag = bytes[at++];
@@ -123,6 +132,7 @@ export function createEventDecoder(): EventDecoder {
       } else if (tag === dataJsonTag) data = bytes.subarray(at, end);
       else if (tag === mediaTag) media = bytes.subarray(at, end);
       else if (tag === occurredAtTag) occurredAt = readTimestamp(bytes, at, end, occurredAt);
+      else if (tag === idempotencyKeyTag) idempotencyKey = readKey(bytes, at, end);
       else return undefined;
       at = end;
     }
@@ -135,6 +145,7 @@ export function createEventDecoder(): EventDecoder {
       media,
       receipt: false,
       occurredAt,
+      idempotencyKey,
     };
   }
 
@@ -151,6 +162,7 @@ export function createEventDecoder(): EventDecoder {
       else if (fields.number === 4) event.payload = { case: "dataJson", value: value() };
       else if (fields.number === 5) event.media = value();
       else if (fields.number === 7) event.occurredAt = readTimestamp(bytes, fields.start, fields.end, event.occurredAt);
+      else if (fields.number === 8) event.idempotencyKey = readKey(bytes, fields.start, fields.end);
     }
     return event;
   }
@@ -214,5 +226,6 @@ function emptyEvent(): PublishEventRequest {
     media: noBytes,
     receipt: false,
     occurredAt: undefined,
+    idempotencyKey: undefined,
   };
 }

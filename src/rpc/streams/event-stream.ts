@@ -15,9 +15,10 @@ import {
 import { Bucket } from "../../../gen/eventwire/v1/policy_pb.js";
 import type { Directory } from "../../directory/directory.js";
 import { AppError } from "../../domain/errors.js";
-import type { EventId } from "../../domain/event-id.js";
+import { type EventId, idText } from "../../domain/event-id.js";
 import type { Principal } from "../../domain/instance.js";
 import { nextTurn, TurnClock } from "../../json/slices.js";
+import type { KeyedPublishing } from "../../service/keyed-publishing.js";
 import type { Publishing } from "../../service/publishing.js";
 import { outOfDate, rateKey } from "../admission/admission.js";
 import { compileSpelling } from "../errors/field-spelling.js";
@@ -26,6 +27,7 @@ import { toEventInput } from "../methods/event-methods.js";
 import type { RateLimiter } from "../rate-limit/rate-limiter.js";
 import { structOf } from "./batch-decoder.js";
 import { batchEventsMax, tooManyEvents } from "./batch-limit.js";
+import { createHold, hasKey, KeyedEvents } from "./keyed-events.js";
 import { emptyReceipts, type Receipt, receiptOf } from "./receipts.js";
 
 const answerType = "eventwire.v1.PublishEventsResponse";
@@ -34,6 +36,8 @@ const answerType = "eventwire.v1.PublishEventsResponse";
 const uncheckedBytes = 32 * 1024;
 /** The work that an event or a batch causes beside its data, counted as so many bytes of data. */
 const overheadBytes = 256;
+/** The work of claiming a key, counted as so many bytes of data. */
+const keyBytes = 1_024;
 /** How many times longer a byte of a Struct takes than a byte of JSON text. */
 const structWork = 8;
 /** How many bytes of JSON text are checked per millisecond. The slowest text takes 12 ms a megabyte. */
@@ -49,6 +53,8 @@ interface Publication {
   readonly refusals: PublishEventsResponse_Refusal[];
   /** One receipt for each event. Undefined when the producer did not ask. */
   readonly receipts: Receipt[] | undefined;
+  /** The events with an idempotency key. Undefined when there are none. */
+  readonly keyed: KeyedEvents | undefined;
 }
 
 export interface EventStream {
@@ -64,17 +70,29 @@ export interface EventStream {
 export function createEventStream(options: {
   directory: Directory;
   publishing: Publishing;
+  keyed: KeyedPublishing;
   limiter: RateLimiter;
 }): EventStream {
   const { directory, publishing, limiter } = options;
   const limited = limiter.isOn(Bucket.PUBLISH);
+  const hold = createHold(directory, options.keyed);
 
   function check(principal: Principal): void {
     if (directory.stale) throw outOfDate();
     if (principal.revoked) throw new AppError("INVALID_TOKEN");
   }
 
-  function acknowledge({ sequence, events, refusals, receipts = [] }: Publication): Answered {
+  function acknowledge(batch: Publication): Answered {
+    const { keyed, refusals } = batch;
+    if (keyed === undefined) return answerOf(batch);
+    return keyed.answered().then(async () => {
+      refusals.sort((a, b) => a.index - b.index);
+      const answer = await answerOf(batch);
+      return keyed.otherNodesReached ? answer : { ...answer, otherNodesReached: false };
+    });
+  }
+
+  function answerOf({ sequence, events, refusals, receipts = [] }: Publication): Answered {
     const published = events.length - refusals.length;
     const answer: PublishEventsResponse = { $typeName: answerType, sequence, published, refusals, receipts };
     return publishing.reached()?.then((all) => (all ? answer : { ...answer, otherNodesReached: false })) ?? answer;
@@ -105,18 +123,22 @@ export function createEventStream(options: {
        * would take a tenth of the time of an event.
        */
       function publishFrom(first: number, batch: Publication): Publication | Promise<Publication> {
-        const { events, granted, refusals, receipts } = batch;
+        const { events, granted, refusals, receipts, keyed } = batch;
         for (let index = first; index < events.length; index++) {
           const event = events[index] as PublishEventRequest;
           if (mustPause(workOf(event))) return goOnLater(nextTurn(), index, batch);
           try {
             if (index >= granted) throw new AppError("RATE_LIMITED");
+            if (keyed?.has(index)) {
+              publishKeyed(keyed, index, batch);
+              continue;
+            }
             // The sockets are counted before publishing, because a socket that this event closes still took the event.
             const sockets = receipts === undefined ? 0 : socketsFor(principal, event);
             const published = publishing.publish(principal, event.instance, toEventInput(event));
             if (published instanceof Promise)
               return goOnLater(settled(published, sockets, index, batch), index + 1, batch);
-            if (receipts !== undefined) receipts[index] = receiptOf(published, sockets);
+            if (receipts !== undefined) receipts[index] = receiptOf(idText(published), sockets);
           } catch (error) {
             refusals.push(refusal(index, event, error));
           }
@@ -128,11 +150,23 @@ export function createEventStream(options: {
         return when.then(() => publishFrom(index, batch));
       }
 
+      /** Claims the keys of a batch, and then publishes its events. */
+      async function publishWithKeys(batch: Publication, keyed: KeyedEvents): Promise<Publication> {
+        for (const [index, event] of batch.events.slice(0, batch.granted).entries()) {
+          if (mustPause(keyBytes)) await nextTurn();
+          const held = hold(principal, event);
+          if (held !== undefined) keyed.add(index, held);
+        }
+        await keyed.claimed();
+        return publishFrom(0, { ...batch, keyed });
+      }
+
       function publish(request: PublishEventsRequest, granted: number): Publication | Promise<Publication> {
         check(principal);
         const { sequence, events, receipt } = request;
         const receipts = receipt ? emptyReceipts(events.length) : undefined;
-        const batch = { sequence, events, granted, refusals: [], receipts };
+        const batch = { sequence, events, granted, refusals: [], receipts, keyed: undefined };
+        if (events.some(hasKey)) return publishWithKeys(batch, new KeyedEvents());
         return mustPause(overheadBytes) ? goOnLater(nextTurn(), 0, batch) : publishFrom(0, batch);
       }
 
@@ -182,9 +216,20 @@ function settled(
 ): Promise<void> {
   return published.then(
     (id) => {
-      if (receipts !== undefined) receipts[index] = receiptOf(id, sockets);
+      if (receipts !== undefined) receipts[index] = receiptOf(idText(id), sockets);
     },
     (error: unknown) => void refusals.push(refusal(index, events[index] as PublishEventRequest, error)),
+  );
+}
+
+/** Publishes one event with a key, and notes its receipt or its refusal when the event has its answer. */
+function publishKeyed(keyed: KeyedEvents, index: number, { events, refusals, receipts }: Publication): void {
+  keyed.publish(
+    index,
+    ({ id, sockets }) => {
+      if (receipts !== undefined) receipts[index] = receiptOf(id, sockets);
+    },
+    (error) => void refusals.push(refusal(index, events[index] as PublishEventRequest, error)),
   );
 }
 

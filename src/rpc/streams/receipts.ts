@@ -1,7 +1,6 @@
 /** Makes the receipts of a batch: what its producer learns about each event, when it asked. */
 
 import type { PublishEventsResponse_Receipt } from "../../../gen/eventwire/v1/event_service_pb.js";
-import { type EventId, idText } from "../../domain/event-id.js";
 
 export type Receipt = PublishEventsResponse_Receipt;
 
@@ -14,6 +13,7 @@ export function emptyReceipts(count: number): Receipt[] {
   return Array<Receipt>(count).fill({ $typeName, id: "" });
 }
 
-export function receiptOf(id: EventId, sockets: number): Receipt {
-  return { $typeName, id: idText(id), sockets };
+/** `id` is the text of the event's id. */
+export function receiptOf(id: string, sockets: number): Receipt {
+  return { $typeName, id, sockets };
 }

@@ -79,11 +79,15 @@ export function createLonePool(url: string, logger: Logger, statementMs: number)
   return tolerant(new pg.Pool({ ...config, query_timeout: statementMs }), logger);
 }
 
+/** Settings of PostgreSQL for each session of a pool, by name. */
+export type SessionSettings = Readonly<Record<string, string>>;
+
 export function createPool(
   config: pg.PoolConfig,
   logger: Logger,
   statementMs: number,
   isSession: IsSession = () => true,
+  settings: SessionSettings = {},
 ): pg.Pool {
   const pool = new pg.Pool({
     idleTimeoutMillis: 30_000,
@@ -91,7 +95,7 @@ export function createPool(
     // session.
     onConnect: async (client) => {
       if (!isSession()) throw new Error("the database has not been proved to be usable yet");
-      await client.query(boundSession(statementMs, config.connectionTimeoutMillis ?? connectMsMax));
+      await client.query(setSession(statementMs, settings, config.connectionTimeoutMillis ?? connectMsMax));
     },
     // The server has a shorter limit, and ends a statement first when it is still there.
     query_timeout: statementMs + 2_000,
@@ -110,9 +114,10 @@ function tolerant(pool: pg.Pool, logger: Logger): pg.Pool {
   return pool;
 }
 
-function boundSession(statementMs: number, waitMs: number): pg.QueryConfig {
-  const settings = ["statement_timeout", "idle_in_transaction_session_timeout"];
-  const text = `select ${settings.map((name) => `set_config('${name}', '${statementMs}', false)`).join(", ")}`;
+function setSession(statementMs: number, more: SessionSettings, waitMs: number): pg.QueryConfig {
+  const settings = { statement_timeout: statementMs, idle_in_transaction_session_timeout: statementMs, ...more };
+  const calls = Object.entries(settings).map(([name, value]) => `set_config('${name}', '${value}', false)`);
+  const text = `select ${calls.join(", ")}`;
   // A pooler accepts a connection at once. The first statement then waits until the pooler has a connection to the
   // server. So the first statement has the time limit of connecting.
   return { text, query_timeout: waitMs } as pg.QueryConfig;

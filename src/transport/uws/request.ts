@@ -26,6 +26,8 @@ export class RequestHead {
   accept = "";
   contentType = "";
   contentLength = "";
+  /** The values of `Idempotency-Key`, joined as HTTP joins them. Undefined when the request has no such header. */
+  idempotencyKey: string | undefined;
   /**
    * Whether two HTTP parsers could read this request in two ways. A request is ambiguous in these cases: it has two
    * `Host` headers; it has two headers out of `Content-Length` and `Transfer-Encoding`; its `Content-Length` is empty;
@@ -72,6 +74,9 @@ export class RequestHead {
           break;
         case "origin":
           this.origin ||= value;
+          break;
+        case "idempotency-key":
+          this.idempotencyKey = this.idempotencyKey === undefined ? value : `${this.idempotencyKey}, ${value}`;
           break;
         case "token":
           this.#token ||= value;

@@ -7,6 +7,7 @@ import type { DescMethod, Message } from "@bufbuild/protobuf";
 import { AppError } from "../../../domain/errors.js";
 import type { Admission, Api } from "../../../rpc/api.js";
 import { restLimit } from "../../../rpc/decoding/body-limit.js";
+import { compileKeyHeader } from "../../../rpc/decoding/key-header.js";
 import { type Answer, LongAnswer } from "../../../rpc/methods/long-answer.js";
 import { compileAnswerJson } from "../../../rpc/protocols/answer-json.js";
 import type { Header } from "../../cors.js";
@@ -37,6 +38,7 @@ export function createRestRoutes(options: {
 function createServe(route: Route, api: Api, publishMaxBytes: number): RestRoute["serve"] {
   const { method, variable, hasBody } = route;
   const decode = compileDecode(route);
+  const takeKey = compileKeyHeader(method.input);
   const encode = compileEncode(route);
   const limit = restLimit(route.policy, publishMaxBytes);
   const sizeRule = { rule: `body must be at most ${limit.bytes} bytes` };
@@ -47,7 +49,8 @@ function createServe(route: Route, api: Api, publishMaxBytes: number): RestRoute
     const instance = variable === undefined ? undefined : instanceName(head.variable);
     const called = api.call(method, admission, instance, () => {
       if (bytes === "too large") throw new AppError(limit.tooLarge, sizeRule);
-      return decode(head, instance, bytes);
+      const message = decode(head, instance, bytes);
+      return head.idempotencyKey === undefined ? message : takeKey(message, head.idempotencyKey);
     });
     const answer = (answered: Answer): Waited => {
       if (answered instanceof LongAnswer) return answerLong(exchange, route, answered);

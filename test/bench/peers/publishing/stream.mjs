@@ -27,6 +27,11 @@ export async function openStream({ grpcPort, token }) {
       stream.write(message);
       return new Promise((resolve) => waiting.push(resolve));
     },
+    close() {
+      for (const source of [session, stream]) source.removeAllListeners("end").removeAllListeners("error");
+      for (const source of [session, stream]) source.on("error", () => {});
+      session.destroy();
+    },
   };
 }
 
