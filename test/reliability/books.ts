@@ -38,6 +38,7 @@ export interface Life {
   /** Undefined for a connection to all instances of the account. */
   readonly instance: number | undefined;
   readonly process: number;
+  readonly dialledAt: number;
   readonly openedAt: number;
   /** In the order in which they came. */
   readonly received: Receipt[];

@@ -3,7 +3,7 @@
 import { childrenOf } from "../support/children.js";
 import { type KillablePostgres, startKillablePostgres } from "../support/killable-postgres.js";
 import { type NatsServer, startNatsServer } from "../support/nats-server.js";
-import { type RunningServer, startServerProgram } from "../support/program.js";
+import { type RunningServer, startProgram, startServerProgram } from "../support/program.js";
 import { scrape } from "../support/scrape.js";
 import { until } from "../support/until.js";
 import type { Death, Interruption } from "./books.js";
@@ -38,6 +38,8 @@ export interface Cluster {
   readonly deaths: readonly Death[];
   /** Kills a node, or with `worker` that worker of it. */
   kill(process: NodeProcess, worker?: number): void;
+  /** Runs the command that disconnects the consumers of an instance. */
+  disconnect(instance: string): Promise<void>;
   start(node: Node): Promise<void>;
   /** Resolves once every node runs, and says that it is well. */
   healthy(): Promise<void>;
@@ -56,15 +58,15 @@ export async function startCluster(workers: readonly number[], env: Record<strin
   const nodes: Node[] = workers.map((count) => ({ running: undefined, workers: count }));
   const processes: NodeProcess[] = [];
   const deaths: Death[] = [];
+  const secrets = { DATABASE_URL: postgres.url, ENCRYPTION_KEY: "1e".repeat(32) };
   let health: readonly string[] = [];
 
   async function start(node: Node): Promise<void> {
     const server = await startServerProgram({
-      DATABASE_URL: postgres.url,
       NATS_URL: nats.url,
       WORKERS: String(node.workers),
       ACCOUNT_TOKEN: token,
-      ENCRYPTION_KEY: "1e".repeat(32),
+      ...secrets,
       RATE_LIMIT_GLOBAL: "0",
       RATE_LIMIT_CREATE: "0",
       LOG_LEVEL: "warn",
@@ -91,6 +93,11 @@ export async function startCluster(workers: readonly number[], env: Record<strin
       deaths.push({ process: process.number, at: Date.now() });
       if (worker === undefined) process.kill("SIGKILL");
       else killOne(worker, "SIGKILL");
+    },
+    async disconnect(instance) {
+      const command = startProgram(["instance", "disconnect", instance], secrets);
+      const code = await command.ended;
+      if (code !== 0) throw new Error(`The command ended with ${code}.\n${command.stderr}`);
     },
     start,
     healthy: () =>

@@ -9,6 +9,7 @@ import { type Crowd, type Readers, startReaders } from "./readers.js";
 
 export interface Stage {
   readonly readers: Readers;
+  readonly channels: readonly Channel[];
   /** The one with large frames. */
   readonly heavy: Channel;
 }
@@ -43,7 +44,7 @@ export async function drive(options: {
       publishOverStream({ ...common, channels: [heavy], pauseMs: 450 }),
     ];
   });
-  const faults = await disturb({ readers, heavy }).finally(() => {
+  const faults = await disturb({ readers, channels, heavy }).finally(() => {
     over = true;
   });
   step("the last answers to publishers");

@@ -11,6 +11,7 @@ import type { Readers } from "./readers.js";
 export interface FaultOptions {
   readonly cluster: Cluster;
   readonly readers: Readers;
+  readonly channels: readonly Channel[];
   readonly heavy: Channel;
   readonly random: Random;
   readonly seconds: number;
@@ -58,7 +59,7 @@ export async function injectFaults(options: FaultOptions): Promise<Fault[]> {
 }
 
 /** Each kind once. What is to be drawn is drawn at once: what happens meanwhile must not change the order. */
-function scenes({ cluster, readers, heavy, random }: FaultOptions): (() => Scene)[] {
+function scenes({ cluster, readers, channels, heavy, random }: FaultOptions): (() => Scene)[] {
   const { nats, postgres, nodes } = cluster;
   const draw = (min: number, max: number): number => min + random.below(max - min);
   return [
@@ -122,6 +123,11 @@ function scenes({ cluster, readers, heavy, random }: FaultOptions): (() => Scene
     () => {
       const count = draw(5, 25);
       return { kind: "consumers moved to another node", target: {}, play: async () => readers.move(count) };
+    },
+    () => {
+      const { name } = random.pick(channels);
+      // The command needs the database.
+      return { kind: "consumers disconnected by an operator", target: postgres, play: () => cluster.disconnect(name) };
     },
     () => {
       const [count, ms] = [draw(5, 25), draw(1_000, 5_000)];

@@ -23,11 +23,12 @@ export interface LifeOptions {
 /** `stop` ends the writing: frames from then on do not count. */
 export function keepLife(options: LifeOptions): Listener & { stop(): void } {
   const { kind, process, channels, channel, asked, cut, onOpened, onNarrowed, onEnded } = options;
+  const dialledAt = Date.now();
   let life: Life | undefined;
   let stopped = false;
 
   function open(told?: Told): void {
-    const common = { kind, instance: channel?.index, process, openedAt: Date.now(), received: [] };
+    const common = { kind, instance: channel?.index, process, dialledAt, openedAt: Date.now(), received: [] };
     life = { ...common, closed: undefined, ...(told !== undefined && { told }) };
     onOpened(life);
   }

@@ -37,6 +37,7 @@ function consumer(numbers: readonly number[], told: Partial<Told> = {}, more: Pa
     kind: "gRPC",
     instance: 0,
     process: 2,
+    dialledAt: 0,
     openedAt: 0,
     received: receipts(numbers),
     closed: undefined,

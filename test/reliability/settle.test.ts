@@ -23,7 +23,16 @@ function events(change: (event: Publication) => Partial<Publication> = () => ({}
 /** Of a socket on process 2 that is open from the begin. */
 function life(numbers: readonly number[], more: Partial<Life> = {}): Life {
   const received = numbers.map((n) => ({ instance: 0, publisher: 7, n }));
-  return { kind: "plain socket", instance: 0, process: 2, openedAt: 0, received, closed: undefined, ...more };
+  return {
+    kind: "plain socket",
+    instance: 0,
+    process: 2,
+    dialledAt: 0,
+    openedAt: 0,
+    received,
+    closed: undefined,
+    ...more,
+  };
 }
 
 const empty = { interruptions: [], deaths: [], severalWorkers: new Set<number>(), faults: [] };

@@ -147,11 +147,11 @@ function isElsewhere(event: Publication, { process }: Life, { severalWorkers }: 
 
 /** What a consumer was told that contradicts the contract, and an end that nothing told it of. */
 function mistakes(life: Life, { deaths }: Books): string[] {
-  const { told, closed, process, openedAt } = life;
+  const { told, closed, process, dialledAt } = life;
   if (told === undefined) return [];
   const reason = reasonOf(life);
   const ended = closed !== undefined && !closed.cut;
-  const died = deaths.some((death) => death.process === process && death.at > openedAt);
+  const died = deaths.some((death) => death.process === process && death.at >= dialledAt);
   const silent = ended && reason === undefined && !died;
   const otherwise = ended && reason !== undefined && (told.closing ?? reason.code) !== reason.code;
   return [
