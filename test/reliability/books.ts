@@ -93,7 +93,7 @@ export interface Interruption {
   until: number;
 }
 
-/** A node process, or one of its workers, was killed. */
+/** A node process, or one of its workers, was killed or has ended. */
 export interface Death {
   readonly process: number;
   readonly at: number;

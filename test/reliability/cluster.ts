@@ -38,6 +38,8 @@ export interface Cluster {
   readonly deaths: readonly Death[];
   /** Kills a node, or with `worker` that worker of it. */
   kill(process: NodeProcess, worker?: number): void;
+  /** Ends a node with SIGTERM. Resolves with how it ended. */
+  stop(process: NodeProcess): Promise<number | NodeJS.Signals>;
   /** Runs the command that disconnects the consumers of an instance. */
   disconnect(instance: string): Promise<void>;
   start(node: Node): Promise<void>;
@@ -93,6 +95,12 @@ export async function startCluster(workers: readonly number[], env: Record<strin
       deaths.push({ process: process.number, at: Date.now() });
       if (worker === undefined) process.kill("SIGKILL");
       else killOne(worker, "SIGKILL");
+    },
+    async stop(process) {
+      process.kill("SIGTERM");
+      const how = await process.ended;
+      deaths.push({ process: process.number, at: Date.now() });
+      return how;
     },
     async disconnect(instance) {
       const command = startProgram(["instance", "disconnect", instance], secrets);

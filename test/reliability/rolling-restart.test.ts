@@ -4,7 +4,7 @@ import { expect, it, onTestFailed, onTestFinished } from "vitest";
 import { Random } from "../support/random.js";
 import { lacks } from "../support/requirements.js";
 import type { Fault } from "./books.js";
-import { type Cluster, type Node, startCluster } from "./cluster.js";
+import { type Cluster, type Node, type NodeProcess, startCluster } from "./cluster.js";
 import { drive, summarize } from "./drive.js";
 import { settle, violations } from "./settle.js";
 import { renderSettlement, v1Columns } from "./table.js";
@@ -81,8 +81,7 @@ it.skipIf(await lacks("nats-server"))(
 async function restart(cluster: Cluster, node: Node, draining: Set<Node>, step: (what: string) => void): Promise<void> {
   step("the end of a node");
   draining.add(node);
-  node.running?.kill("SIGTERM");
-  expect(await node.running?.ended).toBe(0);
+  expect(await cluster.stop(node.running as NodeProcess)).toBe(0);
   node.running = undefined;
   step("the start of a node");
   await cluster.start(node);

@@ -25,7 +25,7 @@ export interface Tally {
   closing: number;
   /** Missing, and behind the last frame of a connection that the driver ended, or whose process was killed. */
   broken: number;
-  /** Missing, and the publisher got no answer, because the node was killed: nobody knows whether it accepted the event. */
+  /** Missing, and the publisher got no answer, because the node ended: nobody knows whether it accepted the event. */
   unanswered: number;
   /** Missing without a `gap`: the publisher was told, but the node was killed before it could tell other nodes. */
   untold: number;
@@ -128,17 +128,18 @@ function explainToConsumer(event: Publication, life: Life, reading: Reading, boo
   );
   if (isCovered) return "gap";
   if (life.closed !== undefined && !reading.passed(event)) return reasonOf(life) === undefined ? "broken" : "closing";
+  if (!hasDied(event, books)) return "unexplained";
   if (event.answer === "none") return "unanswered";
-  if (event.answer === "unreached" && isElsewhere(event, life, books) && diedSoon(event, books)) return "untold";
-  return "unexplained";
+  return event.answer === "unreached" && isElsewhere(event, life, books) ? "untold" : "unexplained";
 }
 
 /** Longest outage of NATS, with the time that a node needs to notice it and to connect again. */
 const outageMsMax = 20_000;
 
-/** Whether the node that accepted an event may have been killed before NATS was back. */
-function diedSoon({ process, startedAt, answeredAt }: Publication, { deaths }: Books): boolean {
-  return deaths.some(({ process: dead, at }) => dead === process && at > startedAt && at < answeredAt + outageMsMax);
+/** Whether the node that was given an event may have ended before it answered, or before NATS was back. */
+function hasDied({ process, startedAt, answeredAt }: Publication, { deaths }: Books): boolean {
+  const until = Math.min(answeredAt, startedAt + outageMsMax) + outageMsMax;
+  return deaths.some(({ process: dead, at }) => dead === process && at > startedAt && at < until);
 }
 
 function isElsewhere(event: Publication, { process }: Life, { severalWorkers }: Books): boolean {
