@@ -20,6 +20,16 @@ export interface Query {
   readonly ticket: string | undefined;
 }
 
+/** Returns the URL at which the gateway gives out tickets for the instance or the account of a `ws:` URL. */
+export function ticketUrl(url: string): string {
+  return url.replace(/^ws/, "http").replace(/\/ws(\/[^/?]*)?(\?.*)?$/, "/api/events/ticket$1");
+}
+
+/** Adds a ticket to a `ws:` URL. */
+export function withTicket(url: string, ticket: string): string {
+  return `${url}${url.includes("?") ? "&" : "?"}ticket=${encodeURIComponent(ticket)}`;
+}
+
 /** Adds the query. Spaces are percent-encoded, because the gateway reads a plus sign as a plus sign. */
 export function withQuery(url: string, { events, after, previous, ticket }: Query): string {
   const pairs = Object.entries({ events: events.join(",") || undefined, after, previous, ticket });

@@ -65,6 +65,16 @@ export function endOf(link: LinkEnd, closing: ClosingFrame | undefined, attempts
   };
 }
 
+/** Whether the gateway refused the token or the ticket. */
+export function isInvalidTicket({ code }: ConnectionEnd): boolean {
+  return code === closeCatalogue.INVALID_TOKEN.code;
+}
+
+/** Returns an end after which the client connects again soon. */
+export function comingBack(end: ConnectionEnd): ConnectionEnd {
+  return { ...end, reconnect: true, retryAfterMs: backoffMs(0) };
+}
+
 function describe({ status, message, reason, rule }: RefusedFrame): string {
   return `${status} ${message}${rule === null ? "" : `, ${rule}`} (${reason})`;
 }

@@ -12,7 +12,7 @@ import type {
 import { socketUrl, withQuery } from "./address.js";
 import { Narrowings, Pings } from "./asks.js";
 import type { Connection } from "./connection.js";
-import { type ConnectionEnd, ConnectionEndedError, endOf } from "./connection-end.js";
+import { type ConnectionEnd, ConnectionEndedError, comingBack, endOf, isInvalidTicket } from "./connection-end.js";
 import { FrameQueue } from "./frame-queue.js";
 import type { DataShapes, Frame, GatewayEvent } from "./frames.js";
 import { type Dial, type Link, type LinkEnd, withoutCloseFrame } from "./link.js";
@@ -51,6 +51,8 @@ export class LastingConnection<Shapes extends DataShapes> implements Connection<
   #timer: ReturnType<typeof setTimeout> | undefined;
   #openedAt: number | undefined;
   #failures = 0;
+  /** Whether the gateway refused the last ticket. */
+  #ticketRefused = false;
   #round = 0;
   #waitsForReader = false;
   #iterated = false;
@@ -214,7 +216,9 @@ export class LastingConnection<Shapes extends DataShapes> implements Connection<
     if (this.#openedAt !== undefined && performance.now() - this.#openedAt >= goodAfterMs) this.#failures = 0;
     if (link.refused !== undefined) this.#give(link.refused, 0);
     if (this.#state === "closed") return;
-    const end = endOf({ ...link, refused: link.refused ?? this.#refused }, this.#closing, this.#failures++);
+    const end = this.#tryNextTicket(
+      endOf({ ...link, refused: link.refused ?? this.#refused }, this.#closing, this.#failures++),
+    );
     this.#forgetLink();
     this.#pings.end(new ConnectionEndedError(end));
     if (end.reconnect) {
@@ -222,6 +226,13 @@ export class LastingConnection<Shapes extends DataShapes> implements Connection<
       if (!this.#waitsForReader) this.#comeBack(end);
       this.#enter("waiting");
     } else this.#finish(end, new ConnectionEndedError(end));
+  }
+
+  /** A ticket may be too old when it arrives, so the client tries another one before it believes a refusal. */
+  #tryNextTicket(end: ConnectionEnd): ConnectionEnd {
+    const before = this.#ticketRefused;
+    this.#ticketRefused = this.#options.ticket !== undefined && isInvalidTicket(end);
+    return this.#ticketRefused && !before ? comingBack(end) : end;
   }
 
   #comeBack({ retryAfterMs }: ConnectionEnd): void {

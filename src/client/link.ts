@@ -11,7 +11,10 @@ export const withoutCloseFrame = 1006;
 export interface Address {
   /** A `ws:` or `wss:` URL. The query has everything that the caller asks for, but no token. */
   readonly url: string;
-  /** The token of the instance or account. Goes into a header when the library can set headers, else into the query. */
+  /**
+   * The token of the instance or account. Goes into a header when the library can set headers, and else is exchanged for
+   * a ticket. No URL has the token.
+   */
   readonly token: string | undefined;
 }
 

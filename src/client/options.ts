@@ -17,13 +17,16 @@ export interface ConnectOptions<Shapes extends DataShapes = object> {
   /** Name of the instance. Without a name the connection gets all instances of the account whose token it has. */
   readonly instance?: string | undefined;
   /**
-   * The token of the instance or of its account. In Node.js the token goes into a header. Browsers cannot set headers,
-   * so there the token stands in the URL, where logs may keep the token.
+   * The token of the instance or of its account. In Node.js the token goes into a header. Browsers cannot set headers on
+   * a WebSocket, so there the client exchanges the token for a ticket before every connection. The page still knows the
+   * token: `ticket` is the better choice for a page.
    */
   readonly token?: string | undefined;
   /**
    * Fetches a ticket, which opens one connection, in place of a token. Called before every connection. When the call
-   * fails, the client tries again later, as after a lost connection.
+   * fails, the client tries again later, as after a lost connection. When the gateway refuses the ticket, the client
+   * fetches one more, because the ticket may have been too old. When the gateway refuses that ticket too, the connection
+   * ends.
    */
   readonly ticket?: (() => Promise<string>) | undefined;
   /** The event types to get, at most 64. Empty or absent means all types that the owner's filter takes. */

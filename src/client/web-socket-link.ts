@@ -1,6 +1,8 @@
 /** Links over the standard WebSocket of browsers, Deno, Bun and Node.js 22. */
 
-import { type Address, type Dial, type LinkEnd, protocolName, withoutCloseFrame } from "./link.js";
+import { ticketUrl, withTicket } from "./address.js";
+import { type Dial, type Link, type LinkEnd, type LinkListener, protocolName, withoutCloseFrame } from "./link.js";
+import { exchangeToken } from "./ticket-exchange.js";
 
 /** The part of the standard interface that a link uses. */
 interface StandardSocket {
@@ -19,9 +21,29 @@ export type WebSocketConstructor = new (url: string, protocols: string[]) => unk
 
 const openState = 1;
 
-/** Makes links with this constructor. A standard WebSocket sends no headers, so the token stands in the query. */
+/** Makes links with this constructor. A standard WebSocket sends no headers, so a token is exchanged for a ticket first. */
 export function dialStandard(WebSocket: WebSocketConstructor): Dial {
-  return (address, listener) => {
+  const open = opener(WebSocket);
+  return ({ url, token }, listener) => {
+    if (token === undefined) return open(url, listener);
+    const leaving = new AbortController();
+    let link: Link | undefined;
+    void exchangeToken(ticketUrl(url), token, leaving.signal).then((exchanged) => {
+      if (leaving.signal.aborted) return;
+      if ("end" in exchanged) listener.ended(exchanged.end);
+      else link = open(withTicket(url, exchanged.ticket), listener);
+    });
+    function leave(): void {
+      // A browser then also gives up the connection on which the request waits, which may be silent.
+      leaving.abort();
+      link?.close();
+    }
+    return { send: (text) => link?.send(text), close: leave, drop: leave };
+  };
+}
+
+function opener(WebSocket: WebSocketConstructor) {
+  return (url: string, listener: LinkListener): Link => {
     let over = false;
     let socket: StandardSocket | undefined;
     function end(how: LinkEnd): void {
@@ -36,7 +58,7 @@ export function dialStandard(WebSocket: WebSocketConstructor): Dial {
     }
 
     try {
-      socket = new WebSocket(withToken(address), [protocolName]) as StandardSocket;
+      socket = new WebSocket(url, [protocolName]) as StandardSocket;
     } catch (cause) {
       queueMicrotask(() => end({ code: withoutCloseFrame, reason: messageOf(cause), cause }));
       return { send() {}, close: leave, drop: leave };
@@ -63,11 +85,6 @@ export function dialStandard(WebSocket: WebSocketConstructor): Dial {
       drop: leave,
     };
   };
-}
-
-function withToken({ url, token }: Address): string {
-  if (token === undefined) return url;
-  return `${url}${url.includes("?") ? "&" : "?"}token=${encodeURIComponent(token)}`;
 }
 
 function messageOf(cause: unknown): string {

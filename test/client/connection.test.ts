@@ -32,7 +32,7 @@ describe.each(entries)("the client %s", (_, connect) => {
     const { request, query } = await gateway.link();
     expect(request.headers["sec-websocket-protocol"]).toBe("eventwire.v1");
     expect(request.url).toMatch(/^\/ws\/desk%201\?/);
-    query.delete("token");
+    query.delete("ticket");
     expect([...query]).toEqual([
       ["events", "call.update,label.update"],
       ["after", "k3f9.1042"],
@@ -214,21 +214,6 @@ it("a connection that is closed at once, or whose signal has been aborted before
   onTestFinished(() => later.close());
   await gateway.link();
   expect([gateway.links, states]).toEqual([1, ["closed"]]);
-});
-
-it("a token goes into a header in Node.js, and into the query where no header can be set", async () => {
-  const gateway = await startForeignGateway();
-  for (const [, connect] of entries.slice(0, 2)) {
-    const connection = connect({ url: gateway.url, instance: "desk-1", token: "ti_a+b c" });
-    onTestFinished(() => connection.close());
-  }
-  const places = [await gateway.link(), await gateway.link()].map(({ request, query }) => [
-    request.headers.token,
-    query.get("token"),
-    request.url,
-  ]);
-  expect(places).toContainEqual(["ti_a+b c", null, "/ws/desk-1"]);
-  expect(places).toContainEqual([undefined, "ti_a+b c", "/ws/desk-1?token=ti_a%2Bb%20c"]);
 });
 
 it.each([

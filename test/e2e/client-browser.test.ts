@@ -7,6 +7,7 @@ import { startDatabaseProxy } from "../support/database-proxy.js";
 import { createProject } from "../support/project.js";
 import { type PublicServer, startPublicServer } from "../support/public-server.js";
 import { lacks } from "../support/requirements.js";
+import { fetchTicket } from "../support/tickets.js";
 
 const withoutChromium = await lacks("chromium");
 
@@ -20,12 +21,13 @@ describe.skipIf(withoutChromium)("in Chromium, the client", { timeout: 60_000 },
     onTestFinished(() => server.close());
     await server.createInstance("desk", "token-of-desk", { enabled: true });
   }
-  /** Opens the page with a connection whose frames and ends it reports. */
-  async function open(options: object): Promise<void> {
+  /** Opens the page with a connection whose frames and ends it reports. `more` is code with further options. */
+  async function open(options: object, more = ""): Promise<void> {
     const module = `
       import { connect } from "eventwire/client";
       const connection = connect({
-        ...${JSON.stringify({ instance: "desk", token: "token-of-desk", ...options })},
+        ...${JSON.stringify({ instance: "desk", ...(more === "" && { token: "token-of-desk" }), ...options })},
+        ${more}
         onState: (state, end) => end && report({ state, code: end.code, reason: end.reason }),
       });
       try {
@@ -48,6 +50,21 @@ describe.skipIf(withoutChromium)("in Chromium, the client", { timeout: 60_000 },
     ]);
   });
 
+  it("connects with the token of an account to all its instances, and opens no URL with a token", async () => {
+    await start();
+    await open({ url: server.url, instance: undefined, token: server.accountToken });
+    await page.heard(1);
+    expect(page.told[0]).toMatchObject({ control: "hello", instance: "" });
+    expect(server.log.filter((line) => line.includes("/api/events/ticket")).length).toBeGreaterThan(0);
+  });
+
+  it("cannot exchange its token from an origin that is not allowed, and says what may be wrong", async () => {
+    await start(false);
+    await open({ url: server.url });
+    await page.heard(1);
+    expect(page.told[0]).toMatchObject({ state: "waiting", code: 1006, reason: expect.stringContaining("origin") });
+  });
+
   it.each([
     ["its origin", false, {}, 403, 4003],
     ["its token", true, { token: "ti_of-nobody" }, 401, 4401],
@@ -55,7 +72,8 @@ describe.skipIf(withoutChromium)("in Chromium, the client", { timeout: 60_000 },
   ])("reads that it is refused for %s, and stays away", async (_, allowed, options, status, code) => {
     await start(allowed);
     const account = "instance" in options ? { token: server.accountToken } : {};
-    await open({ url: server.url, ...options, ...account });
+    const ticket = allowed ? "" : `ticket: async () => "${await fetchTicket(server.url, "token-of-desk", "desk")}",`;
+    await open({ url: server.url, ...options, ...account }, ticket);
     await page.heard(3);
     expect(page.told).toEqual(
       expect.arrayContaining([
@@ -70,7 +88,8 @@ describe.skipIf(withoutChromium)("in Chromium, the client", { timeout: 60_000 },
     await start();
     const proxy = await startDatabaseProxy(server.url);
     onTestFinished(() => proxy.close());
-    await open({ url: proxy.url });
+    page.answer("/ticket", () => fetchTicket(server.url, "token-of-desk", "desk"));
+    await open({ url: proxy.url }, 'ticket: async () => (await fetch("/ticket", { method: "POST" })).text(),');
     await page.heard(1);
     proxy.silence();
     await proxy.heal();

@@ -12,6 +12,7 @@ import { createProject } from "../support/project.js";
 import { type PublicServer, startPublicServer } from "../support/public-server.js";
 import { lacks } from "../support/requirements.js";
 import { scrape } from "../support/scrape.js";
+import { fetchTicket } from "../support/tickets.js";
 
 const run = promisify(execFile);
 const readme = readFileSync("README.md", "utf8");
@@ -100,7 +101,8 @@ it.skipIf(await lacks("chromium"))("in a browser", { timeout: 60_000 }, async ()
   await own.createInstance("desk-1", "ti_token-of-desk-1", { enabled: true });
   const [html = ""] = blocks("html");
   const code = html.replace(/<\/?script.*>/g, "").replaceAll(server.url, own.url);
-  const before = 'const instanceToken = "ti_token-of-desk-1"; console.log = (...what) => report(what);';
+  page.answer("/ticket", () => fetchTicket(own.url, "ti_token-of-desk-1", "desk-1"));
+  const before = "console.log = (...what) => report(what);";
   page.open(await bundleForBrowser(createProject(`${before}\n${code}`)));
   await page.heard(2);
   await own.call("POST", "/api/events/publish/desk-1", hello);

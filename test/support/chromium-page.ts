@@ -13,6 +13,8 @@ export interface ChromiumPage {
   readonly origin: string;
   /** What the page has reported so far. */
   readonly told: readonly unknown[];
+  /** Answers a request of the page for this path with a text, or with 500 when `text` rejects. */
+  answer(path: string, text: () => Promise<string>): void;
   /** Opens the page with this module. In it `report(value)` tells the test. */
   open(module: string): void;
   /** Resolves when the page has reported so much. */
@@ -32,8 +34,14 @@ export async function serveChromiumPage(): Promise<ChromiumPage> {
   const reports = new EventEmitter();
   const told: unknown[] = [];
   let script = "";
+  const answers = new Map<string, () => Promise<string>>();
   const pages = createServer(async (request, response) => {
-    if (request.url === "/page.js") response.setHeader("Content-Type", "text/javascript").end(reporting + script);
+    const answer = answers.get(request.url ?? "");
+    if (answer !== undefined) {
+      const text = await answer().catch(() => undefined);
+      response.writeHead(text === undefined ? 500 : 200).end(text);
+    } else if (request.url === "/page.js")
+      response.setHeader("Content-Type", "text/javascript").end(reporting + script);
     else
       response
         .setHeader("Content-Type", "text/html")
@@ -54,6 +62,7 @@ export async function serveChromiumPage(): Promise<ChromiumPage> {
   return {
     origin,
     told,
+    answer: (path, text) => void answers.set(path, text),
     open(module) {
       script = module;
       const profile = mkdtempSync(join(tmpdir(), "eventwire-chromium-"));

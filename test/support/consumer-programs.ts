@@ -11,6 +11,10 @@ import { watchProgram } from "./program.js";
 import { createProject } from "./project.js";
 import { goPath, type RequirementName } from "./requirements.js";
 import { temporaryDirectory } from "./temporary.js";
+import { askTicket } from "./tickets.js";
+
+/** What the server of a page gives out when the gateway gives none, so that the page reads a refusal. */
+const wrongTicket = `tk_${"0".repeat(43)}`;
 
 export interface RunningConsumer {
   /** A line for each event. */
@@ -22,8 +26,11 @@ export interface RunningConsumer {
 export interface ConsumerProgram {
   readonly name: string;
   readonly needs: readonly RequirementName[];
-  /** Starts the program with the token of its instance. The program ends with its test. */
-  start(addresses: Addresses, token: string): Promise<RunningConsumer>;
+  /**
+   * Starts the program with the token of its instance. The program ends with its test. The server of a page fetches the
+   * page's tickets from `ticketsFrom`, or else from the gateway in `addresses`.
+   */
+  start(addresses: Addresses, token: string, ticketsFrom?: string): Promise<RunningConsumer>;
 }
 
 /** Takes the blocks from the page. */
@@ -61,12 +68,13 @@ function inBrowser(name: string, html: string): ConsumerProgram {
   return {
     name,
     needs: ["chromium"],
-    async start(at, token) {
+    async start(at, token, ticketsFrom = at.url) {
       const page = await serveChromiumPage();
+      page.answer("/ticket", async () => (await askTicket(ticketsFrom, token, "desk-1")).ticket || wrongTicket);
       const reporting = ["log", "warn", "error"].map(
         (level) => `console.${level} = (...what) => report(["${level}", what.join(" ")]);`,
       );
-      const module = [`const instanceToken = ${JSON.stringify(token)};`, ...reporting, localised(code, at)].join("\n");
+      const module = [...reporting, localised(code, at)].join("\n");
       page.open(await bundleForBrowser(createProject(module)));
       const told = (isEvent: boolean) =>
         (page.told as [string, string][]).flatMap(([level, text]) => ((level === "log") === isEvent ? [text] : []));

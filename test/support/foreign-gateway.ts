@@ -1,7 +1,10 @@
-/** A server that speaks `eventwire.v1` as a test tells it to, on the package `ws`. It shows what a client does. */
+/**
+ * A server that speaks `eventwire.v1` as a test tells it to, on the package `ws`. It shows what a client does. It gives a
+ * ticket to everybody.
+ */
 
 import { EventEmitter, once } from "node:events";
-import type { IncomingMessage } from "node:http";
+import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
 import { type WebSocket, WebSocketServer } from "ws";
@@ -26,6 +29,8 @@ export interface ForeignGateway {
   link(): Promise<ClientLink>;
   /** How many connections there were. */
   readonly links: number;
+  /** Every request for a ticket: its method and path, and its token. The tickets are `tk_1`, `tk_2` and so on. */
+  readonly ticketRequests: readonly (readonly [request: string, token: unknown])[];
 }
 
 export const time = "2026-11-29T13:20:00.000Z";
@@ -69,9 +74,14 @@ export function closingFrame(code: number, reason: string, members: object = {})
 }
 
 export async function startForeignGateway(): Promise<ForeignGateway> {
-  const server = new WebSocketServer({ host: "127.0.0.1", port: 0 });
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
+  const ticketRequests: [string, unknown][] = [];
+  const http = createServer(({ method, url, headers }, response) => {
+    ticketRequests.push([`${method} ${url}`, headers.token]);
+    response.setHeader("Access-Control-Allow-Origin", "*").end(`{"ticket":"tk_${ticketRequests.length}"}`);
+  });
+  const server = new WebSocketServer({ server: http });
+  await once(http.listen(0, "127.0.0.1"), "listening");
+  const { port } = http.address() as AddressInfo;
   const arrivals = new EventEmitter();
   const waiting: ClientLink[] = [];
   let links = 0;
@@ -82,11 +92,13 @@ export async function startForeignGateway(): Promise<ForeignGateway> {
   });
   onTestFinished(() => {
     for (const socket of server.clients) socket.terminate();
-    server.close();
+    http.closeAllConnections();
+    http.close();
   });
   return {
     url: `http://127.0.0.1:${port}`,
     port,
+    ticketRequests,
     get links() {
       return links;
     },

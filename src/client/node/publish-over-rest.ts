@@ -1,6 +1,6 @@
 /** Publishes one event over REST, for callers that can reach only the public port of the gateway. */
 
-import { readHttpError } from "./error-header.js";
+import { readHttpError } from "../error-header.js";
 import { neverConnected } from "./network-error.js";
 import { PublishError } from "./publish-error.js";
 import type { Published } from "./publisher.js";

@@ -5,11 +5,13 @@
 
 import type { IncomingMessage } from "node:http";
 import { WebSocket } from "ws";
+import { readRefusal } from "../http-refusal.js";
 import { type Dial, type LinkEnd, protocolName, withoutCloseFrame } from "../link.js";
-import { readRefusal } from "./http-refusal.js";
 
 /** Longest frame, in bytes. V8 has no longer strings. */
 const frameMaxBytes = 2 ** 29 - 24;
+/** Most bytes that are read of the body of a refusal. */
+const bodyMaxBytes = 65_536;
 /** How long the peer may take to answer our close frame, in milliseconds. */
 const closeMaxMs = 2_000;
 
@@ -39,9 +41,11 @@ export const dialWs: Dial = ({ url, token }, listener) => {
     end({ code, reason: reason.toString() || (code === withoutCloseFrame ? lost : ""), cause: failure });
   });
   socket.on("unexpected-response", (_, response: IncomingMessage) => {
-    void readRefusal(response).then((refusal) => {
+    const { statusCode: status = 0, statusMessage: statusText = "", headers } = response;
+    const header = (name: string): string | null => (headers[name] === undefined ? null : String(headers[name]));
+    void bodyOf(response).then((body) => {
       socket.terminate();
-      end(refusal);
+      end(readRefusal({ status, statusText, body, header }));
     });
   });
 
@@ -64,4 +68,20 @@ export const dialWs: Dial = ({ url, token }, listener) => {
 /** Returns the message of an error. The error of a host with several addresses has only a code. */
 function messageOf(error: Error & { code?: string }): string {
   return error.message || error.code || "the connection failed";
+}
+
+/** Never rejects. A part of the body that cannot be read is left out. */
+async function bodyOf(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of response) {
+      bytes += chunk.length;
+      if (bytes > bodyMaxBytes) break;
+      chunks.push(chunk);
+    }
+  } catch {
+    // The connection was lost within the body. The status says enough.
+  }
+  return Buffer.concat(chunks).toString();
 }

@@ -41,7 +41,7 @@ for (const { name, start, skip } of await skipped([...ours, ...foreign, ...grpc]
       const publish = () =>
         server.call("POST", "/api/events/publish/desk-1", { event: "call.update", data: { n: ++n } });
 
-      const consumer = await start({ url, grpcUrl: url }, token);
+      const consumer = await start({ url, grpcUrl: url }, token, server.url);
       const arrived = () => until(() => consumer.events.length === n);
       await until(async () => (await scrape(server.server.grpcUrl, "eventwire_sockets"))[0] === 1);
       await publish();
