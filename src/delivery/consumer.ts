@@ -8,14 +8,13 @@ import type { Principal } from "../domain/instance.js";
 import { Backlog } from "./backlog.js";
 import { allTaken } from "./fan-out.js";
 import type { Frame } from "./frames/frame.js";
+import { Peer } from "./peer.js";
 import type { Stream } from "./stream.js";
 import type { WriteBatch } from "./write-batch.js";
 
 /** Keep this class small, with few fields and no closures: a node may have hundreds of thousands of consumers. */
-export class Consumer {
+export class Consumer extends Peer {
   readonly principal: Principal;
-  /** The stream whose frames this consumer gets. A consumer that narrows what it gets changes to another stream. */
-  stream: Stream;
   /**
    * The offset of the first frame that this consumer gets. Earlier frames were accepted before the consumer joined. For a consumer
    * that has changed its stream, the end of the log less `joinedAt` is still the number of all frames that it was given.
@@ -23,17 +22,7 @@ export class Consumer {
   joinedAt: number;
   /** The index of this consumer in the list of its stream; -1 when the consumer is not in the list any more. */
   index = -1;
-  /** The place of this consumer in the lists of the heartbeat; -1 when the consumer is not in a list any more. */
-  beatIndex = -1;
-  /** How many beats of the heartbeat have passed since the peer's last sign of life. */
-  silence = 0;
-  /** The connection of this consumer. Only its fan-out can use it. */
-  readonly #connection: unknown;
   readonly #openedAt = now();
-  /** How far the peer has certainly read, in KiB since the begin of the stream. An answered ping shows that. */
-  #confirmed: number;
-  /** How many KiB the stream had been given when the unanswered ping was sent. Undefined when no ping is unanswered. */
-  #asked: number | undefined;
   #open = true;
   /** Whether the consumer takes part in the broadcasts of its stream while it is not blocked. */
   #broadcasts = false;
@@ -41,11 +30,9 @@ export class Consumer {
   #backlog: Backlog | undefined;
 
   constructor(connection: unknown, stream: Stream, principal: Principal) {
-    this.#connection = connection;
-    this.stream = stream;
+    super(connection, stream);
     this.principal = principal;
     this.joinedAt = stream.log.end + stream.ahead;
-    this.#confirmed = stream.log.kibibytes;
   }
 
   /** False once the connection is gone. Then nothing may touch the connection any more. */
@@ -58,56 +45,19 @@ export class Consumer {
     return this.#backlog !== undefined;
   }
 
-  /** How many KiB the stream of this consumer was given so far. Frames from before the consumer joined count too. */
-  get given(): number {
-    return this.stream.log.kibibytes;
-  }
-
-  /** How far the peer has certainly read, in KiB since the begin of the stream. An answered ping shows that. */
-  get confirmed(): number {
-    return this.#confirmed;
-  }
-
-  /**
-   * Sends the peer a ping after all bytes that the connection was given before. Frames that wait in the frame log come
-   * after the ping. Does nothing while the peer has not answered an earlier ping.
-   */
-  ping(): void {
-    if (this.#asked !== undefined) return;
-    this.#asked = this.given;
-    this.stream.fanOut.ping(this.#connection);
-  }
-
-  /** Tells the consumer that its peer answered the last ping. */
-  answered(): void {
-    this.#confirmed = this.#asked ?? this.#confirmed;
-    this.#asked = undefined;
-  }
-
-  /**
-   * Offers the connection again the bytes that it has not taken. Returns how many bytes are left, or undefined when the
-   * connection took none of them.
-   */
-  nudge(): number | undefined {
-    const before = this.#buffered;
-    this.stream.fanOut.nudge(this.#connection);
-    const left = this.#buffered;
-    return left === 0 || left < before ? left : undefined;
-  }
-
   /** How many bytes other than frames the connection holds. They are pongs, which answer pings of the peer. */
   get heldBesideFrames(): number {
-    return this.#buffered - (this.#backlog?.held ?? 0);
+    return this.buffered - (this.#backlog?.held ?? 0);
   }
 
   /** How many bytes wait for this consumer. A frame counts in full, even if it waits for other consumers too. */
   get waitingBytes(): number {
-    return this.#backlog?.bytes(this.#buffered) ?? this.#buffered;
+    return this.#backlog?.bytes(this.buffered) ?? this.buffered;
   }
 
   /** Describes the consumer for the report of its close. Call `describe` before the waiting frames are dropped. */
   describe() {
-    const waitingFrames = this.#backlog?.frames(this.#buffered) ?? 0;
+    const waitingFrames = this.#backlog?.frames(this.buffered) ?? 0;
     return {
       openSeconds: now() - this.#openedAt,
       framesDelivered: Math.max(0, this.stream.log.end - this.joinedAt - waitingFrames),
@@ -130,7 +80,7 @@ export class Consumer {
    * on.
    */
   check(broadcast: WriteBatch): void {
-    if (this.#backlog === undefined && this.#buffered > 0) this.#hold(broadcast, this.stream.log.end);
+    if (this.#backlog === undefined && this.buffered > 0) this.#hold(broadcast, this.stream.log.end);
   }
 
   /**
@@ -153,7 +103,7 @@ export class Consumer {
    * blocked gets these frames by a broadcast. False when too much waits and the consumer must be closed.
    */
   park(bytesMax: number): boolean {
-    return this.#backlog === undefined || this.#backlog.fits(this.#buffered, bytesMax);
+    return this.#backlog === undefined || this.#backlog.fits(this.buffered, bytesMax);
   }
 
   /**
@@ -161,7 +111,7 @@ export class Consumer {
    * frame at `offset` of the stream. What the connection does not take of the frame waits, like a frame of the stream.
    */
   tell(frame: Frame, offset = this.stream.log.end): void {
-    if (this.stream.fanOut.write(this.#connection, [frame], 0) === allTaken) return;
+    if (this.stream.fanOut.write(this.connection, [frame], 0) === allTaken) return;
     // The connection may also hold frames of a broadcast that nobody has checked yet. They were handed over earlier.
     this.#hold([...this.stream.unchecked, frame], offset);
   }
@@ -179,11 +129,8 @@ export class Consumer {
     if (to === from) return;
     if (this.#broadcasts && this.#backlog === undefined) this.#leave();
     this.#broadcasts = false;
-    const kibibytes = to.log.kibibytes - from.log.kibibytes;
-    this.#confirmed += kibibytes;
-    if (this.#asked !== undefined) this.#asked += kibibytes;
     this.joinedAt += to.log.end - from.log.end;
-    this.stream = to;
+    this.moveTo(to);
   }
 
   /**
@@ -191,7 +138,7 @@ export class Consumer {
    * connection still holds bytes.
    */
   resume(): void {
-    if (this.#buffered > 0) return;
+    if (this.buffered > 0) return;
     for (let backlog = this.#backlog; backlog !== undefined; backlog = this.#backlog) {
       const batch = backlog.next();
       if (batch.length === 0) this.#unblock();
@@ -205,13 +152,13 @@ export class Consumer {
    */
   end(close: Close): void {
     this.#forget();
-    this.stream.fanOut.end(this.#connection, close);
+    this.stream.fanOut.end(this.connection, close);
   }
 
   /** Ends the connection without a close reason. */
   cut(): void {
     this.#forget();
-    this.stream.fanOut.cut(this.#connection);
+    this.stream.fanOut.cut(this.connection);
   }
 
   /**
@@ -232,16 +179,12 @@ export class Consumer {
     this.#forget();
   }
 
-  get #buffered(): number {
-    return this.stream.fanOut.bufferedBytes(this.#connection);
-  }
-
   #join(): void {
-    this.stream.fanOut.broadcaster?.join(this.#connection, this.stream.topic);
+    this.stream.fanOut.broadcaster?.join(this.connection, this.stream.topic);
   }
 
   #leave(): void {
-    this.stream.fanOut.broadcaster?.leave(this.#connection, this.stream.topic);
+    this.stream.fanOut.broadcaster?.leave(this.connection, this.stream.topic);
   }
 
   #forget(): void {
@@ -273,10 +216,10 @@ export class Consumer {
    * bytes are handed over. False when the connection is blocked after the write.
    */
   #write(batch: WriteBatch, begun: number, end: number): boolean {
-    const left = this.stream.fanOut.write(this.#connection, batch, begun);
+    const left = this.stream.fanOut.write(this.connection, batch, begun);
     if (left > 0) {
       const backlog = this.#backlog ?? this.#block(end - 1);
-      backlog.holdBegun((batch[0] as Frame).length - left, this.#buffered);
+      backlog.holdBegun((batch[0] as Frame).length - left, this.buffered);
       return false;
     }
     this.#backlog?.handedOver(batch.length);
@@ -287,7 +230,7 @@ export class Consumer {
 
   #hold(inside: WriteBatch, end: number): void {
     const backlog = this.#backlog ?? this.#block(end);
-    backlog.hold(inside, this.#buffered);
+    backlog.hold(inside, this.buffered);
   }
 }
 
