@@ -19,7 +19,7 @@ export interface EventFrame {
   readonly id: string;
   /** The time when the gateway accepted the event. */
   readonly time: string;
-  /** The place of the event in the history of its instance: opaque ASCII text of at most 64 characters. Store the last one, and present it as `after` when you connect again. Absent when no history is kept. */
+  /** The place of the event in the history: opaque ASCII text of at most 64 characters. Store the last one, and present it as `after` when you connect again. Absent while no history is kept: then forget the one that you have stored, since it stands before this event. */
   readonly position?: string;
   /** When it happened, as the producer said in `occurred_at`. Absent when the producer did not say. */
   readonly occurredAt?: string;
@@ -37,11 +37,11 @@ export interface EffectiveFilter {
   readonly mediaBase64: boolean;
 }
 
-/** How much history the gateway keeps of an instance. */
+/** How much history the gateway keeps of an instance. The history of all instances also has a limit in bytes (HISTORY_BYTES), so busy instances may shorten the history of others. */
 export interface History {
-  /** Most events that are kept. */
+  /** Most events of an instance that are kept. */
   readonly events: number;
-  /** How long an event is kept, in seconds. */
+  /** How long an event is kept, in seconds. Events are kept while a consumer of `eventwire.v1` is connected, and for this long after the last one left. */
   readonly seconds: number;
 }
 
@@ -73,13 +73,13 @@ export interface HelloFrame {
   readonly configurationVersion: number;
   /** How much history is kept. Null when none is kept. */
   readonly history: History | null;
-  /** The position where the live events begin. Null when no history is kept. */
+  /** The position where the live events begin. Null when no history is kept. Store it, unless `resumed` is true: then the events up to this position follow. */
   readonly position: string | null;
-  /** Whether the connection goes on after the position in `after`. Null when the client did not ask for that. */
+  /** Whether the connection goes on after the position in `after`. If true, every event since that position that the filter takes follows, once and in order, and then the live events. If false, none of these events follows, and a `gap` frame says which may be missing. Null when the client did not ask to go on. */
   readonly resumed: boolean | null;
-  /** Why `resumed` is false. Null otherwise. */
+  /** Why `resumed` is false, as a text: `no history is kept`, `the text is not a position`, `the position is of another history` (the gateway was started anew), `the history does not reach back to the position` (HISTORY_SECONDS, HISTORY_EVENTS, HISTORY_BYTES) or `the history is away`. Null when `resumed` is true or null. */
   readonly resumeRefusal: string | null;
-  /** How many earlier events follow before the live ones. */
+  /** How many earlier events follow, up to the position in `position`. They pass the filter in this frame. They do not count as waiting frames, and the gateway sends them no faster than the client reads. When the filter changes while they are sent, the new filter holds for every event after the frame that tells of the change. A client that reads so slowly that the history drops its next event is closed with 4008. */
   readonly replayed: number;
   /** When the gateway has sent nothing for this many seconds, it sends a `position` frame. It may send the frame up to a quarter of this time earlier. A client that gets no frame for twice this time should connect again. */
   readonly heartbeatSeconds: number;
@@ -113,9 +113,9 @@ export interface ConfigChangedFrame {
 export interface GapFrame {
   /** Always `gap`. */
   readonly control: "gap";
-  /** Why: `bus_interrupted` (the bus between the nodes was away from the node of this connection) or `bus_lost` (events that another node accepted did not arrive or could not be read, for example because the bus was away from that node). This release sends no other reason. A release that keeps history may also send `history_expired` and `node_changed`. */
+  /** Why: `bus_interrupted` (the bus between the nodes was away from the node of this connection), `bus_lost` (events that another node accepted did not arrive or could not be read, for example because the bus was away from that node) or `history_expired` (the client asked to go on after a position, and `resumed` in its `hello` is false). A later release may send other reasons. */
   readonly reason: string;
-  /** Events that were accepted from this time on may be missing. The gateway sets this time a little too early rather than too late, because the clocks of its nodes may differ. */
+  /** Events that were accepted from this time on may be missing. The gateway sets this time a little too early rather than too late, because the clocks of its nodes may differ. After a text that is not a position it is the year 1970. */
   readonly from: string;
   /** Events that were accepted after this time are not missing because of this gap. */
   readonly until: string;
@@ -129,7 +129,7 @@ export interface GapFrame {
 export interface PositionFrame {
   /** Always `position`. */
   readonly control: "position";
-  /** The position up to which this connection has got everything. Null when no history is kept. */
+  /** The position up to which this connection has got everything. Store it like that of an event. Null when no history is kept. */
   readonly position: string | null;
   /** The time at the gateway. */
   readonly time: string;
@@ -159,7 +159,7 @@ export interface ClosingFrame {
   readonly waitingFrames: number;
   /** The bytes that waited for this connection when its close was decided. */
   readonly waitingBytes: number;
-  /** The position of the last event that was sent to this connection. Null when no history is kept. */
+  /** The position of the last event that was sent to this connection. When there was no event, the position where the connection began. Null when no history is kept, and when the connection still had to get frames from before a `narrowed` frame. */
   readonly position: string | null;
 }
 

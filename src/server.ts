@@ -15,6 +15,7 @@ import { logCalls, logOwners } from "./observability/log-changes.js";
 import { createMetrics, mergeReports } from "./observability/metrics.js";
 import { observeApi } from "./observability/observe-api.js";
 import { busName, openBus } from "./open-bus.js";
+import { openHistory } from "./open-history.js";
 import { readDocuments } from "./read-documents.js";
 import { createApi } from "./rpc/create-api.js";
 import { createHandlers } from "./rpc/protocols/handlers.js";
@@ -128,8 +129,11 @@ async function startPorts(
   const fanOut = new UwsFanOut((topic, frame) => apps.publish(topic, frame));
   const frameTokens = settings.frameTokens === "on";
   const views = createSocketViews(fanOut, { baseUrl: publicUrl, mediaMaxBytes, frameTokens });
+  const isAlone = settings.natsUrl === undefined && parent === undefined;
+  const history = openHistory(settings, isAlone);
   const hub = createHub({
     bus,
+    history,
     findEntry: directory.instanceById,
     pendingBytesMax: settings.socketPendingBytesMax,
     waitingBytesMax: settings.waitingFramesMaxBytes / settings.workers,
@@ -144,7 +148,7 @@ async function startPorts(
   const publishing = createPublishing({
     directory,
     bus,
-    sinks: [status],
+    sinks: history === undefined ? [status] : [history, status],
     publishMaxBytes,
     busOutage: settings.busOutage,
     takers: hub.takers,
@@ -154,9 +158,8 @@ async function startPorts(
   const tickets = createTickets({ directory, store: ticketStore });
   const instances = createInstances({ store, status, tokenLengthMin: settings.instanceTokenMinLength });
   const draining = new AbortController();
-  const isAlone = settings.natsUrl === undefined && parent === undefined;
   const health = createHealth({ store, directory, bus: isAlone ? undefined : bus, draining: draining.signal });
-  metrics.watch({ hub: hub.stats, publishing: publishing.stats, keyed, directory, bus, rateCounters });
+  metrics.watch({ hub: hub.stats, publishing: publishing.stats, keyed, directory, bus, history, rateCounters });
 
   parent?.answerCounts(metrics.report);
 
@@ -246,6 +249,7 @@ async function startPorts(
     const callsMs = Math.max(callsUntil - performance.now(), callGraceMs);
     await Promise.all([publicPort.close(callsMs), servicePort.close(callsMs)]);
     await status.close();
+    await history?.close();
     await bus.close();
     await store.close();
   }

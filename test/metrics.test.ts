@@ -7,7 +7,15 @@ import { createMetrics } from "../src/observability/metrics.js";
 
 function sources() {
   return {
-    hub: { consumers: 0, filtered: 0, framesBuilt: 0, framesDelivered: 0, closes: new Map<number, number>() },
+    hub: {
+      consumers: 0,
+      filtered: 0,
+      framesBuilt: 0,
+      framesDelivered: 0,
+      resumes: new Map<string, number>(),
+      closes: new Map<number, number>(),
+    },
+    history: { stats: { events: 0, bytes: 0, dropped: { seconds: 0, events: 0, bytes: 0 } } },
     keyed: { outcomes: new Map<string, number>() },
     publishing: { published: 0, withoutClient: 0 },
     directory: { ready: false },
@@ -85,6 +93,9 @@ describe("metrics", () => {
     read.hub.consumers = 3;
     read.hub.framesDelivered = 12;
     read.hub.closes.set(4008, 2);
+    read.hub.resumes.set("expired", 5);
+    read.history.stats.bytes = 2_048;
+    read.history.stats.dropped.events = 6;
     read.publishing.published = 7;
     read.keyed.outcomes.set("repeated", 5);
     read.directory.ready = true;
@@ -94,6 +105,9 @@ describe("metrics", () => {
       expect(text).toContain("eventwire_sockets 3\n");
       expect(text).toContain("eventwire_frames_delivered_total 12\n");
       expect(text).toContain(`eventwire_socket_closes_total{code="4008"} 2\n`);
+      expect(text).toContain(`eventwire_resumes_total{outcome="expired"} 5\n`);
+      expect(text).toContain("eventwire_history_bytes 2048\n");
+      expect(text).toContain(`eventwire_history_dropped_total{limit="events"} 6\n`);
       expect(text).toContain("eventwire_events_published_total 7\n");
       expect(text).toContain('eventwire_idempotency_keys_total{outcome="repeated"} 5\n');
       expect(text).toContain("eventwire_directory_ready 1\n");

@@ -5,12 +5,13 @@ import type { Bus, Subscription } from "../bus/bus.js";
 import type { Entry } from "../directory/directory.js";
 import { AppError } from "../domain/errors.js";
 import type { EventType } from "../domain/event-type.js";
+import type { HistoryScope } from "../history/history.js";
 import { configurationOf } from "./configuration.js";
 import { configChangedFrame, instanceDeletedFrame } from "./control-frames.js";
 import type { FrameFormat } from "./frames/frame.js";
 import { AccountSelection, type Builders, type FindEntry, takes } from "./selection.js";
 import type { Stream } from "./stream.js";
-import { type Introduction, type Receive, StreamGroup, type StreamGroupOptions, type Whose } from "./stream-group.js";
+import { type Introduction, StreamGroup, type StreamGroupOptions, type Whose } from "./stream-group.js";
 import type { View } from "./view.js";
 
 export class AccountStreams extends StreamGroup<AccountSelection> {
@@ -20,12 +21,12 @@ export class AccountStreams extends StreamGroup<AccountSelection> {
   readonly #find: FindEntry;
   readonly #builders = new Map<FrameFormat, Builders>();
 
-  constructor(accountId: string, bus: Bus, find: FindEntry, options: StreamGroupOptions, receive: Receive) {
+  constructor(accountId: string, bus: Bus, find: FindEntry, options: StreamGroupOptions) {
     super(options);
     this.id = accountId;
     this.#bus = bus;
     this.#find = find;
-    this.subscription = bus.subscribeAccount(accountId, (event) => receive(this, event));
+    this.subscription = bus.subscribeAccount(accountId, (event) => options.receive(this, event));
   }
 
   get accountId(): string {
@@ -38,6 +39,10 @@ export class AccountStreams extends StreamGroup<AccountSelection> {
 
   get introduction(): Introduction {
     return { instance: "", version: 0 };
+  }
+
+  protected get historyScope(): HistoryScope {
+    return { accountId: this.id, instanceId: "" };
   }
 
   check(): void {
@@ -75,8 +80,8 @@ export class AccountStreams extends StreamGroup<AccountSelection> {
   /** Returns how many consumers of the account get events of this type of an instance. */
   takers(entry: Entry, type: EventType): number {
     let takers = 0;
-    for (const { selection, consumers } of this.streams)
-      if (takes(selection.filterOf(entry), type)) takers += consumers.length;
+    for (const { selection, consumers, replaying } of this.streams)
+      if (takes(selection.filterOf(entry), type)) takers += consumers.length + replaying.size;
     return takers;
   }
 }

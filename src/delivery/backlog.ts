@@ -6,6 +6,7 @@
 import type { FanOut } from "./fan-out.js";
 import { FrameLog } from "./frame-log.js";
 import type { Frame } from "./frames/frame.js";
+import type { Place } from "./places.js";
 import type { Waiting } from "./waiting.js";
 import { countWithin, sizesWithin, type WriteBatch } from "./write-batch.js";
 
@@ -49,6 +50,24 @@ export class Backlog {
     this.#log = log;
     this.#offset = offset;
     log.enter(offset);
+  }
+
+  /** Makes the backlog of a consumer that reads a log of its own, with these frames. */
+  static of(fanOut: FanOut<unknown>, frames: readonly Frame[], positions: readonly string[]): Backlog {
+    const log = new FrameLog();
+    log.append(frames);
+    for (const [offset, position] of positions.entries()) log.place(offset, position);
+    return new Backlog(fanOut, log, log.start);
+  }
+
+  /** Whether the consumer has changed its stream, and still gets frames from before the change. */
+  get changing(): boolean {
+    return this.#next !== undefined;
+  }
+
+  /** The place of the last event whose frame was handed over, or of which a part was. */
+  get handed(): Place | undefined {
+    return this.#offset === undefined ? undefined : this.#log.placeBefore(this.#offset + Math.sign(this.#begun));
   }
 
   /** How many bytes of the first waiting frame were handed over. The next write must go on after them. */

@@ -25,6 +25,8 @@ export interface ClosedConsumer extends Close {
   readonly waitingFrames: number;
   /** How many bytes waited for the consumer when its close was decided. */
   readonly waitingBytes: number;
+  /** The position of the last event that the connection was handed. Undefined when there is none, or when it is not known. */
+  readonly position?: string | undefined;
   /**
    * How the connection ended. `told`: the gateway sent the close reason. `cut`: the gateway cut the connection without
    * a reason. `left`: the peer closed first.
@@ -137,7 +139,7 @@ export class Closings {
     this.#end(consumer, closing, "told");
     const { close, decided } = closing;
     const frame = consumer.stream.view.format.controlFrame?.(closingFrame(close, decided));
-    if (frame !== undefined) consumer.tell(frame);
+    if (frame !== undefined) consumer.tell([frame]);
     consumer.end(close);
     this.#options.onEnded(consumer);
   }

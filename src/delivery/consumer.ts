@@ -9,6 +9,7 @@ import { Backlog } from "./backlog.js";
 import { allTaken } from "./fan-out.js";
 import type { Frame } from "./frames/frame.js";
 import { Peer } from "./peer.js";
+import type { Place } from "./places.js";
 import type { Stream } from "./stream.js";
 import type { WriteBatch } from "./write-batch.js";
 
@@ -55,12 +56,26 @@ export class Consumer extends Peer {
     return this.#backlog?.bytes(this.buffered) ?? this.buffered;
   }
 
-  /** Describes the consumer for the report of its close. Call `describe` before the waiting frames are dropped. */
-  describe() {
+  /** Whether the consumer has changed its stream, and frames from before the change wait for it. */
+  get changing(): boolean {
+    return this.#backlog?.changing ?? false;
+  }
+
+  /** The place of the last event that was handed over, in the log that the consumer reads. */
+  get handed(): Place | undefined {
+    const { log } = this.stream;
+    return this.#backlog === undefined ? log.placeBefore(log.end) : this.#backlog.handed;
+  }
+
+  /**
+   * Describes the consumer for the report of its close. Call `describe` before the waiting frames are dropped. `before` is how many
+   * frames were handed over before the consumer joined its stream.
+   */
+  describe(hasJoined = true, before = 0) {
     const waitingFrames = this.#backlog?.frames(this.buffered) ?? 0;
     return {
       openSeconds: now() - this.#openedAt,
-      framesDelivered: Math.max(0, this.stream.log.end - this.joinedAt - waitingFrames),
+      framesDelivered: Math.max(0, before + (hasJoined ? this.stream.log.end - this.joinedAt : 0) - waitingFrames),
       waitingFrames,
       waitingBytes: this.waitingBytes,
     };
@@ -107,13 +122,29 @@ export class Consumer extends Peer {
   }
 
   /**
-   * Hands over a frame for this consumer alone, of at most 4 KiB. The consumer must not be blocked. The frame stands before the
-   * frame at `offset` of the stream. What the connection does not take of the frame waits, like a frame of the stream.
+   * Hands over control frames for this consumer alone, one or two of at most 4 KiB. The consumer must not be blocked. The frames stand
+   * before the frame at `offset` of the stream. What the connection does not take of them waits, like a frame of the stream.
    */
-  tell(frame: Frame, offset = this.stream.log.end): void {
-    if (this.stream.fanOut.write(this.connection, [frame], 0) === allTaken) return;
-    // The connection may also hold frames of a broadcast that nobody has checked yet. They were handed over earlier.
-    this.#hold([...this.stream.unchecked, frame], offset);
+  tell(frames: WriteBatch, offset = this.stream.log.end): void {
+    if (this.index === -1) this.give(frames);
+    else if (this.stream.fanOut.write(this.connection, frames, 0) !== allTaken) {
+      // The connection may also hold frames of a broadcast that nobody has checked yet. They were handed over earlier.
+      this.#hold([...this.stream.unchecked, ...frames], offset);
+    }
+  }
+
+  /**
+   * Hands over frames to a consumer that gets no frames of its stream: it has not joined yet, or has left. The consumer must not be
+   * blocked. What the connection does not take waits for it. `positions` are those of the frames, when they are frames of events.
+   */
+  give(frames: readonly Frame[], positions: readonly string[] = []): void {
+    this.#backlog = Backlog.of(this.stream.fanOut, frames, positions);
+    this.#handOver();
+  }
+
+  /** Goes over to another stream of the same fan-out without having joined the present one. */
+  readIn(to: Stream): void {
+    this.moveTo(to);
   }
 
   /**
@@ -124,7 +155,7 @@ export class Consumer extends Peer {
   change(to: Stream, frame: Frame): void {
     const from = this.stream;
     const blocked = this.#backlog !== undefined;
-    if (!blocked) this.tell(frame);
+    if (!blocked) this.tell([frame]);
     if (blocked || to !== from) this.#backlog?.change(to.log, blocked ? [frame] : [], to.waiting);
     if (to === from) return;
     if (this.#broadcasts && this.#backlog === undefined) this.#leave();
@@ -138,7 +169,10 @@ export class Consumer extends Peer {
    * connection still holds bytes.
    */
   resume(): void {
-    if (this.buffered > 0) return;
+    if (this.buffered === 0) this.#handOver();
+  }
+
+  #handOver(): void {
     for (let backlog = this.#backlog; backlog !== undefined; backlog = this.#backlog) {
       const batch = backlog.next();
       if (batch.length === 0) this.#unblock();

@@ -12,14 +12,15 @@ import type {
   PositionFrame,
   PreviousClose,
 } from "../../gen/frames.js";
-import type { BusGap } from "../bus/bus.js";
 import { type Close, closeRow } from "../domain/closes.js";
 import { eventTypeBit, eventTypes } from "../domain/event-type.js";
 import type { Filter } from "../domain/filter.js";
+import type { HistoryGap, HistoryReach, ResumeRefusal } from "../history/history.js";
 import { waitingFramesMax } from "./backlog.js";
 import type { Configuration } from "./configuration.js";
 import type { Asked } from "./hub.js";
 import { retryAfter } from "./retry-after.js";
+import type { GroupResume } from "./stream-group.js";
 
 /** Most characters of the text of an `error` frame. The text may repeat what the client sent, so it needs a limit. */
 const messageMax = 200;
@@ -33,29 +34,43 @@ export interface Greeting {
   readonly version: number;
   readonly filter: Filter;
   readonly asked: Asked;
+  /** How much history is kept. Undefined when none is. */
+  readonly history: HistoryReach | undefined;
+  /** Where the live events begin. Undefined when no history is kept. */
+  readonly position: string | undefined;
+  /** Whether the connection goes on after `asked.after`. Undefined when the client did not ask. */
+  readonly resume: GroupResume | undefined;
+  /** How many earlier events follow. */
+  readonly replayed: number;
   readonly heartbeatSeconds: number;
   readonly waitingBytesMax: number;
 }
 
-/** Why no connection goes on after an earlier one. */
-const resumeRefusal = "no history is kept";
+/** Why a connection does not go on after a position. */
+const resumeRefusals: Record<ResumeRefusal | "off", string> = {
+  off: "no history is kept",
+  malformed: "the text is not a position",
+  another_history: "the position is of another history",
+  expired: "the history does not reach back to the position",
+  away: "the history is away",
+};
 
-export function helloFrame({ connection, instance, version, filter, asked, ...limits }: Greeting): HelloFrame {
-  const isRefused = asked.after !== undefined;
+export function helloFrame({ connection, instance, version, filter, asked, resume, ...more }: Greeting): HelloFrame {
+  const { history, position, replayed, heartbeatSeconds, waitingBytesMax } = more;
   return {
     control: "hello",
     connection,
     instance,
     filter: effectiveFilter(filter),
     configurationVersion: version,
-    history: null,
-    position: null,
-    resumed: isRefused ? false : null,
-    resumeRefusal: isRefused ? resumeRefusal : null,
-    replayed: 0,
-    heartbeatSeconds: limits.heartbeatSeconds,
+    history: history ?? null,
+    position: position ?? null,
+    resumed: resume === undefined ? null : "after" in resume,
+    resumeRefusal: resume !== undefined && "refusal" in resume ? resumeRefusals[resume.refusal] : null,
+    replayed,
+    heartbeatSeconds,
     waitingFramesMax,
-    waitingBytesMax: limits.waitingBytesMax,
+    waitingBytesMax,
     time: timeText(Date.now()),
     previous: asked.previous === undefined ? null : unknownClose(asked.previous),
   };
@@ -94,7 +109,7 @@ export function instanceDeletedFrame(name: string): ConfigChangedFrame {
 }
 
 /** `instance` is the name of the instance whose events are missing, or null when events of every instance may be missing. */
-export function gapFrame({ reason, from, until, missed }: BusGap, instance: string | null): GapFrame {
+export function gapFrame({ reason, from, until, missed }: HistoryGap, instance: string | null): GapFrame {
   return {
     control: "gap",
     reason,
@@ -105,8 +120,16 @@ export function gapFrame({ reason, from, until, missed }: BusGap, instance: stri
   };
 }
 
-export function positionFrame(): PositionFrame {
-  return { control: "position", position: null, time: timeText(Date.now()) };
+/**
+ * Tells a consumer that cannot go on after a position which events may be missing: those from `from` on, in milliseconds since 1970.
+ * `instance` is the name in `hello`.
+ */
+export function refusalGapFrame(from: number, instance: string): GapFrame {
+  return gapFrame({ reason: "history_expired", from, until: Date.now() }, instance === "" ? null : instance);
+}
+
+export function positionFrame(position: string | undefined): PositionFrame {
+  return { control: "position", position: position ?? null, time: timeText(Date.now()) };
 }
 
 export function narrowedFrame(filter: Filter): NarrowedFrame {
@@ -117,9 +140,11 @@ export function narrowedFrame(filter: Filter): NarrowedFrame {
 export interface Waited {
   readonly waitingFrames: number;
   readonly waitingBytes: number;
+  /** The position of the last event that the connection was handed. */
+  readonly position?: string | undefined;
 }
 
-export function closingFrame(close: Close, { waitingFrames, waitingBytes }: Waited): ClosingFrame {
+export function closingFrame(close: Close, { waitingFrames, waitingBytes, position }: Waited): ClosingFrame {
   return {
     control: "closing",
     code: close.code,
@@ -128,7 +153,7 @@ export function closingFrame(close: Close, { waitingFrames, waitingBytes }: Wait
     retryAfterMs: retryAfter(close),
     waitingFrames,
     waitingBytes,
-    position: null,
+    position: position ?? null,
   };
 }
 

@@ -6,17 +6,31 @@
 import { randomUUID } from "node:crypto";
 import type { ControlFrame } from "../../gen/frames.js";
 import type { Consumer } from "./consumer.js";
-import { errorFrame, type Greeting, helloFrame, pongFrame } from "./control-frames.js";
+import { errorFrame, type Greeting, helloFrame, pongFrame, refusalGapFrame } from "./control-frames.js";
 import type { Frame } from "./frames/frame.js";
 
 /** A client may send nine messages that nobody understands within this time, in milliseconds. The tenth one ends the connection. */
 const missesMs = 60_000;
 const missesMax = 10;
 
+/** From where on a consumer gets the frames of its stream. */
+export interface Begun {
+  /** The offset of the first frame. */
+  readonly offset: number;
+  /** The position up to which the consumer had got everything before. Undefined when there was no history. */
+  readonly position: string | undefined;
+}
+
 interface Conversation {
   readonly connection: string;
-  /** The `hello` that the consumer has not got yet. A consumer that is blocked gets the three frames here when it has caught up. */
-  hello: Frame | undefined;
+  begun: Begun;
+  /** How many frames of older events the consumer was given. */
+  frames: number;
+  /**
+   * The `hello` that the consumer has not got yet, and the `gap` after it if there is one. A consumer that is blocked gets the frames
+   * here when it has caught up.
+   */
+  hello: readonly Frame[] | undefined;
   /** The last `pong` that the consumer has not got yet. A new one replaces an older one, so that a client cannot pile them up. */
   pong: Frame | undefined;
   /** The last `error` that the consumer has not got yet. A new one replaces an older one. */
@@ -30,12 +44,47 @@ export class Conversations {
   /** The consumers that may have a frame to get in the next turn. */
   #due = new Set<Consumer>();
 
-  /** Prepares the `hello` of a new consumer. The format of the consumer must have control frames. */
-  begin(consumer: Consumer, greeting: Omit<Greeting, "connection">): void {
+  /**
+   * Prepares the `hello` of a new consumer, and a `gap` after it when the consumer cannot go on after the position that it named. The
+   * format of the consumer must have control frames.
+   */
+  begin(consumer: Consumer, offset: number, greeting: Omit<Greeting, "connection">): void {
     const connection = randomUUID();
-    const hello = frameFor(consumer, () => helloFrame({ connection, ...greeting }));
-    this.#conversations.set(consumer, { connection, hello, pong: undefined, error: undefined, misses: [] });
+    const { resume, instance, position } = greeting;
+    const frames: ControlFrame[] = [helloFrame({ connection, ...greeting })];
+    if (resume !== undefined && "refusal" in resume) frames.push(refusalGapFrame(resume.from, instance));
+    this.#conversations.set(consumer, {
+      connection,
+      begun: { offset, position },
+      frames: 0,
+      hello: frames.flatMap((control) => frameFor(consumer, () => control) ?? []),
+      pong: undefined,
+      error: undefined,
+      misses: [],
+    });
     this.#due.add(consumer);
+  }
+
+  /** Notes from where on a consumer gets the frames of its stream now. `frames` more were given to it before that. */
+  stand(consumer: Consumer, begun: Begun, frames = 0): void {
+    const conversation = this.#conversations.get(consumer);
+    if (conversation === undefined) return;
+    conversation.begun = begun;
+    conversation.frames += frames;
+  }
+
+  /**
+   * Says what is known of a consumer of a stream. `position` is that of the last event that it was handed, or the position where it
+   * began. It is undefined while the consumer changes its stream and frames wait, and when no history is kept. `frames` is how many
+   * frames it was given before it joined. Undefined when `has` is false.
+   */
+  describe(consumer: Consumer): { position: string | undefined; frames: number } | undefined {
+    const conversation = this.#conversations.get(consumer);
+    if (conversation === undefined) return undefined;
+    const { begun, frames } = conversation;
+    const { handed, changing } = consumer;
+    const place = handed !== undefined && handed.offset >= begun.offset ? handed : begun;
+    return { position: changing ? undefined : place.position, frames };
   }
 
   /** Whether the consumer gets control frames. False for a plain consumer, and for one whose close is decided. */
@@ -68,7 +117,7 @@ export class Conversations {
     return true;
   }
 
-  /** Sends `hello` to a consumer that joined late, before its first frame. `offset` is the offset of this frame in its stream. */
+  /** Sends the first frames to a consumer that joined late, before its first frame. `offset` is the offset of this frame in its stream. */
   greet(consumer: Consumer, offset: number): void {
     const conversation = this.#conversations.get(consumer);
     if (conversation?.hello === undefined) return;
@@ -108,12 +157,17 @@ export class Conversations {
 }
 
 function tellAll(consumer: Consumer, conversation: Conversation): void {
-  for (const kind of ["hello", "error", "pong"] as const) {
+  if (conversation.hello !== undefined) {
+    if (consumer.blocked) return;
+    consumer.tell(conversation.hello);
+    conversation.hello = undefined;
+  }
+  for (const kind of ["error", "pong"] as const) {
     const frame = conversation[kind];
     if (frame === undefined) continue;
     if (consumer.blocked) return;
     conversation[kind] = undefined;
-    consumer.tell(frame);
+    consumer.tell([frame]);
   }
 }
 

@@ -1,33 +1,24 @@
 /** The hub of a node takes events from the bus and gives their frames to the consumers of the node, once per turn. */
 
-import type { ControlFrame } from "../../gen/frames.js";
-import type { Event } from "../bus/bus.js";
-import {
-  type Close,
-  disconnectedByOperator,
-  instanceDeleted,
-  internalError,
-  peerGone,
-  pongsUnread,
-  protocolError,
-  slowConsumer,
-  tokenRevoked,
-} from "../domain/closes.js";
+import { type Close, internalError, peerGone, pongsUnread, protocolError, slowConsumer } from "../domain/closes.js";
 import { Closings } from "./closings.js";
 import { Consumer } from "./consumer.js";
-import { configChangedFrame, positionFrame } from "./control-frames.js";
+import { narrowedFrame, positionFrame } from "./control-frames.js";
 import { ControlStreams } from "./control-streams.js";
 import { Conversations } from "./conversations.js";
 import { drainSchedule, shuffle } from "./drain-schedule.js";
 import { createGapTeller } from "./gaps.js";
 import { Heartbeat } from "./heartbeat.js";
 import type { Hub, HubOptions, HubStats } from "./hub.js";
+import { createIntake } from "./intake.js";
 import { Narrowings } from "./narrowings.js";
-import type { Stream } from "./stream.js";
+import { createOwnerChanges } from "./owner-changes.js";
+import { Replays } from "./replays.js";
 import type { StreamGroup } from "./stream-group.js";
 import { StreamRegistry } from "./stream-registry.js";
 import { Turns } from "./turns.js";
 import { Waiting } from "./waiting.js";
+import { createWelcomes } from "./welcomes.js";
 
 /** How many ms a connection may take no byte, or stay blocked after its close was decided. Then the hub cuts it. */
 const closeGraceMsDefault = 60_000;
@@ -44,27 +35,57 @@ const shutdownGraceMs = 5_000;
  */
 const pongBytesMax = 256 * 1024;
 
-export function createHub({ bus, findEntry, pendingBytesMax, ...options }: HubOptions): Hub {
+export function createHub({ bus, history, findEntry, pendingBytesMax, ...options }: HubOptions): Hub {
   const { closeGraceMs = closeGraceMsDefault, idleSeconds = idleSecondsDefault, onClosed = () => {} } = options;
   const { heartbeatSeconds = Math.max(1, Math.floor(idleSeconds / 2)) } = options;
   const waiting = new Waiting(options.waitingBytesMax ?? Number.POSITIVE_INFINITY);
   const conversations = new Conversations();
-  const controls = new ControlStreams({ heartbeatSeconds, onQuiet: (stream) => announce(stream, positionFrame()) });
-  const onAdmitted = (consumer: Consumer, offset: number) => conversations.greet(consumer, offset);
-  const registry = new StreamRegistry(bus, findEntry, { pendingBytesMax, waiting, controls, onAdmitted }, receive);
-  const narrowings = new Narrowings(registry);
+  const controls = new ControlStreams({
+    heartbeatSeconds,
+    onQuiet: (stream) => intake.announceToJoined(stream, positionFrame(stream.group.position)),
+  });
+  const registry = new StreamRegistry(bus, findEntry, {
+    pendingBytesMax,
+    waiting,
+    controls,
+    history,
+    receive: (group, event) => intake.receive(group, event),
+    receiveKept: (group, event, position) => intake.receiveKept(group, event, position),
+    onAdmitted: (consumer, offset) => conversations.greet(consumer, offset),
+  });
+  const narrowings = new Narrowings(registry, (consumer, begun) => conversations.stand(consumer, begun));
   const stats: HubStats = {
     consumers: 0,
     events: 0,
     filtered: 0,
     framesBuilt: 0,
     framesDelivered: 0,
+    resumes: new Map(),
     closes: new Map(),
   };
+  const replays = new Replays({
+    onJoined(consumer, frames) {
+      const { joinedAt: offset, stream } = consumer;
+      conversations.stand(consumer, { offset, position: stream.group.position }, frames);
+    },
+    onOvertaken: (consumer) => turns.atEnd(() => closeSlow(consumer)),
+    onDelivered(frames) {
+      stats.framesDelivered += frames;
+    },
+  });
+  const welcome = createWelcomes({
+    conversations,
+    replays,
+    history,
+    stats,
+    heartbeatSeconds,
+    waitingBytesMax: pendingBytesMax,
+  });
   const turns = new Turns({
     resume,
     prepare() {
       conversations.tell();
+      replays.proceed();
       narrowings.begin();
     },
     flush(stream, all) {
@@ -72,10 +93,17 @@ export function createHub({ bus, findEntry, pendingBytesMax, ...options }: HubOp
     },
     conclude() {
       narrowings.finish(closeSlow);
-      return narrowings.waiting;
+      return narrowings.waiting || replays.waiting;
     },
     relieve,
   });
+  const intake = createIntake({
+    stats,
+    turns,
+    replays,
+    onUnplaced: ({ replaying }) => turns.atEnd(() => closeEach([...replaying], internalError)),
+  });
+  const { announce } = intake;
   const closings = new Closings({ blockedMs: closeGraceMs, onClosed, onEnded: remove });
   const heartbeat = new Heartbeat({
     idleSeconds,
@@ -84,34 +112,14 @@ export function createHub({ bus, findEntry, pendingBytesMax, ...options }: HubOp
     onDrained: drain,
   });
   let onEmpty: (() => void) | undefined;
-  bus.watchGaps(createGapTeller({ registry, controls, announce }));
+  const tellGap = createGapTeller({ registry, controls, announce });
+  bus.watchGaps(tellGap);
+  history?.watchGaps(tellGap);
   bus.watchOlderNodes(() => {
     turns.atEnd(() => {
       for (const account of registry.accounts) closeOf(account, internalError, () => true);
     });
   });
-
-  function receive({ streams }: StreamGroup, event: Event): void {
-    stats.events++;
-    let built = 0;
-    for (const stream of streams) {
-      const first = stream.idle;
-      if (!stream.accept(event)) continue;
-      built++;
-      if (first) turns.touch(stream);
-    }
-    stats.framesBuilt += built;
-    if (built === 0) stats.filtered++;
-    else turns.schedule();
-  }
-
-  /** Sends a control frame to all consumers of a stream. Does nothing when the format of the stream has no control frames. */
-  function announce(stream: Stream, control: ControlFrame): void {
-    const first = stream.idle;
-    if (!stream.announce(control)) return;
-    if (first) turns.touch(stream);
-    turns.schedule();
-  }
 
   function drain(consumer: Consumer): void {
     consumer.silence = 0;
@@ -122,22 +130,36 @@ export function createHub({ bus, findEntry, pendingBytesMax, ...options }: HubOp
     if (!consumer.open) return;
     consumer.resume();
     closings.proceed(consumer);
-    if (!consumer.blocked) conversations.caughtUp(consumer);
+    if (consumer.blocked) return;
+    conversations.caughtUp(consumer);
+    replays.caughtUp(consumer);
   }
 
   /** Closes a consumer. From now on it gets only its close reason. A second call does nothing. */
   function closeConsumer(consumer: Consumer, close: Close): void {
     const { whose } = consumer.stream.group;
+    const { position, frames = 0 } = replays.describe(consumer) ?? conversations.describe(consumer) ?? {};
+    const isReplaying = replays.has(consumer);
     if (!registry.leave(consumer)) return;
     stats.closes.set(close.code, (stats.closes.get(close.code) ?? 0) + 1);
     const connection = conversations.connectionId(consumer);
-    const decided = { ...whose, ...(connection !== undefined && { connection }), ...consumer.describe() };
+    const state = consumer.describe(!isReplaying, frames);
+    const decided = { ...whose, ...(connection !== undefined && { connection }), ...state, position };
     conversations.end(consumer);
+    replays.end(consumer);
     closings.start(consumer, close, decided);
   }
 
   function closeSlow(consumer: Consumer): void {
     closeConsumer(consumer, slowConsumer);
+  }
+
+  function narrowReplaying(consumer: Consumer, types: number): void {
+    const { stream: from } = consumer;
+    const to = registry.sibling(from, types);
+    const frame = to.view.format.controlFrame?.(narrowedFrame(to.filter));
+    if (frame !== undefined) replays.change(consumer, to, frame);
+    registry.endIfEmpty(from);
   }
 
   function relieve(): void {
@@ -149,13 +171,15 @@ export function createHub({ bus, findEntry, pendingBytesMax, ...options }: HubOp
   }
 
   function closeOf(group: StreamGroup | undefined, close: Close, whom: (consumer: Consumer) => boolean): void {
-    for (const consumer of group?.consumers.filter(whom) ?? []) closeConsumer(consumer, close);
+    closeEach(group?.consumers.filter(whom) ?? [], close);
+  }
+
+  function closeEach(consumers: readonly Consumer[], close: Close): void {
+    for (const consumer of consumers) closeConsumer(consumer, close);
   }
 
   function closeAll(consumers: readonly Consumer[], close: Close): void {
-    turns.atEnd(() => {
-      for (const consumer of consumers) closeConsumer(consumer, close);
-    });
+    turns.atEnd(() => closeEach(consumers, close));
   }
 
   function remove(consumer: Consumer): void {
@@ -164,30 +188,29 @@ export function createHub({ bus, findEntry, pendingBytesMax, ...options }: HubOp
     registry.leave(consumer);
     heartbeat.remove(consumer);
     conversations.gone(consumer);
+    replays.end(consumer);
     closings.gone(consumer);
     consumer.stream.fanOut.buffered.connections--;
     if (--stats.consumers === 0) onEmpty?.();
   }
 
   return {
+    ...createOwnerChanges({ registry, turns, announce, closeOf }),
     stats,
 
-    reserve: (scope) => registry.reserve(scope),
+    reserve: (scope, format) => registry.reserve(scope, format),
 
     add(connection, scope, principal, view, asked = {}) {
       const stream = registry.streamOf(scope, view);
       const consumer = new Consumer(connection, stream, principal);
-      stream.add(consumer);
       heartbeat.add(consumer);
       waiting.include(view.fanOut.buffered);
       view.fanOut.buffered.connections++;
       stats.consumers++;
-      if (view.format.controlFrame !== undefined) {
-        const { filter, group } = stream;
-        const limits = { heartbeatSeconds, waitingBytesMax: pendingBytesMax };
-        conversations.begin(consumer, { ...group.introduction, filter, asked, ...limits });
+      if (stream.hasControls) {
+        welcome(consumer, asked);
         turns.schedule();
-      }
+      } else stream.add(consumer);
       return consumer;
     },
 
@@ -219,7 +242,8 @@ export function createHub({ bus, findEntry, pendingBytesMax, ...options }: HubOp
 
     narrow(consumer, types) {
       if (!conversations.has(consumer)) return;
-      narrowings.want(consumer, types);
+      if (replays.has(consumer)) narrowReplaying(consumer, types);
+      else narrowings.want(consumer, types);
       turns.schedule();
     },
 
@@ -236,42 +260,6 @@ export function createHub({ bus, findEntry, pendingBytesMax, ...options }: HubOp
     connectionId: (consumer) => conversations.connectionId(consumer),
 
     end: closeConsumer,
-
-    instanceChanged(entry) {
-      const { id, accountId } = entry.instance;
-      const instance = registry.instance(id);
-      if (instance !== undefined)
-        for (const stream of instance.configure(entry))
-          announce(stream, configChangedFrame(instance.configuration, stream.filter));
-      registry.account(accountId)?.tellChange(entry, "changed", announce);
-    },
-
-    instanceCreated(instanceId, accountId) {
-      const account = registry.account(accountId);
-      const entry = account?.entry(instanceId);
-      if (entry !== undefined) account?.tellChange(entry, "created", announce);
-    },
-
-    instanceDeleted(instanceId, { accountId, name, nameTaken }) {
-      turns.atEnd(() => closeOf(registry.instance(instanceId), instanceDeleted, () => true));
-      // The instance that has the name now was told of already.
-      if (!nameTaken) registry.account(accountId)?.tellDeletion(name, announce);
-    },
-
-    principalRevoked(principal) {
-      turns.atEnd(() => {
-        const { kind, id, accountId } = principal;
-        const groups = kind === "account" ? registry.ofAccount(accountId) : [registry.instance(id)];
-        for (const group of groups) closeOf(group, tokenRevoked, (consumer) => consumer.principal === principal);
-      });
-    },
-
-    consumersDisconnected({ kind, id, accountId }) {
-      turns.atEnd(() => {
-        const groups = kind === "account" ? registry.ofAccount(accountId) : [registry.instance(id)];
-        for (const group of groups) closeOf(group, disconnectedByOperator, () => true);
-      });
-    },
 
     async close(close, overMs) {
       const everyone = shuffle(registry.everyone());

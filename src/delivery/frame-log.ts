@@ -6,6 +6,7 @@
 
 import type { FanOut } from "./fan-out.js";
 import { type Frame, lasting } from "./frames/frame.js";
+import { type Place, Places } from "./places.js";
 import type { WriteBatch } from "./write-batch.js";
 
 /**
@@ -22,6 +23,8 @@ export class FrameLog {
   readonly #waiting: { frameBytes: number };
   /** How many readers stand at each offset, from the first frame that is kept to the end of the log. */
   readonly #readers: number[] = [0];
+  /** Present when some frames are of events with a position. */
+  #places: Places | undefined;
 
   constructor(waiting = { frameBytes: 0 }) {
     this.#waiting = waiting;
@@ -50,6 +53,17 @@ export class FrameLog {
       this.#waiting.frameBytes += frame.length;
       this.#readers.push(0);
     }
+  }
+
+  /** Notes the position of the event whose frame has or gets this offset. The offset must be greater than all before. */
+  place(offset: number, position: string): void {
+    this.#places ??= new Places();
+    this.#places.add(offset, position);
+  }
+
+  /** Returns the place of the last event with a position before a reader's offset. Undefined when there was none. */
+  placeBefore(offset: number): Place | undefined {
+    return this.#places?.before(offset);
   }
 
   /** Returns at most `count` frames, the first one at a reader's offset. */
@@ -110,6 +124,7 @@ export class FrameLog {
     this.#bytesBefore.splice(0, unneeded);
     this.#readers.splice(0, unneeded);
     this.#start += unneeded;
+    this.#places?.forgetBefore(this.#start);
   }
 
   #count(offset: number, by: number): void {

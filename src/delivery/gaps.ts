@@ -1,8 +1,8 @@
-/** Tells consumers of gaps: spans of time in which the bus may have lost events. */
+/** Tells consumers of gaps: spans of time in which the bus or the history may have lost events. */
 
 import { setImmediate as turn } from "node:timers/promises";
 import type { ControlFrame } from "../../gen/frames.js";
-import type { BusGap } from "../bus/bus.js";
+import type { HistoryGap } from "../history/history.js";
 import { gapFrame } from "./control-frames.js";
 import type { ControlStreams } from "./control-streams.js";
 import type { Stream } from "./stream.js";
@@ -17,10 +17,10 @@ export interface GapTellerOptions {
   readonly announce: (stream: Stream, control: ControlFrame) => void;
 }
 
-/** Returns a listener for the bus. */
-export function createGapTeller({ registry, controls, announce }: GapTellerOptions): (gap: BusGap) => void {
+/** Returns a listener for the bus and the history. */
+export function createGapTeller({ registry, controls, announce }: GapTellerOptions): (gap: HistoryGap) => void {
   /** Tells all streams of the node. With many streams this takes several turns, so that no turn is long. */
-  async function tellAll(gap: BusGap): Promise<void> {
+  async function tellAll(gap: HistoryGap): Promise<void> {
     for (const [i, stream] of [...controls].entries()) {
       if (i > 0 && i % streamsPerTurn === 0) await turn();
       announce(stream, gapFrame(gap, null));

@@ -9,8 +9,10 @@ import type { DirectoryListener, Entry } from "../directory/directory.js";
 import type { Close } from "../domain/closes.js";
 import type { EventType } from "../domain/event-type.js";
 import type { Principal } from "../domain/instance.js";
+import type { History } from "../history/history.js";
 import type { ClosedConsumer } from "./closings.js";
 import type { Consumer } from "./consumer.js";
+import type { FrameFormat } from "./frames/frame.js";
 import type { FindEntry } from "./selection.js";
 import type { Reservation, Scope } from "./stream-registry.js";
 import type { View } from "./view.js";
@@ -26,6 +28,8 @@ export interface HubStats {
   framesBuilt: number;
   /** How many frames all consumers got, in sum. A frame that waits for a blocked consumer counts too. */
   framesDelivered: number;
+  /** How many clients asked to go on after a position, by outcome: `resumed`, or why not (see `GroupResume`). */
+  readonly resumes: Map<string, number>;
   /** How many connections the gateway closed, by close code. */
   readonly closes: Map<number, number>;
 }
@@ -41,10 +45,10 @@ export interface Asked {
 export interface Hub extends DirectoryListener {
   readonly stats: Readonly<HubStats>;
   /**
-   * Makes the events of an instance, or of all instances of an account, come to this node. Call it before `add`. The channel
-   * of the instance must be enabled.
+   * Makes the events of an instance, or of all instances of an account, come to this node, for a consumer with this
+   * format. Call it before `add`. The channel of the instance must be enabled.
    */
-  reserve(scope: Scope): Reservation;
+  reserve(scope: Scope, format: FrameFormat): Reservation;
   /**
    * Adds a consumer, which gets every event from now on if its scope was reserved. The channel of the instance must be
    * enabled. The format of a consumer of a whole account must have control frames. If the format of the view has control
@@ -103,6 +107,8 @@ export interface Hub extends DirectoryListener {
 
 export interface HubOptions {
   readonly bus: Bus;
+  /** Keeps events for consumers with control frames that connect again. Undefined when no history is kept. */
+  readonly history?: History | undefined;
   /** Looks in the directory for an instance, when a consumer of its whole account may get an event. */
   readonly findEntry: FindEntry;
   /** Most bytes that may wait for one consumer. The hub closes a consumer for which more bytes would wait. */

@@ -3,21 +3,22 @@
 import type { Bus, Subscription } from "../bus/bus.js";
 import type { Entry } from "../directory/directory.js";
 import type { EventType } from "../domain/event-type.js";
+import type { HistoryScope } from "../history/history.js";
 import { type Configuration, configurationOf } from "./configuration.js";
 
 import { InstanceSelection, takes } from "./selection.js";
 import type { Stream } from "./stream.js";
-import { type Introduction, type Receive, StreamGroup, type StreamGroupOptions, type Whose } from "./stream-group.js";
+import { type Introduction, StreamGroup, type StreamGroupOptions, type Whose } from "./stream-group.js";
 import type { View } from "./view.js";
 
 export class InstanceStreams extends StreamGroup<InstanceSelection> {
   protected readonly subscription: Subscription;
   #configuration: Configuration;
 
-  constructor(entry: Entry, bus: Bus, options: StreamGroupOptions, receive: Receive) {
+  constructor(entry: Entry, bus: Bus, options: StreamGroupOptions) {
     super(options);
     this.#configuration = configurationOf(entry);
-    this.subscription = bus.subscribe(entry.instance, (event) => receive(this, event));
+    this.subscription = bus.subscribe(entry.instance, (event) => options.receive(this, event));
   }
 
   get id(): string {
@@ -42,6 +43,10 @@ export class InstanceStreams extends StreamGroup<InstanceSelection> {
     return { instance: instance.name, version };
   }
 
+  protected get historyScope(): HistoryScope {
+    return { accountId: this.accountId, instanceId: this.id };
+  }
+
   check(): void {}
 
   protected select(view: View): InstanceSelection {
@@ -60,7 +65,8 @@ export class InstanceStreams extends StreamGroup<InstanceSelection> {
   /** Returns how many consumers of the instance have a filter that takes events of this type. */
   takers(type: EventType): number {
     let takers = 0;
-    for (const { selection, consumers } of this.streams) if (takes(selection.filter, type)) takers += consumers.length;
+    for (const { selection, consumers, replaying } of this.streams)
+      if (takes(selection.filter, type)) takers += consumers.length + replaying.size;
     return takers;
   }
 }

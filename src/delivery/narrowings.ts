@@ -9,6 +9,7 @@
 
 import type { Consumer } from "./consumer.js";
 import { narrowedFrame } from "./control-frames.js";
+import type { Begun } from "./conversations.js";
 import type { Stream } from "./stream.js";
 import type { StreamGroup } from "./stream-group.js";
 import type { StreamRegistry } from "./stream-registry.js";
@@ -17,17 +18,22 @@ interface Narrowing {
   readonly consumer: Consumer;
   readonly from: Stream;
   readonly to: Stream;
+  /** The position of the last event before the change. */
+  readonly position: string | undefined;
 }
 
 export class Narrowings {
   readonly #registry: StreamRegistry;
+  readonly #onChanged: (consumer: Consumer, begun: Begun) => void;
   /** The event types that each consumer has asked for, until its narrowing begins. A later wish replaces an earlier one. */
   readonly #wanted = new Map<Consumer, number>();
   /** The narrowings that have begun, by the group of their streams. */
   readonly #begun = new Map<StreamGroup, Narrowing[]>();
 
-  constructor(registry: StreamRegistry) {
+  /** `onChanged` is called when a consumer changes its stream. */
+  constructor(registry: StreamRegistry, onChanged: (consumer: Consumer, begun: Begun) => void) {
     this.#registry = registry;
+    this.#onChanged = onChanged;
   }
 
   /** Notes the event types that a consumer wants from now on. */
@@ -54,8 +60,9 @@ export class Narrowings {
       from.pending.hold();
       to.pending.hold();
       const narrowings = this.#begun.get(group);
-      if (narrowings === undefined) this.#begun.set(group, [{ consumer, from, to }]);
-      else narrowings.push({ consumer, from, to });
+      const narrowing = { consumer, from, to, position: group.position };
+      if (narrowings === undefined) this.#begun.set(group, [narrowing]);
+      else narrowings.push(narrowing);
     }
   }
 
@@ -75,9 +82,10 @@ export class Narrowings {
   }
 
   /** False when too much waits for the consumer now. */
-  #change({ consumer, to }: Narrowing): boolean {
+  #change({ consumer, to, position }: Narrowing): boolean {
     const frame = to.view.format.controlFrame?.(narrowedFrame(to.filter));
     if (frame === undefined || !isMember(consumer)) return true;
+    this.#onChanged(consumer, { offset: to.log.end, position });
     return to.change(consumer, frame);
   }
 }

@@ -5,15 +5,21 @@ import type { Entry } from "../directory/directory.js";
 import { type EventType, eventTypeBit } from "../domain/event-type.js";
 import type { Filter } from "../domain/filter.js";
 import type { Instance } from "../domain/instance.js";
+import type { Kept } from "../history/history.js";
 import { type Configuration, configurationOf } from "./configuration.js";
 import type { Frame, FrameBuilder } from "./frames/frame.js";
+import type { SharedFrames } from "./shared-frames.js";
 import { narrow, type View } from "./view.js";
 
 export interface Selection {
   /** The events that the consumers of the stream get. */
   readonly filter: Filter;
-  /** Builds the frame of an event. Undefined when the stream does not take the event. */
-  frameOf(event: Event): Frame | undefined;
+  /** Whether the stream takes the event. */
+  takes(event: Event): boolean;
+  /** Builds the frame of an event, which may have a position. Undefined when the stream does not take the event. */
+  frameOf(event: Event, position?: string): Frame | undefined;
+  /** Returns the frame of an event of the history, from `frames` if it is there. Undefined when the stream does not take the event. */
+  replayedFrame(kept: Kept, frames: SharedFrames): Frame | undefined;
 }
 
 /** Selects events of one instance by the filter of its owner and by a view. */
@@ -52,9 +58,17 @@ export class InstanceSelection implements Selection {
     );
   }
 
-  frameOf(event: Event): Frame | undefined {
+  takes({ type }: Event): boolean {
+    return takes(this.#filter, type);
+  }
+
+  frameOf(event: Event, position?: string): Frame | undefined {
     const filter = this.#filter;
-    return takes(filter, event.type) ? this.#build(event, filter.mediaBase64) : undefined;
+    return takes(filter, event.type) ? this.#build(event, filter.mediaBase64, position) : undefined;
+  }
+
+  replayedFrame(kept: Kept, frames: SharedFrames): Frame | undefined {
+    return this.takes(kept.event) ? frames.frameOf(kept, this.#build, this.#filter.mediaBase64) : undefined;
   }
 }
 
@@ -90,11 +104,25 @@ export class AccountSelection implements Selection {
     return narrow(configurationOf(entry).filter, this.#view);
   }
 
-  frameOf(event: Event): Frame | undefined {
+  takes({ instanceId, type }: Event): boolean {
+    const entry = this.#find(instanceId);
+    return entry !== undefined && takes(this.filterOf(entry), type);
+  }
+
+  frameOf(event: Event, position?: string): Frame | undefined {
     const entry = this.#find(event.instanceId);
     if (entry === undefined) return undefined;
     const filter = this.filterOf(entry);
-    return takes(filter, event.type) ? this.#builderOf(entry.instance)(event, filter.mediaBase64) : undefined;
+    return takes(filter, event.type) ? this.#builderOf(entry.instance)(event, filter.mediaBase64, position) : undefined;
+  }
+
+  replayedFrame(kept: Kept, frames: SharedFrames): Frame | undefined {
+    const { event } = kept;
+    const entry = this.#find(event.instanceId);
+    if (entry === undefined) return undefined;
+    const filter = this.filterOf(entry);
+    if (!takes(filter, event.type)) return undefined;
+    return frames.frameOf(kept, this.#builderOf(entry.instance), filter.mediaBase64);
   }
 
   #builderOf(instance: Instance): FrameBuilder {

@@ -7,12 +7,13 @@ import type { Bus } from "../bus/bus.js";
 import type { Entry } from "../directory/directory.js";
 import { AccountStreams } from "./account-streams.js";
 import type { Consumer } from "./consumer.js";
+import type { FrameFormat } from "./frames/frame.js";
 
 import { InstanceStreams } from "./instance-streams.js";
 import type { FindEntry } from "./selection.js";
 
 import type { Stream } from "./stream.js";
-import type { Receive, StreamGroup, StreamGroupOptions } from "./stream-group.js";
+import type { StreamGroup, StreamGroupOptions } from "./stream-group.js";
 import type { View } from "./view.js";
 
 /** What a consumer gets events of: one instance, or all instances of an account. */
@@ -37,15 +38,13 @@ export class StreamRegistry {
   readonly #bus: Bus;
   readonly #find: FindEntry;
   readonly #options: StreamGroupOptions;
-  readonly #receive: Receive;
   readonly #instances = new Map<string, InstanceStreams>();
   readonly #accounts = new Map<string, AccountStreams>();
 
-  constructor(bus: Bus, find: FindEntry, options: StreamGroupOptions, receive: Receive) {
+  constructor(bus: Bus, find: FindEntry, options: StreamGroupOptions) {
     this.#bus = bus;
     this.#find = find;
     this.#options = options;
-    this.#receive = receive;
   }
 
   instance(instanceId: string): InstanceStreams | undefined {
@@ -83,14 +82,17 @@ export class StreamRegistry {
     this.#endIfUnused(stream.group);
   }
 
-  reserve(scope: Scope): Reservation {
+  reserve(scope: Scope, format: FrameFormat): Reservation {
     const group = this.#groupOf(scope);
     group.reservations++;
+    const isFed = format.controlFrame !== undefined;
+    if (isFed) group.reserveHistory();
     return {
-      inForce: group.inForce,
+      inForce: group.inForce(isFed),
       check: () => group.check(),
       release: () => {
         group.reservations--;
+        if (isFed) group.releaseHistory();
         this.#endIfUnused(group);
       },
     };
@@ -125,7 +127,7 @@ export class StreamRegistry {
     const { id } = entry.instance;
     const known = this.#instances.get(id);
     if (known !== undefined) return known;
-    const instance = new InstanceStreams(entry, this.#bus, this.#options, this.#receive);
+    const instance = new InstanceStreams(entry, this.#bus, this.#options);
     this.#instances.set(id, instance);
     return instance;
   }
@@ -133,7 +135,7 @@ export class StreamRegistry {
   #accountStreams(accountId: string): AccountStreams {
     const known = this.#accounts.get(accountId);
     if (known !== undefined) return known;
-    const account = new AccountStreams(accountId, this.#bus, this.#find, this.#options, this.#receive);
+    const account = new AccountStreams(accountId, this.#bus, this.#find, this.#options);
     this.#accounts.set(accountId, account);
     return account;
   }

@@ -29,6 +29,8 @@ export interface StreamOptions {
   readonly onAdmitted: (consumer: Consumer, offset: number) => void;
 }
 
+const nobody: ReadonlySet<Consumer> = new Set();
+
 export class Stream<S extends Selection = Selection> {
   /**
    * The consumers of the stream, in no order. When a consumer is removed, the last consumer takes its place in the
@@ -57,6 +59,8 @@ export class Stream<S extends Selection = Selection> {
    * frames cost more for a connection that has joined a topic.
    */
   #broadcasting = false;
+  /** The consumers that read older events of the history first. Undefined when there was none so far. */
+  #replaying: Set<Consumer> | undefined;
   /** The last broadcast, until the stream has asked every connection whether it took this broadcast. */
   #unchecked: WriteBatch | undefined;
 
@@ -88,6 +92,24 @@ export class Stream<S extends Selection = Selection> {
     return this.view.format.controlFrame !== undefined;
   }
 
+  /** The consumers that read older events of the history first, and then join the stream. */
+  get replaying(): ReadonlySet<Consumer> {
+    return this.#replaying ?? nobody;
+  }
+
+  /** Adds a consumer that reads older events of the history first. It gets no frame of the stream until `join`. */
+  addReplaying(consumer: Consumer): void {
+    this.#replaying ??= new Set();
+    this.#replaying.add(consumer);
+  }
+
+  /** Lets a consumer join that has read all older events. */
+  join(consumer: Consumer): void {
+    this.#replaying?.delete(consumer);
+    consumer.joinedAt = this.accepted;
+    this.add(consumer);
+  }
+
   /** Adds a consumer to the stream. The consumer gets the events that are accepted from now on. */
   add(consumer: Consumer): void {
     consumer.index = this.consumers.push(consumer) - 1;
@@ -103,8 +125,8 @@ export class Stream<S extends Selection = Selection> {
     const { stream: from } = consumer;
     if (from === this) consumer.change(this, frame);
     else {
-      from.remove(consumer);
       consumer.change(this, frame);
+      from.remove(consumer);
       consumer.index = this.consumers.push(consumer) - 1;
       if (this.#broadcasting) consumer.joinBroadcasts();
     }
@@ -119,7 +141,7 @@ export class Stream<S extends Selection = Selection> {
   /** Removes a consumer from the stream. False when the consumer was removed before. */
   remove(consumer: Consumer): boolean {
     const { index } = consumer;
-    if (index === -1) return false;
+    if (index === -1) return this.#replaying?.delete(consumer) ?? false;
     consumer.index = -1;
     this.#late.delete(consumer);
     const last = this.consumers.pop() as Consumer;
@@ -152,24 +174,24 @@ export class Stream<S extends Selection = Selection> {
 
   /**
    * Builds the frame of an event, once for all consumers, if the stream takes the event. The frame waits for the end of the
-   * turn. False when the stream does not take the event.
+   * turn. False when the stream does not take the event. `position` is that of the event in the history, if it has one.
    */
-  accept(event: Event): boolean {
-    const frame = this.selection.frameOf(event);
+  accept(event: Event, position?: string): boolean {
+    const frame = this.selection.frameOf(event, position);
     if (frame === undefined) return false;
+    if (position !== undefined) this.log.place(this.accepted, position);
     this.pending.push(frame);
     return true;
   }
 
   /**
-   * Sends a control frame to all consumers of the stream, after the frames that the stream has accepted already. False when the
-   * format of the stream has no control frames.
+   * Sends a control frame to all consumers of the stream, after the frames that the stream has accepted already. Returns the frame,
+   * or undefined when the format of the stream has no control frames.
    */
-  announce(control: ControlFrame): boolean {
+  announce(control: ControlFrame): Frame | undefined {
     const frame = this.view.format.controlFrame?.(control);
-    if (frame === undefined) return false;
-    this.pending.push(frame);
-    return true;
+    if (frame !== undefined) this.pending.push(frame);
+    return frame;
   }
 
   /**
@@ -208,7 +230,8 @@ export class Stream<S extends Selection = Selection> {
    */
   #checkBroadcast(): void {
     if (this.#unchecked === undefined) return;
-    for (const consumer of this.consumers) consumer.check(this.#unchecked);
+    // A late consumer may hold the bytes of a ping, but it did not get the broadcast.
+    for (const consumer of this.consumers) if (!this.#late.has(consumer)) consumer.check(this.#unchecked);
     this.#unchecked = undefined;
   }
 

@@ -143,6 +143,30 @@ export const metricTable = {
     labels: [],
     help: "How often the bus reported that this node takes events from the bus too slowly.",
   },
+  historyEvents: {
+    name: "eventwire_history_events",
+    type: "gauge",
+    labels: [],
+    help: "Events that this node keeps for consumers of `eventwire.v1` that connect again.",
+  },
+  historyBytes: {
+    name: "eventwire_history_bytes",
+    type: "gauge",
+    labels: [],
+    help: "Bytes of memory that these events take, with an upper estimate for their objects.",
+  },
+  historyDropped: {
+    name: "eventwire_history_dropped_total",
+    type: "counter",
+    labels: ["limit"],
+    help: "Events that are not kept any more, by the limit that they exceeded: `seconds` (HISTORY_SECONDS), `events` (HISTORY_EVENTS) or `bytes` (HISTORY_BYTES).",
+  },
+  resumes: {
+    name: "eventwire_resumes_total",
+    type: "counter",
+    labels: ["outcome"],
+    help: "Connections of consumers that asked to go on after a position, by outcome: `resumed`, or why not: `expired` (not all events since the position are kept), `another_history` (the position is of another history, such as that of a node before its restart), `malformed` (the text is not a position), `away` (the history is away) or `off` (no history is kept).",
+  },
   directoryReady: {
     name: "eventwire_directory_ready",
     type: "gauge",

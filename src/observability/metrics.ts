@@ -5,6 +5,7 @@
 
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from "prom-client";
 import type { Bus } from "../bus/bus.js";
+import type { History } from "../history/history.js";
 import type { Report } from "../workers/messages.js";
 import { CallStats } from "./call-stats.js";
 import { metricTable } from "./metric-table.js";
@@ -18,6 +19,7 @@ export interface MetricSources {
     readonly filtered: number;
     readonly framesBuilt: number;
     readonly framesDelivered: number;
+    readonly resumes: ReadonlyMap<string, number>;
     readonly closes: ReadonlyMap<number, number>;
   };
   readonly keyed: { readonly outcomes: ReadonlyMap<string, number> };
@@ -25,6 +27,8 @@ export interface MetricSources {
   readonly directory: { readonly ready: boolean };
   readonly rateCounters: { readonly rejected: number };
   readonly bus: Pick<Bus, "stats" | "trouble">;
+  /** Undefined when no history is kept. */
+  readonly history: Pick<History, "stats"> | undefined;
 }
 
 export interface Metrics {
@@ -110,7 +114,7 @@ export async function retireReports(reports: readonly Report[]): Promise<Report>
   return metrics.filter(({ type }) => String(type) !== "gauge");
 }
 
-function createWatchers({ hub, publishing, keyed, directory, bus, rateCounters }: MetricSources): Metric[] {
+function createWatchers({ hub, publishing, keyed, directory, bus, history, rateCounters }: MetricSources): Metric[] {
   const { stats } = bus;
   return [
     watchGauge(metricTable.sockets, () => hub.consumers),
@@ -130,6 +134,12 @@ function createWatchers({ hub, publishing, keyed, directory, bus, rateCounters }
     watchCounter(metricTable.busInterruptions, () => stats.interruptions),
     watchCounter(metricTable.busInterruptedSeconds, () => stats.interruptedMs / 1000),
     watchCounter(metricTable.busSlowConsumer, () => stats.slowConsumer),
+    watchGauge(metricTable.historyEvents, () => history?.stats.events ?? 0),
+    watchGauge(metricTable.historyBytes, () => history?.stats.bytes ?? 0),
+    watchCounter(metricTable.historyDropped, () =>
+      byKey("limit", new Map(Object.entries(history?.stats.dropped ?? {}))),
+    ),
+    watchCounter(metricTable.resumes, () => byKey("outcome", hub.resumes)),
     watchGauge(metricTable.directoryReady, () => Number(directory.ready), "min"),
     watchCounter(metricTable.socketCloses, () => byKey("code", hub.closes)),
   ];

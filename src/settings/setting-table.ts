@@ -4,6 +4,7 @@
  */
 
 import { memoryLimitBytes } from "../machine/memory-limit.js";
+import { historySettingTable } from "./history-setting-table.js";
 import { natsSettingTable } from "./nats-setting-table.js";
 import {
   cores,
@@ -235,6 +236,7 @@ export const settingTable = {
     meaning:
       "How many bytes of frames may wait for all slow sockets of all workers together. A frame that waits for many sockets counts once. With more, the sockets for which the most bytes wait are closed with 4008, one after the other.",
   },
+  ...historySettingTable,
   idleTimeoutSeconds: {
     env: "IDLE_TIMEOUT_SECONDS",
     kind: integer(8, 56),

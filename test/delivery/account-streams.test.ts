@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import type { Entry } from "../../src/directory/directory.js";
 import { type EventType, eventTypes } from "../../src/domain/event-type.js";
 import type { Websocket } from "../../src/domain/websocket.js";
-import { bitsOf, controlHubs, controls, lastControl, story } from "../support/control-hub.js";
+import { bitsOf, controlFormat, controlHubs, controls, lastControl, story } from "../support/control-hub.js";
 import { all, entry, type FakeConnection, principal, settle } from "../support/fake-hub.js";
 import { stamp } from "../support/stamp.js";
 
@@ -185,7 +185,7 @@ describe.each(controlHubs)("a consumer of a whole account over %s", (_, createHu
 
   it("is refused while a node of an older release is on the bus, and closed with 4500 when one joins", async () => {
     const { hub, open, openPlain, joinOlderNode } = createHub();
-    const reservation = hub.reserve(account);
+    const reservation = hub.reserve(account, controlFormat);
     expect(() => reservation.check()).not.toThrow();
     const [reader, single, plain] = [open(undefined, account), open(), openPlain()];
     joinOlderNode();
@@ -194,7 +194,7 @@ describe.each(controlHubs)("a consumer of a whole account over %s", (_, createHu
     expect(reader.ended?.code).toBe(4500);
     for (const other of [single, plain]) expect(other.ended).toBeUndefined();
     expect(() => reservation.check()).toThrow("older release");
-    expect(() => hub.reserve(entry("1")).check()).not.toThrow();
+    expect(() => hub.reserve(entry("1"), controlFormat).check()).not.toThrow();
   });
 });
 

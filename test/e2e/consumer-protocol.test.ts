@@ -33,6 +33,7 @@ async function publish(...types: string[]): Promise<void> {
 }
 
 const configure = (websocket: object) => server.call("POST", `/api/events/websocket/${name}`, websocket);
+const opaque = /^[!-~]{1,64}$/;
 const iso = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 /** The members of the messages of the contract, in their order, and those of the messages in them. */
@@ -50,14 +51,16 @@ describe("the first frame", () => {
   it("is `hello`, byte for byte", async () => {
     const consumer = await open("", { enabled: true, events: ["label.update", "call.update"], mediaBase64: true });
     const text = await consumer.next();
-    const { connection, configurationVersion, time } = JSON.parse(text);
+    const { connection, configurationVersion, position, time } = JSON.parse(text);
     expect(connection).toMatch(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
     expect(Math.abs(Date.parse(time) - Date.now())).toBeLessThan(60_000);
     expect(time).toMatch(iso);
     expect(configurationVersion).toBe(1);
+    expect(position).toMatch(opaque);
     expect(text).toBe(
       `{"control":"hello","connection":"${connection}","instance":"${name}","filter":{"events":["call.update","label.update"],"mediaBase64":true},` +
-        '"configurationVersion":1,"history":null,"position":null,"resumed":null,"resumeRefusal":null,"replayed":0,"heartbeatSeconds":4,' +
+        `"configurationVersion":1,"history":{"events":1024,"seconds":60},"position":"${position}",` +
+        '"resumed":null,"resumeRefusal":null,"replayed":0,"heartbeatSeconds":4,' +
         `"waitingFramesMax":256,"waitingBytesMax":1000000,"time":"${time}","previous":null}`,
     );
     expectContract(text);
@@ -72,12 +75,12 @@ describe("the first frame", () => {
   });
 
   it("says that there is nothing to go on from, and how an earlier connection ended", async () => {
-    const consumer = await open("&after=k3f9.1042&previous=0198f0a2");
+    const consumer = await open("&after=k3f9.1042.m0&previous=0198f0a2");
     const text = await consumer.next();
     expectContract(text);
     expect(JSON.parse(text)).toMatchObject({
       resumed: false,
-      resumeRefusal: "no history is kept",
+      resumeRefusal: "the position is of another history",
       previous: { connection: "0198f0a2", code: 0, reason: "unknown", waitingFrames: 0, waitingBytes: 0 },
     });
   });
@@ -158,11 +161,11 @@ describe("an open connection", () => {
     timeout: 30_000,
   }, async () => {
     const consumer = await open();
-    await consumer.frame();
+    const { position } = await consumer.frame();
     for (let beat = 0; beat < 2; beat++) {
       const text = await consumer.next();
       const { time } = JSON.parse(text);
-      expect(text).toBe(`{"control":"position","position":null,"time":"${time}"}`);
+      expect(text).toBe(`{"control":"position","position":"${position}","time":"${time}"}`);
       expectContract(text);
     }
   });

@@ -134,7 +134,7 @@ describe.each(subscribeFaces.map(({ name, open }, at) => ({ name, open, at })))(
     await configure(instance, { enabled: true });
   });
 
-  it("answers a position and an earlier connection, of which this release keeps nothing", async () => {
+  it("answers an unknown position, and an earlier connection of which this release keeps nothing", async () => {
     const { value } = await start({ after: "k3f9.1042", previous: "0198f0a2" }).next();
     expect(value).toMatchObject({ resumed: false, previous: { connection: "0198f0a2", code: 0, reason: "unknown" } });
     expect((await start().next()).value).not.toHaveProperty("resumed", false);

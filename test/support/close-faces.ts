@@ -68,7 +68,8 @@ const webSocket: CloseFace = {
 
   expectEnd({ last, close }, _, { code, reason, reconnect }) {
     expect(close).toEqual([code, reason]);
-    expect(last).toMatchObject({ control: "closing", code, reason, reconnect, position: null });
+    expect(last).toMatchObject({ control: "closing", code, reason, reconnect });
+    expect(last?.position).toMatch(/^[!-~]{1,64}$/);
     expectWait(last?.retryAfterMs, reconnect);
   },
 

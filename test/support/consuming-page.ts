@@ -81,5 +81,6 @@ export function comparable(text: string): string {
   return text
     .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, "ID")
     .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, "TIME")
+    .replace(/"position":"[^"]*"/g, '"position":"POSITION"')
     .replace(/"(token|ticket)":"[^"]*"/g, '"$1":"SECRET"');
 }

@@ -1,7 +1,9 @@
 /** Hubs whose consumers get control frames as JSON text, over both kinds of connection. */
 
 import type { ControlFrame } from "../../gen/frames.js";
+import { createEventJsonFormat } from "../../src/delivery/frames/event-json.js";
 import type { FrameFormat } from "../../src/delivery/frames/frame.js";
+import type { Asked } from "../../src/delivery/hub.js";
 
 import type { Scope } from "../../src/delivery/stream-registry.js";
 
@@ -23,6 +25,13 @@ export const controlFormat: FrameFormat = {
   controlFrame: (control) => Buffer.from(JSON.stringify(control)),
 };
 
+/** The format of `eventwire.v1`, whose events have positions. Only a hub with a history needs it. */
+const positionFormat = createEventJsonFormat({ baseUrl: "http://x", mediaMaxBytes: 1_000 });
+
+function formatFor({ history }: FakeHubOptions): FrameFormat {
+  return history === undefined ? controlFormat : positionFormat;
+}
+
 export function bitsOf(...types: readonly EventType[]): number {
   return types.reduce((bits, type) => bits | (eventTypeBit.get(type) as number), 0);
 }
@@ -31,17 +40,17 @@ const every = bitsOf(...eventTypes);
 
 function overSockets(options: FakeHubOptions = {}) {
   const parts = fakeHub(options);
-  const view = wholeView(controlFormat, parts.fanOut);
-  const open = (room?: number, at: Scope = entry("1"), types = every): FakeConnection =>
-    parts.open(room, at, principal, { ...view, types });
+  const view = wholeView(formatFor(options), parts.fanOut);
+  const open = (room?: number, at: Scope = entry("1"), types = every, asked?: Asked): FakeConnection =>
+    parts.open(room, at, principal, { ...view, types }, asked);
   return { ...parts, open, openPlain: (room?: number): FakeConnection => parts.open(room) };
 }
 
 function overStreams(options: FakeHubOptions = {}) {
   const parts = fakeStreamHub(options);
-  const view = wholeView(framedFormat(controlFormat), parts.fanOut);
-  const open = (room?: number, at: Scope = entry("1"), types = every): FakeConnection =>
-    parts.open(room, at, principal, { ...view, types });
+  const view = wholeView(framedFormat(formatFor(options)), parts.fanOut);
+  const open = (room?: number, at: Scope = entry("1"), types = every, asked?: Asked): FakeConnection =>
+    parts.open(room, at, principal, { ...view, types }, asked);
   return { ...parts, open, openPlain: (room?: number): FakeConnection => parts.open(room) };
 }
 

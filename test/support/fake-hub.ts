@@ -7,7 +7,7 @@ import type { ClosedConsumer } from "../../src/delivery/closings.js";
 import type { Consumer } from "../../src/delivery/consumer.js";
 import { createHub } from "../../src/delivery/create-hub.js";
 import { createPlainFormat } from "../../src/delivery/frames/plain.js";
-import type { HubOptions } from "../../src/delivery/hub.js";
+import type { Asked, HubOptions } from "../../src/delivery/hub.js";
 import type { Scope } from "../../src/delivery/stream-registry.js";
 import { type View, wholeView } from "../../src/delivery/view.js";
 import type { Entry } from "../../src/directory/directory.js";
@@ -71,7 +71,10 @@ function createParts(options: Partial<HubOptions>) {
   const publish = (type: EventType = "label.update", size = 0, instanceId = "1") => {
     const n = ++published;
     const data = Buffer.from(`{"n":${n},"pad":"${padding(n, size)}"}`);
-    bus.publish({ ...stamp, instanceId, type, data });
+    const time = options.history === undefined ? stamp.time : Date.now();
+    const event = { ...stamp, time, instanceId, type, data };
+    bus.publish(event);
+    options.history?.take(event);
   };
   /** Of the events that arrived, each of them intact. */
   const numbers = ({ received }: FakeConnection): number[] =>
@@ -100,9 +103,15 @@ export function fakeHub({ copyLimit, ...options }: FakeHubOptions = {}) {
   const topics = new FakeTopics();
   const fanOut = new UwsFanOut(topics.publish, copyLimit);
   const whole = wholeView(plainFormat, fanOut);
-  const open = (room?: number, at: Scope = entry("1"), who = principal, view: View<UwsSocket> = whole) => {
+  const open = (
+    room?: number,
+    at: Scope = entry("1"),
+    who = principal,
+    view: View<UwsSocket> = whole,
+    asked?: Asked,
+  ) => {
     const socket = new FakeSocket(topics, room);
-    const consumer = parts.hub.add(socket, at, who, view);
+    const consumer = parts.hub.add(socket, at, who, view, asked);
     socket.consumer = consumer;
     socket.onDrain = () => parts.hub.drained(consumer);
     socket.onPong = () => parts.hub.ponged(consumer);
@@ -117,9 +126,15 @@ export function fakeStreamHub(options: Partial<HubOptions> = {}) {
   const parts = createParts(options);
   const fanOut = new WritableFanOut({ heldBytesMax: 1 });
   const whole = wholeView(framedFormat(plainFormat), fanOut);
-  const open = (room?: number, at: Scope = entry("1"), who = principal, view: View<WritableConnection> = whole) => {
+  const open = (
+    room?: number,
+    at: Scope = entry("1"),
+    who = principal,
+    view: View<WritableConnection> = whole,
+    asked?: Asked,
+  ) => {
     const stream = new MeteredStream(room);
-    const consumer = addWritable(parts.hub, stream, at, who, view);
+    const consumer = addWritable(parts.hub, stream, at, who, view, asked);
     stream.consumer = consumer;
     stream.onPong = () => parts.hub.ponged(consumer);
     return stream;

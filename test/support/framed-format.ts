@@ -18,7 +18,7 @@ export function framedFormat(format: FrameFormat): FrameFormat {
     ...(controlFrame !== undefined && { controlFrame: (control) => framed(controlFrame(control)) }),
     builderFor(instance) {
       const build = format.builderFor(instance);
-      return (event, media) => framed(build(event, media));
+      return (event, media, position) => framed(build(event, media, position));
     },
   };
 }

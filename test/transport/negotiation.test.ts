@@ -53,7 +53,7 @@ describe("a client that does not ask for eventwire.v1", () => {
 });
 
 const frame =
-  /^\{"event":"call.update","id":"[0-9a-f-]{36}","time":"[^"]{24}","data":\{"n":1\},"instanceData":\{"baseUrl":"https:\/\/wa.example.net","instance":"desk-1"\}\}$/;
+  /^\{"event":"call.update","id":"[0-9a-f-]{36}","time":"[^"]{24}","position":"[!-~]{1,64}","data":\{"n":1\},"instanceData":\{"baseUrl":"https:\/\/wa.example.net","instance":"desk-1"\}\}$/;
 
 async function nextEvent(consumer: { next(): Promise<string> }): Promise<string> {
   for (;;) {
@@ -86,7 +86,7 @@ describe("a client that asks for eventwire.v1", () => {
   it.each([
     ["by sub-protocol", path, ["eventwire.v1"]],
     ["by query", `${path}&protocol=eventwire.v1`, []],
-  ])("%s gets event frames with id and time, and no token", async (_, where, subprotocols) => {
+  ])("%s gets event frames with id, time and position, and no token", async (_, where, subprotocols) => {
     const consumer = await openConsumer(server.url, where, {}, subprotocols);
     expect(consumer.socket.protocol).toBe(subprotocols[0] ?? "");
     await publish({ n: 1 });

@@ -55,8 +55,9 @@ export type EventFrame = Message<"eventwire.v1.EventFrame"> & {
   time: string;
 
   /**
-   * The place of the event in the history of its instance: opaque ASCII text of at most 64 characters. Store the last
-   * one, and present it as `after` when you connect again. Absent when no history is kept.
+   * The place of the event in the history: opaque ASCII text of at most 64 characters. Store the last one, and present it
+   * as `after` when you connect again. Absent while no history is kept: then forget the one that you have stored, since it
+   * stands before this event.
    *
    * @generated from field: optional string position = 4;
    */
@@ -177,20 +178,22 @@ export const EffectiveFilterSchema: GenMessage<EffectiveFilter> = /*@__PURE__*/
   messageDesc(file_eventwire_v1_frame, 1);
 
 /**
- * How much history the gateway keeps of an instance.
+ * How much history the gateway keeps of an instance. The history of all instances also has a limit in bytes
+ * (HISTORY_BYTES), so busy instances may shorten the history of others.
  *
  * @generated from message eventwire.v1.History
  */
 export type History = Message<"eventwire.v1.History"> & {
   /**
-   * Most events that are kept.
+   * Most events of an instance that are kept.
    *
    * @generated from field: uint32 events = 1;
    */
   events: number;
 
   /**
-   * How long an event is kept, in seconds.
+   * How long an event is kept, in seconds. Events are kept while a consumer of `eventwire.v1` is connected, and for this
+   * long after the last one left.
    *
    * @generated from field: uint32 seconds = 2;
    */
@@ -303,28 +306,36 @@ export type HelloFrame = Message<"eventwire.v1.HelloFrame"> & {
   history?: History | undefined;
 
   /**
-   * The position where the live events begin. Null when no history is kept.
+   * The position where the live events begin. Null when no history is kept. Store it, unless `resumed` is true: then the
+   * events up to this position follow.
    *
    * @generated from field: optional string position = 7;
    */
   position?: string | undefined;
 
   /**
-   * Whether the connection goes on after the position in `after`. Null when the client did not ask for that.
+   * Whether the connection goes on after the position in `after`. If true, every event since that position that the filter
+   * takes follows, once and in order, and then the live events. If false, none of these events follows, and a `gap` frame
+   * says which may be missing. Null when the client did not ask to go on.
    *
    * @generated from field: optional bool resumed = 8;
    */
   resumed?: boolean | undefined;
 
   /**
-   * Why `resumed` is false. Null otherwise.
+   * Why `resumed` is false, as a text: `no history is kept`, `the text is not a position`, `the position is of another
+   * history` (the gateway was started anew), `the history does not reach back to the position` (HISTORY_SECONDS,
+   * HISTORY_EVENTS, HISTORY_BYTES) or `the history is away`. Null when `resumed` is true or null.
    *
    * @generated from field: optional string resume_refusal = 9;
    */
   resumeRefusal?: string | undefined;
 
   /**
-   * How many earlier events follow before the live ones.
+   * How many earlier events follow, up to the position in `position`. They pass the filter in this frame. They do not
+   * count as waiting frames, and the gateway sends them no faster than the client reads. When the filter changes while they
+   * are sent, the new filter holds for every event after the frame that tells of the change. A client that reads so slowly
+   * that the history drops its next event is closed with 4008.
    *
    * @generated from field: uint32 replayed = 10;
    */
@@ -447,9 +458,10 @@ export type GapFrame = Message<"eventwire.v1.GapFrame"> & {
   control: string;
 
   /**
-   * Why: `bus_interrupted` (the bus between the nodes was away from the node of this connection) or `bus_lost` (events that
-   * another node accepted did not arrive or could not be read, for example because the bus was away from that node). This release sends no other reason. A release that keeps history may also send `history_expired` and
-   * `node_changed`.
+   * Why: `bus_interrupted` (the bus between the nodes was away from the node of this connection), `bus_lost` (events that
+   * another node accepted did not arrive or could not be read, for example because the bus was away from that node) or
+   * `history_expired` (the client asked to go on after a position, and `resumed` in its `hello` is false). A later release
+   * may send other reasons.
    *
    * @generated from field: string reason = 2;
    */
@@ -457,7 +469,7 @@ export type GapFrame = Message<"eventwire.v1.GapFrame"> & {
 
   /**
    * Events that were accepted from this time on may be missing. The gateway sets this time a little too early rather than
-   * too late, because the clocks of its nodes may differ.
+   * too late, because the clocks of its nodes may differ. After a text that is not a position it is the year 1970.
    *
    * @generated from field: string from = 3;
    */
@@ -507,7 +519,8 @@ export type PositionFrame = Message<"eventwire.v1.PositionFrame"> & {
   control: string;
 
   /**
-   * The position up to which this connection has got everything. Null when no history is kept.
+   * The position up to which this connection has got everything. Store it like that of an event. Null when no history is
+   * kept.
    *
    * @generated from field: optional string position = 2;
    */
@@ -615,7 +628,9 @@ export type ClosingFrame = Message<"eventwire.v1.ClosingFrame"> & {
   waitingBytes: number;
 
   /**
-   * The position of the last event that was sent to this connection. Null when no history is kept.
+   * The position of the last event that was sent to this connection. When there was no event, the position where the
+   * connection began. Null when no history is kept, and when the connection still had to get frames from before a `narrowed`
+   * frame.
    *
    * @generated from field: optional string position = 8;
    */

@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file eventwire/v1/subscription_service.proto.
  */
 export const file_eventwire_v1_subscription_service: GenFile = /*@__PURE__*/
-  fileDesc("CidldmVudHdpcmUvdjEvc3Vic2NyaXB0aW9uX3NlcnZpY2UucHJvdG8SDGV2ZW50d2lyZS52MSKdAQoQU3Vic2NyaWJlUmVxdWVzdBIZCghpbnN0YW5jZRgBIAEoCUIHukgEcgIYZBIcCgZldmVudHMYAiADKAlCDLpIBZIBAhBAyLsYARIWCgVhZnRlchgDIAEoCUIHukgEcgIYQBINCgVtZWRpYRgEIAEoCBIZCghwcmV2aW91cxgFIAEoCUIHukgEcgIYQBIOCgZ0aWNrZXQYBiABKAkitQIKEVN1YnNjcmliZVJlc3BvbnNlEikKBWV2ZW50GAEgASgLMhguZXZlbnR3aXJlLnYxLkV2ZW50RnJhbWVIABIpCgVoZWxsbxgCIAEoCzIYLmV2ZW50d2lyZS52MS5IZWxsb0ZyYW1lSAASOgoOY29uZmlnX2NoYW5nZWQYAyABKAsyIC5ldmVudHdpcmUudjEuQ29uZmlnQ2hhbmdlZEZyYW1lSAASJQoDZ2FwGAQgASgLMhYuZXZlbnR3aXJlLnYxLkdhcEZyYW1lSAASLwoIcG9zaXRpb24YBSABKAsyGy5ldmVudHdpcmUudjEuUG9zaXRpb25GcmFtZUgAEi0KB2Nsb3NpbmcYBiABKAsyGi5ldmVudHdpcmUudjEuQ2xvc2luZ0ZyYW1lSABCBwoFZnJhbWUydQoTU3Vic2NyaXB0aW9uU2VydmljZRJeCglTdWJzY3JpYmUSHi5ldmVudHdpcmUudjEuU3Vic2NyaWJlUmVxdWVzdBofLmV2ZW50d2lyZS52MS5TdWJzY3JpYmVSZXNwb25zZSIOorsYCggDEAEyBAMeHyEwAWIGcHJvdG8z", [file_buf_validate_validate, file_eventwire_v1_event_type, file_eventwire_v1_frame, file_eventwire_v1_policy]);
+  fileDesc("CidldmVudHdpcmUvdjEvc3Vic2NyaXB0aW9uX3NlcnZpY2UucHJvdG8SDGV2ZW50d2lyZS52MSKnAQoQU3Vic2NyaWJlUmVxdWVzdBIZCghpbnN0YW5jZRgBIAEoCUIHukgEcgIYZBIcCgZldmVudHMYAiADKAlCDLpIBZIBAhBAyLsYARIgCgVhZnRlchgDIAEoCUIRukgOcgwYQDIIXlshLX5dKiQSDQoFbWVkaWEYBCABKAgSGQoIcHJldmlvdXMYBSABKAlCB7pIBHICGEASDgoGdGlja2V0GAYgASgJIrUCChFTdWJzY3JpYmVSZXNwb25zZRIpCgVldmVudBgBIAEoCzIYLmV2ZW50d2lyZS52MS5FdmVudEZyYW1lSAASKQoFaGVsbG8YAiABKAsyGC5ldmVudHdpcmUudjEuSGVsbG9GcmFtZUgAEjoKDmNvbmZpZ19jaGFuZ2VkGAMgASgLMiAuZXZlbnR3aXJlLnYxLkNvbmZpZ0NoYW5nZWRGcmFtZUgAEiUKA2dhcBgEIAEoCzIWLmV2ZW50d2lyZS52MS5HYXBGcmFtZUgAEi8KCHBvc2l0aW9uGAUgASgLMhsuZXZlbnR3aXJlLnYxLlBvc2l0aW9uRnJhbWVIABItCgdjbG9zaW5nGAYgASgLMhouZXZlbnR3aXJlLnYxLkNsb3NpbmdGcmFtZUgAQgcKBWZyYW1lMnUKE1N1YnNjcmlwdGlvblNlcnZpY2USXgoJU3Vic2NyaWJlEh4uZXZlbnR3aXJlLnYxLlN1YnNjcmliZVJlcXVlc3QaHy5ldmVudHdpcmUudjEuU3Vic2NyaWJlUmVzcG9uc2UiDqK7GAoIAxABMgQDHh8hMAFiBnByb3RvMw", [file_buf_validate_validate, file_eventwire_v1_event_type, file_eventwire_v1_frame, file_eventwire_v1_policy]);
 
 /**
  * Asks for a stream of events.
@@ -42,8 +42,9 @@ export type SubscribeRequest = Message<"eventwire.v1.SubscribeRequest"> & {
   events: string[];
 
   /**
-   * The position after which the client wants to go on; see EventFrame. This release keeps no history: `resumed` of the frame
-   * `hello` is then false, and the events begin with the first that is published after that frame.
+   * The position after which the client wants to go on; see EventFrame. The frame `hello` says whether the stream goes on
+   * there. If so, every event since then that the stream takes comes first. If not, the events begin with the first that is
+   * published after that frame, and the frame `gap` follows it.
    *
    * @generated from field: string after = 3;
    */

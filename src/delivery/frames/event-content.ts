@@ -14,6 +14,8 @@ export interface EventContent {
   readonly id: string;
   /** When the event was accepted: UTC with milliseconds, 24 characters. */
   readonly time: string;
+  /** The place of the event in the history, at most 64 characters of ASCII. */
+  readonly position: string | undefined;
   /** When the event happened, as its producer said, in the same form. */
   readonly occurredAt: string | undefined;
   /** The data in parts, without the inline base64 of its media. */
@@ -24,14 +26,20 @@ export interface EventContent {
   readonly media: Uint8Array | undefined;
 }
 
-export function eventContent(event: Event, mediaWanted: boolean, { mediaMaxBytes }: EventFormatOptions): EventContent {
+export function eventContent(
+  event: Event,
+  mediaWanted: boolean,
+  position: string | undefined,
+  { mediaMaxBytes }: EventFormatOptions,
+): EventContent {
   const { type, data, slot } = event;
   const id = idText(event.id);
   const time = lastTimeText(event.time);
   const occurredAt = event.occurredAt === undefined ? undefined : timeText(event.occurredAt);
-  if (slot === undefined) return { type, id, time, occurredAt, data: [data], dataBytes: data.length, media: undefined };
+  const stamp = { type, id, time, position, occurredAt };
+  if (slot === undefined) return { ...stamp, data: [data], dataBytes: data.length, media: undefined };
   const parts = editMedia(data, slot, undefined) as Uint8Array[];
   const dataBytes = parts.reduce((sum, { length }) => sum + length, 0);
   const media = mediaWanted ? rawMedia(event, mediaMaxBytes) : undefined;
-  return { type, id, time, occurredAt, data: parts, dataBytes, media };
+  return { ...stamp, data: parts, dataBytes, media };
 }

@@ -25,9 +25,9 @@ export interface FrameFormat {
 
 /**
  * Builds the frame of an event, once for all consumers of a stream. `media` says whether the event's media goes into
- * the frame.
+ * the frame. `position` is the place of the event in the history; the frame has none when it is undefined.
  */
-export type FrameBuilder = (event: Event, media: boolean) => Frame;
+export type FrameBuilder = (event: Event, media: boolean, position?: string) => Frame;
 
 /**
  * Returns the frame in memory of its own, so that it can wait for long. A frame in Node.js's buffer pool would keep 8

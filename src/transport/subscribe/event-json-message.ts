@@ -8,12 +8,13 @@ import { frame } from "../../rpc/protocols/grpc-frames.js";
 /** The frames have the prefix of a message. */
 export function eventJsonMessageBuilder({ name }: Instance, options: EventFormatOptions): FrameBuilder {
   const tail = `,"instanceData":${JSON.stringify({ baseUrl: options.baseUrl, instance: name })}}}`;
-  return (event, media) => buildFrame(eventContent(event, media, options), tail);
+  return (event, media, position) => buildFrame(eventContent(event, media, position, options), tail);
 }
 
-function buildFrame({ type, id, time, occurredAt, data, media }: EventContent, tail: string): Frame {
+function buildFrame({ type, id, time, position, occurredAt, data, media }: EventContent, tail: string): Frame {
   const dataJson = Buffer.concat(data).toString("base64");
   let text = `{"event":{"event":"${type}","id":"${id}","time":"${time}"`;
+  if (position !== undefined) text += `,"position":"${position}"`;
   if (occurredAt !== undefined) text += `,"occurredAt":"${occurredAt}"`;
   text += `,"dataJson":"${dataJson}"`;
   if (media !== undefined) text += `,"media":"${base64(media)}"`;

@@ -15,6 +15,7 @@ const eventTag = 0x0a;
 const typeTag = 0x0a;
 const idTag = 0x12;
 const timeTag = 0x1a;
+const positionTag = 0x22;
 const occurredAtTag = 0x2a;
 const dataJsonTag = 0x3a;
 const mediaTag = 0x42;
@@ -38,15 +39,22 @@ export function eventMessageBuilder(instance: Instance, options: EventFormatOpti
     instanceDataTag,
     Buffer.concat([field(baseUrlTag, Buffer.from(options.baseUrl)), field(instanceTag, Buffer.from(instance.name))]),
   );
-  return (event, media) => buildFrame(eventContent(event, media, options), instanceData);
+  return (event, media, position) => buildFrame(eventContent(event, media, position, options), instanceData);
 }
 
 function buildFrame(content: EventContent, instanceData: Buffer): Frame {
-  const { type, id, time, occurredAt, data, dataBytes, media } = content;
+  const { type, id, time, position, occurredAt, data, dataBytes, media } = content;
+  const positionBytes = position === undefined ? 0 : fieldBytes(position.length);
   const occurredBytes = occurredAt === undefined ? 0 : fieldBytes(timeTextBytes);
   const mediaBytes = media === undefined ? 0 : fieldBytes(media.length);
   const bodyBytes =
-    types[type].length + stampBytes + occurredBytes + fieldBytes(dataBytes) + mediaBytes + instanceData.length;
+    types[type].length +
+    stampBytes +
+    positionBytes +
+    occurredBytes +
+    fieldBytes(dataBytes) +
+    mediaBytes +
+    instanceData.length;
   const messageBytes = fieldBytes(bodyBytes);
   const frame = Buffer.allocUnsafe(headBytes + messageBytes);
   frameHead(frame, 0, messageBytes);
@@ -55,6 +63,7 @@ function buildFrame(content: EventContent, instanceData: Buffer): Frame {
   at += types[type].length;
   at = writeText(frame, at, idTag, id);
   at = writeText(frame, at, timeTag, time);
+  if (position !== undefined) at = writeText(frame, at, positionTag, position);
   if (occurredAt !== undefined) at = writeText(frame, at, occurredAtTag, occurredAt);
   at = writeHead(frame, at, dataJsonTag, dataBytes);
   for (const part of data) {

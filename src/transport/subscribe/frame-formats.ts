@@ -29,7 +29,7 @@ function textOf(format: FrameFormat): FrameFormat {
   return {
     builderFor(instance) {
       const build = builderFor(instance);
-      return (event, media) => toText(build(event, media));
+      return (event, media, position) => toText(build(event, media, position));
     },
     ...(controlFrame && { controlFrame: (control) => toText(controlFrame(control)) }),
   };

@@ -30,7 +30,7 @@ export function createFrameStreams(options: FrameStreamsOptions): FrameStreams {
   return {
     reserve(scope) {
       if (draining.aborted) throw new AppError("SHUTTING_DOWN");
-      return hub.reserve(scope);
+      return hub.reserve(scope, formatOf({ json: false, text: false }));
     },
 
     open(sink, { scope, principal, events, typesMax, media, after, previous }, form) {
