@@ -12,15 +12,15 @@ export interface Publication {
   readonly n: number;
   readonly instance: number;
   readonly type: EventType;
-  /** Whether the instance's filter takes it. */
+  /** Whether the instance's filter takes the event. */
   readonly wanted: boolean;
-  /** The node process that it was given to. */
+  /** The node process that was called. */
   readonly process: number;
   readonly startedAt: number;
   /** Infinity until there is an answer. */
   answeredAt: number;
   answer: Answer;
-  /** When the node accepted it, by the id in the answer. */
+  /** When the node accepted the event, by the id in the answer. Undefined without an answer. */
   acceptedAt?: number;
 }
 
@@ -33,7 +33,7 @@ export interface Receipt {
 
 /** One connection from its 101, or from its `hello`, to its end. */
 export interface Life {
-  /** How it was connected. */
+  /** A key of `dials`. */
   readonly kind: string;
   /** Undefined for a connection to all instances of the account. */
   readonly instance: number | undefined;
@@ -42,9 +42,9 @@ export interface Life {
   readonly openedAt: number;
   /** In the order in which they came. */
   readonly received: Receipt[];
-  /** As the client saw it; undefined while it is open. */
+  /** How the client saw the connection end; undefined while it is open. */
   closed: End | undefined;
-  /** Only of a consumer of `eventwire.v1`. */
+  /** Undefined for a plain socket, which is told nothing. */
   readonly told?: Told;
 }
 
@@ -60,7 +60,7 @@ export interface End {
 
 /** What a consumer of `eventwire.v1` was told beside its events. */
 export interface Told {
-  /** That of `hello`, then that of each `narrowed`. */
+  /** The filter in `hello`, then the filter in each `narrowed`. */
   readonly filters: FilterTold[];
   readonly gaps: GapTold[];
   /** The code in the frame `closing`. */
@@ -80,7 +80,7 @@ export interface FilterTold {
 export interface GapTold {
   readonly from: number;
   readonly until: number;
-  /** Undefined when it may concern every instance of the connection. */
+  /** Undefined when the gap may concern every instance of the connection. */
   readonly instance: number | undefined;
 }
 

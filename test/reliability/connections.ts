@@ -10,7 +10,7 @@ export interface Address {
   readonly token: string;
   /** Empty for all instances of the account. */
   readonly instance: string;
-  /** Empty for all that the instance's filter takes. A plain socket cannot ask for fewer. */
+  /** The event types to ask for. Empty for all that the instance's filter takes; a plain socket cannot ask for fewer. */
   readonly events: readonly EventType[];
 }
 
@@ -25,12 +25,12 @@ export interface ControlTold {
 }
 
 export interface Listener {
-  /** A plain socket is open. The other kinds say it with `hello`. */
+  /** Called when a plain socket is open. The other kinds of connections get a `hello`. */
   opened(): void;
-  /** `data`: text that has the begin of the event's data. */
+  /** `data`: text with the begin of the event's data. */
   event(data: string): void;
   control(frame: ControlTold): void;
-  /** Called once, also when the connection could not be opened. */
+  /** Called once, also after an attempt that failed. */
   ended(code: number | string, reason: string): void;
 }
 
@@ -38,9 +38,9 @@ export interface Connection {
   /** Stops reading. */
   pause(): void;
   resume(): void;
-  /** Ends it at once, without a word to the node. */
+  /** Ends the connection at once, without a word to the node. */
   cut(): void;
-  /** Only sockets of `eventwire.v1` can. */
+  /** Asks for other event types. Only sockets of `eventwire.v1` can. */
   narrow?(events: readonly EventType[]): void;
 }
 

@@ -4,8 +4,9 @@ import type { Random } from "../support/random.js";
 import type { Books, Fault, Publication } from "./books.js";
 import { type Channel, makeChannels } from "./channels.js";
 import type { Cluster, NodeProcess } from "./cluster.js";
+import type { Crowd } from "./crowd.js";
 import { publishMarkers, publishOverRest, publishOverStream } from "./publishers.js";
-import { type Crowd, type Readers, startReaders } from "./readers.js";
+import { type Readers, startReaders } from "./readers.js";
 
 export interface Stage {
   readonly readers: Readers;

@@ -20,7 +20,7 @@ export interface LifeOptions {
   readonly onEnded: () => void;
 }
 
-/** `stop` ends the writing: frames from then on do not count. */
+/** After `stop` nothing more is written: frames from then on do not count. */
 export function keepLife(options: LifeOptions): Listener & { stop(): void } {
   const { kind, process, channels, channel, asked, cut, onOpened, onNarrowed, onEnded } = options;
   const dialledAt = Date.now();
@@ -88,7 +88,7 @@ export function keepLife(options: LifeOptions): Listener & { stop(): void } {
   };
 }
 
-/** No types are all types. */
+/** The bits of these types. An empty list stands for all types. */
 export function bitsOf(events: readonly string[]): number {
   return sumOf(events.length === 0 ? [...eventTypeBit.keys()] : events);
 }

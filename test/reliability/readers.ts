@@ -4,13 +4,13 @@
  */
 
 import { setTimeout as delay } from "node:timers/promises";
-import { type EventType, eventTypes } from "../../src/domain/event-type.js";
 import type { Random } from "../support/random.js";
 import { until } from "../support/until.js";
 import type { Life, Publication } from "./books.js";
 import type { Channel } from "./channels.js";
 import type { Cluster, NodeProcess } from "./cluster.js";
 import { type Connection, type Dial, dials, plainKind } from "./connections.js";
+import { type Crowd, gather, type Reader, someTypes } from "./crowd.js";
 import { bitsOf, keepLife } from "./lives.js";
 import { mayTake } from "./reading.js";
 
@@ -18,9 +18,9 @@ export interface Readers {
   readonly lives: readonly Life[];
   /** Ends this many connections without a word. */
   cut(count: number): void;
-  /** The same for consumers of `eventwire.v1`, each of which then connects to another node. */
+  /** Ends so many connections of consumers of `eventwire.v1`, which then connect to another node. */
   move(count: number): void;
-  /** Stops this many readers from reading: those that get the events of a channel, if one is given. */
+  /** Stops this many readers from reading. With a channel, only readers that get its events. */
   freeze(count: number, ms: number, channel?: Channel): Promise<void>;
   /** Lets this many readers read in short bursts. */
   lag(count: number, ms: number): Promise<void>;
@@ -33,39 +33,10 @@ export interface Readers {
   close(): Promise<void>;
 }
 
-/** How many there are of each sort. */
-export interface Crowd {
-  readonly plain: number;
-  /** Consumers of `eventwire.v1`: a third each over WebSocket, gRPC and Connect. */
-  readonly v1: number;
-}
-
-interface Reader {
-  readonly kind: string;
-  /** Undefined: all instances of the account. */
-  readonly channel: Channel | undefined;
-  connection: Connection | undefined;
-  /** The record of the connection, while it is open. */
-  life: Life | undefined;
-  /** Ends the writing of that record. */
-  stop: () => void;
-  /** The types that it has asked for last; empty for all. */
-  events: readonly EventType[];
-  /** Whether an answer to `narrow` is to come. */
-  narrowing: boolean;
-  /** Whether the driver has ended its connection. */
-  cut: boolean;
-  /** The process that it must not go back to. */
-  left: number | undefined;
-}
-
 const returnMsMax = 400;
 const narrowMsMax = 150;
 /** A lagging reader stops for at most so long, and then reads for at most so long. */
 const [stopMsMax, burstMsMax] = [300, 30];
-/** Of the consumers of `eventwire.v1` of one kind, one in so many is connected to the whole account. */
-const accountEvery = 9;
-const v1Kinds = Object.keys(dials).filter((kind) => kind !== plainKind);
 
 /** `choose` says where a reader without a connection goes. Undefined means that it has to wait. */
 export function startReaders(options: {
@@ -202,33 +173,6 @@ export function startReaders(options: {
       await Promise.all(running);
     },
   };
-}
-
-function gather({ plain, v1 }: Crowd, channels: readonly Channel[]): Reader[] {
-  const reader = (kind: string, channel: Channel | undefined): Reader => ({
-    kind,
-    channel,
-    connection: undefined,
-    life: undefined,
-    stop: () => {},
-    events: [],
-    narrowing: false,
-    cut: false,
-    left: undefined,
-  });
-  return [
-    ...Array.from({ length: plain }, (_, i) => reader(plainKind, channels[i % channels.length])),
-    ...Array.from({ length: v1 }, (_, i) => {
-      const nth = Math.floor(i / v1Kinds.length);
-      const channel = nth % accountEvery === 0 ? undefined : channels[nth % channels.length];
-      return reader(v1Kinds[i % v1Kinds.length] as string, channel);
-    }),
-  ];
-}
-
-/** Half of the time all of them. */
-function someTypes(random: Random): EventType[] {
-  return random.below(2) === 0 ? [] : eventTypes.filter(() => random.below(2) === 0);
 }
 
 /** A connection that was opened after the markers has nothing to wait for: they came after everything else. */

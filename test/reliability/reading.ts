@@ -1,4 +1,4 @@
-/** Goes through what one connection got: what is wrong with it in itself, and what follows from it for an event that is missing. */
+/** Goes through the frames of one connection: notes the faults in them, and says what follows for an event that is missing. */
 
 import { eventTypeBit } from "../../src/domain/event-type.js";
 import type { Books, FilterTold, Life, Publication } from "./books.js";
@@ -14,15 +14,15 @@ export interface Reading {
   got(event: Publication): boolean;
   /** Whether the connection has got something that must have come behind the event. */
   passed(event: Publication): boolean;
-  /** Whether the filter takes the event, whenever between its neighbours it came. */
+  /** Whether every filter takes the event that can have been in force when the event should have come. */
   surelyTakes(event: Publication): boolean;
 }
 
-/** What came of one publisher on one instance. */
+/** The events of one publisher and instance that came. */
 interface Series {
   /** In the order of their arrival. */
   readonly numbers: number[];
-  /** By number: which of the filters that the consumer was told was in force. */
+  /** By number of the event: the index of the filter that was in force. */
   readonly filters: Map<number, number>;
   last: number;
 }
@@ -78,7 +78,7 @@ export function mayTake({ instance, told }: Life, event: Publication): boolean {
   return (instance ?? event.instance) === event.instance && takesAt(event, told?.filters.at(-1));
 }
 
-/** Without a filter of its own, a connection gets what the instance's filter takes. */
+/** A plain socket has no filter of its own, and gets what the instance's filter takes. */
 function takesAt({ wanted, type }: Publication, filter: FilterTold | undefined): boolean {
   return wanted && (filter === undefined || (filter.types & (eventTypeBit.get(type) as number)) !== 0);
 }

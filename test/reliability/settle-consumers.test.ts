@@ -82,6 +82,11 @@ describe("the ledger, of a consumer of eventwire.v1", () => {
     },
   );
 
+  it("takes no gap for an event that the consumer's own node accepted", () => {
+    const own = consumer([1, 2, 4, 5], { gaps: [{ from: 0, until: 100, instance: 0 }] }, { process: 1 });
+    expect(settled(events(), own).total).toMatchObject({ gap: 0, unexplained: 1 });
+  });
+
   it("lets a node that is killed soon keep what it could not tell", () => {
     const unreached = third({ answer: "unreached" });
     const untold = (process: number, at: number) =>

@@ -1,6 +1,6 @@
 /**
- * Readers on WebSockets, with the package `ws` and not with the client of this repository: that client comes back by
- * itself and cannot stop reading, and here each connection is looked at alone.
+ * Readers on WebSockets. They use the package `ws`, and not our own client, for two reasons: our client comes back by
+ * itself, while the ledger looks at each connection alone; and our client cannot stop reading.
  */
 
 import { WebSocket } from "ws";

@@ -35,7 +35,7 @@ export const dialGrpc: Dial = ({ process, token, instance, events }, listener) =
     metadata,
   );
   call.on("data", (response: SubscribeResponse) => hear(response, listener));
-  // The status says it too.
+  // The event `status` follows.
   call.on("error", () => {});
   call.on("status", ({ code, details }: grpc.StatusObject) => {
     client.close();
@@ -44,7 +44,7 @@ export const dialGrpc: Dial = ({ process, token, instance, events }, listener) =
   return { pause: () => void call.pause(), resume: () => void call.resume(), cut: () => call.cancel() };
 };
 
-/** On the service port; on the public port when the stream has all instances of the account. */
+/** Dials the service port, and for all instances of the account the public port. */
 export const dialConnect: Dial = ({ process, token, instance, events }, listener) => {
   const baseUrl = instance === "" ? process.url : process.grpcUrl;
   const client = createClient(SubscriptionService, createConnectTransport({ baseUrl, httpVersion: "1.1" }));

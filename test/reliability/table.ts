@@ -1,7 +1,8 @@
 /** A settlement as a Markdown table. */
 
 import type { Fault } from "./books.js";
-import type { Settlement, Tally } from "./settle.js";
+import type { Settlement } from "./settle.js";
+import type { Tally } from "./tally.js";
 
 export type Columns = readonly (readonly [title: string, key: keyof Tally])[];
 
@@ -29,7 +30,7 @@ export const v1Columns: Columns = [
 export function renderSettlement(
   { byFault, total, duplicates, disordered, strangers, mistold }: Settlement,
   faults: readonly Fault[],
-  columns: Columns = plainColumns,
+  columns: Columns,
 ): string {
   const times = (kind: string): number => faults.filter((fault) => fault.kind === kind).length;
   const row = (name: string, count: number | string, tally: Tally): string =>
