@@ -96,7 +96,10 @@ export interface Interruption {
 /** A node process, or one of its workers, was killed or has ended. */
 export interface Death {
   readonly process: number;
+  /** When the signal was sent. */
   readonly at: number;
+  /** When the driver saw that it was gone. On a busy machine a killed process keeps its connections for a while. */
+  goneAt: number;
 }
 
 export interface Fault {

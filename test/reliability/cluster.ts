@@ -36,8 +36,8 @@ export interface Cluster {
   /** Every process that there ever was. */
   readonly processes: readonly NodeProcess[];
   readonly deaths: readonly Death[];
-  /** Kills a node, or with `worker` that worker of it. */
-  kill(process: NodeProcess, worker?: number): void;
+  /** Kills a node, or with `worker` that worker of it. Resolves when it is gone. */
+  kill(process: NodeProcess, worker?: number): Promise<void>;
   /** Ends a node with SIGTERM. Resolves with how it ended. */
   stop(process: NodeProcess): Promise<number | NodeJS.Signals>;
   /** Runs the command that disconnects the consumers of an instance. */
@@ -82,6 +82,12 @@ export async function startCluster(workers: readonly number[], env: Record<strin
     node.running = process;
   }
 
+  function die({ number: process }: NodeProcess): Death {
+    const death = { process, at: Date.now(), goneAt: Number.POSITIVE_INFINITY };
+    deaths.push(death);
+    return death;
+  }
+
   await Promise.all(nodes.map(start));
 
   return {
@@ -91,15 +97,22 @@ export async function startCluster(workers: readonly number[], env: Record<strin
     postgres,
     processes,
     deaths,
-    kill(process, worker) {
-      deaths.push({ process: process.number, at: Date.now() });
-      if (worker === undefined) process.kill("SIGKILL");
-      else killOne(worker, "SIGKILL");
+    async kill(process, worker) {
+      const death = die(process);
+      if (worker === undefined) {
+        process.kill("SIGKILL");
+        await process.ended;
+      } else {
+        killOne(worker, "SIGKILL");
+        await until(() => !workersOf(process).includes(worker));
+      }
+      death.goneAt = Date.now();
     },
     async stop(process) {
       process.kill("SIGTERM");
       const how = await process.ended;
-      deaths.push({ process: process.number, at: Date.now() });
+      const death = die(process);
+      death.goneAt = death.at;
       return how;
     },
     async disconnect(instance) {

@@ -46,7 +46,7 @@ const outageMsMax = 20_000;
 /** Whether the node that was given an event may have ended before it answered, or before NATS was back. */
 function hasDied({ process, startedAt, answeredAt }: Publication, { deaths }: Books): boolean {
   const until = Math.min(answeredAt, startedAt + outageMsMax) + outageMsMax;
-  return deaths.some(({ process: dead, at }) => dead === process && at > startedAt && at < until);
+  return deaths.some(({ process: dead, at, goneAt }) => dead === process && goneAt > startedAt && at < until);
 }
 
 function isElsewhere(event: Publication, { process }: Life, { severalWorkers }: Books): boolean {

@@ -145,18 +145,14 @@ function scenes({ cluster, readers, channels, heavy, random }: FaultOptions): ((
 
 /** Resolves when another one has taken its place. */
 async function killWorker(cluster: Cluster, running: NodeProcess, victim: number): Promise<void> {
-  cluster.kill(running, victim);
-  await until(() => {
-    const pids = workersOf(running);
-    return pids.length === running.workers && !pids.includes(victim);
-  });
+  await cluster.kill(running, victim);
+  await until(() => workersOf(running).length === running.workers);
 }
 
 async function killNode(cluster: Cluster, node: Node, ms: number): Promise<void> {
   const { running } = node;
   node.running = undefined;
-  if (running !== undefined) cluster.kill(running);
-  await running?.ended;
+  if (running !== undefined) await cluster.kill(running);
   await delay(ms);
   await cluster.start(node);
 }

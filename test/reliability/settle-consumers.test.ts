@@ -90,14 +90,16 @@ describe("the ledger, of a consumer of eventwire.v1", () => {
   it("lets a node that is killed soon keep what it could not tell", () => {
     const unreached = third({ answer: "unreached" });
     const untold = (process: number, at: number) =>
-      settled(unreached, consumer([1, 2, 4, 5]), { deaths: [{ process, at }] }).total.untold;
+      settled(unreached, consumer([1, 2, 4, 5]), { deaths: [{ process, at, goneAt: at }] }).total.untold;
     expect([untold(1, 60), untold(2, 60), untold(1, 20), untold(1, 60_000)]).toEqual([1, 0, 0, 0]);
   });
 
   it("takes no answer for an excuse only when the node ended, and expects nothing of a refused event", () => {
     const unanswered = third({ answer: "none", answeredAt: Number.POSITIVE_INFINITY });
-    const deaths = [{ process: 1, at: 60 }];
+    const deaths = [{ process: 1, at: 60, goneAt: 60 }];
     expect(settled(unanswered, consumer([1, 2, 4, 5]), { deaths }).total.unanswered).toBe(1);
+    const dying = [{ process: 1, at: 20, goneAt: 60 }];
+    expect(settled(unanswered, consumer([1, 2, 4, 5]), { deaths: dying }).total.unanswered).toBe(1);
     expect(settled(unanswered, consumer([1, 2, 4, 5])).total.unexplained).toBe(1);
     expect(settled(third({ answer: "error" }), consumer([1, 2, 4, 5])).total).toMatchObject({ expected: 4 });
     expect(settled(third({ answer: "error" }), consumer([1, 2, 3, 4, 5])).strangers).toHaveLength(1);
@@ -120,8 +122,8 @@ describe("the ledger, of a consumer of eventwire.v1", () => {
     expect(mistold(broken)).toBe(1);
     expect(mistold({ ...slow, reason: "Received message larger than max" })).toBe(1);
     expect(mistold({ ...broken, cut: true })).toBe(0);
-    expect(mistold(broken, [{ process: 2, at: 90 }])).toBe(0);
-    expect(mistold(broken, [{ process: 1, at: 90 }])).toBe(1);
+    expect(mistold(broken, [{ process: 2, at: 90, goneAt: 95 }])).toBe(0);
+    expect(mistold(broken, [{ process: 1, at: 90, goneAt: 95 }])).toBe(1);
   });
 
   it("finds a closing that says something else than the close, and what the driver saw to be wrong", () => {
