@@ -8,8 +8,8 @@ export interface AccountListeners {
   /** Whether a node has said lately that it listens to the account, which is believed for twice `believedMs`. */
   has(accountId: string): boolean;
   /**
-   * True when no node has said lately that it listens, and NATS has not said lately that nobody does. Then the caller
-   * asks NATS.
+   * True unless NATS has said lately that nobody listens. Then the caller asks NATS, also while `has` is true: `has` may
+   * have become false when the answer comes.
    */
   isUnknown(accountId: string): boolean;
   /**
@@ -43,13 +43,14 @@ export function createAccountListeners(believedMs: number): AccountListeners {
 
   return {
     has: (accountId) => isBelieved(listeners, accountId),
-    isUnknown: (accountId) => !isBelieved(listeners, accountId) && !isBelieved(quiet, accountId),
+    isUnknown: (accountId) => !isBelieved(quiet, accountId),
 
     add(accountId) {
       const isNew = !isBelieved(listeners, accountId);
       // The belief in a listener must last longer than any belief that nobody listens. An answer of NATS that is under
       // way may begin such a belief a little later than now.
       removeOld(listeners);
+      quiet.delete(accountId);
       listeners.set(accountId, performance.now() + 2 * believedMs);
       return isNew;
     },

@@ -248,7 +248,8 @@ export async function openNatsLink(options: NatsLinkOptions): Promise<NatsLink> 
     subscribe(subject, onMessage, announcement) {
       const entry = { onMessage, announcement, stop: nats && listen(nats, subject, onMessage) };
       subscriptions.set(subject, entry);
-      if (nats !== undefined && connected) announce(nats, announcement);
+      // Also while the link waits for the answer to `returned`, which has announced only earlier subscriptions.
+      if (nats !== undefined) announce(nats, announcement);
       return () => {
         if (subscriptions.get(subject) === entry) subscriptions.delete(subject);
         entry.stop?.();

@@ -1,6 +1,6 @@
 /** What leaves a node, and when it asks NATS who listens, on a link that the test holds in its hands. */
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { Event } from "../../src/bus/bus.js";
 import { decodeEvent } from "../../src/bus/event-codec.js";
 import { emptyBusStats } from "../../src/bus/memory-bus.js";
@@ -8,11 +8,11 @@ import type { NatsLink, OnMessage } from "../../src/bus/nats-link.js";
 import { createOutbox } from "../../src/bus/nats-outbox.js";
 import { eventOf } from "../support/bus-suite.js";
 
-/** A link that the test answers for. Somebody listens to each instance but `unwanted`, nobody to an account. */
+/** A link that the test answers for. Somebody listens to each instance but `unwanted`, and nobody to an account unless `limits` says so. */
 function fakeLink(onConfirm: () => void = () => {}) {
   const sent: { subject: string; bytes: Uint8Array }[] = [];
   const listeners = new Map<string, OnMessage>();
-  const limits = { takes: 1024 };
+  const limits = { takes: 1024, accountsHeard: false };
   const link: NatsLink = {
     connected: true,
     connectedAt: 0,
@@ -20,7 +20,8 @@ function fakeLink(onConfirm: () => void = () => {}) {
     publish(subject, bytes, reply) {
       if (bytes.length > limits.takes) return false;
       sent.push({ subject, bytes });
-      if (reply !== undefined && (subject.startsWith("account.") || subject === "unwanted")) {
+      const unheard = subject === "unwanted" || (subject.startsWith("account.") && !limits.accountsHeard);
+      if (reply !== undefined && unheard) {
         const [answers] = [...listeners].find(([known]) => known.startsWith("inbox.")) as [string, OnMessage];
         listeners.get(answers)?.({ subject: reply, data: Buffer.alloc(0) }, true);
       }
@@ -97,6 +98,21 @@ describe("an outbox", () => {
     // The copies were confirmed as well.
     expect(confirmations).toBe(5);
     expect(stats).toMatchObject({ sent: 5, unreached: 0 });
+  });
+
+  it("asks NATS about an account in time, before the news of its listener gets old", async () => {
+    vi.useFakeTimers({ toFake: ["performance"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { link, sent, tell, limits } = fakeLink(() => vi.advanceTimersByTime(200));
+    limits.accountsHeard = true;
+    const outbox = createOutbox({ link, ...names, stats: emptyBusStats() });
+    tell("listening", Buffer.from("a"));
+    // The news is believed for ten seconds, and the answers come after that.
+    vi.advanceTimersByTime(9_900);
+    outbox.add(eventOf("instance", 1));
+    await outbox.flush();
+    const events = sent.filter(({ bytes }) => bytes.length > 0).map(({ subject }) => subject);
+    expect(events).toEqual(["instance", "account.a"]);
   });
 
   it("asks about an account once for all of its instances, and not while it believes the answers", async () => {
