@@ -16,6 +16,8 @@ import { createMetrics, mergeReports } from "./observability/metrics.js";
 import { observeApi } from "./observability/observe-api.js";
 import { busName, openBus } from "./open-bus.js";
 import { openHistory } from "./open-history.js";
+import { openWebhooks } from "./open-webhooks.js";
+import { bothOrNone, readyOrLate } from "./opening.js";
 import { readDocuments } from "./read-documents.js";
 import { createApi } from "./rpc/create-api.js";
 import { createHandlers } from "./rpc/protocols/handlers.js";
@@ -25,6 +27,7 @@ import { createInstances } from "./service/instances.js";
 import { createKeyedPublishing } from "./service/keyed-publishing.js";
 import { createPublishing } from "./service/publishing.js";
 import { createTickets } from "./service/tickets.js";
+import { createWebhooks } from "./service/webhooks.js";
 import { createWebsockets } from "./service/websockets.js";
 import { localUrl } from "./settings/local-url.js";
 import type { Settings } from "./settings/settings.js";
@@ -74,9 +77,6 @@ const callGraceMs = 5_000;
 /** How long beyond `drainSeconds` a start waits until older nodes without NATS_URL have left the database, in ms. */
 const predecessorMs = 8_000;
 
-/** How long a start waits for the database, in ms. After that the ports open, and the node goes on waiting. */
-const databaseWaitMs = 2_000;
-
 /** Starts a node; `parent` is given for a worker. Rejects with a sentence that says what the operator must change. */
 export async function startServer(
   settings: Settings,
@@ -115,10 +115,11 @@ async function startPorts(
   settings: Settings,
   logger: Logger,
   directory: ReturnType<typeof createMemoryDirectory>,
-  { store, rateCounters, idempotencyKeys, tickets: ticketStore }: OpenStore,
+  opened: OpenStore,
   bus: Bus,
   parent: Parent | undefined,
 ): Promise<Server> {
+  const { store, rateCounters, idempotencyKeys, tickets: ticketStore } = opened;
   const { host, grpcHost, publicUrl, publishMaxBytes, mediaMaxBytes } = settings;
   const drainMs = settings.drainSeconds * 1000;
   const secure = settings.tlsCert !== undefined;
@@ -145,29 +146,41 @@ async function startPorts(
   // All workers hear of these changes. Only worker 1 logs them, so that each change is logged once.
   if (parent === undefined || parent.slot === 1) directory.watchOwners(logOwners(clientLog));
   const status = createInstanceStatus({ store, logger });
+  const webhookDelivery = openWebhooks(settings, logger, directory, opened, metrics);
   const publishing = createPublishing({
     directory,
     bus,
     sinks: history === undefined ? [status] : [history, status],
+    outbox: webhookDelivery.outbox,
     publishMaxBytes,
     busOutage: settings.busOutage,
     takers: hub.takers,
   });
   const keyed = createKeyedPublishing({ publishing, keys: idempotencyKeys });
   const websockets = createWebsockets({ store });
+  const webhooks = createWebhooks({ store });
   const tickets = createTickets({ directory, store: ticketStore });
   const instances = createInstances({ store, status, tokenLengthMin: settings.instanceTokenMinLength });
   const draining = new AbortController();
   const health = createHealth({ store, directory, bus: isAlone ? undefined : bus, draining: draining.signal });
-  metrics.watch({ hub: hub.stats, publishing: publishing.stats, keyed, directory, bus, history, rateCounters });
+  metrics.watch({
+    hub: hub.stats,
+    publishing: publishing.stats,
+    keyed,
+    directory,
+    bus,
+    history,
+    rateCounters,
+    webhooks: webhookDelivery,
+  });
 
   parent?.answerCounts(metrics.report);
 
   const frames = createFrameStreams({
-    ...settings,
     hub,
     fanOut: new WritableFanOut(),
     baseUrl: publicUrl,
+    mediaMaxBytes,
     draining: draining.signal,
   });
   const limiter = chooseRateLimiter(settings, rateCounters, parent);
@@ -175,6 +188,7 @@ async function startPorts(
     createApi({
       directory,
       websockets,
+      webhooks,
       instances,
       publishing,
       tickets,
@@ -249,6 +263,7 @@ async function startPorts(
     const callsMs = Math.max(callsUntil - performance.now(), callGraceMs);
     await Promise.all([publicPort.close(callsMs), servicePort.close(callsMs)]);
     await status.close();
+    await webhookDelivery.close();
     await history?.close();
     await bus.close();
     await store.close();
@@ -268,27 +283,4 @@ async function startPorts(
 /** Creates the budget for request bodies. It must hold two of the largest events beside the part for small bodies. */
 function createBodyBudget({ requestBodiesMaxBytes, publishMaxBytes, workers }: Settings): BodyBudget {
   return new BodyBudget(Math.max(requestBodiesMaxBytes / workers, 3 * publishMaxBytes));
-}
-
-type Closable = { close(): Promise<void> };
-
-/** Waits until two parts are open. When one cannot be opened, closes the other one and throws the error. */
-async function bothOrNone<A extends Closable, B extends Closable>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
-  try {
-    return await Promise.all([a, b]);
-  } catch (error) {
-    for (const opened of await Promise.allSettled([a, b])) {
-      if (opened.status === "fulfilled") await opened.value.close();
-    }
-    throw error;
-  }
-}
-
-/** Waits until `ready` resolves, at most `databaseWaitMs`. Rejects if `ready` rejects before the wait ends. */
-async function readyOrLate(ready: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, databaseWaitMs);
-  });
-  await Promise.race([ready, late]).finally(() => clearTimeout(timer));
 }

@@ -21,6 +21,12 @@ function sources() {
     directory: { ready: false },
     rateCounters: { rejected: 0 },
     bus: createMemoryBus(),
+    webhooks: {
+      stats: {
+        totals: { waiting: 3, waitingBytes: 900, dead: 2, disabled: 1, oldest: 0 },
+        ...{ stored: 5, notStored: 0, dropped: 0, refused: 0, requests: 1 },
+      },
+    },
   };
 }
 

@@ -128,6 +128,16 @@ describe("a wrong value", () => {
     ["WORKERS", "0"],
     ["WORKERS", "65"],
     ["WORKERS", "all"],
+    ["WEBHOOK_ALLOW_PRIVATE", "10.0.0.1"],
+    ["WEBHOOK_ALLOW_PRIVATE", "10.0.0.0/33"],
+    ["WEBHOOK_ALLOW_PRIVATE", "fd00::/129"],
+    ["WEBHOOK_ALLOW_PRIVATE", "10.0.0.0/8,"],
+    ["WEBHOOK_ALLOW_PRIVATE", "localhost/8"],
+    ["WEBHOOK_ALLOW_PRIVATE", "127.1/8"],
+    ["WEBHOOK_RETRY_SECONDS", "0"],
+    ["WEBHOOK_RETRY_SECONDS", "5,,30"],
+    ["WEBHOOK_RETRY_SECONDS", "5,1.5"],
+    ["WEBHOOK_RETRY_SECONDS", Array(31).fill("5").join()],
   ])("of %s, such as %s, is shown in a sentence that names it", (name, value) => {
     const message = refusal({ [name]: value });
     expect(message).toMatch(/^[A-Z_]+ is ".*", but must .*\.$/s);
@@ -137,6 +147,19 @@ describe("a wrong value", () => {
   it("is that both ports are the same", () => {
     expect(refusal({ PORT: "9090" })).toBe("GRPC_PORT is 9090, but must differ from PORT.");
     expect(readSettings({ PORT: "0", GRPC_PORT: "0" })).toMatchObject({ port: 0, grpcPort: 0 });
+  });
+});
+
+describe("webhooks", () => {
+  it("may send to the ranges of WEBHOOK_ALLOW_PRIVATE, and to none when it is unset", () => {
+    expect(readSettings({}).webhookAllowPrivate).toEqual([]);
+    const ranges = readSettings({ WEBHOOK_ALLOW_PRIVATE: "127.0.0.0/8, fd00::/8,10.1.2.3/32" }).webhookAllowPrivate;
+    expect(ranges).toEqual(["127.0.0.0/8", "fd00::/8", "10.1.2.3/32"]);
+  });
+
+  it("try again after the delays of WEBHOOK_RETRY_SECONDS", () => {
+    expect(readSettings({}).webhookRetrySeconds).toEqual([5, 30, 120, 600, 1800, 7200, 18_000, 36_000, 36_000]);
+    expect(readSettings({ WEBHOOK_RETRY_SECONDS: "1, 2,604800" }).webhookRetrySeconds).toEqual([1, 2, 604_800]);
   });
 });
 

@@ -26,7 +26,7 @@ export function apiDocs(contract) {
   return lines.join("\n").trimEnd();
 }
 
-function methodDocs(service, { desc, name, comment, binding, policy, errors, refusals }) {
+function methodDocs(service, { desc, name, comment, binding, furtherBindings, policy, errors, refusals }) {
   const stream = { client: desc.methodKind === "client_streaming" || desc.methodKind === "bidi_streaming" };
   stream.server = desc.methodKind === "server_streaming" || desc.methodKind === "bidi_streaming";
   const callers = {
@@ -42,7 +42,7 @@ function methodDocs(service, { desc, name, comment, binding, policy, errors, ref
     `- RPC: \`/${service.desc.typeName}/${name}\` (${link(desc.input, stream.client)} → ${link(desc.output, stream.server)})`,
     binding === undefined
       ? "- REST: none"
-      : `- REST: \`${binding.verb.toUpperCase()} ${binding.path}\`, answered ${policy.successStatus}`,
+      : `- REST: ${[binding, ...furtherBindings].map(route).join(" or ")}, answered ${policy.successStatus}`,
     `- Who may: ${callers[policy.caller]}`,
     `- Rate limit: ${policy.bucket === undefined ? "none" : `\`${policy.bucket}\``}`,
     `- Largest body: ${policy.bodyLimit}`,
@@ -52,6 +52,10 @@ function methodDocs(service, { desc, name, comment, binding, policy, errors, ref
     "",
     ...errorTable(errors),
   ];
+}
+
+function route({ verb, path }) {
+  return `\`${verb.toUpperCase()} ${path}\``;
 }
 
 function errorTable(errors) {

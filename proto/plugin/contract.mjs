@@ -67,6 +67,8 @@ export function createContract(schema, packageName) {
       comment,
       summary: comment.split("\n\n")[0] ?? "",
       binding: toBinding(option(desc, "google.api.http")),
+      /** Further routes, which do the same. */
+      furtherBindings: (option(desc, "google.api.http")?.additionalBindings ?? []).map(toBinding),
       policy,
       errors: pick(stated.errors, checkErrors(policy, { message: true, instance: "instance" in desc.input.field })),
       refusals: pick(stated.refusals),

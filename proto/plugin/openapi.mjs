@@ -31,9 +31,12 @@ export function openApi(contract) {
   for (const service of contract.services) {
     for (const method of service.methods) {
       if (method.binding === undefined) continue;
-      const { path, verb } = method.binding;
-      paths[path] ??= {};
-      paths[path][verb] = operation(service, method, schemas, contract.headerOf);
+      for (const [at, binding] of [method.binding, ...method.furtherBindings].entries()) {
+        const { path, verb } = binding;
+        paths[path] ??= {};
+        const operationId = at === 0 ? method.name : `${method.name}_${at + 1}`;
+        paths[path][verb] = { ...operation(service, { ...method, binding }, schemas, contract.headerOf), operationId };
+      }
     }
   }
   schemas.reference(contract.messages.find(({ name }) => name === "PlainFrame"));

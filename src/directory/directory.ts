@@ -4,6 +4,7 @@
  */
 
 import type { Instance, Principal } from "../domain/instance.js";
+import type { WebhookFilter } from "../domain/webhook.js";
 import type { VersionedWebsocket } from "../domain/websocket.js";
 
 /**
@@ -14,6 +15,8 @@ export interface Entry {
   readonly instance: Instance;
   /** The channel configuration. Undefined until somebody configures the channel for the first time. */
   readonly websocket: VersionedWebsocket | undefined;
+  /** The enabled webhooks. Undefined or absent when there are none. */
+  readonly webhooks?: readonly WebhookFilter[] | undefined;
 }
 
 /** What the directory still knows of an instance that was deleted. */
@@ -34,6 +37,8 @@ export interface DirectoryListener {
    * instance cannot be decrypted.
    */
   instanceChanged(entry: Entry): void;
+  /** A webhook of an instance was enabled, changed or disabled. Absent in a listener that has no use for the news. */
+  webhooksChanged?(entry: Entry): void;
   /** The instance was deleted. The holder closes the sockets of the instance with 4004. */
   instanceDeleted(instanceId: string, gone: DeletedInstance): void;
   /** An instance was created. Not called for the instances that the first complete reading of the database finds. */

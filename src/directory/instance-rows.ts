@@ -4,6 +4,7 @@
  */
 
 import { randomBytes } from "node:crypto";
+import type { WebhookFilter } from "../domain/webhook.js";
 import type { VersionedWebsocket, Websocket } from "../domain/websocket.js";
 import { RowIndex } from "./row-index.js";
 import { RowStore } from "./row-store.js";
@@ -18,14 +19,16 @@ export interface InstanceRow {
   /** How often an operator has disconnected the consumers of the instance. */
   readonly disconnects: number;
   readonly websocket: VersionedWebsocket | undefined;
+  /** The enabled webhooks. Undefined or absent when there are none. */
+  readonly webhooks?: readonly WebhookFilter[] | undefined;
 }
 
 /*
  * A row holds these fields in this order: its length (4 bytes); the number of the last reading of the database that
  * found the instance (4); the number of the account (4); the lengths of the id, the name and the encrypted token (2
  * each); the version of the channel configuration (4); how often consumers were disconnected (4); the SHA-256 of the
- * token (32); the id; the name; the encrypted token; and the channel configuration as JSON. The numbers below are the
- * places of the fields, in bytes.
+ * token (32); the id; the name; the encrypted token; and the channel configuration as JSON. The enabled webhooks, when
+ * there are some, follow as JSON after a line break. The numbers below are the places of the fields, in bytes.
  */
 const at = {
   length: 0,
@@ -142,13 +145,16 @@ export class InstanceRows {
     const bytes = this.#store.bytes(row, this.#u32(row, at.length));
     const nameFrom = this.#nameFrom(row);
     const sealedFrom = nameFrom + bytes.readUInt16LE(at.nameLength);
-    const channel = bytes.toString("latin1", sealedFrom + bytes.readUInt16LE(at.sealedLength));
+    const text = bytes.toString("latin1", sealedFrom + bytes.readUInt16LE(at.sealedLength));
+    const lineBreak = text.indexOf("\n");
+    const channel = lineBreak === -1 ? text : text.slice(0, lineBreak);
     return {
       id: bytes.toString("utf8", at.id, nameFrom),
       name: bytes.toString("utf8", nameFrom, sealedFrom),
       hash: bytes.toString("latin1", at.hash, at.hash + hashBytes),
       disconnects: bytes.readUInt32LE(at.disconnects),
       websocket: channel === "" ? undefined : this.#websocket(bytes.readUInt32LE(at.version), channel),
+      webhooks: lineBreak === -1 ? undefined : JSON.parse(Buffer.from(text.slice(lineBreak), "latin1").toString()),
     };
   }
 
@@ -174,9 +180,11 @@ export class InstanceRows {
     const idLength = row.write(record.id, at.id);
     const nameLength = row.write(record.name, at.id + idLength);
     const channel = record.websocket === undefined ? undefined : this.#channel(record.websocket);
+    const webhooks = record.webhooks && Buffer.from(`\n${JSON.stringify(record.webhooks)}`);
     const sealedFrom = at.id + idLength + nameLength;
     const channelFrom = sealedFrom + sealed.length;
-    const length = channelFrom + (channel?.length ?? 0);
+    const webhooksFrom = channelFrom + (channel?.length ?? 0);
+    const length = webhooksFrom + (webhooks?.length ?? 0);
     if (length > rowBytesMax) throw new Error(`the instance ${record.id} is larger than any can be`);
     row.writeUInt32LE(length, at.length);
     row.writeUInt32LE(seen, at.seen);
@@ -189,6 +197,7 @@ export class InstanceRows {
     row.set(tokenHash, at.hash);
     row.set(sealed, sealedFrom);
     if (channel !== undefined) row.set(channel, channelFrom);
+    if (webhooks !== undefined) row.set(webhooks, webhooksFrom);
     return row.subarray(0, length);
   }
 

@@ -4,6 +4,7 @@
  */
 
 import type { Logger } from "pino";
+import type { WebhookFilter } from "../domain/webhook.js";
 import type { VersionedWebsocket } from "../domain/websocket.js";
 import type { DirectoryListener, Owner, OwnerListener } from "./directory.js";
 import { InstanceRows } from "./instance-rows.js";
@@ -145,6 +146,7 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): SyncedDir
     const { account, name } = entry;
     const hash = toHashText(record.tokenHash);
     const configured = !sameWebsocket(entry.websocket, record.websocket);
+    const hooked = !sameWebhooks(entry.webhooks, record.webhooks);
     const renamed = name !== record.name;
     const disconnected = entry.disconnects !== record.disconnects;
     if (!same) {
@@ -160,6 +162,7 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): SyncedDir
     if ((renamed || rotated || configured) && readable(entry) !== undefined) {
       tell((listener) => listener.instanceChanged(entry));
     }
+    if (hooked && readable(entry) !== undefined) tell((listener) => listener.webhooksChanged?.(entry));
     if (disconnected) tellDisconnected({ kind: "instance", id: entry.id, accountId: account.id });
   }
 
@@ -269,6 +272,10 @@ export function createMemoryDirectory({ logger }: { logger: Logger }): SyncedDir
         }
       }),
   };
+}
+
+function sameWebhooks(a: readonly WebhookFilter[] = [], b: readonly WebhookFilter[] = []): boolean {
+  return a.length === b.length && a.every(({ id, version }, i) => id === b[i]?.id && version === b[i]?.version);
 }
 
 function sameWebsocket(a: VersionedWebsocket | undefined, b: VersionedWebsocket | undefined): boolean {

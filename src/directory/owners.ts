@@ -4,6 +4,7 @@
  */
 
 import type { Instance, Principal } from "../domain/instance.js";
+import type { WebhookFilter } from "../domain/webhook.js";
 import type { VersionedWebsocket } from "../domain/websocket.js";
 import type { Entry } from "./directory.js";
 import type { InstanceRow } from "./instance-rows.js";
@@ -81,19 +82,21 @@ export class InstanceEntry implements Entry {
   /** How often an operator has disconnected the consumers of the instance. */
   disconnects: number;
   websocket: VersionedWebsocket | undefined;
+  webhooks: readonly WebhookFilter[] | undefined;
   principal: TokenPrincipal | undefined;
   #instance: Instance | undefined;
 
   constructor(
     readonly account: AccountNode,
     public row: number,
-    { id, name, hash, disconnects, websocket }: InstanceRow,
+    { id, name, hash, disconnects, websocket, webhooks }: InstanceRow,
   ) {
     this.id = id;
     this.disconnects = disconnects;
     this.name = name;
     this.hash = hash;
     this.websocket = websocket;
+    this.webhooks = webhooks;
   }
 
   /**
@@ -121,11 +124,12 @@ export class InstanceEntry implements Entry {
    * Takes over the new values and the new row of an instance that has changed. The token must then be decrypted again
    * by `opened`.
    */
-  replace(row: number, { name, disconnects, websocket }: Omit<InstanceRow, "id" | "hash">): void {
+  replace(row: number, { name, disconnects, websocket, webhooks }: Omit<InstanceRow, "id" | "hash">): void {
     this.row = row;
     this.disconnects = disconnects;
     this.name = name;
     this.websocket = websocket;
+    this.webhooks = webhooks;
     this.#instance = undefined;
   }
 }

@@ -3,6 +3,7 @@
  * them, and the reader that the store provides.
  */
 
+import type { WebhookFilter } from "../domain/webhook.js";
 import type { VersionedWebsocket } from "../domain/websocket.js";
 import type { Directory } from "./directory.js";
 
@@ -41,6 +42,8 @@ export interface InstanceRecord {
   readonly tokenHash: Uint8Array;
   readonly retiring?: readonly RetiringToken[] | undefined;
   readonly websocket: VersionedWebsocket | undefined;
+  /** The enabled webhooks of the instance. Undefined or absent when it has none. */
+  readonly webhooks?: readonly WebhookFilter[] | undefined;
 }
 
 /** A part of the answer of `readAll`. The pages with accounts come before the pages with instances. */

@@ -29,6 +29,18 @@ export interface MetricSources {
   readonly bus: Pick<Bus, "stats" | "trouble">;
   /** Undefined when no history is kept. */
   readonly history: Pick<History, "stats"> | undefined;
+  readonly webhooks: {
+    readonly stats: {
+      readonly totals:
+        | { waiting: number; waitingBytes: number; dead: number; disabled: number; oldest: number | undefined }
+        | undefined;
+      readonly stored: number;
+      readonly notStored: number;
+      readonly dropped: number;
+      readonly refused: number;
+      readonly requests: number;
+    };
+  };
 }
 
 export interface Metrics {
@@ -40,6 +52,8 @@ export interface Metrics {
   rateLimited(bucket: string): void;
   /** Counts an upgrade by its outcome. */
   upgradeAnswered(outcome: string): void;
+  /** Counts an attempt to deliver an event to a webhook, and how long it took. */
+  webhookAttempted(cause: string, seconds: number): void;
   /** From now on each scrape also reads the counts of these sources. Call it once; a second call throws. */
   watch(sources: MetricSources): void;
   /** The answer to a scrape, with the metrics of this process alone. */
@@ -71,10 +85,15 @@ export function createMetrics(): Metrics {
   const calls = new Map<string, CallStats>();
   const rateLimited = new Map<string, number>();
   const upgrades = new Map<string, number>();
+  const attempts = new Map<string, number>();
+  const attemptStats = new CallStats();
   registry.registerMetric(watchCounter(metricTable.calls, () => byAnswer(calls)));
-  registry.registerMetric(watchHistogram(metricTable.callSeconds, calls));
+  registry.registerMetric(watchHistogram(metricTable.callSeconds, () => byMethod(calls)));
   registry.registerMetric(watchCounter(metricTable.rateLimited, () => byKey("bucket", rateLimited)));
   registry.registerMetric(watchCounter(metricTable.upgrades, () => byKey("outcome", upgrades)));
+  registry.registerMetric(watchCounter(metricTable.webhookAttempts, () => byKey("cause", attempts)));
+  const attemptRow = metricTable.webhookAttemptSeconds;
+  registry.registerMetric(watchHistogram(attemptRow, () => [...attemptStats.histogram(attemptRow.name, {})]));
 
   return {
     call(method) {
@@ -84,6 +103,10 @@ export function createMetrics(): Metrics {
     },
     rateLimited: (bucket) => increment(rateLimited, bucket),
     upgradeAnswered: (outcome) => increment(upgrades, outcome),
+    webhookAttempted(cause, seconds) {
+      increment(attempts, cause);
+      attemptStats.took(seconds);
+    },
     watch: (sources) => {
       for (const metric of createWatchers(sources)) registry.registerMetric(metric);
     },
@@ -114,8 +137,14 @@ export async function retireReports(reports: readonly Report[]): Promise<Report>
   return metrics.filter(({ type }) => String(type) !== "gauge");
 }
 
-function createWatchers({ hub, publishing, keyed, directory, bus, history, rateCounters }: MetricSources): Metric[] {
+function createWatchers(sources: MetricSources): Metric[] {
+  const { hub, publishing, keyed, directory, bus, history, rateCounters, webhooks } = sources;
   const { stats } = bus;
+  const total = (name: "waiting" | "waitingBytes" | "dead" | "disabled") => webhooks.stats.totals?.[name] ?? 0;
+  const oldestAge = () => {
+    const oldest = webhooks.stats.totals?.oldest;
+    return oldest === undefined ? 0 : Math.max(0, (Date.now() - oldest) / 1000);
+  };
   return [
     watchGauge(metricTable.sockets, () => hub.consumers),
     watchCounter(metricTable.published, () => publishing.published),
@@ -142,6 +171,16 @@ function createWatchers({ hub, publishing, keyed, directory, bus, history, rateC
     watchCounter(metricTable.resumes, () => byKey("outcome", hub.resumes)),
     watchGauge(metricTable.directoryReady, () => Number(directory.ready), "min"),
     watchCounter(metricTable.socketCloses, () => byKey("code", hub.closes)),
+    watchGauge(metricTable.webhookRequests, () => webhooks.stats.requests),
+    watchCounter(metricTable.webhookStored, () => webhooks.stats.stored),
+    watchCounter(metricTable.webhookNotStored, () => webhooks.stats.notStored),
+    watchCounter(metricTable.webhookRefused, () => webhooks.stats.refused),
+    watchCounter(metricTable.webhookDropped, () => webhooks.stats.dropped),
+    watchGauge(metricTable.webhookWaiting, () => total("waiting"), "max"),
+    watchGauge(metricTable.webhookWaitingBytes, () => total("waitingBytes"), "max"),
+    watchGauge(metricTable.webhookOldestAge, oldestAge, "max"),
+    watchGauge(metricTable.webhookDead, () => total("dead"), "max"),
+    watchGauge(metricTable.webhookDisabled, () => total("disabled"), "max"),
   ];
 }
 
@@ -149,7 +188,7 @@ function createWatchers({ hub, publishing, keyed, directory, bus, history, rateC
 function watchGauge(
   row: { name: string; help: string },
   read: () => number,
-  aggregator: "sum" | "min" = "sum",
+  aggregator: "sum" | "min" | "max" = "sum",
 ): Metric {
   return new Gauge({
     name: row.name,
@@ -184,14 +223,9 @@ function watchCounter(row: CounterRow, read: () => number | readonly Series[]): 
  * Makes a histogram of counts that exist already, which prom-client's own class cannot take. The object has just the
  * members that prom-client's registry reads.
  */
-function watchHistogram(row: { name: string; help: string }, calls: ReadonlyMap<string, CallStats>): Metric {
+function watchHistogram(row: { name: string; help: string }, read: () => readonly object[]): Metric {
   const { name, help } = row;
-  const get = async () => ({
-    name,
-    help,
-    type: "histogram",
-    values: [...calls].flatMap(([method, stats]) => [...stats.histogram(name, { method })]),
-  });
+  const get = async () => ({ name, help, type: "histogram", values: read() });
   return { name, get } as unknown as Metric;
 }
 
@@ -203,6 +237,9 @@ interface CounterRow {
 
 const byKey = (label: string, counts: ReadonlyMap<string | number, number>): Series[] =>
   [...counts].map(([key, count]) => [{ [label]: String(key) }, count]);
+
+const byMethod = (calls: ReadonlyMap<string, CallStats>): object[] =>
+  [...calls].flatMap(([method, stats]) => [...stats.histogram(metricTable.callSeconds.name, { method })]);
 
 const byAnswer = (calls: ReadonlyMap<string, CallStats>): Series[] =>
   [...calls].flatMap(([method, stats]) =>

@@ -12,6 +12,7 @@ import type { Instances } from "../service/instances.js";
 import type { KeyedPublishing } from "../service/keyed-publishing.js";
 import type { Publishing } from "../service/publishing.js";
 import type { Tickets } from "../service/tickets.js";
+import type { Webhooks } from "../service/webhooks.js";
 import type { Websockets } from "../service/websockets.js";
 import { createAddressedInstances } from "./admission/addressed-instance.js";
 import { createAdmission } from "./admission/admission.js";
@@ -26,6 +27,7 @@ import { createInstanceMethods } from "./methods/instance-methods.js";
 import { type Answer, LongAnswer } from "./methods/long-answer.js";
 import type { Call, Method } from "./methods/method.js";
 import { createTicketMethods } from "./methods/ticket-methods.js";
+import { createWebhookMethods } from "./methods/webhook-methods.js";
 import { createWebsocketMethods } from "./methods/websocket-methods.js";
 import { readPolicies } from "./policy.js";
 import type { RateLimiter } from "./rate-limit/rate-limiter.js";
@@ -38,6 +40,7 @@ import { createValidation } from "./validation.js";
 export interface ApiOptions {
   readonly directory: Directory;
   readonly websockets: Websockets;
+  readonly webhooks: Webhooks;
   readonly instances: Instances;
   readonly publishing: Publishing;
   readonly tickets: Tickets;
@@ -59,6 +62,7 @@ export function createApi(options: ApiOptions): Api {
   const methods = new Map(
     [
       ...createWebsocketMethods(options),
+      ...createWebhookMethods(options),
       ...createInstanceMethods({ ...options, validation }),
       ...createEventMethods(options),
       ...createTicketMethods(options),

@@ -15,8 +15,9 @@ export interface Instances {
    */
   find(accountId: string, name: string): Promise<Instance | undefined>;
   /**
-   * Creates an instance, and its channel configuration if one is given. When only the configuration cannot be stored,
-   * the instance exists without one, and `websocketFailure` in the answer says why. Rejects with INVALID_REQUEST_BODY
+   * Creates an instance, and its channel configuration and its webhook `default` if they are given. When only the
+   * configuration cannot be stored, the instance exists without one, and `websocketFailure` in the answer says why;
+   * `webhookFailure` says so of the webhook. Rejects with INVALID_REQUEST_BODY
    * for a token that is too short, INVALID_TOKEN when the account was revoked, INSTANCE_EXISTS, TOKEN_IN_USE,
    * QUOTA_EXCEEDED or CREATE_INSTANCE_FAILED.
    */

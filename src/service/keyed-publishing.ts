@@ -26,7 +26,7 @@ export interface HeldEvent {
   /**
    * Publishes the event before it returns, if this call has claimed the key. Resolves with the answer of the call that
    * published the event. Rejects with AppError IDEMPOTENCY_KEY_USED, OUTCOME_UNKNOWN, IDEMPOTENCY_UNAVAILABLE,
-   * EVENT_TOO_LARGE_FOR_BUS or BUS_UNREACHABLE.
+   * EVENT_TOO_LARGE_FOR_BUS, BUS_UNREACHABLE, WEBHOOK_QUEUE_FULL or STORE_EVENT_FAILED.
    */
   publish(): Promise<KeyAnswer>;
 }
@@ -68,6 +68,7 @@ export function createKeyedPublishing(options: { publishing: Publishing; keys: I
   async function publishNow(entry: Entry, event: CheckedEvent, use: KeyUse): Promise<KeyAnswer> {
     // The sockets are counted before publishing, because a socket that this event closes still took the event.
     const sockets = publishing.takers(entry, event.type);
+    const mark = publishing.mark();
     let id: string;
     try {
       id = idText(publishing.accept(event));
@@ -76,8 +77,10 @@ export function createKeyedPublishing(options: { publishing: Publishing; keys: I
       throw error;
     }
     // When this rejects, consumers may have the event. So the key keeps no answer, and its outcome stays unknown.
-    const otherNodesReached = (await publishing.reached()) ?? true;
-    const answer = { id, sockets, otherNodesReached };
+    const reached = await publishing.reached(mark);
+    // A stored answer cannot say that webhooks lack the event. So that outcome stays unknown too.
+    if (reached?.webhooks === false) refuse("unknown", "OUTCOME_UNKNOWN");
+    const answer = { id, sockets, otherNodesReached: reached?.otherNodes ?? true };
     await keys.settle(use, answer);
     count("published");
     return answer;

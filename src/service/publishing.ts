@@ -1,6 +1,6 @@
 /**
- * Publishes events. Each event is checked, accepted with an id and a time, and handed to the bus and to all other
- * sinks.
+ * Publishes events. Each event is checked, accepted with an id and a time, and handed to the bus, to all other sinks,
+ * and, when a webhook wants it, to the outbox.
  */
 
 import type { Bus, Event } from "../bus/bus.js";
@@ -8,7 +8,7 @@ import type { Directory, Entry } from "../directory/directory.js";
 import { AppError } from "../domain/errors.js";
 import { createIdMint, type EventId } from "../domain/event-id.js";
 import { type EventType, eventTypeRule, isEventType } from "../domain/event-type.js";
-import type { Instance, Principal } from "../domain/instance.js";
+import type { Principal } from "../domain/instance.js";
 import { jsonRule } from "../json/json-error.js";
 import { checkEventData, type EventFacts } from "./event-data.js";
 
@@ -34,7 +34,7 @@ export interface AcceptedEvent extends Event, Pick<EventFacts, "reported"> {}
 
 /** An event that passed all checks and is not accepted yet. */
 export interface CheckedEvent {
-  readonly instance: Instance;
+  readonly entry: Entry;
   readonly type: EventType;
   readonly input: EventInput;
   readonly facts: EventFacts;
@@ -47,6 +47,32 @@ export interface Sink {
    * which is the first sink, may throw; then the event is not accepted and the other sinks do not get it.
    */
   take(event: AcceptedEvent): void;
+}
+
+/** The part of this node that stores events for webhooks before their producers get an answer. */
+export interface Outbox {
+  /**
+   * Whether an enabled webhook of the instance takes events of this type. Throws AppError WEBHOOK_QUEUE_FULL or
+   * STORE_EVENT_FAILED when an event for it could not be stored; then the event must not be published at all.
+   */
+  wants(entry: Entry, type: EventType): boolean;
+  /** Takes an event that a webhook wants. Never throws. */
+  take(entry: Entry, event: Event): void;
+  /** Number of events that were taken until now. */
+  readonly taken: number;
+  /**
+   * Resolves to whether all events that were taken after the first `since` are stored. Undefined when none was taken
+   * since. Rejects with STORE_EVENT_FAILED in place of false, unless WEBHOOK_OUTAGE is `accept`.
+   */
+  stored(since: number): Promise<boolean> | undefined;
+}
+
+/** What became of published events. */
+export interface Reached {
+  /** False when other nodes that want the events may not have got them. */
+  readonly otherNodes: boolean;
+  /** False when webhooks that want the events do not get them. */
+  readonly webhooks: boolean;
 }
 
 export interface PublishingStats {
@@ -65,7 +91,8 @@ export interface Publishing {
    * Publishes an event for an instance of the principal's account, and returns the id of the event. Returns at once for
    * an event of usual size, and a promise for a large event, whose data is checked in slices of 128 KiB. A caller that
    * wants its events in order waits for each promise. Throws or rejects with AppError INSTANCE_NOT_FOUND,
-   * EVENT_TOO_LARGE, EVENT_TOO_LARGE_FOR_BUS, INVALID_REQUEST_BODY or BUS_UNREACHABLE; then nothing was published.
+   * EVENT_TOO_LARGE, EVENT_TOO_LARGE_FOR_BUS, INVALID_REQUEST_BODY, BUS_UNREACHABLE, WEBHOOK_QUEUE_FULL or
+   * STORE_EVENT_FAILED; then nothing was published.
    */
   publish(principal: Principal, instance: string, input: EventInput): EventId | Promise<EventId>;
   /** Does what `publish` does, for an instance that the caller has found already. */
@@ -76,8 +103,8 @@ export interface Publishing {
    */
   check(entry: Entry, input: EventInput): CheckedEvent | Promise<CheckedEvent>;
   /**
-   * Accepts and publishes an event that was checked, and returns its id. Throws AppError EVENT_TOO_LARGE_FOR_BUS or
-   * BUS_UNREACHABLE; then nothing was published.
+   * Accepts and publishes an event that was checked, and returns its id. Throws AppError EVENT_TOO_LARGE_FOR_BUS,
+   * BUS_UNREACHABLE, WEBHOOK_QUEUE_FULL or STORE_EVENT_FAILED; then nothing was published.
    */
   accept(event: CheckedEvent): EventId;
   /**
@@ -85,12 +112,15 @@ export interface Publishing {
    * on other nodes are not counted.
    */
   takers(entry: Entry, type: string): number;
+  /** Call `mark` before you publish events, and give its result to `reached` after that. */
+  mark(): number;
   /**
-   * Resolves to whether all events published until now have reached the other nodes that want them. Undefined when no
-   * event is on its way. When BUS_OUTAGE is `refuse`, rejects with BUS_UNREACHABLE instead of resolving to false,
-   * although sockets of this node may have got the events.
+   * Resolves to what became of the events that were published until now: whether they have reached the other nodes that
+   * want them, and whether those since `mark` are stored for webhooks. Undefined when there is nothing to wait for.
+   * When BUS_OUTAGE is `refuse`, rejects with BUS_UNREACHABLE when other nodes were not reached; when WEBHOOK_OUTAGE is
+   * `refuse`, rejects with STORE_EVENT_FAILED when events were not stored. Then sockets may have got the events.
    */
-  reached(): Promise<boolean> | undefined;
+  reached(mark: number): Promise<Reached> | undefined;
 }
 
 /**
@@ -104,13 +134,14 @@ export function createPublishing(options: {
   bus: Bus;
   /** The sinks besides the bus. Each event goes to the bus first, and then to these sinks in this order. */
   sinks: readonly Sink[];
+  outbox: Outbox;
   /** Largest size of an event's data and media together, in bytes. */
   publishMaxBytes: number;
   busOutage: BusOutage;
   /** Counts the sockets of an instance and of its account on this node whose filter takes events of this type. */
   takers: (entry: Entry, type: EventType) => number;
 }): Publishing {
-  const { directory, bus, publishMaxBytes, takers } = options;
+  const { directory, bus, outbox, publishMaxBytes, takers } = options;
   const refuses = options.busOutage === "refuse";
   const stats: PublishingStats = { published: 0, withoutClient: 0 };
   const mintId = createIdMint();
@@ -134,33 +165,35 @@ export function createPublishing(options: {
     return event;
   }
 
-  function publishTo({ instance }: Entry, input: EventInput): EventId | Promise<EventId> {
+  function publishTo(entry: Entry, input: EventInput): EventId | Promise<EventId> {
     const type = requireType(input);
     const facts = checked(type, input.data);
-    if (facts instanceof Promise) return facts.then((found) => accept(instance, type, input, found));
-    return accept(instance, type, input, facts);
+    if (facts instanceof Promise) return facts.then((found) => accept(entry, type, input, found));
+    return accept(entry, type, input, facts);
   }
 
-  function check({ instance }: Entry, input: EventInput): CheckedEvent | Promise<CheckedEvent> {
+  function check(entry: Entry, input: EventInput): CheckedEvent | Promise<CheckedEvent> {
     const type = requireType(input);
     const facts = checked(type, input.data);
     const event = (found: EventFacts): CheckedEvent => {
       requirePlace(input, found);
-      return { instance, type, input, facts: found };
+      return { entry, type, input, facts: found };
     };
     return facts instanceof Promise ? facts.then(event) : event(facts);
   }
 
-  function accept(to: Instance, type: EventType, input: EventInput, facts: EventFacts): EventId {
+  function accept(to: Entry, type: EventType, input: EventInput, facts: EventFacts): EventId {
     requirePlace(input, facts);
     const { data, media, occurredAt } = input;
     const { slot, reported } = facts;
     if (refuses && bus.trouble() !== undefined) throw new AppError("BUS_UNREACHABLE");
+    const isStored = to.webhooks !== undefined && outbox.wants(to, type);
     const time = Date.now();
     const id = mintId(time);
-    const { id: instanceId, accountId } = to;
+    const { id: instanceId, accountId } = to.instance;
     const event: AcceptedEvent = { id, time, occurredAt, accountId, instanceId, type, data, slot, media, reported };
     for (const sink of sinks) sink.take(event);
+    if (isStored) outbox.take(to, event);
     stats.published++;
     return id;
   }
@@ -169,19 +202,25 @@ export function createPublishing(options: {
     stats,
     publishTo,
     check,
-    accept: ({ instance, type, input, facts }) => accept(instance, type, input, facts),
+    accept: ({ entry, type, input, facts }) => accept(entry, type, input, facts),
     publish(principal, instance, input) {
       const entry = directory.instance(principal.accountId, instance);
       if (entry === undefined) throw new AppError("INSTANCE_NOT_FOUND");
       return publishTo(entry, input);
     },
     takers: (entry, type) => (isEventType(type) ? takers(entry, type) : 0),
-    reached() {
-      const flushed = bus.flush();
-      return refuses ? flushed?.then(refuseUnreached) : flushed;
+    mark: () => outbox.taken,
+    reached(mark) {
+      const stored = outbox.stored(mark);
+      const flushed = refuses ? bus.flush()?.then(refuseUnreached) : bus.flush();
+      if (stored === undefined) return flushed?.then((otherNodes) => (otherNodes ? allReached : nodesMissed));
+      return Promise.all([flushed, stored]).then(([otherNodes = true, webhooks]) => ({ otherNodes, webhooks }));
     },
   };
 }
+
+const allReached: Reached = { otherNodes: true, webhooks: true };
+const nodesMissed: Reached = { otherNodes: false, webhooks: true };
 
 /** The error for an unknown event type, in the words of the contract's own rule. */
 function unknownType(type: string): AppError {

@@ -117,6 +117,33 @@ export function natsSubject(): Kind<string> {
   };
 }
 
+export function addressRanges(): Kind<readonly string[]> {
+  return {
+    allowed: "a comma-separated list of address ranges, such as 192.168.0.0/16 or fd00::/8",
+    parse(text) {
+      const list = text.split(",").map((item) => item.trim());
+      return list.every(isAddressRange) ? list : undefined;
+    },
+  };
+}
+
+function isAddressRange(text: string): boolean {
+  const [, address = "", bits = ""] = /^([^/]*)\/(\d{1,3})$/.exec(text) ?? [];
+  return (isIPv4(address) && Number(bits) <= 32) || (isIPv6(address) && Number(bits) <= 128);
+}
+
+/** A list of up to 30 spans of time in seconds. */
+export function secondsList(max: number): Kind<readonly number[]> {
+  const one = integer(1, max);
+  return {
+    allowed: `a comma-separated list of 1 to 30 numbers, each ${one.allowed}`,
+    parse(text) {
+      const list = text.split(",").map((item) => one.parse(item.trim()));
+      return list.length <= 30 && list.every((item) => item !== undefined) ? list : undefined;
+    },
+  };
+}
+
 export function text(): Kind<string> {
   return { allowed: "text", parse: (value) => value };
 }

@@ -13,6 +13,7 @@ import type { IdempotencyKeys } from "./idempotency-keys.js";
 import { createBackoff, reasonOf } from "./postgres/backoff.js";
 import { type Changes, startChanges } from "./postgres/change-feed.js";
 import { createIdempotencyKeys } from "./postgres/idempotency-keys.js";
+import { createWriting } from "./postgres/notify-transaction.js";
 import { connectAlone, createDatabase, createLonePool } from "./postgres/pool.js";
 import { createPostgresStore } from "./postgres/postgres-store.js";
 import { PreparationError, prepareAccount, prepareSchema } from "./postgres/preparation.js";
@@ -21,8 +22,10 @@ import { requireDatabase } from "./postgres/requirements.js";
 import { type BusChoice, createSharedBus } from "./postgres/shared-bus.js";
 import { createStaleness, Unfollowed } from "./postgres/staleness.js";
 import { createTicketStore } from "./postgres/tickets.js";
+import { createWebhookQueue, type WebhookNews } from "./postgres/webhook-queue.js";
 import { createWritability } from "./postgres/writability.js";
 import type { RateCounters, Store, TicketStore } from "./store.js";
+import type { WebhookQueue } from "./webhook-queue.js";
 
 export interface DatabaseChoice {
   /** URL of the database. Undefined means the embedded PostgreSQL in `dataDir`. */
@@ -78,6 +81,9 @@ export interface OpenStore {
   readonly tickets: TicketStore;
   /** The idempotency keys of all nodes on the database. */
   readonly idempotencyKeys: IdempotencyKeys;
+  readonly webhookQueue: WebhookQueue;
+  /** Sets the one listener for what any node, also this one, tells all nodes of webhooks. It must not throw. */
+  watchWebhooks(listener: (news: WebhookNews) => void): void;
   /**
    * Resolves when the directory has read the database, or when the store is closed. Until then the node tries again and
    * again. Rejects only when an operator has to change something, with an error that says in one sentence what.
@@ -117,6 +123,7 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
   const nonces = createLonePool(url, logger, nonceMsMax);
   const closing = new AbortController();
   let changes: Changes | undefined;
+  let webhookListener: (news: WebhookNews) => void = () => {};
 
   const opening = open();
   // A rejection of `ready` would end the process when no caller awaits `ready`. This handler prevents that.
@@ -127,7 +134,8 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
     if (closing.signal.aborted) return;
     const tell = (text: string, values: string[]) => nonces.query(text, values);
     const sharedBus = options.bus && createSharedBus(options.bus, logger);
-    changes = startChanges({ url, tell, staleness, sealer, logger, directory, sharedBus });
+    const onWebhooks = (news: WebhookNews) => webhookListener(news);
+    changes = startChanges({ url, tell, staleness, sealer, logger, directory, sharedBus, onWebhooks });
     await changes.begun;
   }
 
@@ -182,20 +190,29 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
     await closeServer();
   }
 
+  const followEverywhere = async (change: Change) => void (await Promise.all([follow(change), others?.follow(change)]));
+  const writability = createWritability({ connect: () => connectAlone(url, "eventwire health"), logger });
+  const write = createWriting({ db, follow: followEverywhere, observe: writability.observe });
   const store = createPostgresStore({
     db,
+    write,
     sealer,
     accountInstanceQuota: options.accountInstanceQuota,
-    follow: async (change) => void (await Promise.all([follow(change), others?.follow(change)])),
     isReady: () => directory.ready,
-    writability: createWritability({ connect: () => connectAlone(url, "eventwire health"), logger }),
+    writability,
     trouble() {
       if (directory.stale) return "unheard";
       return proved ? undefined : failed ? "unreachable" : "starting";
     },
     close: () => (closed ??= close()),
   });
-  return { store, rateCounters, idempotencyKeys, tickets, ready: opening, close: store.close };
+  const webhookQueue = createWebhookQueue({ db, write, sealer });
+  return {
+    ...{ store, rateCounters, idempotencyKeys, tickets, webhookQueue, ready: opening, close: store.close },
+    watchWebhooks(listener) {
+      webhookListener = listener;
+    },
+  };
 }
 
 /**
@@ -216,9 +233,9 @@ export async function openCommandStore(options: DatabaseChoice): Promise<Store> 
   const db = createDatabase({ url, logger });
   return createPostgresStore({
     db,
+    write: createWriting({ db, follow: async () => {} }),
     sealer: createSealer(key.read),
     accountInstanceQuota,
-    follow: async () => {},
     isReady: () => true,
     close: async () => {
       await bounded(db.destroy());

@@ -5,6 +5,7 @@
  */
 
 import type { Instance } from "../domain/instance.js";
+import type { AskedWebhook, Webhook } from "../domain/webhook.js";
 import type { Websocket } from "../domain/websocket.js";
 
 export interface Account {
@@ -31,6 +32,8 @@ export interface InstanceListing {
   /** The JID of the instance: the last `data.jid` of its `instance.state` events. Undefined when none had one. */
   readonly numberJid: string | undefined;
   readonly websocket: Websocket | undefined;
+  /** The webhook with the label `default`. Undefined when it was never configured. */
+  readonly webhook: Webhook | undefined;
   readonly position: ListPosition;
 }
 
@@ -70,11 +73,16 @@ export interface NewInstance {
   readonly name: string;
   readonly token?: string | undefined;
   readonly websocket?: Websocket | undefined;
+  readonly webhook?: AskedWebhook | undefined;
 }
 
 export interface CreatedInstance extends Instance {
   /** Why the database refused the configuration. Absent when it was saved, or when none was given. */
   readonly websocketFailure?: unknown;
+  /** Why the database refused the webhook. Absent when it was saved, or when none was given. */
+  readonly webhookFailure?: unknown;
+  /** The stored webhook. Absent when none was given, or when the database refused it. */
+  readonly webhook?: Webhook;
 }
 
 /**
@@ -117,7 +125,8 @@ export interface Store {
   findInstance(accountId: string, name: string): Promise<Instance | undefined>;
   /**
    * Creates an instance, and generates its token unless one is given. Saves the configuration together with the
-   * instance. When the database refuses only the configuration, the instance has none, and `websocketFailure` says why.
+   * instance, and so the webhook. When the database refuses only the configuration, the instance has none, and
+   * `websocketFailure` says why; `webhookFailure` says so of the webhook.
    * Rejects with AppError INVALID_TOKEN when the account is revoked, INSTANCE_EXISTS, TOKEN_IN_USE or QUOTA_EXCEEDED.
    */
   createInstance(instance: NewInstance): Promise<CreatedInstance>;
@@ -152,6 +161,16 @@ export interface Store {
    * the instance does not exist any more.
    */
   setWebsocket(instanceId: string, websocket: Websocket): Promise<Websocket>;
+
+  /** The webhook of an instance with this label. Undefined when it was never configured. */
+  getWebhook(instanceId: string, label: string): Promise<Webhook | undefined>;
+  /** The webhooks of an instance, enabled and disabled, in the order of their labels. */
+  listWebhooks(instanceId: string): Promise<Webhook[]>;
+  /**
+   * Stores a webhook in place of any earlier one with its label, and returns the stored one. Rejects with AppError
+   * INSTANCE_NOT_FOUND, or WEBHOOK_LIMIT_REACHED when three others are enabled.
+   */
+  setWebhook(instanceId: string, asked: AskedWebhook): Promise<Webhook>;
 
   /**
    * Why the database cannot be used. Undefined when it can be used. When no reason is known yet, asks the database, for

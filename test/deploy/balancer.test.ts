@@ -11,7 +11,7 @@ import {
   PublishEventsResponseSchema,
 } from "../../gen/eventwire/v1/event_service_pb.js";
 import { type Balancer, startBalancer } from "../support/balancer.js";
-import { json } from "../support/call-table.js";
+import { json } from "../support/call-row.js";
 import { type Consumer, dataOf, openConsumer } from "../support/consumer.js";
 import { eventOf } from "../support/event-stream.js";
 import { openH2 } from "../support/h2-client.js";

@@ -3,7 +3,7 @@
 import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { EventService } from "../../gen/eventwire/v1/event_service_pb.js";
-import { json } from "../support/call-table.js";
+import { json } from "../support/call-row.js";
 import { dataOf, openConsumer } from "../support/consumer.js";
 import { startCountingNodes } from "../support/counting-nodes.js";
 import { openH2 } from "../support/h2-client.js";

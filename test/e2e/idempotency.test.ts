@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { catalogue } from "../../gen/errors.js";
 import { EventService } from "../../gen/eventwire/v1/event_service_pb.js";
 import type { Reason } from "../../src/domain/errors.js";
-import { json } from "../support/call-table.js";
+import { json } from "../support/call-row.js";
 import { type Consumer, dataOf, openConsumer } from "../support/consumer.js";
 import { type DatabaseProxy, startDatabaseProxy } from "../support/database-proxy.js";
 import { eventOf, openEventStream, streamTransports } from "../support/event-stream.js";

@@ -25,7 +25,9 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   name++;
-  events = node.eventsOf((await node.createInstance(desk())).id);
+  const accountId = node.directory.principal(node.token)?.accountId ?? "";
+  const created = await node.store.createInstance({ accountId, name: desk() });
+  events = node.eventsOf(created.id);
 });
 
 async function connect(body: string): Promise<{ status: number; text: string }> {

@@ -41,9 +41,14 @@ describe.each(faceNames)("%s", (faceName) => {
   beforeAll(async () => {
     face = openFace(faceName, node.url);
     account = { token: node.token };
-    desk = await node.createInstance(`desk ${faceName.replace("/", " ")}`);
+    await face.call(createInstance, { name: `desk ${faceName.replace("/", " ")}` }, account);
+    const [created] = await node.store.listInstances(accountId(), { names: [`desk ${faceName.replace("/", " ")}`] });
+    if (created === undefined) throw new Error("the instance was not created");
+    desk = created.instance;
   });
   afterAll(() => face.close());
+
+  const accountId = (): string => node.directory.principal(node.token)?.accountId ?? "";
 
   it("sets a channel and reads it as it was set: order and duplicates kept", async () => {
     const events = ["message.status", "call.update", "message.status"];
@@ -99,6 +104,10 @@ describe.each(faceNames)("%s", (faceName) => {
             status: "disconnected",
             connection: { state: "disconnected" },
             websocket: { enabled: false, events: [], mediaBase64: false },
+            webhook: {
+              ...{ label: "default", enabled: false, url: "", authorization: null },
+              ...{ byEvents: false, events: [], mediaBase64: false },
+            },
           },
         ],
       },

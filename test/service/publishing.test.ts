@@ -6,7 +6,7 @@ import { AppError } from "../../src/domain/errors.js";
 import { type EventId, idText } from "../../src/domain/event-id.js";
 import type { Principal } from "../../src/domain/instance.js";
 import { type AcceptedEvent, createPublishing, type Publishing } from "../../src/service/publishing.js";
-import { type ServiceNode, startServiceNode } from "../support/service-node.js";
+import { noOutbox, type ServiceNode, startServiceNode } from "../support/service-node.js";
 
 const desk = "desk";
 let node: ServiceNode;
@@ -33,6 +33,7 @@ function publishingOn(bus: Bus): Publishing {
     directory: node.directory,
     bus,
     sinks: [sink("first"), sink("second")],
+    outbox: noOutbox,
     publishMaxBytes: 2 ** 20,
     busOutage: "accept",
     takers: () => 0,

@@ -1,54 +1,22 @@
 /** The calls that every face answers alike: each with its outcome, in the order in which they are made. */
 
-import type { DescMessage, DescMethodUnary, MessageInitShape } from "@bufbuild/protobuf";
 import { expect } from "vitest";
 import { EventService } from "../../gen/eventwire/v1/event_service_pb.js";
 import { HealthService } from "../../gen/eventwire/v1/health_service_pb.js";
 import { InstanceService } from "../../gen/eventwire/v1/instance_service_pb.js";
 import { TicketService } from "../../gen/eventwire/v1/ticket_service_pb.js";
+import { WebhookService } from "../../gen/eventwire/v1/webhook_service_pb.js";
 import { WebsocketService } from "../../gen/eventwire/v1/websocket_service_pb.js";
-import type { Reason } from "../../src/domain/errors.js";
+import { json, type Row, row, type Stage } from "./call-row.js";
 import { published } from "./published.js";
-import type { Face } from "./rpc-faces.js";
 
 const { setWebsocket, getWebsocket } = WebsocketService.method;
+const { setWebhook, getWebhook } = WebhookService.method;
 const { createInstance, listInstances, deleteInstance } = InstanceService.method;
 const { publishEvent } = EventService.method;
 const { createTicket, createAccountTicket } = TicketService.method;
 const { checkHealth } = HealthService.method;
 
-/** What a row needs to know of the face that it runs on: instances of its own, so that the faces do not meet. */
-export interface Stage {
-  readonly desk: string;
-  readonly other: string;
-  readonly deskToken: string;
-  readonly account: string;
-}
-
-export interface Row {
-  call(face: Face, stage: Stage): ReturnType<Face["call"]>;
-  /** An answer, in which the stage's names stand, or a reason of the catalogue. */
-  readonly outcome: ((stage: Stage) => object) | Reason;
-}
-
-type Token = keyof Stage | "none" | "unknown";
-
-function row<I extends DescMessage, O extends DescMessage>(
-  method: DescMethodUnary<I, O>,
-  token: Token,
-  request: (stage: Stage) => MessageInitShape<I>,
-  outcome: Row["outcome"],
-): Row {
-  return {
-    call: (face, stage) => {
-      const value = token === "none" ? undefined : token === "unknown" ? "nobody's" : stage[token];
-      return face.call(method, request(stage), value === undefined ? {} : { token: value });
-    },
-    outcome,
-  };
-}
-
-export const json = (text: string) => ({ case: "dataJson" as const, value: Buffer.from(text) });
 const configured = (websocket: object) => () => ({
   success: true,
   message: "WebSocket configured successfully",
@@ -62,6 +30,15 @@ const ticket = () => ({
   ticket: expect.stringMatching(/^tk_[\w-]{43}$/),
   expiresAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
 });
+const hook = {
+  label: "default",
+  enabled: true,
+  url: "https://app.example.net/hook",
+  authorization: null,
+  byEvents: false,
+  events: ["call.update"],
+  mediaBase64: false,
+};
 const desk = ({ desk }: Stage) => ({ instance: desk });
 
 /** Of an event of at most 16 KiB. They run in this order on each face. */
@@ -108,6 +85,51 @@ export const callTable: Record<string, Row> = {
     () => ({ instance: "nobody's" }),
     "INSTANCE_MISMATCH",
   ),
+  "a webhook never configured": row(
+    getWebhook,
+    "deskToken",
+    (s) => ({ ...desk(s), label: "" }),
+    "WEBHOOK_NOT_CONFIGURED",
+  ),
+  "a webhook without a URL": row(
+    setWebhook,
+    "deskToken",
+    (s) => ({ ...desk(s), enabled: true }),
+    "INVALID_REQUEST_BODY",
+  ),
+  "a webhook": row(
+    setWebhook,
+    "deskToken",
+    (s) => ({ ...desk(s), enabled: true, url: hook.url, authorization: "Bearer it", events: hook.events }),
+    () => ({
+      success: true,
+      message: "Webhook configured successfully",
+      webhook: { ...hook, authorization: "Bearer it" },
+    }),
+  ),
+  "a webhook with a label": row(
+    setWebhook,
+    "account",
+    (s) => ({ ...desk(s), label: "second", enabled: true, url: hook.url, events: hook.events }),
+    () => ({ success: true, message: "Webhook configured successfully", webhook: { ...hook, label: "second" } }),
+  ),
+  "reading a webhook": row(
+    getWebhook,
+    "account",
+    (s) => ({ ...desk(s), label: "second" }),
+    () => ({
+      success: true,
+      message: "Webhook configuration retrieved",
+      webhooks: [],
+      webhook: { ...hook, label: "second" },
+    }),
+  ),
+  "another instance's webhooks": row(
+    getWebhook,
+    "deskToken",
+    ({ other }) => ({ instance: other }),
+    "INSTANCE_MISMATCH",
+  ),
   "a list of itself": row(
     listInstances,
     "deskToken",
@@ -123,6 +145,7 @@ export const callTable: Record<string, Row> = {
           status: "disconnected",
           connection: { state: "disconnected" },
           websocket: off,
+          webhook: { ...hook, authorization: "Bearer it" },
         },
       ],
     }),

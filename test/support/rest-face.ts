@@ -8,6 +8,8 @@ import type { Face } from "./rpc-faces.js";
 const routes: Record<string, (instance: string, query: string) => string> = {
   SetWebsocket: (instance) => `POST /api/events/websocket/${instance}`,
   GetWebsocket: (instance) => `GET /api/events/getWebsocket/${instance}`,
+  SetWebhook: (instance) => `POST /api/events/webhook/${instance}`,
+  GetWebhook: (instance, query) => `GET /api/events/getWebhook/${instance}${query}`,
   CreateInstance: () => "POST /api/instance/new",
   ListInstances: (_, query) => `GET /api/instance/list${query}`,
   DeleteInstance: (instance) => `DELETE /api/instance/delete/${instance}`,
@@ -23,7 +25,10 @@ export function openRestFace(url: string): Face {
     close() {},
     async call(method, request, headers = {}) {
       const { instance, instanceName, ...body } = bodyOf(method, toJson(method.input, create(method.input, request)));
-      const query = instanceName === undefined ? "" : `?instanceName=${encodeURIComponent(String(instanceName))}`;
+      const asked = Object.entries({ instanceName, label: method.name === "GetWebhook" ? body.label : undefined })
+        .filter(([, value]) => value !== undefined)
+        .map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`);
+      const query = asked.length === 0 ? "" : `?${asked.join("&")}`;
       const route = routes[method.name]?.(encodeURIComponent(String(instance ?? "")), query) ?? "";
       const [verb = "", path = ""] = route.split(" ");
       const response = await fetch(`${url}${path}`, {

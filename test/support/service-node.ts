@@ -21,8 +21,9 @@ import { createHealth } from "../../src/service/health.js";
 import { createInstanceStatus } from "../../src/service/instance-status.js";
 import { createInstances } from "../../src/service/instances.js";
 import { createKeyedPublishing } from "../../src/service/keyed-publishing.js";
-import { createPublishing } from "../../src/service/publishing.js";
+import { createPublishing, type Outbox } from "../../src/service/publishing.js";
 import { createTickets } from "../../src/service/tickets.js";
+import { createWebhooks } from "../../src/service/webhooks.js";
 import { createWebsockets } from "../../src/service/websockets.js";
 import { openStore } from "../../src/store/open-store.js";
 import type { Store } from "../../src/store/store.js";
@@ -54,7 +55,11 @@ export interface ServiceNode {
   close(): Promise<void>;
 }
 
+/** The outbox of a node without webhooks. */
+export const noOutbox: Outbox = { wants: () => false, take() {}, taken: 0, stored: () => undefined };
+
 export interface ServiceNodeOptions {
+  readonly outbox?: Outbox;
   readonly limits?: Partial<RateLimits>;
   readonly publishMaxBytes?: number;
   readonly accountInstanceQuota?: number;
@@ -97,6 +102,7 @@ export async function startServiceNode(options: ServiceNodeOptions = {}): Promis
     directory,
     bus,
     sinks: [status],
+    outbox: options.outbox ?? noOutbox,
     publishMaxBytes,
     busOutage: "accept",
     takers: hub.takers,
@@ -105,6 +111,7 @@ export async function startServiceNode(options: ServiceNodeOptions = {}): Promis
     onChange: () => {},
     directory,
     websockets: createWebsockets({ store }),
+    webhooks: createWebhooks({ store }),
     instances: createInstances({ store, status, tokenLengthMin: 8 }),
     publishing,
     keyed: createKeyedPublishing({ publishing, keys: opened.idempotencyKeys }),
@@ -116,7 +123,6 @@ export async function startServiceNode(options: ServiceNodeOptions = {}): Promis
       baseUrl: "http://127.0.0.1:8080",
       mediaMaxBytes: 2 ** 20,
       draining: draining.signal,
-      http1StreamSeconds: 0,
     }),
     limiter: createNodeRateLimiter({ global: 0, create: 0, publish: 0, ...options.limits }),
     logger,

@@ -76,12 +76,15 @@ describe("the contract", () => {
     const routes = compileRoutes(services.flatMap(({ methods }) => methods));
     expect(routes.map(({ verb, pattern }) => `${verb} ${pattern}`).sort()).toEqual([
       "DELETE /api/instance/delete/:instance",
+      "GET /api/events/getWebhook/:instance",
       "GET /api/events/getWebsocket/:instance",
+      "GET /api/events/webhook/:instance",
       "GET /api/instance/list",
       "GET /health",
       "POST /api/events/publish/:instance",
       "POST /api/events/ticket",
       "POST /api/events/ticket/:instance",
+      "POST /api/events/webhook/:instance",
       "POST /api/events/websocket/:instance",
       "POST /api/instance/new",
     ]);

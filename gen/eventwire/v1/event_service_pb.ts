@@ -16,7 +16,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file eventwire/v1/event_service.proto.
  */
 export const file_eventwire_v1_event_service: GenFile = /*@__PURE__*/
-  fileDesc("CiBldmVudHdpcmUvdjEvZXZlbnRfc2VydmljZS5wcm90bxIMZXZlbnR3aXJlLnYxIuQCChNQdWJsaXNoRXZlbnRSZXF1ZXN0EhsKCGluc3RhbmNlGAEgASgJQgm6SAZyBBABGGQSGQoFZXZlbnQYAiABKAlCCrpIA8gBAci7GAESJwoEZGF0YRgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RIABIdCglkYXRhX2pzb24YBCABKAxCCKq7GARkYXRhSAASDQoFbWVkaWEYBSABKAwSDwoHcmVjZWlwdBgGIAEoCBI5CgtvY2N1cnJlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCCLpIBbIBAjIAEkwKD2lkZW1wb3RlbmN5X2tleRgIIAEoCUIuukgYchYyFF5bXHgyMS1ceDdlXXsxLDI1NX0k2rsYD0lkZW1wb3RlbmN5LUtleUgBiAEBQhAKB3BheWxvYWQSBbpIAggBQhIKEF9pZGVtcG90ZW5jeV9rZXkioAEKFFB1Ymxpc2hFdmVudFJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCRIgChNvdGhlcl9ub2Rlc19yZWFjaGVkGAMgASgISACIAQESFAoHc29ja2V0cxgEIAEoDUgBiAEBEgoKAmlkGAUgASgJQhYKFF9vdGhlcl9ub2Rlc19yZWFjaGVkQgoKCF9zb2NrZXRzIncKFFB1Ymxpc2hFdmVudHNSZXF1ZXN0EhAKCHNlcXVlbmNlGAEgASgEEjwKBmV2ZW50cxgCIAMoCzIhLmV2ZW50d2lyZS52MS5QdWJsaXNoRXZlbnRSZXF1ZXN0Qgm6SAaSAQMQgAgSDwoHcmVjZWlwdBgDIAEoCCKFAwoVUHVibGlzaEV2ZW50c1Jlc3BvbnNlEhAKCHNlcXVlbmNlGAEgASgEEhEKCXB1Ymxpc2hlZBgCIAEoDRI9CghyZWZ1c2FscxgDIAMoCzIrLmV2ZW50d2lyZS52MS5QdWJsaXNoRXZlbnRzUmVzcG9uc2UuUmVmdXNhbBIgChNvdGhlcl9ub2Rlc19yZWFjaGVkGAQgASgISACIAQESPQoIcmVjZWlwdHMYBSADKAsyKy5ldmVudHdpcmUudjEuUHVibGlzaEV2ZW50c1Jlc3BvbnNlLlJlY2VpcHQaVgoHUmVmdXNhbBINCgVpbmRleBgBIAEoDRIOCgZyZWFzb24YAiABKAkSDwoHbWVzc2FnZRgDIAEoCRINCgVmaWVsZBgEIAEoCRIMCgRydWxlGAUgASgJGjcKB1JlY2VpcHQSCgoCaWQYASABKAkSFAoHc29ja2V0cxgCIAEoDUgAiAEBQgoKCF9zb2NrZXRzQhYKFF9vdGhlcl9ub2Rlc19yZWFjaGVkMp0CCgxFdmVudFNlcnZpY2USkgEKDFB1Ymxpc2hFdmVudBIhLmV2ZW50d2lyZS52MS5QdWJsaXNoRXZlbnRSZXF1ZXN0GiIuZXZlbnR3aXJlLnYxLlB1Ymxpc2hFdmVudFJlc3BvbnNlIjuiuxgOCAIQAygBMgYPEBslJieC0+STAiM6ASoiHi9hcGkvZXZlbnRzL3B1Ymxpc2gve2luc3RhbmNlfRJ4Cg1QdWJsaXNoRXZlbnRzEiIuZXZlbnR3aXJlLnYxLlB1Ymxpc2hFdmVudHNSZXF1ZXN0GiMuZXZlbnR3aXJlLnYxLlB1Ymxpc2hFdmVudHNSZXNwb25zZSIaorsYFggCEAMoATIDDxseOgkBCg8QExslJicoATABYgZwcm90bzM", [file_buf_validate_validate, file_eventwire_v1_event_type, file_eventwire_v1_policy, file_google_api_annotations, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("CiBldmVudHdpcmUvdjEvZXZlbnRfc2VydmljZS5wcm90bxIMZXZlbnR3aXJlLnYxIuQCChNQdWJsaXNoRXZlbnRSZXF1ZXN0EhsKCGluc3RhbmNlGAEgASgJQgm6SAZyBBABGGQSGQoFZXZlbnQYAiABKAlCCrpIA8gBAci7GAESJwoEZGF0YRgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RIABIdCglkYXRhX2pzb24YBCABKAxCCKq7GARkYXRhSAASDQoFbWVkaWEYBSABKAwSDwoHcmVjZWlwdBgGIAEoCBI5CgtvY2N1cnJlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCCLpIBbIBAjIAEkwKD2lkZW1wb3RlbmN5X2tleRgIIAEoCUIuukgYchYyFF5bXHgyMS1ceDdlXXsxLDI1NX0k2rsYD0lkZW1wb3RlbmN5LUtleUgBiAEBQhAKB3BheWxvYWQSBbpIAggBQhIKEF9pZGVtcG90ZW5jeV9rZXki0gEKFFB1Ymxpc2hFdmVudFJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCRIgChNvdGhlcl9ub2Rlc19yZWFjaGVkGAMgASgISACIAQESFAoHc29ja2V0cxgEIAEoDUgBiAEBEgoKAmlkGAUgASgJEhwKD3dlYmhvb2tzX3N0b3JlZBgIIAEoCEgCiAEBQhYKFF9vdGhlcl9ub2Rlc19yZWFjaGVkQgoKCF9zb2NrZXRzQhIKEF93ZWJob29rc19zdG9yZWQidwoUUHVibGlzaEV2ZW50c1JlcXVlc3QSEAoIc2VxdWVuY2UYASABKAQSPAoGZXZlbnRzGAIgAygLMiEuZXZlbnR3aXJlLnYxLlB1Ymxpc2hFdmVudFJlcXVlc3RCCbpIBpIBAxCACBIPCgdyZWNlaXB0GAMgASgIIrcDChVQdWJsaXNoRXZlbnRzUmVzcG9uc2USEAoIc2VxdWVuY2UYASABKAQSEQoJcHVibGlzaGVkGAIgASgNEj0KCHJlZnVzYWxzGAMgAygLMisuZXZlbnR3aXJlLnYxLlB1Ymxpc2hFdmVudHNSZXNwb25zZS5SZWZ1c2FsEiAKE290aGVyX25vZGVzX3JlYWNoZWQYBCABKAhIAIgBARI9CghyZWNlaXB0cxgFIAMoCzIrLmV2ZW50d2lyZS52MS5QdWJsaXNoRXZlbnRzUmVzcG9uc2UuUmVjZWlwdBIcCg93ZWJob29rc19zdG9yZWQYCCABKAhIAYgBARpWCgdSZWZ1c2FsEg0KBWluZGV4GAEgASgNEg4KBnJlYXNvbhgCIAEoCRIPCgdtZXNzYWdlGAMgASgJEg0KBWZpZWxkGAQgASgJEgwKBHJ1bGUYBSABKAkaNwoHUmVjZWlwdBIKCgJpZBgBIAEoCRIUCgdzb2NrZXRzGAIgASgNSACIAQFCCgoIX3NvY2tldHNCFgoUX290aGVyX25vZGVzX3JlYWNoZWRCEgoQX3dlYmhvb2tzX3N0b3JlZDKiAgoMRXZlbnRTZXJ2aWNlEpQBCgxQdWJsaXNoRXZlbnQSIS5ldmVudHdpcmUudjEuUHVibGlzaEV2ZW50UmVxdWVzdBoiLmV2ZW50d2lyZS52MS5QdWJsaXNoRXZlbnRSZXNwb25zZSI9orsYEAgCEAMoATIIDxAbJSYnLC2C0+STAiM6ASoiHi9hcGkvZXZlbnRzL3B1Ymxpc2gve2luc3RhbmNlfRJ7Cg1QdWJsaXNoRXZlbnRzEiIuZXZlbnR3aXJlLnYxLlB1Ymxpc2hFdmVudHNSZXF1ZXN0GiMuZXZlbnR3aXJlLnYxLlB1Ymxpc2hFdmVudHNSZXNwb25zZSIdorsYGQgCEAMoATIEDxssHjoLAQoPEBMbJSYnLC0oATABYgZwcm90bzM", [file_buf_validate_validate, file_eventwire_v1_event_type, file_eventwire_v1_policy, file_google_api_annotations, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * Asks to publish one event.
@@ -165,6 +165,14 @@ export type PublishEventResponse = Message<"eventwire.v1.PublishEventResponse"> 
    * @generated from field: string id = 5;
    */
   id: string;
+
+  /**
+   * Present only with the value false: the webhooks of the instance do not get the event, because the database was away
+   * and WEBHOOK_OUTAGE is `accept`.
+   *
+   * @generated from field: optional bool webhooks_stored = 8;
+   */
+  webhooksStored?: boolean | undefined;
 };
 
 /**
@@ -252,6 +260,14 @@ export type PublishEventsResponse = Message<"eventwire.v1.PublishEventsResponse"
    * @generated from field: repeated eventwire.v1.PublishEventsResponse.Receipt receipts = 5;
    */
   receipts: PublishEventsResponse_Receipt[];
+
+  /**
+   * Present only with the value false: webhooks do not get some of the published events, because the database was away
+   * and WEBHOOK_OUTAGE is `accept`.
+   *
+   * @generated from field: optional bool webhooks_stored = 8;
+   */
+  webhooksStored?: boolean | undefined;
 };
 
 /**
@@ -341,8 +357,10 @@ export const PublishEventsResponse_ReceiptSchema: GenMessage<PublishEventsRespon
 
 /**
  * Publishes events. An event reaches every socket that is open on its instance and whose filter takes it, at most once
- * and in publish order per instance. Events are ephemeral: the gateway stores no event and sends none twice. A producer
- * that sends an event again, because it got no answer, gives the event an idempotency key: see `idempotency_key`.
+ * and in publish order per instance. For sockets, events are ephemeral: the gateway stores no event for them and sends
+ * none twice. An event also reaches every enabled webhook of its instance whose filter takes it, at least once: the
+ * gateway stores the event for the webhooks before it answers. A producer that sends an event again, because it got no
+ * answer, gives the event an idempotency key: see `idempotency_key`.
  *
  * @generated from service eventwire.v1.EventService
  */
@@ -352,9 +370,10 @@ export const EventService: GenService<{
    *
    * Only a TokenAccount may publish, because a consumer with its TokenInstance must not be able to forge events.
    *
-   * When the answer is an error, no socket got the event, with two exceptions: when BUS_OUTAGE is `refuse` and the bus
-   * goes away in the middle of the call, sockets of this node may have got it; and `Outcome unknown` says that sockets may
-   * have got it from an earlier call with the same idempotency key.
+   * When the answer is an error, no webhook gets the event, and no socket got it, with three exceptions. When BUS_OUTAGE
+   * is `refuse` and the bus goes away in the middle of the call, sockets of this node may have got the event, and
+   * webhooks may get it. When the database goes away in the middle of the call, sockets may have got it. `Outcome
+   * unknown` says that consumers may have got it from an earlier call with the same idempotency key.
    *
    * @generated from rpc eventwire.v1.EventService.PublishEvent
    */
@@ -371,8 +390,9 @@ export const EventService: GenService<{
    *
    * The stream ends with an error in these cases: the token was revoked; the node does not hear of changes any more; a
    * message is no batch, or has more than 1024 events (then none of its events is published); a batch is larger than 4/3
-   * of PUBLISH_MAX_BYTES; the node has no memory for a batch; the bus did not take a batch, and BUS_OUTAGE is `refuse`.
-   * An error that concerns one event is a Refusal.
+   * of PUBLISH_MAX_BYTES; the node has no memory for a batch; the bus did not take a batch, and BUS_OUTAGE is `refuse`;
+   * the database did not take an event for a webhook, and WEBHOOK_OUTAGE is `refuse`. An error that concerns one event is
+   * a Refusal.
    *
    * A node that shuts down takes events until the last of its sockets has gone, and then ends the stream with `Shutting
    * down`. Open the stream again, to any node. The rate limit counts events and not batches.

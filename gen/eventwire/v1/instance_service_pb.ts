@@ -6,6 +6,8 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import { file_eventwire_v1_policy } from "./policy_pb.js";
+import type { Webhook } from "./webhook_service_pb.js";
+import { file_eventwire_v1_webhook_service } from "./webhook_service_pb.js";
 import type { Websocket } from "./websocket_service_pb.js";
 import { file_eventwire_v1_websocket_service } from "./websocket_service_pb.js";
 import { file_google_api_annotations } from "../../google/api/annotations_pb.js";
@@ -17,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file eventwire/v1/instance_service.proto.
  */
 export const file_eventwire_v1_instance_service: GenFile = /*@__PURE__*/
-  fileDesc("CiNldmVudHdpcmUvdjEvaW5zdGFuY2Vfc2VydmljZS5wcm90bxIMZXZlbnR3aXJlLnYxItECChVDcmVhdGVJbnN0YW5jZVJlcXVlc3QSbAoEbmFtZRgBIAEoCUJeukhbclkQARhkMkxeW15ccy9ceDAwLVx4MWZceDdmLVx4OWZdKFteL1x4MDAtXHgxZlx4N2YtXHg5Zl0qW15ccy9ceDAwLVx4MWZceDdmLVx4OWZdKT8kWgEuWgIuLhItCgV0b2tlbhgCIAEoCUIeukgb2AEBchYyFF5bXHgyMS1ceDdlXXsxLDEyOH0kEjEKEXdlYnNvY2tldF9lbmFibGVkGAMgASgLMhYuZ29vZ2xlLnByb3RvYnVmLlZhbHVlEjAKEHdlYnNvY2tldF9ldmVudHMYBCABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWUSNgoWd2Vic29ja2V0X21lZGlhX2Jhc2U2NBgFIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZSK8AgoWQ3JlYXRlSW5zdGFuY2VSZXNwb25zZRIPCgdzdWNjZXNzGAEgASgIEg8KB21lc3NhZ2UYAiABKAkSPwoIaW5zdGFuY2UYAyABKAsyLS5ldmVudHdpcmUudjEuQ3JlYXRlSW5zdGFuY2VSZXNwb25zZS5JbnN0YW5jZRIqCgl3ZWJzb2NrZXQYBCABKAsyFy5ldmVudHdpcmUudjEuV2Vic29ja2V0EjcKBGRhdGEYBSABKAsyKS5ldmVudHdpcmUudjEuQ3JlYXRlSW5zdGFuY2VSZXNwb25zZS5EYXRhGkMKCEluc3RhbmNlEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSDQoFdG9rZW4YAyABKAkSDgoGc3RhdHVzGAQgASgJGhUKBERhdGESDQoFdG9rZW4YASABKAkicgoUTGlzdEluc3RhbmNlc1JlcXVlc3QSIAoNaW5zdGFuY2VfbmFtZRgBIAMoCUIJukgGkgEDEOgHEh4KBWxpbWl0GAIgASgNQgq6SAcqBRjoBygBSACIAQESDgoGY3Vyc29yGAMgASgJQggKBl9saW1pdCLuAwoVTGlzdEluc3RhbmNlc1Jlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCRI/CglpbnN0YW5jZXMYAyADKAsyLC5ldmVudHdpcmUudjEuTGlzdEluc3RhbmNlc1Jlc3BvbnNlLkluc3RhbmNlEhgKC25leHRfY3Vyc29yGAQgASgJSACIAQESNgoEbWV0YRgFIAEoCzIoLmV2ZW50d2lyZS52MS5MaXN0SW5zdGFuY2VzUmVzcG9uc2UuTWV0YRqzAQoISW5zdGFuY2USCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRINCgV0b2tlbhgDIAEoCRIOCgZzdGF0dXMYBCABKAkSQgoKY29ubmVjdGlvbhgFIAEoCzIuLmV2ZW50d2lyZS52MS5MaXN0SW5zdGFuY2VzUmVzcG9uc2UuQ29ubmVjdGlvbhIqCgl3ZWJzb2NrZXQYBiABKAsyFy5ldmVudHdpcmUudjEuV2Vic29ja2V0GkMKCkNvbm5lY3Rpb24SDQoFc3RhdGUYASABKAkSFwoKbnVtYmVyX2ppZBgCIAEoCUgAiAEBQg0KC19udW1iZXJfamlkGhUKBE1ldGESDQoFdG90YWwYASABKA1CDgoMX25leHRfY3Vyc29yIjQKFURlbGV0ZUluc3RhbmNlUmVxdWVzdBIbCghpbnN0YW5jZRgBIAEoCUIJukgGcgQQARhkIpcBChZEZWxldGVJbnN0YW5jZVJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCRI/CghpbnN0YW5jZRgDIAEoCzItLmV2ZW50d2lyZS52MS5EZWxldGVJbnN0YW5jZVJlc3BvbnNlLkluc3RhbmNlGhoKCEluc3RhbmNlEg4KBnN0YXR1cxgBIAEoCTKzAwoPSW5zdGFuY2VTZXJ2aWNlEooBCg5DcmVhdGVJbnN0YW5jZRIjLmV2ZW50d2lyZS52MS5DcmVhdGVJbnN0YW5jZVJlcXVlc3QaJC5ldmVudHdpcmUudjEuQ3JlYXRlSW5zdGFuY2VSZXNwb25zZSItorsYDQgCEAIYyQEyBAgNDheC0+STAhY6ASoiES9hcGkvaW5zdGFuY2UvbmV3EoABCg1MaXN0SW5zdGFuY2VzEiIuZXZlbnR3aXJlLnYxLkxpc3RJbnN0YW5jZXNSZXF1ZXN0GiMuZXZlbnR3aXJlLnYxLkxpc3RJbnN0YW5jZXNSZXNwb25zZSImorsYCAgDEAEyAgoYgtPkkwIUEhIvYXBpL2luc3RhbmNlL2xpc3QSjwEKDkRlbGV0ZUluc3RhbmNlEiMuZXZlbnR3aXJlLnYxLkRlbGV0ZUluc3RhbmNlUmVxdWVzdBokLmV2ZW50d2lyZS52MS5EZWxldGVJbnN0YW5jZVJlc3BvbnNlIjKiuxgHCAIQATIBGYLT5JMCISofL2FwaS9pbnN0YW5jZS9kZWxldGUve2luc3RhbmNlfWIGcHJvdG8z", [file_buf_validate_validate, file_eventwire_v1_policy, file_eventwire_v1_websocket_service, file_google_api_annotations, file_google_protobuf_struct]);
+  fileDesc("CiNldmVudHdpcmUvdjEvaW5zdGFuY2Vfc2VydmljZS5wcm90bxIMZXZlbnR3aXJlLnYxIosFChVDcmVhdGVJbnN0YW5jZVJlcXVlc3QSbAoEbmFtZRgBIAEoCUJeukhbclkQARhkMkxeW15ccy9ceDAwLVx4MWZceDdmLVx4OWZdKFteL1x4MDAtXHgxZlx4N2YtXHg5Zl0qW15ccy9ceDAwLVx4MWZceDdmLVx4OWZdKT8kWgEuWgIuLhItCgV0b2tlbhgCIAEoCUIeukgb2AEBchYyFF5bXHgyMS1ceDdlXXsxLDEyOH0kEjEKEXdlYnNvY2tldF9lbmFibGVkGAMgASgLMhYuZ29vZ2xlLnByb3RvYnVmLlZhbHVlEjAKEHdlYnNvY2tldF9ldmVudHMYBCABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWUSNgoWd2Vic29ja2V0X21lZGlhX2Jhc2U2NBgFIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZRIvCg93ZWJob29rX2VuYWJsZWQYBiABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWUSNwoLd2ViaG9va191cmwYByABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWVSCndlYmhvb2tVUkwSNQoVd2ViaG9va19hdXRob3JpemF0aW9uGAggASgLMhYuZ29vZ2xlLnByb3RvYnVmLlZhbHVlEjEKEXdlYmhvb2tfYnlfZXZlbnRzGAkgASgLMhYuZ29vZ2xlLnByb3RvYnVmLlZhbHVlEi4KDndlYmhvb2tfZXZlbnRzGAogASgLMhYuZ29vZ2xlLnByb3RvYnVmLlZhbHVlEjQKFHdlYmhvb2tfbWVkaWFfYmFzZTY0GAsgASgLMhYuZ29vZ2xlLnByb3RvYnVmLlZhbHVlIuQCChZDcmVhdGVJbnN0YW5jZVJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCRI/CghpbnN0YW5jZRgDIAEoCzItLmV2ZW50d2lyZS52MS5DcmVhdGVJbnN0YW5jZVJlc3BvbnNlLkluc3RhbmNlEioKCXdlYnNvY2tldBgEIAEoCzIXLmV2ZW50d2lyZS52MS5XZWJzb2NrZXQSNwoEZGF0YRgFIAEoCzIpLmV2ZW50d2lyZS52MS5DcmVhdGVJbnN0YW5jZVJlc3BvbnNlLkRhdGESJgoHd2ViaG9vaxgGIAEoCzIVLmV2ZW50d2lyZS52MS5XZWJob29rGkMKCEluc3RhbmNlEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSDQoFdG9rZW4YAyABKAkSDgoGc3RhdHVzGAQgASgJGhUKBERhdGESDQoFdG9rZW4YASABKAkicgoUTGlzdEluc3RhbmNlc1JlcXVlc3QSIAoNaW5zdGFuY2VfbmFtZRgBIAMoCUIJukgGkgEDEOgHEh4KBWxpbWl0GAIgASgNQgq6SAcqBRjoBygBSACIAQESDgoGY3Vyc29yGAMgASgJQggKBl9saW1pdCKWBAoVTGlzdEluc3RhbmNlc1Jlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCRI/CglpbnN0YW5jZXMYAyADKAsyLC5ldmVudHdpcmUudjEuTGlzdEluc3RhbmNlc1Jlc3BvbnNlLkluc3RhbmNlEhgKC25leHRfY3Vyc29yGAQgASgJSACIAQESNgoEbWV0YRgFIAEoCzIoLmV2ZW50d2lyZS52MS5MaXN0SW5zdGFuY2VzUmVzcG9uc2UuTWV0YRrbAQoISW5zdGFuY2USCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRINCgV0b2tlbhgDIAEoCRIOCgZzdGF0dXMYBCABKAkSQgoKY29ubmVjdGlvbhgFIAEoCzIuLmV2ZW50d2lyZS52MS5MaXN0SW5zdGFuY2VzUmVzcG9uc2UuQ29ubmVjdGlvbhIqCgl3ZWJzb2NrZXQYBiABKAsyFy5ldmVudHdpcmUudjEuV2Vic29ja2V0EiYKB3dlYmhvb2sYByABKAsyFS5ldmVudHdpcmUudjEuV2ViaG9vaxpDCgpDb25uZWN0aW9uEg0KBXN0YXRlGAEgASgJEhcKCm51bWJlcl9qaWQYAiABKAlIAIgBAUINCgtfbnVtYmVyX2ppZBoVCgRNZXRhEg0KBXRvdGFsGAEgASgNQg4KDF9uZXh0X2N1cnNvciI0ChVEZWxldGVJbnN0YW5jZVJlcXVlc3QSGwoIaW5zdGFuY2UYASABKAlCCbpIBnIEEAEYZCKXAQoWRGVsZXRlSW5zdGFuY2VSZXNwb25zZRIPCgdzdWNjZXNzGAEgASgIEg8KB21lc3NhZ2UYAiABKAkSPwoIaW5zdGFuY2UYAyABKAsyLS5ldmVudHdpcmUudjEuRGVsZXRlSW5zdGFuY2VSZXNwb25zZS5JbnN0YW5jZRoaCghJbnN0YW5jZRIOCgZzdGF0dXMYASABKAkyswMKD0luc3RhbmNlU2VydmljZRKKAQoOQ3JlYXRlSW5zdGFuY2USIy5ldmVudHdpcmUudjEuQ3JlYXRlSW5zdGFuY2VSZXF1ZXN0GiQuZXZlbnR3aXJlLnYxLkNyZWF0ZUluc3RhbmNlUmVzcG9uc2UiLaK7GA0IAhACGMkBMgQIDQ4XgtPkkwIWOgEqIhEvYXBpL2luc3RhbmNlL25ldxKAAQoNTGlzdEluc3RhbmNlcxIiLmV2ZW50d2lyZS52MS5MaXN0SW5zdGFuY2VzUmVxdWVzdBojLmV2ZW50d2lyZS52MS5MaXN0SW5zdGFuY2VzUmVzcG9uc2UiJqK7GAgIAxABMgIKGILT5JMCFBISL2FwaS9pbnN0YW5jZS9saXN0Eo8BCg5EZWxldGVJbnN0YW5jZRIjLmV2ZW50d2lyZS52MS5EZWxldGVJbnN0YW5jZVJlcXVlc3QaJC5ldmVudHdpcmUudjEuRGVsZXRlSW5zdGFuY2VSZXNwb25zZSIyorsYBwgCEAEyARmC0+STAiEqHy9hcGkvaW5zdGFuY2UvZGVsZXRlL3tpbnN0YW5jZX1iBnByb3RvMw", [file_buf_validate_validate, file_eventwire_v1_policy, file_eventwire_v1_webhook_service, file_eventwire_v1_websocket_service, file_google_api_annotations, file_google_protobuf_struct]);
 
 /**
  * Asks for a new instance. Unknown members of the JSON form are ignored.
@@ -65,6 +67,54 @@ export type CreateInstanceRequest = Message<"eventwire.v1.CreateInstanceRequest"
    * @generated from field: google.protobuf.Value websocket_media_base64 = 5;
    */
   websocketMediaBase64?: Value | undefined;
+
+  /**
+   * The same as `enabled` of SetWebhookRequest. Any JSON value is accepted, because a wrong value must not abort the
+   * creation.
+   *
+   * @generated from field: google.protobuf.Value webhook_enabled = 6;
+   */
+  webhookEnabled?: Value | undefined;
+
+  /**
+   * The same as `url` of SetWebhookRequest. Any JSON value is accepted, because a wrong value must not abort the
+   * creation.
+   *
+   * @generated from field: google.protobuf.Value webhook_url = 7 [json_name = "webhookURL"];
+   */
+  webhookUrl?: Value | undefined;
+
+  /**
+   * The same as `authorization` of SetWebhookRequest. Any JSON value is accepted, because a wrong value must not abort
+   * the creation.
+   *
+   * @generated from field: google.protobuf.Value webhook_authorization = 8;
+   */
+  webhookAuthorization?: Value | undefined;
+
+  /**
+   * The same as `byEvents` of SetWebhookRequest. Any JSON value is accepted, because a wrong value must not abort the
+   * creation.
+   *
+   * @generated from field: google.protobuf.Value webhook_by_events = 9;
+   */
+  webhookByEvents?: Value | undefined;
+
+  /**
+   * The same as `events` of SetWebhookRequest. Any JSON value is accepted, because a wrong value must not abort the
+   * creation.
+   *
+   * @generated from field: google.protobuf.Value webhook_events = 10;
+   */
+  webhookEvents?: Value | undefined;
+
+  /**
+   * The same as `mediaBase64` of SetWebhookRequest. Any JSON value is accepted, because a wrong value must not abort the
+   * creation.
+   *
+   * @generated from field: google.protobuf.Value webhook_media_base64 = 11;
+   */
+  webhookMediaBase64?: Value | undefined;
 };
 
 /**
@@ -114,6 +164,13 @@ export type CreateInstanceResponse = Message<"eventwire.v1.CreateInstanceRespons
    * @generated from field: eventwire.v1.CreateInstanceResponse.Data data = 5;
    */
   data?: CreateInstanceResponse_Data | undefined;
+
+  /**
+   * The webhook `default` of the instance. Absent when the request had no `webhook_…` field.
+   *
+   * @generated from field: eventwire.v1.Webhook webhook = 6;
+   */
+  webhook?: Webhook | undefined;
 };
 
 /**
@@ -321,6 +378,13 @@ export type ListInstancesResponse_Instance = Message<"eventwire.v1.ListInstances
    * @generated from field: eventwire.v1.Websocket websocket = 6;
    */
   websocket?: Websocket | undefined;
+
+  /**
+   * The webhook `default` of the instance. When none was ever set, it is shown as disabled.
+   *
+   * @generated from field: eventwire.v1.Webhook webhook = 7;
+   */
+  webhook?: Webhook | undefined;
 };
 
 /**
@@ -468,9 +532,12 @@ export const InstanceService: GenService<{
    * configuration of the instance. A field that is `null` counts as given. Without any of these fields the instance has
    * no channel configuration.
    *
+   * When the request has one of the `webhook_…` fields, the call creates the webhook `default` of the instance in the same
+   * way.
+   *
    * The gateway creates the instance also when the channel configuration is invalid or cannot be saved. Then it saves a
    * disabled configuration for the instance if it can. The `websocket` of the answer has `enabled: false`, and the log has
-   * the cause.
+   * the cause. The same holds for the webhook, whatever becomes of the channel configuration.
    *
    * @generated from rpc eventwire.v1.InstanceService.CreateInstance
    */
@@ -498,7 +565,7 @@ export const InstanceService: GenService<{
     output: typeof ListInstancesResponseSchema;
   },
   /**
-   * Deletes an instance with its channel configuration and its token, and closes the open sockets of the instance with
+   * Deletes an instance with its channel configuration, its webhooks and its token, and closes the open sockets of the instance with
    * 4004 `instance deleted`.
    *
    * @generated from rpc eventwire.v1.InstanceService.DeleteInstance

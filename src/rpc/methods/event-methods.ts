@@ -9,7 +9,7 @@ import type { Entry } from "../../directory/directory.js";
 import { AppError } from "../../domain/errors.js";
 import { type EventId, idText } from "../../domain/event-id.js";
 import type { KeyedPublishing } from "../../service/keyed-publishing.js";
-import type { EventInput, Publishing } from "../../service/publishing.js";
+import type { EventInput, Publishing, Reached } from "../../service/publishing.js";
 import { structToJson } from "../decoding/struct-json.js";
 import { millisecondsOf } from "../decoding/timestamp.js";
 import { structOf } from "../streams/batch-decoder.js";
@@ -21,17 +21,18 @@ export function createEventMethods(options: { publishing: Publishing; keyed: Key
   async function publishOnce(request: PublishEventRequest, entry: Entry, key: string): Promise<PublishEventResponse> {
     const held = await keyed.hold(entry, toEventInput(request), key);
     const { id, otherNodesReached, sockets } = await held.publish();
-    return answerOf(id, otherNodesReached, request.receipt ? sockets : undefined);
+    return answerOf(id, request.receipt ? sockets : undefined, { otherNodes: otherNodesReached });
   }
 
   const publishEvent = entryMethod(EventService.method.publishEvent, (request, entry) => {
     if (request.idempotencyKey !== undefined) return publishOnce(request, entry, request.idempotencyKey);
     // The sockets are counted before publishing, because a socket that this event closes still took the event.
     const sockets = request.receipt ? publishing.takers(entry, request.event) : undefined;
+    const mark = publishing.mark();
     const published = publishing.publishTo(entry, toEventInput(request));
     const answer = (id: EventId) =>
-      publishing.reached()?.then((reached) => answerOf(idText(id), reached, sockets)) ??
-      answerOf(idText(id), true, sockets);
+      publishing.reached(mark)?.then((reached) => answerOf(idText(id), sockets, reached)) ??
+      answerOf(idText(id), sockets);
     return published instanceof Promise ? published.then(answer) : answer(published);
   });
   // Publishing checks the rules of an event itself, because the stream of batches needs that. So the API does not check them
@@ -39,14 +40,15 @@ export function createEventMethods(options: { publishing: Publishing; keyed: Key
   return [checkingRequest(publishEvent)];
 }
 
-function answerOf(id: string, reached: boolean, sockets: number | undefined): PublishEventResponse {
+function answerOf(id: string, sockets: number | undefined, reached?: Partial<Reached>): PublishEventResponse {
   return {
     $typeName: "eventwire.v1.PublishEventResponse",
     success: true,
     message: "Event published",
-    ...(!reached && { otherNodesReached: false }),
+    ...(reached?.otherNodes === false && { otherNodesReached: false }),
     ...(sockets !== undefined && { sockets }),
     id,
+    ...(reached?.webhooks === false && { webhooksStored: false }),
   };
 }
 

@@ -1,36 +1,28 @@
 /**
- * The methods of InstanceService: create an instance, with a channel configuration if the request has one; list
- * instances; delete an instance.
+ * The methods of InstanceService: create an instance, with a channel configuration and a webhook if the request has
+ * them; list instances; delete an instance.
  */
 
-import {
-  create,
-  type JsonObject,
-  type JsonValue,
-  type Message,
-  type MessageInitShape,
-  toJson,
-} from "@bufbuild/protobuf";
-import { type Value, ValueSchema } from "@bufbuild/protobuf/wkt";
+import { create, type Message, type MessageInitShape } from "@bufbuild/protobuf";
 import type { Logger } from "pino";
 import {
-  type CreateInstanceRequest,
   InstanceService,
   ListInstancesResponse_InstanceSchema,
   ListInstancesResponseSchema,
 } from "../../../gen/eventwire/v1/instance_service_pb.js";
-import { type SetWebsocketRequest, SetWebsocketRequestSchema } from "../../../gen/eventwire/v1/websocket_service_pb.js";
 import { AppError } from "../../domain/errors.js";
-import { disabledWebsocket, type Websocket, websocketToSave } from "../../domain/websocket.js";
+import { defaultLabel, disabledWebhook } from "../../domain/webhook.js";
+import { disabledWebsocket, websocketToSave } from "../../domain/websocket.js";
 import type { Instances } from "../../service/instances.js";
 import type { InstanceListing } from "../../store/store.js";
-import { decodeJson } from "../decoding/decode-message.js";
 import { describeCause } from "../errors/failure-log.js";
 import type { Validation } from "../validation.js";
-import { doneBy, type OnChange } from "./control-change.js";
+import { doneBy, loggedWebhook, type OnChange } from "./control-change.js";
+import { createInlineBlocks } from "./inline-blocks.js";
 import { LongAnswer } from "./long-answer.js";
 import { callerMethod, instanceMethod, type Method } from "./method.js";
-import { toWebsocket, toWebsocketMessage } from "./websocket-methods.js";
+import { toWebhookMessage } from "./webhook-methods.js";
+import { toWebsocketMessage } from "./websocket-methods.js";
 
 export function createInstanceMethods(options: {
   instances: Instances;
@@ -40,52 +32,44 @@ export function createInstanceMethods(options: {
 }): Method[] {
   const { instances, validation, onChange, logger } = options;
 
-  /**
-   * Reads the channel configuration in a CreateInstance request. A configuration that breaks the rules becomes a
-   * disabled channel together with the refusal, because it must not stop the creation of the instance. Undefined when
-   * the request has no configuration.
-   */
-  function readBlock(request: CreateInstanceRequest): { websocket: Websocket; refusal?: AppError } | undefined {
-    const block = inlineBlock(request);
-    if (block === undefined) return undefined;
-    try {
-      const asked = decodeJson(SetWebsocketRequestSchema, { ...block, instance: request.name }) as SetWebsocketRequest;
-      validation.check(SetWebsocketRequestSchema, asked);
-      return { websocket: toWebsocket(asked) };
-    } catch (error) {
-      return { websocket: disabledWebsocket, refusal: AppError.from(error) };
+  const blocks = createInlineBlocks(validation);
+
+  /** Logs why a configuration in a CreateInstance request was not saved. Undefined when it was. */
+  function failed(instanceId: string, what: string, refusal: AppError | undefined, failure: unknown): unknown {
+    if (refusal !== undefined) {
+      const { field, rule } = refusal;
+      logger.warn({ instanceId, field, rule }, `inline ${what} refused: it stays disabled`);
+    } else if (failure !== undefined) {
+      const err = describeCause(failure);
+      logger.warn({ instanceId, err }, `inline ${what} not saved: it stays disabled`);
     }
+    return refusal ?? failure;
   }
 
   return [
     callerMethod(InstanceService.method.createInstance, async (request, principal) => {
-      const block = readBlock(request);
-      const { id, name, token, websocketFailure } = await instances.create({
+      const [socket, hook] = [blocks.websocket(request), blocks.webhook(request)];
+      const created = await instances.create({
         accountId: principal.accountId,
         name: request.name,
         token: request.token || undefined,
-        websocket: block?.websocket,
+        websocket: socket?.asked,
+        webhook: hook?.asked,
       });
-      const refusal = block?.refusal;
-      if (refusal !== undefined) {
-        const { field, rule } = refusal;
-        logger.warn(
-          { instanceId: id, field, rule },
-          "inline websocket configuration refused: the channel stays disabled",
-        );
-      } else if (websocketFailure !== undefined) {
-        const err = describeCause(websocketFailure);
-        logger.warn({ instanceId: id, err }, "inline websocket configuration not saved: the channel stays disabled");
-      }
-      const failure = refusal ?? websocketFailure;
-      const websocket = block && (failure === undefined ? websocketToSave(block.websocket) : disabledWebsocket);
-      onChange({ what: "instance created", instanceId: id, instance: name, websocket, ...doneBy(principal) });
+      const { id, name, token } = created;
+      const socketFailure = failed(id, "websocket configuration", socket?.refusal, created.websocketFailure);
+      failed(id, "webhook", hook?.refusal, created.webhookFailure);
+      const websocket = socket && (socketFailure === undefined ? websocketToSave(socket.asked) : disabledWebsocket);
+      const webhook = hook && (created.webhook ?? disabledWebhook(defaultLabel));
+      const configured = { websocket, webhook: webhook && loggedWebhook(webhook) };
+      onChange({ what: "instance created", instanceId: id, instance: name, ...configured, ...doneBy(principal) });
       return {
         success: true,
         message: "Instance created",
         instance: { id, name, token, status: "disconnected" },
         ...(websocket && { websocket: toWebsocketMessage(websocket) }),
         data: { token },
+        ...(webhook && { webhook: toWebhookMessage(webhook) }),
       };
     }),
 
@@ -110,37 +94,9 @@ export function createInstanceMethods(options: {
   ];
 }
 
-/**
- * Returns the fields `websocket_*` of the request as the body that SetWebsocket would get. Undefined when the request
- * has none of the three fields. A field that is JSON null counts as given.
- */
-function inlineBlock(request: CreateInstanceRequest): JsonObject | undefined {
-  const given: [string, Value | undefined][] = [
-    ["enabled", request.websocketEnabled],
-    ["events", request.websocketEvents],
-    ["mediaBase64", request.websocketMediaBase64],
-  ];
-  const members = given.flatMap(([name, value]) =>
-    value === undefined ? [] : [[name, toJsonOrString(value)] as const],
-  );
-  return members.length === 0 ? undefined : Object.fromEntries(members);
-}
-
-/**
- * Returns a Value as JSON. A binary client can send a Value without a JSON form: one without a kind, or NaN. Such a
- * Value becomes a text that none of the three fields `websocket_*` accepts.
- */
-function toJsonOrString(value: Value): JsonValue {
-  try {
-    return toJson(ValueSchema, value);
-  } catch {
-    return "no JSON value";
-  }
-}
-
 type Listed = MessageInitShape<typeof ListInstancesResponse_InstanceSchema>;
 
-function toListed({ instance: { id, name, token }, status, numberJid, websocket }: InstanceListing): Listed {
+function toListed({ instance: { id, name, token }, status, numberJid, websocket, webhook }: InstanceListing): Listed {
   return {
     id,
     name,
@@ -148,6 +104,7 @@ function toListed({ instance: { id, name, token }, status, numberJid, websocket 
     status,
     connection: { state: status, ...(numberJid !== undefined && { numberJid }) },
     websocket: toWebsocketMessage(websocket ?? disabledWebsocket),
+    webhook: toWebhookMessage(webhook ?? disabledWebhook(defaultLabel)),
   };
 }
 

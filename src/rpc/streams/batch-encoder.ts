@@ -47,12 +47,13 @@ export function encodeAnswers(answers: readonly PublishEventsResponse[]): Buffer
   return bytes.subarray(0, at);
 }
 
-function isPlain({ sequence, refusals, otherNodesReached, receipts }: PublishEventsResponse): boolean {
-  if (receipts.length > 0) return false;
+function isPlain(answer: PublishEventsResponse): boolean {
+  const { sequence, refusals, otherNodesReached, webhooksStored, receipts } = answer;
+  if (receipts.length > 0 || webhooksStored !== undefined) return false;
   return refusals.length === 0 && otherNodesReached === undefined && sequence <= Number.MAX_SAFE_INTEGER;
 }
 
-/** Encodes one answer. Its receipts may stand after all other fields, because they have the highest field number. */
+/** Encodes one answer. Its receipts stand after all other fields; Protobuf allows the fields in any order. */
 function encodeAnswer(answer: PublishEventsResponse): Buffer {
   const rest = toBinary(PublishEventsResponseSchema, { ...answer, receipts: [] });
   return frame(Buffer.concat([rest, encodeReceipts(answer.receipts)]));

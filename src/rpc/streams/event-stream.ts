@@ -19,7 +19,7 @@ import { type EventId, idText } from "../../domain/event-id.js";
 import type { Principal } from "../../domain/instance.js";
 import { nextTurn, TurnClock } from "../../json/slices.js";
 import type { KeyedPublishing } from "../../service/keyed-publishing.js";
-import type { Publishing } from "../../service/publishing.js";
+import type { Publishing, Reached } from "../../service/publishing.js";
 import { outOfDate, rateKey } from "../admission/admission.js";
 import { compileSpelling } from "../errors/field-spelling.js";
 import { compareRefusals } from "../errors/listed-errors.js";
@@ -51,6 +51,8 @@ interface Publication {
   readonly events: readonly PublishEventRequest[];
   readonly granted: number;
   readonly refusals: PublishEventsResponse_Refusal[];
+  /** The `mark` of publishing before the first event of the batch. */
+  readonly mark: number;
   /** One receipt for each event. Undefined when the producer did not ask. */
   readonly receipts: Receipt[] | undefined;
   /** The events with an idempotency key. Undefined when there are none. */
@@ -92,10 +94,10 @@ export function createEventStream(options: {
     });
   }
 
-  function answerOf({ sequence, events, refusals, receipts = [] }: Publication): Answered {
+  function answerOf({ sequence, events, refusals, mark, receipts = [] }: Publication): Answered {
     const published = events.length - refusals.length;
     const answer: PublishEventsResponse = { $typeName: answerType, sequence, published, refusals, receipts };
-    return publishing.reached()?.then((all) => (all ? answer : { ...answer, otherNodesReached: false })) ?? answer;
+    return publishing.reached(mark)?.then((reached) => tell(answer, reached)) ?? answer;
   }
 
   /** Counts the sockets that would take the event now. */
@@ -165,7 +167,7 @@ export function createEventStream(options: {
         check(principal);
         const { sequence, events, receipt } = request;
         const receipts = receipt ? emptyReceipts(events.length) : undefined;
-        const batch = { sequence, events, granted, refusals: [], receipts, keyed: undefined };
+        const batch = { sequence, events, granted, refusals: [], mark: publishing.mark(), receipts, keyed: undefined };
         if (events.some(hasKey)) return publishWithKeys(batch, new KeyedEvents());
         return mustPause(overheadBytes) ? goOnLater(nextTurn(), 0, batch) : publishFrom(0, batch);
       }
@@ -193,6 +195,12 @@ export function createEventStream(options: {
       };
     },
   };
+}
+
+/** Adds to an answer what the events did not reach. */
+function tell(answer: PublishEventsResponse, { otherNodes, webhooks }: Reached): PublishEventsResponse {
+  if (otherNodes && webhooks) return answer;
+  return { ...answer, ...(!otherNodes && { otherNodesReached: false }), ...(!webhooks && { webhooksStored: false }) };
 }
 
 function noWord(): void {}

@@ -18,6 +18,7 @@ import { connectionConfig, databaseOn } from "./pool.js";
 import { PreparationError } from "./preparation.js";
 import type { SharedBus } from "./shared-bus.js";
 import type { Staleness } from "./staleness.js";
+import { readWebhookNews, type WebhookNews } from "./webhook-queue.js";
 
 export interface ChangesOptions {
   readonly url: string;
@@ -29,6 +30,8 @@ export interface ChangesOptions {
   readonly directory: SyncedDirectory;
   /** Checks that all nodes on the database share one bus. Absent when the store has no bus to check. */
   readonly sharedBus?: SharedBus | undefined;
+  /** Called when a node tells all nodes of webhooks. Never throws. */
+  readonly onWebhooks?: ((news: WebhookNews) => void) | undefined;
 }
 
 export interface Changes {
@@ -75,7 +78,7 @@ const statementMsMax = 10_000;
 const followMsMax = 5_000;
 
 export function startChanges(options: ChangesOptions): Changes {
-  const { url, tell, staleness, sealer, logger, directory, sharedBus } = options;
+  const { url, tell, staleness, sealer, logger, directory, sharedBus, onWebhooks } = options;
   const closing = new AbortController();
   const { signal } = closing;
   const attempts = createBackoff({
@@ -138,6 +141,8 @@ export function startChanges(options: ChangesOptions): Changes {
       const hearing = await listenOn(client, tell, (payload) => {
         const change = readChange(payload);
         if (change !== undefined) readOne(change).catch(() => {});
+        const news = readWebhookNews(payload);
+        if (news !== undefined) onWebhooks?.(news);
       });
       await unless(lost.signal, hearing.prove());
       if (sharedBus !== undefined) await unless(lost.signal, sharedBus.join(client, lost.signal));

@@ -11,7 +11,10 @@ const suffix = `(
   select case nspname when 'public' then '' else '_' || oid::text end
   from pg_namespace where nspname = current_schema())`;
 
-/** SQL for the name of the NOTIFY channel. A payload is `account <id>`, `instance <id>` or `nonce <id>`. */
+/**
+ * SQL for the name of the NOTIFY channel. A payload is `account <id>`, `instance <id>`, `nonce <id>`,
+ * `webhooks-queued <id>,…` or `webhooks-changed <id>,…`. A node ignores a payload that it does not know.
+ */
 export const channelSql = `('eventwire' || ${suffix})`;
 
 /** SQL for the first key of the lock that every node holds while it follows the changes: see `shared-bus.ts`. */

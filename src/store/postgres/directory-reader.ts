@@ -8,6 +8,8 @@ import type {
   DirectoryReader,
   InstanceRecord,
 } from "../../directory/synced-directory.js";
+import { compileFilter } from "../../domain/filter.js";
+import type { WebhookFilter } from "../../domain/webhook.js";
 import type { VersionedWebsocket } from "../../domain/websocket.js";
 import type { Sealer } from "../encryption/sealing.js";
 import { requireKey } from "./key-check.js";
@@ -51,6 +53,7 @@ export function createDirectoryReader({ db, sealer, logger }: DirectoryReaderOpt
     tokenHash: row.hash,
     retiring: toRetiring(row.retiring),
     websocket: readWebsocket(row.channel),
+    webhooks: readWebhooks(row.webhooks),
   });
 
   return {
@@ -66,7 +69,8 @@ export function createDirectoryReader({ db, sealer, logger }: DirectoryReaderOpt
         await requireKey(transaction, sealer);
         for await (const rows of pagesOf<AccountRow>(transaction, selectAccounts(transaction)))
           yield accountsPage(rows.map(toAccount));
-        const all = selectInstances(transaction, await anyRetires(transaction))
+        const extras = { retiring: await anyRetires(transaction), webhooks: await anyWebhook(transaction) };
+        const all = selectInstances(transaction, extras)
           .innerJoin("account", "account.id", "instance.account_id")
           .where("account.revoked_at", "is", null);
         for await (const rows of pagesOf<InstanceRow>(transaction, all)) yield instancesPage(rows.map(toInstance));
@@ -82,7 +86,9 @@ export function createDirectoryReader({ db, sealer, logger }: DirectoryReaderOpt
     },
 
     async readInstance(id) {
-      const row = await selectInstances(db, true).where("instance.id", "=", id).executeTakeFirst();
+      const row = await selectInstances(db, { retiring: true, webhooks: true })
+        .where("instance.id", "=", id)
+        .executeTakeFirst();
       if (row === undefined) return undefined;
       const record = toInstance(row);
       try {
@@ -94,6 +100,16 @@ export function createDirectoryReader({ db, sealer, logger }: DirectoryReaderOpt
       return record;
     },
   };
+}
+
+/** Reads the JSON of the enabled webhooks of an instance. Undefined when there are none. */
+function readWebhooks(json: string | null): WebhookFilter[] | undefined {
+  if (json === null) return undefined;
+  const rows = JSON.parse(json) as [id: string, label: string, version: number, media: boolean, events: string[]][];
+  return rows.map(([id, label, version, mediaBase64, events]) => ({
+    ...{ id, label, version },
+    ...compileFilter({ enabled: true, events, mediaBase64 }),
+  }));
 }
 
 const accountsPage = (accounts: readonly AccountRecord[]): DirectoryPage => ({ accounts, instances: [] });
@@ -159,13 +175,22 @@ interface InstanceRow {
   retiring: string | null;
   /** JSON array of version, enabled, mediaBase64 and events. Null when the channel was never configured. */
   channel: string | null;
+  /** JSON array of the enabled webhooks, each an array. Null when there are none. */
+  webhooks: string | null;
+}
+
+/** Whether the database has any enabled webhook. */
+async function anyWebhook(transaction: Transaction<Schema>): Promise<boolean> {
+  const found = await transaction.selectFrom("webhook").select("id").where("enabled", "=", true).limit(1).execute();
+  return found.length > 0;
 }
 
 /**
  * Selects instances with their tokens and configurations, also those of revoked accounts. With `retiring`, also selects
- * replaced tokens that are still accepted, which costs one more look-up per instance.
+ * replaced tokens that are still accepted, and with `webhooks` the enabled webhooks. Each of the two costs one more
+ * look-up per instance.
  */
-function selectInstances(source: Source, retiring: boolean) {
+function selectInstances(source: Source, { retiring, webhooks }: { retiring: boolean; webhooks: boolean }) {
   return source
     .selectFrom("instance")
     .innerJoin("token", "token.instance_id", "instance.id")
@@ -177,5 +202,11 @@ function selectInstances(source: Source, retiring: boolean) {
       sql<string | null>`case when websocket.instance_id is not null then
         json_build_array(websocket.version, websocket.enabled, websocket.media_base64, websocket.events)::text
         end`.as("channel"),
-    );
+    )
+    .select(webhooks ? selectWebhooks : sql<null>`null`.as("webhooks"));
 }
+
+const selectWebhooks = sql<string | null>`(
+  select json_agg(json_build_array(
+    webhook.id::text, webhook.label, webhook.version, webhook.media_base64, webhook.events) order by webhook.id)::text
+  from webhook where webhook.instance_id = instance.id and webhook.enabled)`.as("webhooks");

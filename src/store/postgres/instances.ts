@@ -5,13 +5,14 @@ import { type Kysely, sql, type Transaction } from "kysely";
 import { AppError } from "../../domain/errors.js";
 import type { Instance } from "../../domain/instance.js";
 import { generateToken } from "../../domain/token.js";
-import type { Websocket } from "../../domain/websocket.js";
+import { defaultLabel } from "../../domain/webhook.js";
 import type { Sealer } from "../encryption/sealing.js";
 import type { InstanceChoice, Store } from "../store.js";
 import { requireKey } from "./key-check.js";
 import { isStorable, isUuid, violated, type Write } from "./notify-transaction.js";
 import type { Schema } from "./schema.js";
 import { insertToken, replaceToken } from "./tokens.js";
+import { openWebhook, saveWebhook, type WebhookRow } from "./webhooks.js";
 import { readWebsocket, saveWebsocket } from "./websockets.js";
 
 type Instances = Pick<
@@ -54,7 +55,7 @@ export function createInstanceQueries({ db, write, sealer, accountInstanceQuota 
       return row && open(row);
     },
 
-    createInstance: ({ accountId, name, token = generateToken("instance"), websocket }) =>
+    createInstance: ({ accountId, name, token = generateToken("instance"), websocket, webhook }) =>
       write(async (transaction, touch) => {
         await lockAccount(transaction, accountId, accountInstanceQuota > 0);
         await requireKey(transaction, sealer);
@@ -65,8 +66,14 @@ export function createInstanceQueries({ db, write, sealer, accountInstanceQuota 
           throw new AppError("QUOTA_EXCEEDED");
         }
         touch({ kind: "instance", id });
-        const websocketFailure = websocket && (await tryToConfigure(transaction, id, websocket));
-        return { id, accountId, name, token, ...(websocketFailure !== undefined && { websocketFailure }) };
+        const socket = websocket && (await attempt(transaction, () => saveWebsocket(transaction, id, websocket)));
+        const hook = webhook && (await attempt(transaction, () => saveWebhook(transaction, sealer, id, webhook)));
+        return {
+          ...{ id, accountId, name, token },
+          ...(socket?.failure !== undefined && { websocketFailure: socket.failure }),
+          ...(hook?.failure !== undefined && { webhookFailure: hook.failure }),
+          ...(hook?.saved !== undefined && { webhook: hook.saved }),
+        };
       }),
 
     async listInstances(accountId, { after, limit, ...only } = {}) {
@@ -77,6 +84,11 @@ export function createInstanceQueries({ db, write, sealer, accountInstanceQuota 
         .select(kept)
         .select(["instance.status", "instance.number_jid", "instance.seq"])
         .select(["websocket.enabled", "websocket.events", "websocket.media_base64"])
+        .select(
+          sql<WebhookRow | null>`(
+            select to_jsonb(webhook) from webhook
+            where webhook.instance_id = instance.id and webhook.label = ${defaultLabel})`.as("webhook"),
+        )
         .select(sql<string>`(extract(epoch from instance.created_at) * 1000000)::bigint`.as("created_us"));
       if (after !== undefined) {
         query = query.where(
@@ -91,6 +103,7 @@ export function createInstanceQueries({ db, write, sealer, accountInstanceQuota 
         status: row.status,
         numberJid: row.number_jid ?? undefined,
         websocket: readWebsocket(row),
+        webhook: row.webhook === null ? undefined : openWebhook(fromJson(row.webhook), sealer),
         position: { createdAt: row.created_us, seq: row.seq },
       }));
     },
@@ -209,18 +222,27 @@ async function insertInstance(
 }
 
 /**
- * Saves the configuration of a new instance. When the database refuses the configuration, returns the error, because
- * the instance is kept without one. Throws when the transaction cannot go on.
+ * Saves a configuration of a new instance. When the database refuses the configuration, returns the error, because the
+ * instance is kept without one. Throws when the transaction cannot go on.
  */
-async function tryToConfigure(transaction: Transaction<Schema>, id: string, websocket: Websocket): Promise<unknown> {
+async function attempt<T>(
+  transaction: Transaction<Schema>,
+  save: () => Promise<T>,
+): Promise<{ saved?: T; failure?: unknown }> {
   await sql`savepoint configuring`.execute(transaction);
   try {
-    await saveWebsocket(transaction, id, websocket);
-    return undefined;
-  } catch (error) {
+    return { saved: await save() };
+  } catch (failure) {
     await sql`rollback to savepoint configuring`.execute(transaction);
-    return error;
+    return { failure };
   }
+}
+
+/** A row of webhooks as JSON has its bytes as hexadecimal text. */
+function fromJson(row: WebhookRow): WebhookRow {
+  const bytes = (value: Buffer | null) => (value === null ? null : Buffer.from(String(value).slice(2), "hex"));
+  const { authorization_sealed, secret_sealed } = row;
+  return { ...row, authorization_sealed: bytes(authorization_sealed), secret_sealed: bytes(secret_sealed) };
 }
 
 async function countInstances(transaction: Transaction<Schema>, accountId: string): Promise<number> {

@@ -1,4 +1,7 @@
-/** Rotates the encryption key: encrypts every instance token anew with another key, all of them or none. */
+/**
+ * Rotates the encryption key: encrypts every instance token, and the headers and secrets of webhooks, anew with another
+ * key, all of them or none.
+ */
 
 import { type Kysely, sql, type Transaction } from "kysely";
 import { adoptNextKey, type NextKey, prepareNextKey } from "../encryption/encryption-key.js";
@@ -10,6 +13,7 @@ import { keyFits, sealCheck } from "./key-check.js";
 import { migrate } from "./migrations.js";
 import { PreparationError } from "./preparation.js";
 import type { Schema } from "./schema.js";
+import { sealedOwner } from "./webhooks.js";
 
 export interface KeyRotationOptions extends DatabaseChoice {
   /**
@@ -65,7 +69,7 @@ async function rotate(db: Kysely<Schema>, current: Sealer, next: Sealer): Promis
   return db.transaction().execute(async (transaction) => {
     // The lock keeps everybody from adding a token until the end of this transaction. A node that starts now waits at
     // its check of the key, and then refuses the old key.
-    await sql`lock table key_check, instance in share row exclusive mode`.execute(transaction);
+    await sql`lock table key_check, instance, webhook in share row exclusive mode`.execute(transaction);
     await refuseNodes(transaction);
     const check = await transaction.selectFrom("key_check").select("sealed").executeTakeFirst();
     if (check !== undefined && keyFits(next, check.sealed)) return undefined;
@@ -75,6 +79,7 @@ async function rotate(db: Kysely<Schema>, current: Sealer, next: Sealer): Promis
       );
     }
     const tokens = await sealAll(transaction, current, next);
+    await sealWebhooks(transaction, current, next);
     const sealed = sealCheck(next);
     await transaction
       .insertInto("key_check")
@@ -121,6 +126,49 @@ async function sealAll(transaction: Transaction<Schema>, current: Sealer, next: 
     const id = ids.at(-1);
     if (id === undefined || rows.length < pageRows) return count;
     last = id;
+  }
+}
+
+/** Encrypts the headers and secrets of all webhooks anew. */
+async function sealWebhooks(transaction: Transaction<Schema>, current: Sealer, next: Sealer): Promise<void> {
+  for (let last = "0"; ; ) {
+    const rows = await transaction
+      .selectFrom("webhook")
+      .select(["id", "instance_id", "label", "authorization_sealed", "secret_sealed", "previous_secret_sealed"])
+      .where("id", ">", last)
+      .orderBy("id")
+      .limit(pageRows)
+      .execute();
+    for (const row of rows) {
+      const { id, instance_id, label } = row;
+      const anew = (sealed: Buffer | null, what: "authorization" | "secret") => {
+        const owner = sealedOwner(instance_id, label, what);
+        return sealed && next.seal(openSecret(current, instance_id, sealed, owner), owner);
+      };
+      await transaction
+        .updateTable("webhook")
+        .set({
+          authorization_sealed: anew(row.authorization_sealed, "authorization"),
+          secret_sealed: anew(row.secret_sealed, "secret"),
+          previous_secret_sealed: anew(row.previous_secret_sealed, "secret"),
+        })
+        .where("id", "=", id)
+        .execute();
+    }
+    const id = rows.at(-1)?.id;
+    if (id === undefined || rows.length < pageRows) return;
+    last = id;
+  }
+}
+
+function openSecret(sealer: Sealer, instanceId: string, sealed: Buffer, owner: string): string {
+  try {
+    return sealer.open(sealed, owner);
+  } catch (cause) {
+    throw new PreparationError(
+      `A webhook of the instance ${instanceId} cannot be decrypted, so nothing was changed: restore or delete its row first.`,
+      { cause },
+    );
   }
 }
 

@@ -4,6 +4,7 @@
  */
 
 import { type Kysely, type Migration, Migrator, sql } from "kysely";
+import { webhookMigration } from "./webhook-migration.js";
 
 /**
  * All migrations; they run in the order of their names. During a rolling upgrade, nodes of the previous release use the
@@ -116,6 +117,7 @@ export const migrations: Record<string, Migration> = {
         await sql`alter table ${sql.table(table)} add column disconnects integer not null default 0`.execute(db);
     },
   },
+  "0009_webhooks": webhookMigration,
   "0010_tickets": {
     async up(db) {
       // The table is unlogged, so a ticket waits for no disk. A crash of the database loses the unused tickets. In a
@@ -165,6 +167,9 @@ export async function migrate(db: Kysely<unknown>): Promise<void> {
     db,
     // The schema is named because kysely would otherwise take the tables of an installation in another schema for ours.
     ...(schema.rows[0] && { migrationTableSchema: schema.rows[0].name }),
+    // A database may have run a later migration before an earlier one, when two branches of the code were joined. That
+    // does no harm, because migrations only add.
+    allowUnorderedMigrations: true,
     provider: { getMigrations: async () => ({ ...(await newer(db)), ...migrations }) },
   });
   const { error } = await migrator.migrateToLatest();

@@ -2,24 +2,24 @@
 
 import type { Kysely } from "kysely";
 import { sql } from "kysely";
-import type { Change } from "../../directory/synced-directory.js";
 import type { Sealer } from "../encryption/sealing.js";
 import type { Store, Trouble } from "../store.js";
 import { createAccounts } from "./accounts.js";
 import { createDisconnects } from "./disconnects.js";
 import { createInstanceQueries } from "./instances.js";
-import { createWriting } from "./notify-transaction.js";
+import type { Write } from "./notify-transaction.js";
 import type { Schema } from "./schema.js";
+import { createWebhookQueries } from "./webhooks.js";
 import { createWebsocketQueries } from "./websockets.js";
 import { troubleOf, type Writability } from "./writability.js";
 
 export interface PostgresStoreOptions {
   readonly db: Kysely<Schema>;
+  /** Runs the writes. After a commit it brings the directory up to date. */
+  readonly write: Write;
   readonly sealer: Sealer;
   /** Number of instances that one account may have; 0 means no limit. */
   readonly accountInstanceQuota: number;
-  /** Brings this node's directory, and those of the other workers, up to date with a committed change. */
-  readonly follow: (change: Change) => Promise<void>;
   /** Whether the directory of this node has read the database. */
   readonly isReady: () => boolean;
   /** Returns a problem of the database that is known without asking it. That problem comes before all others. */
@@ -36,15 +36,14 @@ const answerMsMax = 2_000;
 
 export function createPostgresStore({
   db,
+  write,
   sealer,
   accountInstanceQuota,
-  follow,
   isReady,
   trouble,
   writability,
   close,
 }: PostgresStoreOptions): Store {
-  const write = createWriting({ db, follow, observe: writability?.observe });
   let asked: Promise<Trouble | undefined> | undefined;
 
   /**
@@ -74,6 +73,7 @@ export function createPostgresStore({
     ...createAccounts({ db, write }),
     ...createInstanceQueries({ db, write, sealer, accountInstanceQuota }),
     ...createWebsocketQueries({ db, write }),
+    ...createWebhookQueries({ db, write, sealer }),
     ...createDisconnects(write),
     async trouble() {
       const known = trouble?.();

@@ -63,6 +63,28 @@ interface WebsocketTable {
   version: ColumnType<number, never, never>;
 }
 
+interface WebhookTable {
+  id: GeneratedAlways<string>;
+  instance_id: ColumnType<string, string, never>;
+  label: ColumnType<string, string, never>;
+  enabled: boolean;
+  url: string;
+  authorization_sealed: Buffer | null;
+  by_events: boolean;
+  events: string[];
+  media_base64: boolean;
+  secret_sealed: Buffer | null;
+  /** During a rotation: the secret before, which also signs requests until `previous_secret_until`. */
+  previous_secret_sealed: Buffer | null;
+  previous_secret_until: ColumnType<Date | null, Date | null, Date | null>;
+  ordered: boolean;
+  timeout_seconds: number;
+  disabled_reason: string | null;
+  /** Counts the changes of the webhook, from 1. */
+  version: ColumnType<number, never, number>;
+  updated_at: ColumnType<Date, never, Date>;
+}
+
 /** The table has one row: a known text, encrypted with the key of all tokens in this database. */
 interface KeyCheckTable {
   id: ColumnType<number, number, never>;
@@ -75,5 +97,6 @@ export interface Schema {
   token: TokenTable;
   retiring_token: RetiringTokenTable;
   websocket: WebsocketTable;
+  webhook: WebhookTable;
   key_check: KeyCheckTable;
 }

@@ -18,7 +18,6 @@ export function openSink({ response }: ServiceExchange, header: Headers, last: b
   return {
     writable,
     ping: (answered) => writable.ping(answered),
-    answersPings: false,
     finish: (bytes) => writable.finish(bytes),
     cut: () => void writable.destroy(),
   };
@@ -30,7 +29,6 @@ function openHttp2(response: Http2ServerResponse, headers: Record<string, string
   return {
     writable: stream,
     ping: (answered) => pingSession(stream.session, answered),
-    answersPings: true,
     finish(bytes, trailer) {
       if (trailer !== undefined) response.addTrailers(toNodeHeaders(trailer));
       if (bytes.length > 0) stream.write(bytes);

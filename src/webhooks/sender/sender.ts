@@ -121,7 +121,9 @@ export function createWebhookSender({ version, allowPrivate, nameServers }: Send
         clearTimeout(timer);
         underWay.delete(answer);
         group?.delete(answer);
-        resolve(ending);
+        // undici uses a connection again one turn of the event loop after the answer. So the next request of an ordered
+        // webhook comes after that turn, and needs no second connection.
+        queueMicrotask(() => setImmediate(resolve, ending));
       });
       const { timeoutSeconds } = target;
       const timer = setTimeout(() => answer.stop(timeoutFailure(timeoutSeconds)), timeoutSeconds * 1000);

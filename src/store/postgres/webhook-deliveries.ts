@@ -1,0 +1,190 @@
+/** Reads waiting deliveries, and stores what became of them, many in one statement. */
+
+import { type Kysely, sql } from "kysely";
+import type { EventType } from "../../domain/event-type.js";
+import type { AttemptRecord, FetchFrom, WaitingDelivery, WebhookQueue } from "../webhook-queue.js";
+import type { Schema } from "./schema.js";
+
+/** Deliveries of one webhook are read until their events hold this many bytes. */
+const fetchBytesMax = 256 * 1024;
+
+/** The numbers that stand for the states of deliveries in the database. */
+export const deliveryStates = { waiting: 0, delivered: 1, dead: 2 } as const;
+
+type Deliveries = Pick<WebhookQueue, "fetch" | "record">;
+
+export function createDeliveryQueries({ db }: { db: Kysely<Schema> }): Deliveries {
+  return {
+    async fetch(from, limit) {
+      const inOrder = from.filter(({ dueExcept }) => dueExcept === undefined);
+      const due = from.filter(({ dueExcept }) => dueExcept !== undefined);
+      const rows = [
+        ...(inOrder.length > 0 ? (await fetchInOrder(inOrder, limit).execute(db)).rows : []),
+        ...(due.length > 0 ? (await fetchDue(due, limit).execute(db)).rows : []),
+      ];
+      return rows.map(toWaiting);
+    },
+
+    async record(attempts) {
+      if (attempts.length === 0) return;
+      const { rows } = await recordAttempts(attempts).execute(db);
+      const shared = rows.map(({ event_id }) => event_id);
+      if (shared.length > 0) await closeEvents(db, shared);
+    },
+  };
+}
+
+interface DeliveryRow {
+  webhook_id: string;
+  number: string;
+  event_id: string;
+  instance_id: string;
+  type: string;
+  bytes: number;
+  attempts: number;
+  accepted_at: Date;
+  first_at: Date | null;
+  due_at: Date | null;
+  data: Buffer;
+  media: Buffer | null;
+  media_at: number | null;
+  slot: string | null;
+}
+
+const columns = sql`
+  head.webhook_id, head.number, head.event_id, head.type, head.bytes, head.attempts, head.accepted_at, head.first_at,
+  head.due_at, event.instance_id, event.data, event.media, event.media_at, event.slot`;
+
+function fetchInOrder(from: readonly FetchFrom[], limit: number) {
+  const ids = from.map(({ webhookId }) => webhookId);
+  const after = from.map((one) => one.after);
+  return sql<DeliveryRow>`
+    select ${columns} from unnest(${ids}::bigint[], ${after}::bigint[]) as asked (webhook_id, after)
+    cross join lateral (
+      select delivery.*, sum(bytes) over (order by number) - bytes as before from (
+        select * from webhook_delivery
+        where webhook_id = asked.webhook_id and state = 0 and number > asked.after
+        order by number limit ${limit}) as delivery) as head
+    join webhook_event as event on event.id = head.event_id
+    where head.before < ${fetchBytesMax}
+    order by head.webhook_id, head.number`;
+}
+
+function fetchDue(from: readonly FetchFrom[], limit: number) {
+  const ids = from.map(({ webhookId }) => webhookId);
+  // The numbers that a node has in memory are few, and stand in one text for each webhook.
+  const held = from.map(({ dueExcept = [] }) => `{${dueExcept.join(",")}}`);
+  return sql<DeliveryRow>`
+    select ${columns} from unnest(${ids}::bigint[], ${held}::text[]) as asked (webhook_id, held)
+    cross join lateral (
+      select delivery.*, sum(bytes) over (order by due_at, number) - bytes as before from (
+        select * from webhook_delivery
+        where webhook_id = asked.webhook_id and state = 0 and due_at <= clock_timestamp()
+          and number <> all (asked.held::bigint[])
+        order by due_at limit ${limit}) as delivery) as head
+    join webhook_event as event on event.id = head.event_id
+    where head.before < ${fetchBytesMax}
+    order by head.webhook_id, head.number`;
+}
+
+function toWaiting(row: DeliveryRow): WaitingDelivery {
+  return {
+    webhookId: row.webhook_id,
+    number: Number(row.number),
+    event: {
+      id: row.event_id,
+      instanceId: row.instance_id,
+      type: row.type as EventType,
+      time: row.accepted_at.getTime(),
+      data: row.data,
+      media: row.media ?? undefined,
+      mediaAt: row.media_at ?? undefined,
+      slot: row.slot ?? undefined,
+    },
+    attempts: row.attempts,
+    firstAt: row.first_at?.getTime(),
+    dueAt: row.due_at?.getTime() ?? 0,
+    bytes: row.bytes,
+  };
+}
+
+/**
+ * Stores attempts. Returns the events of delivered ones that have deliveries to other webhooks, which are not deleted
+ * here.
+ */
+function recordAttempts(attempts: readonly AttemptRecord[]) {
+  const column = <T>(read: (attempt: AttemptRecord) => T) => attempts.map(read);
+  const time = (name: string) => sql`case when ${sql.ref(name)} > 0 then to_timestamp(${sql.ref(name)} / 1000.0) end`;
+  return sql<{ event_id: string }>`
+    with attempt as (
+      select * from unnest(
+        ${column((one) => one.webhookId)}::bigint[], ${column((one) => one.number)}::bigint[],
+        ${column((one) => deliveryStates[one.state])}::smallint[], ${column((one) => one.attempt)}::int[],
+        ${column((one) => one.attempts)}::int[],
+        ${column((one) => one.at)}::bigint[], ${column((one) => one.firstAt)}::bigint[],
+        ${column((one) => Math.ceil(one.dueAt))}::bigint[], ${column((one) => one.status ?? null)}::int[],
+        ${column((one) => Math.round(one.ms))}::int[], ${column((one) => one.error ?? null)}::text[],
+        ${column((one) => one.responseHead ?? null)}::text[], ${column((one) => Math.ceil(one.pausedUntil))}::bigint[],
+        ${column((one) => one.pauses)}::int[]
+      ) with ordinality as attempt (
+        webhook_id, number, state, attempt, attempts, at, first_at, due_at, status, ms, error, response, paused_until, pauses, turn)
+    ),
+    last as (
+      select distinct on (webhook_id, number) * from attempt order by webhook_id, number, turn desc
+    ),
+    changed as (
+      update webhook_delivery as delivery set
+        state = last.state, attempts = last.attempts, tried_at = ${time("last.at")}, first_at = ${time("last.first_at")},
+        due_at = ${time("last.due_at")}, ended_at = case when last.state <> 0 then clock_timestamp() end,
+        status = last.status, ms = last.ms, error = last.error, response = last.response
+      from last
+      where delivery.webhook_id = last.webhook_id and delivery.number = last.number and delivery.state = 0
+      returning delivery.webhook_id, delivery.number, delivery.event_id, delivery.bytes, delivery.state
+    ),
+    progress as (
+      update webhook_progress as progress set
+        finished = progress.finished + sums.finished, finished_bytes = progress.finished_bytes + sums.bytes,
+        dead = progress.dead + sums.dead,
+        failing_since = case when sums.delivered > 0 then null
+          else coalesce(progress.failing_since, to_timestamp(sums.at / 1000.0)) end,
+        paused_until = case when sums.paused_until > 0 then to_timestamp(sums.paused_until / 1000.0) end,
+        pauses = sums.pauses
+      from (
+        select attempt.webhook_id,
+          (select count(*) from changed where changed.webhook_id = attempt.webhook_id and changed.state <> 0) as finished,
+          (select coalesce(sum(bytes), 0) from changed
+            where changed.webhook_id = attempt.webhook_id and changed.state <> 0) as bytes,
+          (select count(*) from changed where changed.webhook_id = attempt.webhook_id and changed.state = 2) as dead,
+          count(*) filter (where attempt.state = 1) as delivered, min(at) as at,
+          (array_agg(paused_until order by turn desc))[1] as paused_until, (array_agg(pauses order by turn desc))[1] as pauses
+        from attempt group by attempt.webhook_id) as sums
+      where progress.webhook_id = sums.webhook_id
+        and progress.webhook_id = any(${column((one) => one.webhookId)}::bigint[])
+    ),
+    logged as (
+      insert into webhook_attempt (webhook_id, number, attempt, tried_at, status, ms, error, response)
+      select webhook_id, number, attempt, to_timestamp(at / 1000.0), status, ms, error, response
+      from attempt where state <> 1
+      on conflict do nothing
+    ),
+    gone as (
+      delete from webhook_event as event using changed
+      where event.id = changed.event_id and changed.state = 1 and event.deliveries = 1
+      returning event.id
+    )
+    select event_id from changed where state = 1 and event_id not in (select id from gone)`;
+}
+
+/**
+ * Counts one finished delivery less for each of the events, and deletes the events that have none left. Two statements,
+ * because of two nodes that finish an event at once, each must see the count of the other.
+ */
+export async function closeEvents(db: Kysely<Schema>, ids: readonly string[]): Promise<void> {
+  await sql`
+    with given as (select id, count(*) as count from unnest(${[...ids]}::uuid[]) as given (id) group by id),
+    locked as (
+      select event.id from webhook_event as event join given using (id) order by event.id for update of event)
+    update webhook_event as event set open = open - given.count
+    from given, locked where event.id = given.id and event.id = locked.id`.execute(db);
+  await sql`delete from webhook_event where id = any(${[...ids]}::uuid[]) and open <= 0`.execute(db);
+}

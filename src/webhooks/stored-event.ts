@@ -1,0 +1,36 @@
+/** Turns an accepted event into the form in which it is stored, and back into what a frame needs. */
+
+import type { Event, MediaSlot } from "../bus/bus.js";
+import { editMedia } from "../delivery/frames/media.js";
+import { join } from "../delivery/frames/parts.js";
+import { idOfBytes, idText } from "../domain/event-id.js";
+import type { StoredEvent } from "../store/webhook-queue.js";
+import { packMedia, unpackMedia } from "./stored-media.js";
+
+/**
+ * Makes the stored form of an event. Without `mediaWanted` no webhook gets the media, so it is not stored. Media above
+ * `mediaMaxBytes` is not stored either, because no frame carries it.
+ */
+export function toStored(event: Event, mediaWanted: boolean, mediaMaxBytes: number): StoredEvent {
+  const { id, instanceId, type, time, data, slot, media } = event;
+  const plain = { id: idText(id), instanceId, type, time, data, media: undefined, mediaAt: undefined, slot: undefined };
+  if (slot === undefined) return plain;
+  if (!mediaWanted || (media?.length ?? slot.inlineBytes) > mediaMaxBytes)
+    return { ...plain, data: join(editMedia(data, slot, undefined)) };
+  const packed = packMedia(event);
+  return { ...plain, data: packed.data, media: packed.media, mediaAt: packed.at, slot: JSON.stringify(slot) };
+}
+
+/** The event of a stored form, as far as a frame needs it: without its account, and without the time of its producer. */
+export function fromStored({ id, instanceId, type, time, data, media, mediaAt, slot }: StoredEvent): Event {
+  const place = slot === undefined ? undefined : (JSON.parse(slot) as MediaSlot);
+  const content = unpackMedia({ data, slot: place, media, at: mediaAt });
+  return {
+    id: idOfBytes(Buffer.from(id.replaceAll("-", ""), "hex")),
+    time,
+    accountId: "",
+    instanceId,
+    type,
+    ...content,
+  };
+}

@@ -1,0 +1,77 @@
+/** Decides after an attempt what becomes of the delivery and of its webhook. */
+
+import type { WaitingDelivery } from "../store/webhook-queue.js";
+import type { FailedDelivery } from "./sender/retry-schedule.js";
+import type { Attempt } from "./sender/sender.js";
+
+/** How a webhook is doing. */
+export interface Condition {
+  /** Since when every attempt has failed, in milliseconds since 1970. Undefined while attempts succeed. */
+  readonly failingSince: number | undefined;
+  /** Until when no request is sent, in milliseconds since 1970. 0 when the webhook is not paused. */
+  readonly pausedUntil: number;
+  /** Number of pauses in a row. */
+  readonly pauses: number;
+}
+
+export interface Verdict {
+  readonly state: "waiting" | "delivered" | "dead";
+  /** The delivery as it is after the attempt. */
+  readonly delivery: WaitingDelivery;
+  readonly condition: Condition;
+  /** Why the webhook must be disabled, as a sentence for its owner. Undefined when it goes on. */
+  readonly disable: string | undefined;
+}
+
+export interface Rules {
+  readonly ordered: boolean;
+  /** How long a webhook may fail before it is disabled, in milliseconds. */
+  readonly failingMsMax: number;
+  /** Time until the next attempt, in milliseconds. Undefined when the delivery dies. */
+  retryIn(delivery: FailedDelivery): number | undefined;
+}
+
+/** `at` is when the attempt began, `now` when it ended, both in milliseconds since 1970. */
+export function judge(
+  delivery: WaitingDelivery,
+  attempt: Attempt,
+  { at, now }: { at: number; now: number },
+  before: Condition,
+  { ordered, failingMsMax, retryIn }: Rules,
+): Verdict {
+  const { outcome, retryAfterMs } = attempt;
+  const failingSince = outcome === "delivered" ? undefined : (before.failingSince ?? at);
+  const disable = reason(attempt, failingSince, now, failingMsMax);
+  const attempts = delivery.attempts + 1;
+  const firstAt = delivery.firstAt ?? at;
+  const fine = { failingSince, pausedUntil: 0, pauses: 0 };
+  if (outcome === "delivered" || outcome === "dead" || outcome === "gone") {
+    const state = outcome === "delivered" ? "delivered" : "dead";
+    return { state, delivery: { ...delivery, attempts, firstAt, dueAt: 0 }, condition: fine, disable };
+  }
+  const sinceFirstMs = now - firstAt;
+  if (outcome === "pause") {
+    const pauses = before.pauses + 1;
+    const wait = retryIn({ attempts: pauses, sinceFirstMs, ordered, pausing: true, retryAfterMs }) ?? 0;
+    const pausedUntil = now + wait;
+    // A pause is not the fault of the delivery, so it takes none of its attempts and none of its time.
+    const next = { ...delivery, firstAt: undefined, dueAt: pausedUntil };
+    return { state: "waiting", delivery: next, condition: { failingSince, pausedUntil, pauses }, disable };
+  }
+  const wait = retryIn({ attempts, sinceFirstMs, ordered, pausing: false, retryAfterMs });
+  const state = wait === undefined ? "dead" : "waiting";
+  const dueAt = wait === undefined ? 0 : now + wait;
+  return { state, delivery: { ...delivery, attempts, firstAt, dueAt }, condition: fine, disable };
+}
+
+function reason(
+  { outcome, status, error }: Attempt,
+  failingSince: number | undefined,
+  now: number,
+  failingMsMax: number,
+): string | undefined {
+  if (outcome === "gone") return "The receiver answered 410.";
+  if (failingSince === undefined || now - failingSince < failingMsMax) return undefined;
+  const last = error ?? `The receiver answered ${status}.`;
+  return `Every attempt has failed since ${new Date(failingSince).toISOString()}. ${last}`;
+}
