@@ -16,6 +16,7 @@ import { type ConnectionEnd, ConnectionEndedError } from "./connection-end.js";
 import type { DataShapes, EventOf, EventTypeName, Frame, GatewayEvent, OtherEvent } from "./frames.js";
 import { LastingConnection } from "./lasting-connection.js";
 import type { ConnectionState, ConnectOptions } from "./options.js";
+import type { PositionStorage } from "./stored-position.js";
 import { dialStandard, type WebSocketConstructor } from "./web-socket-link.js";
 
 declare const WebSocket: WebSocketConstructor;
@@ -46,6 +47,7 @@ export type {
   HelloFrame,
   OtherEvent,
   PongFrame,
+  PositionStorage,
   RefusedFrame,
   WebSocketConstructor,
 };

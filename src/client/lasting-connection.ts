@@ -19,6 +19,7 @@ import { type Dial, type Link, type LinkEnd, withoutCloseFrame } from "./link.js
 import type { ConnectionState, ConnectOptions } from "./options.js";
 import { Progress } from "./progress.js";
 import { Silence } from "./silence.js";
+import { StoredPosition } from "./stored-position.js";
 
 /** Longest time from the start of a connection to its `hello`, in milliseconds. */
 const helloMaxMs = 10_000;
@@ -38,6 +39,7 @@ export class LastingConnection<Shapes extends DataShapes> implements Connection<
   readonly #narrowings: Narrowings;
   readonly #pings: Pings;
   readonly #progress: Progress;
+  readonly #stored: StoredPosition;
   readonly #silence = new Silence();
   readonly #opened = settleable<HelloFrame>();
   readonly #closed = settleable<ConnectionEnd>();
@@ -70,7 +72,8 @@ export class LastingConnection<Shapes extends DataShapes> implements Connection<
     if (onEvent === undefined) this.#queue = new FrameQueue(limits, () => this.#readerCaughtUp());
     this.#narrowings = new Narrowings(events, (text) => this.#link?.send(text));
     this.#pings = new Pings((text) => this.#link?.send(text));
-    this.#progress = new Progress(options.after, options.previous);
+    this.#stored = new StoredPosition(options.storage, `${this.#url} ${events.join()}`);
+    this.#progress = new Progress(options.after ?? this.#stored.position, options.previous);
     signal?.addEventListener("abort", this.#closeAtAbort);
     // A callback may use the variable to which the caller assigns this connection, so the constructor calls none.
     queueMicrotask(() => {
@@ -123,10 +126,16 @@ export class LastingConnection<Shapes extends DataShapes> implements Connection<
     if (queue === undefined) throw new TypeError("The events go to onEvent: leave it out to iterate.");
     if (this.#iterated) throw new TypeError("Only one loop can read a connection.");
     this.#iterated = true;
+    let taken: AnyFrame | undefined;
     const frames: AsyncIterableIterator<Frame<Shapes>> = {
       [Symbol.asyncIterator]: () => frames,
-      // The caller vouches for the shapes of the data. Nothing checks them at run time.
-      next: () => queue.take() as Promise<IteratorResult<Frame<Shapes>>>,
+      next: async () => {
+        if (taken !== undefined) this.#stored.dealtWith(taken);
+        const result = await queue.take();
+        taken = result.done === true ? undefined : result.value;
+        // The caller vouches for the shapes of the data. Nothing checks them at run time.
+        return result as IteratorResult<Frame<Shapes>>;
+      },
       return: async () => {
         this.close();
         queue.clear();
@@ -204,6 +213,7 @@ export class LastingConnection<Shapes extends DataShapes> implements Connection<
     this.#queue?.push(frame, characters);
     if ("control" in frame) this.#options.onControl?.(frame);
     else this.#options.onEvent?.(frame as unknown as GatewayEvent<Shapes>);
+    if (this.#queue === undefined) this.#stored.dealtWith(frame);
   }
 
   /** Ends the link from the side of the client. */

@@ -3,6 +3,7 @@
 import type { ControlFrame } from "../../gen/frames.js";
 import type { ConnectionEnd } from "./connection-end.js";
 import type { DataShapes, EventTypeName, GatewayEvent } from "./frames.js";
+import type { PositionStorage } from "./stored-position.js";
 import type { WebSocketConstructor } from "./web-socket-link.js";
 
 /**
@@ -33,6 +34,12 @@ export interface ConnectOptions<Shapes extends DataShapes = object> {
   readonly events?: readonly (EventTypeName | (string & {}))[] | undefined;
   /** The position after which the connection begins. When the client connects again, it presents a later position. */
   readonly after?: string | undefined;
+  /**
+   * Where the client stores the position of the last frame that you have dealt with, such as `sessionStorage`: then a page
+   * goes on there after a reload. You have dealt with a frame when `onEvent` or `onControl` has returned, or when your loop
+   * asks for the next frame. `after` is stronger than a stored position.
+   */
+  readonly storage?: PositionStorage | undefined;
   /** The id of an earlier connection. `hello.previous` then says how that connection ended. */
   readonly previous?: string | undefined;
   /** Ends the connection, as `close` does. */

@@ -24,25 +24,34 @@ export class Progress {
 
   /** Notes a frame that has arrived. Returns the gap before the frame when the client has to report one. */
   note(frame: EventFrame | ControlFrame): GapFrame | undefined {
-    if ("event" in frame) {
-      this.#time = frame.time;
-      if (frame.position !== undefined) this.position = frame.position;
-    } else if (frame.control === "position") {
-      this.#time = frame.time;
-      this.position = frame.position ?? this.position;
-    } else if (frame.control === "hello") return this.#begin(frame);
+    this.position = positionAfter(frame, this.position);
+    if ("event" in frame || frame.control === "position") this.#time = frame.time;
+    else if (frame.control === "hello") return this.#begin(frame);
     return undefined;
   }
 
-  /** Returns the gap between the last link and this one, unless the gateway resumes after the last link. */
+  /**
+   * Returns the gap between the last link and this one. Undefined when the gateway goes on after the last link, and when it
+   * reports the gap itself, because it cannot.
+   */
   #begin(hello: HelloFrame): GapFrame | undefined {
     const since = this.#time;
     this.hello = hello;
     this.#time = hello.time;
-    if (hello.resumed === true) return undefined;
-    this.position = hello.position ?? undefined;
-    if (since === undefined) return undefined;
+    if (since === undefined || hello.resumed !== null) return undefined;
     const from = new Date(Date.parse(since) - clockDifferenceMs).toISOString();
     return { control: "gap", reason: "disconnected", from, until: hello.time, missed: null, instance: null };
   }
+}
+
+/**
+ * Returns the position that a consumer has after a frame; `before` is the position that it had. A frame without a position,
+ * though it could have one, voids the position: no connection can go on after that frame.
+ */
+export function positionAfter(frame: EventFrame | ControlFrame, before: string | undefined): string | undefined {
+  if ("event" in frame) return frame.position;
+  if (frame.control === "position") return frame.position ?? undefined;
+  // The events up to the position in the `hello` of a resumed connection have not arrived yet.
+  if (frame.control === "hello" && frame.resumed !== true) return frame.position ?? undefined;
+  return before;
 }

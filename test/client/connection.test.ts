@@ -108,10 +108,11 @@ describe.each(entries)("the client %s", (_, connect) => {
     const second = await gateway.link();
     expect(states.at(-2)).toEqual(["waiting", 3]);
     expect(Object.fromEntries(second.query)).toMatchObject({ after: "k3f9.7", previous: "first" });
-    second.send(helloFrame({ connection: "second", resumed: true, position: "k3f9.9" }), eventFrame(2));
+    second.send(helloFrame({ connection: "second", resumed: true, position: "k3f9.9" }));
+    second.send(eventFrame(2, { position: "k3f9.8" }));
     for (const kind of ["hello", "event", "closing", "hello", "event"])
       expect((await frames.next()).value).toMatchObject(kind === "event" ? { data: {} } : { control: kind });
-    expect(connection).toMatchObject({ position: "k3f9.7", hello: { connection: "second" } });
+    expect(connection).toMatchObject({ position: "k3f9.8", hello: { connection: "second" } });
   });
 
   it("reports a gap where it could not go on: from a second before the last frame to the next hello", async () => {

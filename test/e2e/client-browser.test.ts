@@ -92,13 +92,49 @@ describe.skipIf(withoutChromium)("in Chromium, the client", { timeout: 60_000 },
     await open({ url: proxy.url }, 'ticket: async () => (await fetch("/ticket", { method: "POST" })).text(),');
     await page.heard(1);
     proxy.silence();
+    await server.call("POST", "/api/events/publish/desk", { event: "call.update", data: { n: 1 } });
     await proxy.heal();
     await page.heard(4);
     expect(page.told).toMatchObject([
       { control: "hello" },
       { state: "waiting", code: 1006, reason: "nothing was heard for 8 s" },
-      { control: "hello" },
-      { control: "gap", reason: "disconnected" },
+      { control: "hello", resumed: true, replayed: 1 },
+      { event: "call.update", data: { n: 1 } },
+    ]);
+  });
+
+  it("goes on after a reload of its page, when the page gives it a storage", async () => {
+    await start();
+    const publish = (n: number) =>
+      server.call("POST", "/api/events/publish/desk", { event: "call.update", data: { n } });
+    page.answer("/leaving", async () => {
+      await publish(3);
+      return "";
+    });
+    const module = `
+      import { connect } from "eventwire/client";
+      const { url } = ${JSON.stringify({ url: server.url })};
+      const connection = connect({ url, instance: "desk", token: "token-of-desk", storage: sessionStorage });
+      for await (const frame of connection.frames()) {
+        await report(frame);
+        if (frame.data?.n !== 2 || sessionStorage.reloaded) continue;
+        sessionStorage.reloaded = "yes";
+        await fetch("/leaving");
+        location.reload();
+        await new Promise(() => {});
+      }`;
+    page.open(await bundleForBrowser(createProject(module)));
+    await page.heard(1);
+    await publish(1);
+    await publish(2);
+    await page.heard(6);
+    expect(page.told).toMatchObject([
+      { control: "hello", resumed: null },
+      { data: { n: 1 } },
+      { data: { n: 2 } },
+      { control: "hello", resumed: true, replayed: 2 },
+      { data: { n: 2 } },
+      { data: { n: 3 } },
     ]);
   });
 });

@@ -2,8 +2,9 @@
 
 import { chmodSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { openConsumer } from "../support/consumer.js";
+import { startDatabaseProxy } from "../support/database-proxy.js";
 import { eventFrame, helloFrame, startForeignGateway } from "../support/foreign-gateway.js";
 import { type Program, startProgram, watchProgram } from "../support/program.js";
 import { type PublicServer, startPublicServer } from "../support/public-server.js";
@@ -96,6 +97,30 @@ describe("eventwire publish", () => {
     expect(stderr).toMatch(/^eventwire: line 3: .*\(INVALID_REQUEST_BODY\)\.$/m);
     expect(stderr).toMatch(/^eventwire: line 4: No JSON: .*\.$/m);
     expect(stderr).toMatch(/^eventwire: 2 events published, 2 not\.$/m);
+  });
+
+  it("shows after a lost connection what was published meanwhile", async () => {
+    await server.createInstance("desk-4", "ti_token-of-desk-4", { enabled: true });
+    const publish = (n: number) =>
+      server.call("POST", "/api/events/publish/desk-4", { event: "call.update", data: { n } });
+    const proxy = await startDatabaseProxy(server.url);
+    onTestFinished(() => proxy.close());
+    const program = startProgram(["tail", "desk-4", "--url", proxy.url], env);
+    await program.printed('"hello"');
+    await publish(1);
+    await program.printed('{"n":1}');
+    await proxy.cut();
+    await publish(2);
+    await publish(3);
+    await proxy.heal();
+    await publish(4);
+    await program.printed('{"n":4}');
+    const frames = program.stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(frames.map(({ control, data }) => control ?? data.n)).toEqual(["hello", 1, "hello", 2, 3, 4]);
+    program.kill("SIGTERM");
   });
 
   it("ends quietly when nobody reads what it prints", async () => {
