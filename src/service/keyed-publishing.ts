@@ -110,8 +110,12 @@ export function createKeyedPublishing(options: { publishing: Publishing; keys: I
     outcomes,
     async hold(entry, input, key) {
       requireIdempotencyKey(key);
-      const event = await publishing.check(entry, input);
-      const content = await digestEvent(input);
+      // An event of usual size must not wait here. Otherwise the work on a large batch would not be seen by the clock
+      // that says when the batch must pause.
+      const checked = publishing.check(entry, input);
+      const event = checked instanceof Promise ? await checked : checked;
+      const digest = digestEvent(input);
+      const content = digest instanceof Promise ? await digest : digest;
       const use = { key: digestKey(entry.instance, key), content, call: nextCall() };
       const state = await claim(use);
       return {

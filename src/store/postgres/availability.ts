@@ -23,10 +23,8 @@ export function createAvailability(options: {
    * has become read-only.
    */
   readonly attempt: () => Promise<unknown>;
-  /** Called each time the database is back. */
-  readonly onBack?: () => void;
 }): Availability {
-  const { logger, failure, success, attempt, onBack } = options;
+  const { logger, failure, success, attempt } = options;
   const closing = new AbortController();
   const attempts = createBackoff({ logger, failure, success, signal: closing.signal });
   let away: unknown;
@@ -41,9 +39,7 @@ export function createAvailability(options: {
       );
     }
     returns++;
-    if (closing.signal.aborted) return;
-    attempts.succeeded();
-    onBack?.();
+    if (!closing.signal.aborted) attempts.succeeded();
   }
 
   return {

@@ -59,7 +59,6 @@ export function createIdempotencyKeys(options: {
     failure: "idempotency keys cannot be stored in the database: this node refuses events with a key",
     success: "idempotency keys are stored in the database again",
     attempt: () => pool.query("delete from idempotency_key where false"),
-    onBack: () => void kept.write(),
   });
   const release = (uses: readonly KeyUse[]) => availability.run(() => pool.query(releaseKeys(uses)));
   const settle = (settlements: readonly Settlement[]) => availability.run(() => pool.query(settleKeys(settlements)));
@@ -102,6 +101,7 @@ export function createIdempotencyKeys(options: {
 
     async close() {
       clearInterval(emptying);
+      await kept.close();
       availability.close();
       await pool.end();
     },
