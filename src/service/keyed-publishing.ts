@@ -21,7 +21,7 @@ const answerMsMax = 5_000;
 /** The first and the longest time between two looks at the key of another call, in milliseconds. */
 const lookMs = { first: 10, last: 200 };
 
-/** An event whose key was looked up. Its `publish` must be called. */
+/** An event whose key was looked up. One of its functions must be called, and only once. */
 export interface HeldEvent {
   /**
    * Publishes the event before it returns, if this call has claimed the key. Resolves with the answer of the call that
@@ -29,6 +29,8 @@ export interface HeldEvent {
    * EVENT_TOO_LARGE_FOR_BUS, BUS_UNREACHABLE, WEBHOOK_QUEUE_FULL or STORE_EVENT_FAILED.
    */
   publish(): Promise<KeyAnswer>;
+  /** Gives the key back, if this call has claimed it. */
+  giveUp(): void;
 }
 
 /**
@@ -121,6 +123,9 @@ export function createKeyedPublishing(options: { publishing: Publishing; keys: I
       return {
         publish: () =>
           state.state === "claimed" ? publishNow(entry, event, use) : publishLater(entry, event, use, state),
+        giveUp() {
+          if (state.state === "claimed") void keys.release(use);
+        },
       };
     },
   };

@@ -152,23 +152,32 @@ export function createEventStream(options: {
         return when.then(() => publishFrom(index, batch));
       }
 
-      /** Claims the keys of a batch, and then publishes its events. */
-      async function publishWithKeys(batch: Publication, keyed: KeyedEvents): Promise<Publication> {
-        for (const [index, event] of batch.events.slice(0, batch.granted).entries()) {
+      /** Claims the keys of the first `granted` events of a batch. */
+      async function claimKeys(events: readonly PublishEventRequest[], granted: number): Promise<KeyedEvents> {
+        const keyed = new KeyedEvents();
+        for (const [index, event] of events.slice(0, granted).entries()) {
           if (mustPause(keyBytes)) await nextTurn();
           const held = hold(principal, event);
           if (held !== undefined) keyed.add(index, held);
         }
         await keyed.claimed();
-        return publishFrom(0, { ...batch, keyed });
+        return keyed;
       }
 
-      function publish(request: PublishEventsRequest, granted: number): Publication | Promise<Publication> {
-        check(principal);
+      function publish(
+        request: PublishEventsRequest,
+        granted: number,
+        keyed: KeyedEvents | undefined,
+      ): Publication | Promise<Publication> {
+        try {
+          check(principal);
+        } catch (error) {
+          keyed?.giveUp();
+          throw error;
+        }
         const { sequence, events, receipt } = request;
         const receipts = receipt ? emptyReceipts(events.length) : undefined;
-        const batch = { sequence, events, granted, refusals: [], mark: publishing.mark(), receipts, keyed: undefined };
-        if (events.some(hasKey)) return publishWithKeys(batch, new KeyedEvents());
+        const batch = { sequence, events, granted, refusals: [], mark: publishing.mark(), receipts, keyed };
         return mustPause(overheadBytes) ? goOnLater(nextTurn(), 0, batch) : publishFrom(0, batch);
       }
 
@@ -183,15 +192,20 @@ export function createEventStream(options: {
       return (batch) => {
         check(principal);
         if (batch.events.length > batchEventsMax) throw tooManyEvents();
-        if (!limited && busy === undefined) {
-          const published = publish(batch, batch.events.length);
+        const { events } = batch;
+        const points = events.length;
+        const withKeys = events.some(hasKey);
+        if (!limited && !withKeys && busy === undefined) {
+          const published = publish(batch, points, undefined);
           return published instanceof Promise ? later(published) : acknowledge(published);
         }
-        const points = batch.events.length;
         const charge = limited ? limiter.charge(Bucket.PUBLISH, rateKey(principal), points) : undefined;
         const before = busy;
-        const granted = Promise.all([charge, before]).then(([charged]) => charged?.granted ?? points);
-        return later(granted.then((count) => publish(batch, count)));
+        const granted = Promise.resolve(charge).then((charged) => charged?.granted ?? points);
+        // The keys are claimed while earlier batches are still being published.
+        const keyed = withKeys ? granted.then((count) => claimKeys(events, count)) : undefined;
+        const ready = Promise.all([granted, keyed, before]);
+        return later(ready.then(([count, claimed]) => publish(batch, count, claimed)));
       };
     },
   };

@@ -47,6 +47,11 @@ export class KeyedEvents {
       this.#claimed.set(index, await held.catch((refused: unknown) => ({ refused })));
   }
 
+  /** Gives the keys back, when none of the events is published. */
+  giveUp(): void {
+    for (const held of this.#claimed.values()) if (!("refused" in held)) held.giveUp();
+  }
+
   has(index: number): boolean {
     return this.#held.has(index);
   }

@@ -16,7 +16,7 @@ const connectionsMax = 4;
 /** How many statements of one kind run at once. */
 const statementsMax = 2;
 /** Longest wait for a free connection, in milliseconds. */
-const waitMsMax = 1_000;
+const waitMsMax = 2_000;
 /** Longest statement, in milliseconds. Statements must be far shorter than `overlapSeconds` of `key-statements.ts`. */
 const statementMsMax = 2_000;
 /** How long this process waits for an answer: longer than the server works, so that it mostly learns the outcome. */
