@@ -104,10 +104,10 @@ it("sends one request after the other over one connection", async () => {
 it("opens at most 256 connections to one origin, however many requests wait", async () => {
   const receiver = await startReceiver();
   const sender = openSender();
-  const hook = target(receiver.origin);
-  const attempts = await Promise.all(Array.from({ length: 2000 }, () => sender.send(hook, message())));
+  const hook = target(receiver.origin, { timeoutSeconds: 30 });
+  const attempts = await Promise.all(Array.from({ length: 600 }, () => sender.send(hook, message())));
   expect(attempts.filter(({ outcome }) => outcome !== "delivered")).toEqual([]);
-  expect(receiver.requests.length).toBe(2000);
+  expect(receiver.requests.length).toBe(600);
   expect(receiver.connections).toBeLessThanOrEqual(256);
 });
 
