@@ -10,6 +10,7 @@ const sections = {
     "README.md",
     "docs/CONSUMING.md",
     "docs/PUBLISHING.md",
+    "docs/WEBHOOKS.md",
     "docs/CLIENT.md",
     "gen/api.md",
     "docs/ERRORS.md",

@@ -5,10 +5,13 @@ import { Webhook } from "standardwebhooks";
 import { describe, expect, it } from "vitest";
 import { generateWebhookSecret } from "../../../src/domain/webhook-secret.js";
 import { signWebhook, toSigningKey } from "../../../src/webhooks/sender/signature.js";
+import { freePort } from "../../support/free-port.js";
 import { watchProgram } from "../../support/program.js";
+import { createProject } from "../../support/project.js";
 import { startReceiver } from "../../support/receiver.js";
 import { lacks } from "../../support/requirements.js";
 import { message, openSender, target } from "../../support/webhook-sending.js";
+import { webhooksBlock } from "../../support/webhooks-page.js";
 
 /** The vector that the libraries of the specification share: secret, id, timestamp, body and signature. */
 const vector = {
@@ -68,19 +71,45 @@ describe("a receiver with the npm verifier", () => {
   });
 });
 
-describe.skipIf(await lacks("python3"))("a receiver of twenty lines of Python", () => {
-  it("accepts its secret, current or previous, and refuses another one", async () => {
+const withoutPython = await lacks("python3");
+
+describe("a receiver as docs/WEBHOOKS.md shows it", () => {
+  it.skipIf(withoutPython)(
+    "in a few lines of Python, accepts its secret, current or previous, and no other",
+    async () => {
+      const secret = generateWebhookSecret();
+      const verify = webhooksBlock("Check the signature", "python");
+      expect(verify.split("\n").filter((line) => line !== "").length).toBeLessThanOrEqual(20);
+      const receiver = watchProgram("python3", ["test/support/python/webhook_receiver.py", secret, verify]);
+      await receiver.printed(".");
+      await expectCheck(`http://127.0.0.1:${/port (\d+)/.exec(receiver.stdout)?.[1]}/hook`, secret);
+    },
+  );
+
+  it("in Node.js with the npm package, accepts its secret, current or previous, and no other", async () => {
     const secret = generateWebhookSecret();
-    const receiver = watchProgram("python3", ["test/support/python/webhook_receiver.py", secret]);
-    await receiver.printed(".");
-    const url = `http://127.0.0.1:${/port (\d+)/.exec(receiver.stdout)?.[1]}/hook`;
-    const sender = openSender();
-    async function outcomeWith(...secrets: string[]): Promise<string> {
-      return (await sender.send(target(url, { secrets }), message())).outcome;
-    }
-    expect(await outcomeWith(secret)).toBe("delivered");
-    expect(await outcomeWith(generateWebhookSecret(), secret)).toBe("delivered");
-    expect(await outcomeWith(secret, generateWebhookSecret())).toBe("delivered");
-    expect(await outcomeWith(generateWebhookSecret())).toBe("pause");
+    const port = await freePort();
+    const code = webhooksBlock("Check the signature", "js").replace(
+      "listen(9000)",
+      `listen(${port}, () => console.log("listens"))`,
+    );
+    const module = createProject(code, ["standardwebhooks", "@stablelib", "fast-sha256"]);
+    const receiver = watchProgram(process.execPath, [module], { WEBHOOK_SECRET: secret });
+    await receiver.printed("listens");
+    await expectCheck(`http://127.0.0.1:${port}/`, secret);
+    expect(receiver.stdout).toContain(`${message().id} message.status {}\n`);
   });
 });
+
+/** A receiver at the URL takes what is signed with its secret, alone or beside another one, and answers 401 to the rest. */
+async function expectCheck(url: string, secret: string): Promise<void> {
+  const sender = openSender();
+  async function outcomeWith(...secrets: string[]): Promise<string> {
+    return (await sender.send(target(url, { secrets }), message())).outcome;
+  }
+  expect(await outcomeWith(secret)).toBe("delivered");
+  expect(await outcomeWith(generateWebhookSecret(), secret)).toBe("delivered");
+  expect(await outcomeWith(secret, generateWebhookSecret())).toBe("delivered");
+  expect(await outcomeWith(generateWebhookSecret())).toBe("pause");
+  expect(await outcomeWith()).toBe("pause");
+}
