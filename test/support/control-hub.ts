@@ -26,7 +26,7 @@ export const controlFormat: FrameFormat = {
 };
 
 /** The format of `eventwire.v1`, whose events have positions. Only a hub with a history needs it. */
-const positionFormat = createEventJsonFormat({ baseUrl: "http://x", mediaMaxBytes: 1_000 });
+export const positionFormat = createEventJsonFormat({ baseUrl: "http://x", mediaMaxBytes: 1_000 });
 
 function formatFor({ history }: FakeHubOptions): FrameFormat {
   return history === undefined ? controlFormat : positionFormat;

@@ -16,6 +16,7 @@ import { createHub } from "../../src/delivery/create-hub.js";
 import type { FrameFormat } from "../../src/delivery/frames/frame.js";
 import { wholeView } from "../../src/delivery/view.js";
 import type { EventType } from "../../src/domain/event-type.js";
+import type { History } from "../../src/history/history.js";
 import { type CopyLimit, UwsFanOut } from "../../src/transport/uws/fan-out.js";
 import { type Control, controlIn } from "./control-hub.js";
 import { entry, plainFormat, principal } from "./fake-hub.js";
@@ -35,15 +36,21 @@ export interface Reader {
 }
 
 interface SocketData {
+  after?: string | undefined;
   consumer?: Consumer;
 }
 
-export async function realHub(cleanups: (() => void)[], copyLimit?: CopyLimit, format: FrameFormat = plainFormat) {
+export async function realHub(
+  cleanups: (() => void)[],
+  copyLimit?: CopyLimit,
+  format: FrameFormat = plainFormat,
+  history?: History,
+) {
   const bus = createMemoryBus();
   const app = App();
   const fanOut = new UwsFanOut((topic, frame) => void app.publish(topic, frame, false), copyLimit);
   const view = wholeView(format, fanOut);
-  const hub = createHub({ bus, findEntry: () => undefined, pendingBytesMax: 2 ** 31 });
+  const hub = createHub({ bus, findEntry: () => undefined, pendingBytesMax: 2 ** 31, history });
   const opened: Consumer[] = [];
   const sockets = new Set<WebSocket<SocketData>>();
   app.ws<SocketData>("/*", {
@@ -53,7 +60,7 @@ export async function realHub(cleanups: (() => void)[], copyLimit?: CopyLimit, f
     upgrade: (res, req, context) => {
       const [key, protocol, extensions] = ["sec-websocket-key", "sec-websocket-protocol", "sec-websocket-extensions"];
       res.upgrade(
-        {},
+        { after: req.getQuery("after") },
         req.getHeader(key as string),
         req.getHeader(protocol as string),
         req.getHeader(extensions as string),
@@ -61,7 +68,8 @@ export async function realHub(cleanups: (() => void)[], copyLimit?: CopyLimit, f
       );
     },
     open: (ws) => {
-      const consumer = hub.add(ws, entry("1"), principal, view);
+      const { after } = ws.getUserData();
+      const consumer = hub.add(ws, entry("1"), principal, view, { after });
       ws.getUserData().consumer = consumer;
       opened.push(consumer);
       sockets.add(ws);
@@ -88,11 +96,13 @@ export async function realHub(cleanups: (() => void)[], copyLimit?: CopyLimit, f
   const publishOne = (size: number, type: EventType = "label.update"): void => {
     const n = sizes.push(size);
     const data = Buffer.concat([Buffer.from(`{"n":${n},"p":"`), padding(n, size), Buffer.from('"}')]);
-    bus.publish({ ...stamp, instanceId: "1", type, data });
+    const event = { ...stamp, time: Date.now(), instanceId: "1", type, data };
+    bus.publish(event);
+    history?.take(event);
   };
 
   function numberOf(frame: Buffer): number {
-    const head = /^.*?"n":(\d+),"p":"/.exec(frame.toString("latin1", 0, 80));
+    const head = /^.*?"n":(\d+),"p":"/.exec(frame.toString("latin1", 0, 300));
     const n = Number(head?.[1]);
     const begin = head?.[0].length ?? 0;
     const end = begin + (sizes[n - 1] as number);
@@ -102,8 +112,11 @@ export async function realHub(cleanups: (() => void)[], copyLimit?: CopyLimit, f
     return n;
   }
 
-  async function connect(): Promise<Reader> {
-    const client = new Client(`ws://127.0.0.1:${us_socket_local_port(listening)}/`, { perMessageDeflate: false });
+  /** `after` is the position after which the reader goes on. */
+  async function connect(after?: string): Promise<Reader> {
+    const query = after === undefined ? "" : `?after=${encodeURIComponent(after)}`;
+    const url = `ws://127.0.0.1:${us_socket_local_port(listening)}/${query}`;
+    const client = new Client(url, { perMessageDeflate: false });
     cleanups.push(() => client.terminate());
     const got: number[] = [];
     const told: (number | Control)[] = [];
