@@ -21,6 +21,7 @@ import { bothOrNone, readyOrLate } from "./opening.js";
 import { readDocuments } from "./read-documents.js";
 import { createApi } from "./rpc/create-api.js";
 import { createHandlers } from "./rpc/protocols/handlers.js";
+import { createDeliveries } from "./service/deliveries.js";
 import { createHealth } from "./service/health.js";
 import { createInstanceStatus } from "./service/instance-status.js";
 import { createInstances } from "./service/instances.js";
@@ -159,6 +160,7 @@ async function startPorts(
   const keyed = createKeyedPublishing({ publishing, keys: idempotencyKeys });
   const websockets = createWebsockets({ store });
   const webhooks = createWebhooks({ store });
+  const deliveries = createDeliveries({ store });
   const tickets = createTickets({ directory, store: ticketStore });
   const instances = createInstances({ store, status, tokenLengthMin: settings.instanceTokenMinLength });
   const draining = new AbortController();
@@ -189,6 +191,7 @@ async function startPorts(
       directory,
       websockets,
       webhooks,
+      deliveries,
       instances,
       publishing,
       tickets,

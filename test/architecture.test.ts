@@ -51,7 +51,12 @@ const ports: Record<string, readonly string[]> = {
   bus: ["src/bus/bus.ts", "src/bus/node-talk.ts"],
   history: ["src/history/history.ts"],
   directory: ["src/directory/directory.ts", "src/directory/synced-directory.ts"],
-  store: ["src/store/store.ts", "src/store/idempotency-keys.ts", "src/store/webhook-queue.ts"],
+  store: [
+    "src/store/store.ts",
+    "src/store/idempotency-keys.ts",
+    "src/store/webhook-operations.ts",
+    "src/store/webhook-queue.ts",
+  ],
 };
 
 describe("the import rule", () => {

@@ -7,6 +7,7 @@ import { type SubscribeRequest, SubscriptionService } from "../../gen/eventwire/
 import type { Directory } from "../directory/directory.js";
 import { AppError } from "../domain/errors.js";
 import type { Principal } from "../domain/instance.js";
+import type { Deliveries } from "../service/deliveries.js";
 import type { Health } from "../service/health.js";
 import type { Instances } from "../service/instances.js";
 import type { KeyedPublishing } from "../service/keyed-publishing.js";
@@ -20,6 +21,7 @@ import type { Admission, Api } from "./api.js";
 import { describeCause } from "./errors/failure-log.js";
 import { compareAnswers } from "./errors/listed-errors.js";
 import type { OnChange } from "./methods/control-change.js";
+import { createDeliveryMethods } from "./methods/delivery-methods.js";
 import { createEventMethods } from "./methods/event-methods.js";
 import { createHealthMethods } from "./methods/health-methods.js";
 import { requireImplemented } from "./methods/implemented.js";
@@ -41,6 +43,7 @@ export interface ApiOptions {
   readonly directory: Directory;
   readonly websockets: Websockets;
   readonly webhooks: Webhooks;
+  readonly deliveries: Deliveries;
   readonly instances: Instances;
   readonly publishing: Publishing;
   readonly tickets: Tickets;
@@ -63,6 +66,7 @@ export function createApi(options: ApiOptions): Api {
     [
       ...createWebsocketMethods(options),
       ...createWebhookMethods(options),
+      ...createDeliveryMethods(options),
       ...createInstanceMethods({ ...options, validation }),
       ...createEventMethods(options),
       ...createTicketMethods(options),

@@ -7,6 +7,7 @@
 import type { Instance } from "../domain/instance.js";
 import type { AskedWebhook, Webhook } from "../domain/webhook.js";
 import type { Websocket } from "../domain/websocket.js";
+import type { WebhookOperations } from "./webhook-operations.js";
 
 export interface Account {
   /** The id of the account, a UUID. */
@@ -91,7 +92,7 @@ export interface CreatedInstance extends Instance {
  * write commits together with its notification. It resolves only after this node's directory has applied the change, so
  * an answered write is in force here. When that takes more than 5 s, it rejects although the change is stored.
  */
-export interface Store {
+export interface Store extends WebhookOperations {
   /**
    * Creates an account, and generates its token unless one is given. The token is returned only here. Rejects with
    * AppError TOKEN_IN_USE.

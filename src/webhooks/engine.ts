@@ -105,11 +105,9 @@ export class Engine {
   }
 
   hear({ kind, ids }: News): void {
-    for (const id of ids) {
-      const lane = this.#lanes.get(id);
-      if (kind === "queued") lane?.wake();
-      else lane?.reset();
-    }
+    const lanes = ids.map((id) => this.#lanes.get(id)).filter((lane) => lane !== undefined);
+    if (kind === "queued") for (const lane of lanes) lane.wake();
+    else if (lanes.length > 0) this.#configure(lanes).catch((error) => this.#failed(error));
   }
 
   /** Reads the configuration of the webhooks of an instance anew. */

@@ -17,6 +17,7 @@ import { createApi } from "../../src/rpc/create-api.js";
 import { createHandlers } from "../../src/rpc/protocols/handlers.js";
 import { createNodeRateLimiter } from "../../src/rpc/rate-limit/node-rate-limiter.js";
 import type { RateLimits } from "../../src/rpc/rate-limit/rate-limiter.js";
+import { createDeliveries } from "../../src/service/deliveries.js";
 import { createHealth } from "../../src/service/health.js";
 import { createInstanceStatus } from "../../src/service/instance-status.js";
 import { createInstances } from "../../src/service/instances.js";
@@ -112,6 +113,7 @@ export async function startServiceNode(options: ServiceNodeOptions = {}): Promis
     directory,
     websockets: createWebsockets({ store }),
     webhooks: createWebhooks({ store }),
+    deliveries: createDeliveries({ store }),
     instances: createInstances({ store, status, tokenLengthMin: 8 }),
     publishing,
     keyed: createKeyedPublishing({ publishing, keys: opened.idempotencyKeys }),

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file eventwire/v1/webhook_service.proto.
  */
 export const file_eventwire_v1_webhook_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJldmVudHdpcmUvdjEvd2ViaG9va19zZXJ2aWNlLnByb3RvEgxldmVudHdpcmUudjEixAIKB1dlYmhvb2sSDQoFbGFiZWwYASABKAkSDwoHZW5hYmxlZBgCIAEoCBILCgN1cmwYAyABKAkSLQoNYXV0aG9yaXphdGlvbhgEIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZRIRCglieV9ldmVudHMYBSABKAgSDgoGZXZlbnRzGAYgAygJEhQKDG1lZGlhX2Jhc2U2NBgHIAEoCBITCgZzZWNyZXQYCCABKAlIAIgBARIUCgdvcmRlcmVkGAkgASgISAGIAQESHAoPdGltZW91dF9zZWNvbmRzGAogASgNSAKIAQESHAoPZGlzYWJsZWRfcmVhc29uGAsgASgJSAOIAQFCCQoHX3NlY3JldEIKCghfb3JkZXJlZEISChBfdGltZW91dF9zZWNvbmRzQhIKEF9kaXNhYmxlZF9yZWFzb24iyQMKEVNldFdlYmhvb2tSZXF1ZXN0EhsKCGluc3RhbmNlGAEgASgJQgm6SAZyBBABGGQSMAoFbGFiZWwYAiABKAlCIbpIHnIcGGQyGF5bXlx4MDAtXHgxZlx4N2YtXHg5Zl0qJBIcCgdlbmFibGVkGAMgASgIQga6SAPIAQFIAIgBARIVCgN1cmwYBCABKAlCCLpIBXIDGIAQEjQKDWF1dGhvcml6YXRpb24YBSABKAlCGLpIFXITGIAgMg5eW1x4MjAtXHg3ZV0qJEgBiAEBEhEKCWJ5X2V2ZW50cxgGIAEoCBIcCgZldmVudHMYByADKAlCDLpIBZIBAhBAyLsYARIUCgxtZWRpYV9iYXNlNjQYCCABKAgSHQoGc2VjcmV0GAkgASgJQgi6SAVyAxiAAUgCiAEBEgwKBHNpZ24YCiABKAgSFAoHb3JkZXJlZBgLIAEoCEgDiAEBEicKD3RpbWVvdXRfc2Vjb25kcxgMIAEoDUIJukgGKgQYHigBSASIAQFCCgoIX2VuYWJsZWRCEAoOX2F1dGhvcml6YXRpb25CCQoHX3NlY3JldEIKCghfb3JkZXJlZEISChBfdGltZW91dF9zZWNvbmRzIl4KElNldFdlYmhvb2tSZXNwb25zZRIPCgdzdWNjZXNzGAEgASgIEg8KB21lc3NhZ2UYAiABKAkSJgoHd2ViaG9vaxgDIAEoCzIVLmV2ZW50d2lyZS52MS5XZWJob29rIk4KEUdldFdlYmhvb2tSZXF1ZXN0EhsKCGluc3RhbmNlGAEgASgJQgm6SAZyBBABGGQSEgoFbGFiZWwYAiABKAlIAIgBAUIICgZfbGFiZWwihwEKEkdldFdlYmhvb2tSZXNwb25zZRIPCgdzdWNjZXNzGAEgASgIEg8KB21lc3NhZ2UYAiABKAkSJwoId2ViaG9va3MYAyADKAsyFS5ldmVudHdpcmUudjEuV2ViaG9vaxImCgd3ZWJob29rGAQgASgLMhUuZXZlbnR3aXJlLnYxLldlYmhvb2syxAIKDldlYmhvb2tTZXJ2aWNlEoYBCgpTZXRXZWJob29rEh8uZXZlbnR3aXJlLnYxLlNldFdlYmhvb2tSZXF1ZXN0GiAuZXZlbnR3aXJlLnYxLlNldFdlYmhvb2tSZXNwb25zZSI1orsYCAgDEAEyAikrgtPkkwIjOgEqIh4vYXBpL2V2ZW50cy93ZWJob29rL3tpbnN0YW5jZX0SqAEKCkdldFdlYmhvb2sSHy5ldmVudHdpcmUudjEuR2V0V2ViaG9va1JlcXVlc3QaIC5ldmVudHdpcmUudjEuR2V0V2ViaG9va1Jlc3BvbnNlIleiuxgICAMQATICKCqC0+STAkVaIBIeL2FwaS9ldmVudHMvd2ViaG9vay97aW5zdGFuY2V9EiEvYXBpL2V2ZW50cy9nZXRXZWJob29rL3tpbnN0YW5jZX1iBnByb3RvMw", [file_buf_validate_validate, file_eventwire_v1_event_type, file_eventwire_v1_policy, file_google_api_annotations, file_google_protobuf_struct]);
+  fileDesc("CiJldmVudHdpcmUvdjEvd2ViaG9va19zZXJ2aWNlLnByb3RvEgxldmVudHdpcmUudjEixAIKB1dlYmhvb2sSDQoFbGFiZWwYASABKAkSDwoHZW5hYmxlZBgCIAEoCBILCgN1cmwYAyABKAkSLQoNYXV0aG9yaXphdGlvbhgEIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZRIRCglieV9ldmVudHMYBSABKAgSDgoGZXZlbnRzGAYgAygJEhQKDG1lZGlhX2Jhc2U2NBgHIAEoCBITCgZzZWNyZXQYCCABKAlIAIgBARIUCgdvcmRlcmVkGAkgASgISAGIAQESHAoPdGltZW91dF9zZWNvbmRzGAogASgNSAKIAQESHAoPZGlzYWJsZWRfcmVhc29uGAsgASgJSAOIAQFCCQoHX3NlY3JldEIKCghfb3JkZXJlZEISChBfdGltZW91dF9zZWNvbmRzQhIKEF9kaXNhYmxlZF9yZWFzb24iyQMKEVNldFdlYmhvb2tSZXF1ZXN0EhsKCGluc3RhbmNlGAEgASgJQgm6SAZyBBABGGQSMAoFbGFiZWwYAiABKAlCIbpIHnIcGGQyGF5bXlx4MDAtXHgxZlx4N2YtXHg5Zl0qJBIcCgdlbmFibGVkGAMgASgIQga6SAPIAQFIAIgBARIVCgN1cmwYBCABKAlCCLpIBXIDGIAQEjQKDWF1dGhvcml6YXRpb24YBSABKAlCGLpIFXITGIAgMg5eW1x4MjAtXHg3ZV0qJEgBiAEBEhEKCWJ5X2V2ZW50cxgGIAEoCBIcCgZldmVudHMYByADKAlCDLpIBZIBAhBAyLsYARIUCgxtZWRpYV9iYXNlNjQYCCABKAgSHQoGc2VjcmV0GAkgASgJQgi6SAVyAxiAAUgCiAEBEgwKBHNpZ24YCiABKAgSFAoHb3JkZXJlZBgLIAEoCEgDiAEBEicKD3RpbWVvdXRfc2Vjb25kcxgMIAEoDUIJukgGKgQYHigBSASIAQFCCgoIX2VuYWJsZWRCEAoOX2F1dGhvcml6YXRpb25CCQoHX3NlY3JldEIKCghfb3JkZXJlZEISChBfdGltZW91dF9zZWNvbmRzIl4KElNldFdlYmhvb2tSZXNwb25zZRIPCgdzdWNjZXNzGAEgASgIEg8KB21lc3NhZ2UYAiABKAkSJgoHd2ViaG9vaxgDIAEoCzIVLmV2ZW50d2lyZS52MS5XZWJob29rIk4KEUdldFdlYmhvb2tSZXF1ZXN0EhsKCGluc3RhbmNlGAEgASgJQgm6SAZyBBABGGQSEgoFbGFiZWwYAiABKAlIAIgBAUIICgZfbGFiZWwihwEKEkdldFdlYmhvb2tSZXNwb25zZRIPCgdzdWNjZXNzGAEgASgIEg8KB21lc3NhZ2UYAiABKAkSJwoId2ViaG9va3MYAyADKAsyFS5ldmVudHdpcmUudjEuV2ViaG9vaxImCgd3ZWJob29rGAQgASgLMhUuZXZlbnR3aXJlLnYxLldlYmhvb2siiwEKD0RlbGl2ZXJ5QXR0ZW1wdBIKCgJhdBgBIAEoCRITCgZzdGF0dXMYAiABKA1IAIgBARIKCgJtcxgDIAEoDRISCgVlcnJvchgEIAEoCUgBiAEBEhUKCHJlc3BvbnNlGAUgASgJSAKIAQFCCQoHX3N0YXR1c0IICgZfZXJyb3JCCwoJX3Jlc3BvbnNlIr4BCghEZWxpdmVyeRIOCgZudW1iZXIYASABKAkSEAoIZXZlbnRfaWQYAiABKAkSDQoFZXZlbnQYAyABKAkSDQoFc3RhdGUYBCABKAkSEAoIYXR0ZW1wdHMYBSABKA0SEwoLYWNjZXB0ZWRfYXQYBiABKAkSEwoGZHVlX2F0GAcgASgJSACIAQESKwoEbGFzdBgIIAEoCzIdLmV2ZW50d2lyZS52MS5EZWxpdmVyeUF0dGVtcHRCCQoHX2R1ZV9hdCLmAQoVTGlzdERlbGl2ZXJpZXNSZXF1ZXN0EhsKCGluc3RhbmNlGAEgASgJQgm6SAZyBBABGGQSFgoFbGFiZWwYAiABKAlCB7pIBHICGGQSMAoFc3RhdGUYAyABKAlCIbpIHnIcUgBSB3dhaXRpbmdSCWRlbGl2ZXJlZFIEZGVhZBIWCgVzaW5jZRgEIAEoCUIHukgEcgIYKBIeCgVsaW1pdBgFIAEoDUIKukgHKgUY6AcoAUgAiAEBEiQKBmN1cnNvchgGIAEoCUIUukgRcg8yDV5bMC05XXswLDE1fSRCCAoGX2xpbWl0IpABChZMaXN0RGVsaXZlcmllc1Jlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCRIqCgpkZWxpdmVyaWVzGAMgAygLMhYuZXZlbnR3aXJlLnYxLkRlbGl2ZXJ5EhgKC25leHRfY3Vyc29yGAQgASgJSACIAQFCDgoMX25leHRfY3Vyc29yIm8KEkdldERlbGl2ZXJ5UmVxdWVzdBIbCghpbnN0YW5jZRgBIAEoCUIJukgGcgQQARhkEhYKBWxhYmVsGAIgASgJQge6SARyAhhkEiQKBm51bWJlchgDIAEoCUIUukgRcg8yDV5bMC05XXsxLDE1fSQikgEKE0dldERlbGl2ZXJ5UmVzcG9uc2USDwoHc3VjY2VzcxgBIAEoCBIPCgdtZXNzYWdlGAIgASgJEigKCGRlbGl2ZXJ5GAMgASgLMhYuZXZlbnR3aXJlLnYxLkRlbGl2ZXJ5Ei8KCGF0dGVtcHRzGAQgAygLMh0uZXZlbnR3aXJlLnYxLkRlbGl2ZXJ5QXR0ZW1wdCJxChRSZXRyeURlbGl2ZXJ5UmVxdWVzdBIbCghpbnN0YW5jZRgBIAEoCUIJukgGcgQQARhkEhYKBWxhYmVsGAIgASgJQge6SARyAhhkEiQKBm51bWJlchgDIAEoCUIUukgRcg8yDV5bMC05XXsxLDE1fSQiOQoVUmV0cnlEZWxpdmVyeVJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCSJmChdSZXBsYXlEZWxpdmVyaWVzUmVxdWVzdBIbCghpbnN0YW5jZRgBIAEoCUIJukgGcgQQARhkEhYKBWxhYmVsGAIgASgJQge6SARyAhhkEhYKBXNpbmNlGAMgASgJQge6SARyAhgoIk4KGFJlcGxheURlbGl2ZXJpZXNSZXNwb25zZRIPCgdzdWNjZXNzGAEgASgIEg8KB21lc3NhZ2UYAiABKAkSEAoIcmVwbGF5ZWQYAyABKA0iSgoTU2tpcERlbGl2ZXJ5UmVxdWVzdBIbCghpbnN0YW5jZRgBIAEoCUIJukgGcgQQARhkEhYKBWxhYmVsGAIgASgJQge6SARyAhhkIkgKFFNraXBEZWxpdmVyeVJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCRIOCgZudW1iZXIYAyABKAkiSwoUU2VuZFRlc3RFdmVudFJlcXVlc3QSGwoIaW5zdGFuY2UYASABKAlCCbpIBnIEEAEYZBIWCgVsYWJlbBgCIAEoCUIHukgEcgIYZCJFChVTZW5kVGVzdEV2ZW50UmVzcG9uc2USDwoHc3VjY2VzcxgBIAEoCBIPCgdtZXNzYWdlGAIgASgJEgoKAmlkGAMgASgJIooBChpSb3RhdGVXZWJob29rU2VjcmV0UmVxdWVzdBIbCghpbnN0YW5jZRgBIAEoCUIJukgGcgQQARhkEhYKBWxhYmVsGAIgASgJQge6SARyAhhkEiUKDWdyYWNlX3NlY29uZHMYAyABKA1CCbpIBioEGID1JEgAiAEBQhAKDl9ncmFjZV9zZWNvbmRzImcKG1JvdGF0ZVdlYmhvb2tTZWNyZXRSZXNwb25zZRIPCgdzdWNjZXNzGAEgASgIEg8KB21lc3NhZ2UYAiABKAkSJgoHd2ViaG9vaxgDIAEoCzIVLmV2ZW50d2lyZS52MS5XZWJob29rMowLCg5XZWJob29rU2VydmljZRKGAQoKU2V0V2ViaG9vaxIfLmV2ZW50d2lyZS52MS5TZXRXZWJob29rUmVxdWVzdBogLmV2ZW50d2lyZS52MS5TZXRXZWJob29rUmVzcG9uc2UiNaK7GAgIAxABMgIpK4LT5JMCIzoBKiIeL2FwaS9ldmVudHMvd2ViaG9vay97aW5zdGFuY2V9EqgBCgpHZXRXZWJob29rEh8uZXZlbnR3aXJlLnYxLkdldFdlYmhvb2tSZXF1ZXN0GiAuZXZlbnR3aXJlLnYxLkdldFdlYmhvb2tSZXNwb25zZSJXorsYCAgDEAEyAigqgtPkkwJFWiASHi9hcGkvZXZlbnRzL3dlYmhvb2sve2luc3RhbmNlfRIhL2FwaS9ldmVudHMvZ2V0V2ViaG9vay97aW5zdGFuY2V9EpoBCg5MaXN0RGVsaXZlcmllcxIjLmV2ZW50d2lyZS52MS5MaXN0RGVsaXZlcmllc1JlcXVlc3QaJC5ldmVudHdpcmUudjEuTGlzdERlbGl2ZXJpZXNSZXNwb25zZSI9orsYCAgDEAEyAigqgtPkkwIrEikvYXBpL2V2ZW50cy93ZWJob29rL3tpbnN0YW5jZX0vZGVsaXZlcmllcxKQAQoLR2V0RGVsaXZlcnkSIC5ldmVudHdpcmUudjEuR2V0RGVsaXZlcnlSZXF1ZXN0GiEuZXZlbnR3aXJlLnYxLkdldERlbGl2ZXJ5UmVzcG9uc2UiPKK7GAkIAxABMgMuKCqC0+STAikSJy9hcGkvZXZlbnRzL3dlYmhvb2sve2luc3RhbmNlfS9kZWxpdmVyeRKWAQoNUmV0cnlEZWxpdmVyeRIiLmV2ZW50d2lyZS52MS5SZXRyeURlbGl2ZXJ5UmVxdWVzdBojLmV2ZW50d2lyZS52MS5SZXRyeURlbGl2ZXJ5UmVzcG9uc2UiPKK7GAkIAxABMgMuKCuC0+STAik6ASoiJC9hcGkvZXZlbnRzL3dlYmhvb2sve2luc3RhbmNlfS9yZXRyeRKfAQoQUmVwbGF5RGVsaXZlcmllcxIlLmV2ZW50d2lyZS52MS5SZXBsYXlEZWxpdmVyaWVzUmVxdWVzdBomLmV2ZW50d2lyZS52MS5SZXBsYXlEZWxpdmVyaWVzUmVzcG9uc2UiPKK7GAgIAxABMgIoK4LT5JMCKjoBKiIlL2FwaS9ldmVudHMvd2ViaG9vay97aW5zdGFuY2V9L3JlcGxheRKSAQoMU2tpcERlbGl2ZXJ5EiEuZXZlbnR3aXJlLnYxLlNraXBEZWxpdmVyeVJlcXVlc3QaIi5ldmVudHdpcmUudjEuU2tpcERlbGl2ZXJ5UmVzcG9uc2UiO6K7GAkIAxABMgMuKCuC0+STAig6ASoiIy9hcGkvZXZlbnRzL3dlYmhvb2sve2luc3RhbmNlfS9za2lwEpQBCg1TZW5kVGVzdEV2ZW50EiIuZXZlbnR3aXJlLnYxLlNlbmRUZXN0RXZlbnRSZXF1ZXN0GiMuZXZlbnR3aXJlLnYxLlNlbmRUZXN0RXZlbnRSZXNwb25zZSI6orsYCAgDEAEyAigrgtPkkwIoOgEqIiMvYXBpL2V2ZW50cy93ZWJob29rL3tpbnN0YW5jZX0vdGVzdBKuAQoTUm90YXRlV2ViaG9va1NlY3JldBIoLmV2ZW50d2lyZS52MS5Sb3RhdGVXZWJob29rU2VjcmV0UmVxdWVzdBopLmV2ZW50d2lyZS52MS5Sb3RhdGVXZWJob29rU2VjcmV0UmVzcG9uc2UiQqK7GAgIAxABMgIoK4LT5JMCMDoBKiIrL2FwaS9ldmVudHMvd2ViaG9vay97aW5zdGFuY2V9L3JvdGF0ZVNlY3JldGIGcHJvdG8z", [file_buf_validate_validate, file_eventwire_v1_event_type, file_eventwire_v1_policy, file_google_api_annotations, file_google_protobuf_struct]);
 
 /**
  * A webhook, as the gateway stores it. The JSON form always has the members from `label` to `mediaBase64`. The other
@@ -317,6 +317,629 @@ export const GetWebhookResponseSchema: GenMessage<GetWebhookResponse> = /*@__PUR
   messageDesc(file_eventwire_v1_webhook_service, 4);
 
 /**
+ * One attempt at a delivery.
+ *
+ * @generated from message eventwire.v1.DeliveryAttempt
+ */
+export type DeliveryAttempt = Message<"eventwire.v1.DeliveryAttempt"> & {
+  /**
+   * When the attempt began: UTC with milliseconds, as in `2026-11-29T13:20:00.123Z`.
+   *
+   * @generated from field: string at = 1;
+   */
+  at: string;
+
+  /**
+   * The HTTP status of the answer. Absent when there was none.
+   *
+   * @generated from field: optional uint32 status = 2;
+   */
+  status?: number | undefined;
+
+  /**
+   * How long the attempt took, in milliseconds.
+   *
+   * @generated from field: uint32 ms = 3;
+   */
+  ms: number;
+
+  /**
+   * Why there was no answer, or why the delivery died without an attempt. Absent when the receiver answered.
+   *
+   * @generated from field: optional string error = 4;
+   */
+  error?: string | undefined;
+
+  /**
+   * The first 1,024 bytes of the body of the answer. Absent when there was no body.
+   *
+   * @generated from field: optional string response = 5;
+   */
+  response?: string | undefined;
+};
+
+/**
+ * Describes the message eventwire.v1.DeliveryAttempt.
+ * Use `create(DeliveryAttemptSchema)` to create a new message.
+ */
+export const DeliveryAttemptSchema: GenMessage<DeliveryAttempt> = /*@__PURE__*/
+  messageDesc(file_eventwire_v1_webhook_service, 5);
+
+/**
+ * One event for one webhook.
+ *
+ * @generated from message eventwire.v1.Delivery
+ */
+export type Delivery = Message<"eventwire.v1.Delivery"> & {
+  /**
+   * The place of the delivery in the queue of its webhook. A replayed delivery gets a new number.
+   *
+   * @generated from field: string number = 1;
+   */
+  number: string;
+
+  /**
+   * The id of the event, which is the header `webhook-id` of each attempt.
+   *
+   * @generated from field: string event_id = 2;
+   */
+  eventId: string;
+
+  /**
+   * The type of the event.
+   *
+   * @generated from field: string event = 3;
+   */
+  event: string;
+
+  /**
+   * `waiting`, `delivered` or `dead`.
+   *
+   * @generated from field: string state = 4;
+   */
+  state: string;
+
+  /**
+   * How many attempts were made. An attempt that paused the webhook does not count.
+   *
+   * @generated from field: uint32 attempts = 5;
+   */
+  attempts: number;
+
+  /**
+   * When the event was accepted, as `at` of an attempt is written.
+   *
+   * @generated from field: string accepted_at = 6;
+   */
+  acceptedAt: string;
+
+  /**
+   * When the next attempt begins at the earliest. Absent when it may begin at once, and for a finished delivery.
+   *
+   * @generated from field: optional string due_at = 7;
+   */
+  dueAt?: string | undefined;
+
+  /**
+   * The last attempt. Absent before the first.
+   *
+   * @generated from field: eventwire.v1.DeliveryAttempt last = 8;
+   */
+  last?: DeliveryAttempt | undefined;
+};
+
+/**
+ * Describes the message eventwire.v1.Delivery.
+ * Use `create(DeliverySchema)` to create a new message.
+ */
+export const DeliverySchema: GenMessage<Delivery> = /*@__PURE__*/
+  messageDesc(file_eventwire_v1_webhook_service, 6);
+
+/**
+ * Asks for deliveries of a webhook.
+ *
+ * @generated from message eventwire.v1.ListDeliveriesRequest
+ */
+export type ListDeliveriesRequest = Message<"eventwire.v1.ListDeliveriesRequest"> & {
+  /**
+   * Name of the instance, case-sensitive. Percent-encode the name in a path.
+   *
+   * @generated from field: string instance = 1;
+   */
+  instance: string;
+
+  /**
+   * The label of the webhook. Empty (the default) means `default`.
+   *
+   * @generated from field: string label = 2;
+   */
+  label: string;
+
+  /**
+   * Only deliveries in this state: `waiting`, `delivered` or `dead`. Empty (the default) means all.
+   *
+   * @generated from field: string state = 3;
+   */
+  state: string;
+
+  /**
+   * Only deliveries of events that were accepted then or later: a time of RFC 3339. Empty (the default) means all.
+   *
+   * @generated from field: string since = 4;
+   */
+  since: string;
+
+  /**
+   * The largest number of deliveries in the answer, 1 to 1,000; 100 by default.
+   *
+   * @generated from field: optional uint32 limit = 5;
+   */
+  limit?: number | undefined;
+
+  /**
+   * Where the page begins: `nextCursor` of the page before. Empty means the newest delivery.
+   *
+   * @generated from field: string cursor = 6;
+   */
+  cursor: string;
+};
+
+/**
+ * Describes the message eventwire.v1.ListDeliveriesRequest.
+ * Use `create(ListDeliveriesRequestSchema)` to create a new message.
+ */
+export const ListDeliveriesRequestSchema: GenMessage<ListDeliveriesRequest> = /*@__PURE__*/
+  messageDesc(file_eventwire_v1_webhook_service, 7);
+
+/**
+ * Lists deliveries.
+ *
+ * @generated from message eventwire.v1.ListDeliveriesResponse
+ */
+export type ListDeliveriesResponse = Message<"eventwire.v1.ListDeliveriesResponse"> & {
+  /**
+   * Always true, because a call that fails is answered with an error.
+   *
+   * @generated from field: bool success = 1;
+   */
+  success: boolean;
+
+  /**
+   * Always `Deliveries retrieved`.
+   *
+   * @generated from field: string message = 2;
+   */
+  message: string;
+
+  /**
+   * The deliveries of this page, the newest first.
+   *
+   * @generated from field: repeated eventwire.v1.Delivery deliveries = 3;
+   */
+  deliveries: Delivery[];
+
+  /**
+   * The `cursor` that asks for the next page. Present when more deliveries follow.
+   *
+   * @generated from field: optional string next_cursor = 4;
+   */
+  nextCursor?: string | undefined;
+};
+
+/**
+ * Describes the message eventwire.v1.ListDeliveriesResponse.
+ * Use `create(ListDeliveriesResponseSchema)` to create a new message.
+ */
+export const ListDeliveriesResponseSchema: GenMessage<ListDeliveriesResponse> = /*@__PURE__*/
+  messageDesc(file_eventwire_v1_webhook_service, 8);
+
+/**
+ * Asks for one delivery.
+ *
+ * @generated from message eventwire.v1.GetDeliveryRequest
+ */
+export type GetDeliveryRequest = Message<"eventwire.v1.GetDeliveryRequest"> & {
+  /**
+   * Name of the instance, case-sensitive. Percent-encode the name in a path.
+   *
+   * @generated from field: string instance = 1;
+   */
+  instance: string;
+
+  /**
+   * The label of the webhook. Empty (the default) means `default`.
+   *
+   * @generated from field: string label = 2;
+   */
+  label: string;
+
+  /**
+   * The number of the delivery.
+   *
+   * @generated from field: string number = 3;
+   */
+  number: string;
+};
+
+/**
+ * Describes the message eventwire.v1.GetDeliveryRequest.
+ * Use `create(GetDeliveryRequestSchema)` to create a new message.
+ */
+export const GetDeliveryRequestSchema: GenMessage<GetDeliveryRequest> = /*@__PURE__*/
+  messageDesc(file_eventwire_v1_webhook_service, 9);
+
+/**
+ * Shows one delivery.
+ *
+ * @generated from message eventwire.v1.GetDeliveryResponse
+ */
+export type GetDeliveryResponse = Message<"eventwire.v1.GetDeliveryResponse"> & {
+  /**
+   * Always true, because a call that fails is answered with an error.
+   *
+   * @generated from field: bool success = 1;
+   */
+  success: boolean;
+
+  /**
+   * Always `Delivery retrieved`.
+   *
+   * @generated from field: string message = 2;
+   */
+  message: string;
+
+  /**
+   * The delivery.
+   *
+   * @generated from field: eventwire.v1.Delivery delivery = 3;
+   */
+  delivery?: Delivery | undefined;
+
+  /**
+   * All attempts at the delivery, the oldest first.
+   *
+   * @generated from field: repeated eventwire.v1.DeliveryAttempt attempts = 4;
+   */
+  attempts: DeliveryAttempt[];
+};
+
+/**
+ * Describes the message eventwire.v1.GetDeliveryResponse.
+ * Use `create(GetDeliveryResponseSchema)` to create a new message.
+ */
+export const GetDeliveryResponseSchema: GenMessage<GetDeliveryResponse> = /*@__PURE__*/
+  messageDesc(file_eventwire_v1_webhook_service, 10);
+
+/**
+ * Asks to try a delivery at once.
+ *
+ * @generated from message eventwire.v1.RetryDeliveryRequest
+ */
+export type RetryDeliveryRequest = Message<"eventwire.v1.RetryDeliveryRequest"> & {
+  /**
+   * Name of the instance, case-sensitive. Percent-encode the name in a path.
+   *
+   * @generated from field: string instance = 1;
+   */
+  instance: string;
+
+  /**
+   * The label of the webhook. Empty (the default) means `default`.
+   *
+   * @generated from field: string label = 2;
+   */
+  label: string;
+
+  /**
+   * The number of the delivery.
+   *
+   * @generated from field: string number = 3;
+   */
+  number: string;
+};
+
+/**
+ * Describes the message eventwire.v1.RetryDeliveryRequest.
+ * Use `create(RetryDeliveryRequestSchema)` to create a new message.
+ */
+export const RetryDeliveryRequestSchema: GenMessage<RetryDeliveryRequest> = /*@__PURE__*/
+  messageDesc(file_eventwire_v1_webhook_service, 11);
+
+/**
+ * Confirms that a delivery is tried.
+ *
+ * @generated from message eventwire.v1.RetryDeliveryResponse
+ */
+export type RetryDeliveryResponse = Message<"eventwire.v1.RetryDeliveryResponse"> & {
+  /**
+   * Always true, because a call that fails is answered with an error.
+   *
+   * @generated from field: bool success = 1;
+   */
+  success: boolean;
+
+  /**
+   * Always `Delivery retried`.
+   *
+   * @generated from field: string message = 2;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message eventwire.v1.RetryDeliveryResponse.
+ * Use `create(RetryDeliveryResponseSchema)` to create a new message.
+ */
+export const RetryDeliveryResponseSchema: GenMessage<RetryDeliveryResponse> = /*@__PURE__*/
+  messageDesc(file_eventwire_v1_webhook_service, 12);
+
+/**
+ * Asks to replay dead deliveries.
+ *
+ * @generated from message eventwire.v1.ReplayDeliveriesRequest
+ */
+export type ReplayDeliveriesRequest = Message<"eventwire.v1.ReplayDeliveriesRequest"> & {
+  /**
+   * Name of the instance, case-sensitive. Percent-encode the name in a path.
+   *
+   * @generated from field: string instance = 1;
+   */
+  instance: string;
+
+  /**
+   * The label of the webhook. Empty (the default) means `default`.
+   *
+   * @generated from field: string label = 2;
+   */
+  label: string;
+
+  /**
+   * Only deliveries that died then or later: a time of RFC 3339. Empty (the default) means all.
+   *
+   * @generated from field: string since = 3;
+   */
+  since: string;
+};
+
+/**
+ * Describes the message eventwire.v1.ReplayDeliveriesRequest.
+ * Use `create(ReplayDeliveriesRequestSchema)` to create a new message.
+ */
+export const ReplayDeliveriesRequestSchema: GenMessage<ReplayDeliveriesRequest> = /*@__PURE__*/
+  messageDesc(file_eventwire_v1_webhook_service, 13);
+
+/**
+ * Confirms that dead deliveries wait again.
+ *
+ * @generated from message eventwire.v1.ReplayDeliveriesResponse
+ */
+export type ReplayDeliveriesResponse = Message<"eventwire.v1.ReplayDeliveriesResponse"> & {
+  /**
+   * Always true, because a call that fails is answered with an error.
+   *
+   * @generated from field: bool success = 1;
+   */
+  success: boolean;
+
+  /**
+   * Always `Deliveries replayed`.
+   *
+   * @generated from field: string message = 2;
+   */
+  message: string;
+
+  /**
+   * How many deliveries wait again.
+   *
+   * @generated from field: uint32 replayed = 3;
+   */
+  replayed: number;
+};
+
+/**
+ * Describes the message eventwire.v1.ReplayDeliveriesResponse.
+ * Use `create(ReplayDeliveriesResponseSchema)` to create a new message.
+ */
+export const ReplayDeliveriesResponseSchema: GenMessage<ReplayDeliveriesResponse> = /*@__PURE__*/
+  messageDesc(file_eventwire_v1_webhook_service, 14);
+
+/**
+ * Asks to skip the first delivery.
+ *
+ * @generated from message eventwire.v1.SkipDeliveryRequest
+ */
+export type SkipDeliveryRequest = Message<"eventwire.v1.SkipDeliveryRequest"> & {
+  /**
+   * Name of the instance, case-sensitive. Percent-encode the name in a path.
+   *
+   * @generated from field: string instance = 1;
+   */
+  instance: string;
+
+  /**
+   * The label of the webhook. Empty (the default) means `default`.
+   *
+   * @generated from field: string label = 2;
+   */
+  label: string;
+};
+
+/**
+ * Describes the message eventwire.v1.SkipDeliveryRequest.
+ * Use `create(SkipDeliveryRequestSchema)` to create a new message.
+ */
+export const SkipDeliveryRequestSchema: GenMessage<SkipDeliveryRequest> = /*@__PURE__*/
+  messageDesc(file_eventwire_v1_webhook_service, 15);
+
+/**
+ * Confirms that the first delivery was skipped.
+ *
+ * @generated from message eventwire.v1.SkipDeliveryResponse
+ */
+export type SkipDeliveryResponse = Message<"eventwire.v1.SkipDeliveryResponse"> & {
+  /**
+   * Always true, because a call that fails is answered with an error.
+   *
+   * @generated from field: bool success = 1;
+   */
+  success: boolean;
+
+  /**
+   * Always `Delivery skipped`.
+   *
+   * @generated from field: string message = 2;
+   */
+  message: string;
+
+  /**
+   * The number of the skipped delivery.
+   *
+   * @generated from field: string number = 3;
+   */
+  number: string;
+};
+
+/**
+ * Describes the message eventwire.v1.SkipDeliveryResponse.
+ * Use `create(SkipDeliveryResponseSchema)` to create a new message.
+ */
+export const SkipDeliveryResponseSchema: GenMessage<SkipDeliveryResponse> = /*@__PURE__*/
+  messageDesc(file_eventwire_v1_webhook_service, 16);
+
+/**
+ * Asks to send a test event.
+ *
+ * @generated from message eventwire.v1.SendTestEventRequest
+ */
+export type SendTestEventRequest = Message<"eventwire.v1.SendTestEventRequest"> & {
+  /**
+   * Name of the instance, case-sensitive. Percent-encode the name in a path.
+   *
+   * @generated from field: string instance = 1;
+   */
+  instance: string;
+
+  /**
+   * The label of the webhook. Empty (the default) means `default`.
+   *
+   * @generated from field: string label = 2;
+   */
+  label: string;
+};
+
+/**
+ * Describes the message eventwire.v1.SendTestEventRequest.
+ * Use `create(SendTestEventRequestSchema)` to create a new message.
+ */
+export const SendTestEventRequestSchema: GenMessage<SendTestEventRequest> = /*@__PURE__*/
+  messageDesc(file_eventwire_v1_webhook_service, 17);
+
+/**
+ * Confirms that a test event waits.
+ *
+ * @generated from message eventwire.v1.SendTestEventResponse
+ */
+export type SendTestEventResponse = Message<"eventwire.v1.SendTestEventResponse"> & {
+  /**
+   * Always true, because a call that fails is answered with an error.
+   *
+   * @generated from field: bool success = 1;
+   */
+  success: boolean;
+
+  /**
+   * Always `Test event queued`.
+   *
+   * @generated from field: string message = 2;
+   */
+  message: string;
+
+  /**
+   * The id of the test event, which is the header `webhook-id` of its delivery.
+   *
+   * @generated from field: string id = 3;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message eventwire.v1.SendTestEventResponse.
+ * Use `create(SendTestEventResponseSchema)` to create a new message.
+ */
+export const SendTestEventResponseSchema: GenMessage<SendTestEventResponse> = /*@__PURE__*/
+  messageDesc(file_eventwire_v1_webhook_service, 18);
+
+/**
+ * Asks for a new secret.
+ *
+ * @generated from message eventwire.v1.RotateWebhookSecretRequest
+ */
+export type RotateWebhookSecretRequest = Message<"eventwire.v1.RotateWebhookSecretRequest"> & {
+  /**
+   * Name of the instance, case-sensitive. Percent-encode the name in a path.
+   *
+   * @generated from field: string instance = 1;
+   */
+  instance: string;
+
+  /**
+   * The label of the webhook. Empty (the default) means `default`.
+   *
+   * @generated from field: string label = 2;
+   */
+  label: string;
+
+  /**
+   * How long requests are signed with the secret before, too, in seconds: up to 604,800; 86,400 by default.
+   *
+   * @generated from field: optional uint32 grace_seconds = 3;
+   */
+  graceSeconds?: number | undefined;
+};
+
+/**
+ * Describes the message eventwire.v1.RotateWebhookSecretRequest.
+ * Use `create(RotateWebhookSecretRequestSchema)` to create a new message.
+ */
+export const RotateWebhookSecretRequestSchema: GenMessage<RotateWebhookSecretRequest> = /*@__PURE__*/
+  messageDesc(file_eventwire_v1_webhook_service, 19);
+
+/**
+ * Shows a webhook with its new secret.
+ *
+ * @generated from message eventwire.v1.RotateWebhookSecretResponse
+ */
+export type RotateWebhookSecretResponse = Message<"eventwire.v1.RotateWebhookSecretResponse"> & {
+  /**
+   * Always true, because a call that fails is answered with an error.
+   *
+   * @generated from field: bool success = 1;
+   */
+  success: boolean;
+
+  /**
+   * Always `Webhook secret rotated`.
+   *
+   * @generated from field: string message = 2;
+   */
+  message: string;
+
+  /**
+   * The webhook with its new secret.
+   *
+   * @generated from field: eventwire.v1.Webhook webhook = 3;
+   */
+  webhook?: Webhook | undefined;
+};
+
+/**
+ * Describes the message eventwire.v1.RotateWebhookSecretResponse.
+ * Use `create(RotateWebhookSecretResponseSchema)` to create a new message.
+ */
+export const RotateWebhookSecretResponseSchema: GenMessage<RotateWebhookSecretResponse> = /*@__PURE__*/
+  messageDesc(file_eventwire_v1_webhook_service, 20);
+
+/**
  * Configures the webhooks of an instance. A webhook is a URL to which the gateway posts each event of the instance, at
  * least once. The gateway stores the events before it answers their producer, and tries a delivery again until the
  * receiver answers with a status from 200 to 299. An instance has at most three enabled webhooks, each with a label of
@@ -350,6 +973,83 @@ export const WebhookService: GenService<{
     methodKind: "unary";
     input: typeof GetWebhookRequestSchema;
     output: typeof GetWebhookResponseSchema;
+  },
+  /**
+   * Lists deliveries of a webhook, the newest first: those that wait, the dead ones, and the last 1,000 or so that were
+   * delivered.
+   *
+   * @generated from rpc eventwire.v1.WebhookService.ListDeliveries
+   */
+  listDeliveries: {
+    methodKind: "unary";
+    input: typeof ListDeliveriesRequestSchema;
+    output: typeof ListDeliveriesResponseSchema;
+  },
+  /**
+   * Shows a delivery with all its attempts.
+   *
+   * @generated from rpc eventwire.v1.WebhookService.GetDelivery
+   */
+  getDelivery: {
+    methodKind: "unary";
+    input: typeof GetDeliveryRequestSchema;
+    output: typeof GetDeliveryResponseSchema;
+  },
+  /**
+   * Tries a delivery at once. A waiting delivery becomes due, and a pause of the webhook ends. A dead delivery is put
+   * behind what waits, under a new number. A delivered one cannot be tried again, because its event is gone.
+   *
+   * @generated from rpc eventwire.v1.WebhookService.RetryDelivery
+   */
+  retryDelivery: {
+    methodKind: "unary";
+    input: typeof RetryDeliveryRequestSchema;
+    output: typeof RetryDeliveryResponseSchema;
+  },
+  /**
+   * Puts dead deliveries behind what waits, the oldest first. They come after events that were accepted later, so their
+   * order is not restored.
+   *
+   * @generated from rpc eventwire.v1.WebhookService.ReplayDeliveries
+   */
+  replayDeliveries: {
+    methodKind: "unary";
+    input: typeof ReplayDeliveriesRequestSchema;
+    output: typeof ReplayDeliveriesResponseSchema;
+  },
+  /**
+   * Skips the delivery that is first in the queue, and so lets the others pass. The skipped delivery is dead, and can be
+   * replayed.
+   *
+   * @generated from rpc eventwire.v1.WebhookService.SkipDelivery
+   */
+  skipDelivery: {
+    methodKind: "unary";
+    input: typeof SkipDeliveryRequestSchema;
+    output: typeof SkipDeliveryResponseSchema;
+  },
+  /**
+   * Puts a test event behind what waits, and ends a pause of the webhook, so that its first delivery is tried at once.
+   * The test event has the data `{"test":true}` and the first event type of the filter, or `instance.state`. Sockets do
+   * not get the test event.
+   *
+   * @generated from rpc eventwire.v1.WebhookService.SendTestEvent
+   */
+  sendTestEvent: {
+    methodKind: "unary";
+    input: typeof SendTestEventRequestSchema;
+    output: typeof SendTestEventResponseSchema;
+  },
+  /**
+   * Gives an enabled webhook a new secret. For a while requests are signed with the secret before, too, so that the
+   * receiver can change over without a failure.
+   *
+   * @generated from rpc eventwire.v1.WebhookService.RotateWebhookSecret
+   */
+  rotateWebhookSecret: {
+    methodKind: "unary";
+    input: typeof RotateWebhookSecretRequestSchema;
+    output: typeof RotateWebhookSecretResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_eventwire_v1_webhook_service, 0);

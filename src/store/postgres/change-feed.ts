@@ -18,7 +18,7 @@ import { connectionConfig, databaseOn } from "./pool.js";
 import { PreparationError } from "./preparation.js";
 import type { SharedBus } from "./shared-bus.js";
 import type { Staleness } from "./staleness.js";
-import { readWebhookNews, type WebhookNews } from "./webhook-queue.js";
+import { readWebhookNews, type WebhookNews } from "./webhook-news.js";
 
 export interface ChangesOptions {
   readonly url: string;

@@ -9,6 +9,7 @@ import { createDisconnects } from "./disconnects.js";
 import { createInstanceQueries } from "./instances.js";
 import type { Write } from "./notify-transaction.js";
 import type { Schema } from "./schema.js";
+import { createWebhookOperations } from "./webhook-operations.js";
 import { createWebhookQueries } from "./webhooks.js";
 import { createWebsocketQueries } from "./websockets.js";
 import { troubleOf, type Writability } from "./writability.js";
@@ -74,6 +75,7 @@ export function createPostgresStore({
     ...createInstanceQueries({ db, write, sealer, accountInstanceQuota }),
     ...createWebsocketQueries({ db, write }),
     ...createWebhookQueries({ db, write, sealer }),
+    ...createWebhookOperations({ db, write, sealer }),
     ...createDisconnects(write),
     async trouble() {
       const known = trouble?.();

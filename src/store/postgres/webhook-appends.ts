@@ -12,8 +12,12 @@ interface Row {
   waiting: string;
 }
 
-/** Does what `WebhookQueue.append` says. */
-export async function appendEvents(db: Kysely<Schema>, appends: readonly Append[], node: string): Promise<Appended[]> {
+/** Does what `WebhookQueue.append` says. Without a node, a webhook that no living node works stays free. */
+export async function appendEvents(
+  db: Kysely<Schema>,
+  appends: readonly Append[],
+  node: string | null,
+): Promise<Appended[]> {
   const columns = new Columns(appends);
   const { ids, counts, sizes, events, deliveries } = columns;
   // The rows of all queues are locked in the order of their ids, so two nodes never wait for each other. The payloads
@@ -62,7 +66,7 @@ export async function appendEvents(db: Kysely<Schema>, appends: readonly Append[
         to_timestamp(accepted / 1000.0)
       from delivery join tail using (webhook_id) join event on event.index = delivery.event
     )
-    select tail.webhook_id, tail.before, tail.owner = ${node}::uuid as mine, tail.appended - progress.finished as waiting
+    select tail.webhook_id, tail.before, coalesce(tail.owner = ${node}::uuid, false) as mine, tail.appended - progress.finished as waiting
     from tail join webhook_progress as progress using (webhook_id)`.execute(db);
   return rows.map((row) => ({
     webhookId: row.webhook_id,

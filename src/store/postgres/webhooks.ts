@@ -9,6 +9,7 @@ import type { Store } from "../store.js";
 import { requireKey } from "./key-check.js";
 import { isStorable, isUuid, violated, type Write } from "./notify-transaction.js";
 import type { Schema } from "./schema.js";
+import { hastenDeliveries } from "./webhook-mending.js";
 
 type Webhooks = Pick<Store, "getWebhook" | "listWebhooks" | "setWebhook">;
 
@@ -20,7 +21,7 @@ export interface WebhookQueriesOptions {
 
 export function createWebhookQueries({ db, write, sealer }: WebhookQueriesOptions): Webhooks {
   const select = (instanceId: string) =>
-    db.selectFrom("webhook").select(shown).where("instance_id", "=", instanceId).orderBy(sql`label collate "C"`);
+    db.selectFrom("webhook").select(shownWebhook).where("instance_id", "=", instanceId).orderBy(sql`label collate "C"`);
 
   return {
     async getWebhook(instanceId, label) {
@@ -96,7 +97,7 @@ export async function saveWebhook(
       .onConflict((conflict) =>
         conflict.constraint("webhook_label").doUpdateSet({ ...set, version: sql<number>`webhook.version + 1` }),
       )
-      .returning(shown)
+      .returning(shownWebhook)
       .executeTakeFirstOrThrow();
     await beginQueue(transaction, row.id);
     return openWebhook(row, sealer);
@@ -106,9 +107,6 @@ export async function saveWebhook(
   }
 }
 
-/** Most deliveries that are tried at once after their webhook was set anew. */
-const hastenedMax = 1_000;
-
 /**
  * Makes the rows of the queue of a webhook, unless they are there. A webhook whose owner has set it anew begins without
  * failures and pauses, and the deliveries that wait for their next attempt are due now.
@@ -117,14 +115,8 @@ async function beginQueue(transaction: Transaction<Schema>, id: string): Promise
   await sql`insert into webhook_queue (webhook_id) values (${id}) on conflict do nothing`.execute(transaction);
   await sql`
     insert into webhook_progress (webhook_id) values (${id})
-    on conflict (webhook_id) do update set failing_since = null, paused_until = null, pauses = 0`.execute(transaction);
-  await sql`
-    update webhook_delivery as delivery set due_at = clock_timestamp()
-    from (
-      select webhook_id, number from webhook_delivery
-      where webhook_id = ${id} and state = 0 and due_at > clock_timestamp() order by due_at limit ${sql.lit(hastenedMax)}
-      for update skip locked) as due
-    where delivery.webhook_id = due.webhook_id and delivery.number = due.number`.execute(transaction);
+    on conflict (webhook_id) do update set failing_since = null`.execute(transaction);
+  await hastenDeliveries(transaction, id);
 }
 
 function sealedSecret(
@@ -144,7 +136,7 @@ export function sealedOwner(instanceId: string, label: string, what: Sealed): st
   return `${instanceId} ${what} ${label}`;
 }
 
-const shown = [
+export const shownWebhook = [
   "id",
   "instance_id",
   "label",

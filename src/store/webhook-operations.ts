@@ -1,0 +1,68 @@
+/** The port for what owners and operators see of deliveries and do with them. */
+
+import type { Webhook } from "../domain/webhook.js";
+
+export type DeliveryState = "waiting" | "delivered" | "dead";
+
+/** A delivery with its last attempt. */
+export interface Delivery {
+  /** The place in the queue of the webhook. A delivery that is replayed gets a new number. */
+  readonly number: number;
+  readonly eventId: string;
+  readonly event: string;
+  readonly state: DeliveryState;
+  /** Number of attempts so far, without those that paused the webhook. */
+  readonly attempts: number;
+  readonly acceptedAt: Date;
+  /** When the next attempt may begin. Undefined when it may begin at once, and for a finished delivery. */
+  readonly dueAt: Date | undefined;
+  readonly last: DeliveryAttempt | undefined;
+}
+
+export interface DeliveryAttempt {
+  readonly at: Date;
+  /** The status of the answer. Undefined when there was none. */
+  readonly status: number | undefined;
+  readonly ms: number;
+  /** Why there was no answer, or why the delivery died without an attempt. */
+  readonly error: string | undefined;
+  /** The beginning of the body of the answer. */
+  readonly response: string | undefined;
+}
+
+export interface DeliveryPage {
+  readonly state?: DeliveryState | undefined;
+  /** Only deliveries whose events were accepted then or later. */
+  readonly since?: Date | undefined;
+  /** Only deliveries with a lower number. */
+  readonly before?: number | undefined;
+  readonly limit: number;
+}
+
+export interface WebhookOperations {
+  /** Deliveries of a webhook, the newest first. Undefined when there is no such webhook; so it is for all methods here. */
+  listDeliveries(instanceId: string, label: string, page: DeliveryPage): Promise<Delivery[] | undefined>;
+  /** A delivery and its attempts, the oldest first. Null when there is no such delivery. */
+  getDelivery(
+    instanceId: string,
+    label: string,
+    number: number,
+  ): Promise<{ delivery: Delivery; attempts: DeliveryAttempt[] } | null | undefined>;
+  /** Lets the webhook try at once: a pause ends, and deliveries that wait for their next attempt are due. */
+  hasten(instanceId: string, label: string): Promise<boolean | undefined>;
+  /**
+   * Puts dead deliveries behind what waits, the oldest first, and resolves to how many: the one with a number, or those
+   * that died since a time.
+   */
+  replay(
+    instanceId: string,
+    label: string,
+    which: { readonly number: number } | { readonly since: Date },
+  ): Promise<number | undefined>;
+  /** Kills the delivery that is first in the queue, and resolves to its number. Null when none waits. */
+  skipHead(instanceId: string, label: string): Promise<number | null | undefined>;
+  /** Puts a test event behind what waits, ends a pause, and resolves to the id of the event. */
+  sendTest(instanceId: string, label: string): Promise<string | undefined>;
+  /** Gives a webhook a new secret. The secret before signs requests too, for `graceMs` milliseconds. */
+  rotateSecret(instanceId: string, label: string, graceMs: number): Promise<Webhook | undefined>;
+}
