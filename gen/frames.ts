@@ -45,7 +45,7 @@ export interface History {
   readonly seconds: number;
 }
 
-/** How an earlier connection ended. */
+/** How an earlier connection ended. The gateway knows that for HISTORY_SECONDS, on all nodes, if it closed the connection itself and a history is kept. It tells only the holder of the token that the earlier connection had. */
 export interface PreviousClose {
   /** The id of that connection. */
   readonly connection: string;
@@ -77,7 +77,7 @@ export interface HelloFrame {
   readonly position: string | null;
   /** Whether the connection goes on after the position in `after`. If true, every event since that position that the filter takes follows, once and in order, and then the live events. If false, none of these events follows, and a `gap` frame says which may be missing. Null when the client did not ask to go on. */
   readonly resumed: boolean | null;
-  /** Why `resumed` is false, as a text: `no history is kept`, `the text is not a position`, `the position is of another history` (the gateway was started anew), `the history does not reach back to the position` (HISTORY_SECONDS, HISTORY_EVENTS, HISTORY_BYTES) or `the history is away`. Null when `resumed` is true or null. */
+  /** Why `resumed` is false, as a text: `no history is kept`, `the text is not a position`, `the position is of another history` (the gateway or its NATS was started anew), `the history does not reach back to the position` (HISTORY_SECONDS, HISTORY_EVENTS, HISTORY_BYTES) or `the history is away`. Null when `resumed` is true or null. */
   readonly resumeRefusal: string | null;
   /** How many earlier events follow, up to the position in `position`. They pass the filter in this frame. They do not count as waiting frames, and the gateway sends them no faster than the client reads. When the filter changes while they are sent, the new filter holds for every event after the frame that tells of the change. A client that reads so slowly that the history drops its next event is closed with 4008. */
   readonly replayed: number;
@@ -113,7 +113,7 @@ export interface ConfigChangedFrame {
 export interface GapFrame {
   /** Always `gap`. */
   readonly control: "gap";
-  /** Why: `bus_interrupted` (the bus between the nodes was away from the node of this connection), `bus_lost` (events that another node accepted did not arrive or could not be read, for example because the bus was away from that node) or `history_expired` (the client asked to go on after a position, and `resumed` in its `hello` is false). A later release may send other reasons. */
+  /** Why: `bus_interrupted` (the bus between the nodes was away from the node of this connection), `bus_lost` (events that another node accepted did not arrive or could not be read, for example because the bus was away from that node) or `history_expired` (the client asked to go on after a position, and `resumed` in its `hello` is false) or `history_interrupted` (a node could not put events into the history that the nodes share, or more were put there than it holds). A later release may send other reasons. */
   readonly reason: string;
   /** Events that were accepted from this time on may be missing. The gateway sets this time a little too early rather than too late, because the clocks of its nodes may differ. After a text that is not a position it is the year 1970. */
   readonly from: string;

@@ -1,6 +1,6 @@
 /**
- * Opens the bus that fits the settings: NATS for workers and for a node with NATS_URL, or a bus in memory for any other
- * node. Also names the bus, so that two nodes can find out whether they share one.
+ * Opens the bus and the history that fit the settings: on NATS for workers and for a node with NATS_URL, in memory for any
+ * other node. Also names the bus, so that two nodes can find out whether they share one.
  */
 
 import { randomUUID } from "node:crypto";
@@ -10,17 +10,41 @@ import { createMemoryBus } from "./bus/memory-bus.js";
 import { openNatsBus } from "./bus/nats-bus.js";
 import type { NatsWay } from "./bus/nats-choice.js";
 import type { Directory } from "./directory/directory.js";
+import type { History } from "./history/history.js";
+import { openMemoryHistory, openNatsHistory } from "./open-history.js";
 import type { Settings } from "./settings/settings.js";
 import type { Parent } from "./workers/parent.js";
 
-export function openBus(settings: Settings, logger: Logger, directory: Directory, parent?: Parent): Promise<Bus> {
+export interface OpenBus {
+  readonly bus: Bus;
+  /** Undefined when the settings switch the history off. */
+  readonly history: History | undefined;
+  /** Closes the history and then the bus. */
+  close(): Promise<void>;
+}
+
+export async function openBus(
+  settings: Settings,
+  logger: Logger,
+  directory: Directory,
+  parent?: Parent,
+): Promise<OpenBus> {
   const way = wayToNats(settings, parent);
-  if (way === undefined) return Promise.resolve(createMemoryBus());
-  return openNatsBus({
-    nats: { subjectPrefix: settings.natsSubjectPrefix, way },
-    mayBeWanted: (event) => mayBeWanted(directory, event),
-    logger,
-  });
+  if (way === undefined) return joined(createMemoryBus(), openMemoryHistory(settings));
+  const nats = { subjectPrefix: settings.natsSubjectPrefix, way };
+  const bus = await openNatsBus({ nats, mayBeWanted: (event) => mayBeWanted(directory, event), logger });
+  return joined(bus, await openNatsHistory(settings, logger, nats, bus.talk));
+}
+
+function joined(bus: Bus, history: History | undefined): OpenBus {
+  return {
+    bus,
+    history,
+    async close() {
+      await history?.close();
+      await bus.close();
+    },
+  };
 }
 
 /**

@@ -3,7 +3,6 @@
  */
 
 import type { Logger } from "pino";
-import type { Bus } from "./bus/bus.js";
 import { chooseRateLimiter } from "./choose-rate-limiter.js";
 import { createHub } from "./delivery/create-hub.js";
 import { createMemoryDirectory } from "./directory/memory-directory.js";
@@ -14,8 +13,7 @@ import { BoundedLog } from "./observability/bounded-log.js";
 import { logCalls, logOwners } from "./observability/log-changes.js";
 import { createMetrics, mergeReports } from "./observability/metrics.js";
 import { observeApi } from "./observability/observe-api.js";
-import { busName, openBus } from "./open-bus.js";
-import { openHistory } from "./open-history.js";
+import { busName, type OpenBus, openBus } from "./open-bus.js";
 import { openWebhooks } from "./open-webhooks.js";
 import { bothOrNone, readyOrLate } from "./opening.js";
 import { readDocuments } from "./read-documents.js";
@@ -94,20 +92,20 @@ export async function startServer(
     return listening.opened;
   };
   const choice = { name: busName(settings, parent), patienceMs: settings.drainSeconds * 1000 + predecessorMs };
-  const [bus, opened] = await bothOrNone(
+  const [nodes, opened] = await bothOrNone(
     openBus(settings, logger, directory, parent),
     openStore({ ...settings, directory, logger, beforeFirstAccount, ...listener, others: parent, bus: choice }),
   );
   try {
     await readyOrLate(Promise.race([opened.ready, firstStart.opened]));
-    const server = await startPorts(settings, logger, directory, opened, bus, parent);
+    const server = await startPorts(settings, logger, directory, opened, nodes, parent);
     listening.open();
     opened.ready.catch(listener.onUnusable);
     // The first account is created only after the ports are open: a start that fails must not have shown a token.
     if (isFirstStart) await readyOrLate(opened.ready.catch(() => {}));
     return server;
   } catch (error) {
-    await Promise.all([bus.close(), opened.close()]);
+    await Promise.all([nodes.close(), opened.close()]);
     throw error;
   }
 }
@@ -117,7 +115,7 @@ async function startPorts(
   logger: Logger,
   directory: ReturnType<typeof createMemoryDirectory>,
   opened: OpenStore,
-  bus: Bus,
+  nodes: OpenBus,
   parent: Parent | undefined,
 ): Promise<Server> {
   const { store, rateCounters, idempotencyKeys, tickets: ticketStore } = opened;
@@ -132,7 +130,7 @@ async function startPorts(
   const frameTokens = settings.frameTokens === "on";
   const views = createSocketViews(fanOut, { baseUrl: publicUrl, mediaMaxBytes, frameTokens });
   const isAlone = settings.natsUrl === undefined && parent === undefined;
-  const history = openHistory(settings, isAlone);
+  const { bus, history } = nodes;
   const hub = createHub({
     bus,
     history,
@@ -267,8 +265,7 @@ async function startPorts(
     await Promise.all([publicPort.close(callsMs), servicePort.close(callsMs)]);
     await status.close();
     await webhookDelivery.close();
-    await history?.close();
-    await bus.close();
+    await nodes.close();
     await store.close();
   }
 

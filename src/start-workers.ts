@@ -6,6 +6,7 @@
 import type { Logger } from "pino";
 import { findProgram } from "./machine/find-program.js";
 import { retireReports } from "./observability/metrics.js";
+import { keepsHistory, streamBytes } from "./open-history.js";
 import { countForWorkers } from "./rpc/rate-limit/machine-rate-limiter.js";
 import type { Server, ServerListener } from "./server.js";
 import { localUrl } from "./settings/local-url.js";
@@ -105,12 +106,14 @@ function findNatsServer({ natsUrl, workers }: Settings, searchPath: string): str
   );
 }
 
-async function openNats({ dataDir, publishMaxBytes }: Settings, program: string | undefined, logger: Logger) {
+async function openNats(settings: Settings, program: string | undefined, logger: Logger) {
   if (program === undefined) return undefined;
+  const { dataDir, publishMaxBytes } = settings;
   return openNatsServer({
     program,
     dataDirectory: dataDir,
     payloadBytesMax: Math.min(Math.max(2 * publishMaxBytes, payloadBytesMin), payloadBytesMax),
+    historyBytesMax: keepsHistory(settings) ? streamBytes(settings) : undefined,
     logger,
   });
 }

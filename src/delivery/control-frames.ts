@@ -18,7 +18,6 @@ import type { Filter } from "../domain/filter.js";
 import type { HistoryGap, HistoryReach, ResumeRefusal } from "../history/history.js";
 import { waitingFramesMax } from "./backlog.js";
 import type { Configuration } from "./configuration.js";
-import type { Asked } from "./hub.js";
 import { retryAfter } from "./retry-after.js";
 import type { GroupResume } from "./stream-group.js";
 
@@ -33,12 +32,13 @@ export interface Greeting {
   /** The version of the channel configuration. */
   readonly version: number;
   readonly filter: Filter;
-  readonly asked: Asked;
+  /** How the connection ended that the client named. Null when it named none. */
+  readonly previous: PreviousClose | null;
   /** How much history is kept. Undefined when none is. */
   readonly history: HistoryReach | undefined;
   /** Where the live events begin. Undefined when no history is kept. */
   readonly position: string | undefined;
-  /** Whether the connection goes on after `asked.after`. Undefined when the client did not ask. */
+  /** Whether the connection goes on after the position that the client named. Undefined when the client did not ask. */
   readonly resume: GroupResume | undefined;
   /** How many earlier events follow. */
   readonly replayed: number;
@@ -55,7 +55,7 @@ const resumeRefusals: Record<ResumeRefusal | "off", string> = {
   away: "the history is away",
 };
 
-export function helloFrame({ connection, instance, version, filter, asked, resume, ...more }: Greeting): HelloFrame {
+export function helloFrame({ connection, instance, version, filter, previous, resume, ...more }: Greeting): HelloFrame {
   const { history, position, replayed, heartbeatSeconds, waitingBytesMax } = more;
   return {
     control: "hello",
@@ -72,13 +72,8 @@ export function helloFrame({ connection, instance, version, filter, asked, resum
     waitingFramesMax,
     waitingBytesMax,
     time: timeText(Date.now()),
-    previous: asked.previous === undefined ? null : unknownClose(asked.previous),
+    previous,
   };
-}
-
-/** Ends of connections are not kept, so no node knows how an earlier connection ended. */
-function unknownClose(connection: string): PreviousClose {
-  return { connection, code: 0, reason: "unknown", waitingFrames: 0, waitingBytes: 0 };
 }
 
 export function configChangedFrame(

@@ -13,6 +13,7 @@ import type { Hub, HubOptions, HubStats } from "./hub.js";
 import { createIntake } from "./intake.js";
 import { Narrowings } from "./narrowings.js";
 import { createOwnerChanges } from "./owner-changes.js";
+import { PastCloses } from "./past-closes.js";
 import { Replays } from "./replays.js";
 import type { StreamGroup } from "./stream-group.js";
 import { StreamRegistry } from "./stream-registry.js";
@@ -40,6 +41,7 @@ export function createHub({ bus, history, findEntry, pendingBytesMax, ...options
   const { heartbeatSeconds = Math.max(1, Math.floor(idleSeconds / 2)) } = options;
   const waiting = new Waiting(options.waitingBytesMax ?? Number.POSITIVE_INFINITY);
   const conversations = new Conversations();
+  const pastCloses = new PastCloses(history);
   const controls = new ControlStreams({
     heartbeatSeconds,
     onQuiet: (stream) => intake.announceToJoined(stream, positionFrame(stream.group.position)),
@@ -75,6 +77,7 @@ export function createHub({ bus, history, findEntry, pendingBytesMax, ...options
   });
   const welcome = createWelcomes({
     conversations,
+    pastCloses,
     replays,
     history,
     stats,
@@ -145,6 +148,7 @@ export function createHub({ bus, history, findEntry, pendingBytesMax, ...options
     const connection = conversations.connectionId(consumer);
     const state = consumer.describe(!isReplaying, frames);
     const decided = { ...whose, ...(connection !== undefined && { connection }), ...state, position };
+    if (connection !== undefined) pastCloses.keep(connection, consumer.principal, close, state);
     conversations.end(consumer);
     replays.end(consumer);
     closings.start(consumer, close, decided);
@@ -198,7 +202,12 @@ export function createHub({ bus, history, findEntry, pendingBytesMax, ...options
     ...createOwnerChanges({ registry, turns, announce, closeOf }),
     stats,
 
-    reserve: (scope, format) => registry.reserve(scope, format),
+    reserve(scope, format, asked) {
+      const found = pastCloses.find(asked);
+      const reservation = registry.reserve(scope, format);
+      if (found === undefined) return reservation;
+      return { ...reservation, inForce: Promise.all([reservation.inForce, found]).then(() => {}) };
+    },
 
     add(connection, scope, principal, view, asked = {}) {
       const stream = registry.streamOf(scope, view);

@@ -46,9 +46,10 @@ export interface Hub extends DirectoryListener {
   readonly stats: Readonly<HubStats>;
   /**
    * Makes the events of an instance, or of all instances of an account, come to this node, for a consumer with this
-   * format. Call it before `add`. The channel of the instance must be enabled.
+   * format. Call it before `add`. The channel of the instance must be enabled. Also finds what the client asks; give `add` the same
+   * object.
    */
-  reserve(scope: Scope, format: FrameFormat): Reservation;
+  reserve(scope: Scope, format: FrameFormat, asked?: Asked): Reservation;
   /**
    * Adds a consumer, which gets every event from now on if its scope was reserved. The channel of the instance must be
    * enabled. The format of a consumer of a whole account must have control frames. If the format of the view has control

@@ -7,6 +7,7 @@ import type { History } from "../history/history.js";
 import type { Consumer } from "./consumer.js";
 import type { Conversations } from "./conversations.js";
 import type { Asked, HubStats } from "./hub.js";
+import type { PastCloses } from "./past-closes.js";
 import type { Replays } from "./replays.js";
 import type { Stream } from "./stream.js";
 
@@ -15,6 +16,7 @@ const countMax = 1_024;
 
 export interface WelcomesOptions {
   readonly conversations: Conversations;
+  readonly pastCloses: PastCloses;
   readonly replays: Replays;
   readonly history: History | undefined;
   readonly stats: Pick<HubStats, "resumes">;
@@ -25,7 +27,7 @@ export interface WelcomesOptions {
 
 /** Returns a function that welcomes a new consumer, and adds it to its stream at once or after the older events. */
 export function createWelcomes(options: WelcomesOptions): (consumer: Consumer, asked: Asked) => void {
-  const { conversations, replays, history, stats, heartbeatSeconds, waitingBytesMax } = options;
+  const { conversations, pastCloses, replays, history, stats, heartbeatSeconds, waitingBytesMax } = options;
 
   function count(outcome: string): void {
     stats.resumes.set(outcome, (stats.resumes.get(outcome) ?? 0) + 1);
@@ -42,7 +44,7 @@ export function createWelcomes(options: WelcomesOptions): (consumer: Consumer, a
     conversations.begin(consumer, stream.accepted, {
       ...group.introduction,
       filter,
-      asked,
+      previous: pastCloses.told(asked, consumer.principal),
       history: group.following && history?.reach,
       position: group.position,
       resume,

@@ -8,6 +8,8 @@ export class FollowedScope {
   readonly scope: HistoryScope;
   /** Since which sequence number of the journal the events of the scope are kept. Undefined until that is known. */
   since: number | undefined;
+  /** Whether the scope may have consumers. It has none until delivery was told once that the scope is in force. */
+  mayHaveConsumers = false;
   readonly #handler: FollowHandler;
   readonly #matching = new Matching();
   /** Whether every event that the bus brings must come from the journal too. */
@@ -26,12 +28,12 @@ export class FollowedScope {
     this.#awaits = true;
   }
 
-  /** Takes an event that the bus brought. Returns whether the handler got the event without a position. */
+  /** Takes an event that the bus brought. Returns whether consumers may have got the event without a position. */
   heard(event: Event, isThere: boolean): boolean {
     if (isThere && !this.#awaits) return false;
     const isHanded = this.#matching.heard(event, isThere);
     if (isHanded) this.#handler(event, undefined);
-    return isHanded;
+    return isHanded && this.mayHaveConsumers;
   }
 
   /** Takes an event of the journal. */

@@ -50,11 +50,11 @@ export class HistoryLog {
 
   /**
    * Notes that each event of the scope with a sequence number above `since` is appended, from now on until `end`. Events that
-   * were appended before count too. Does nothing when the scope has begun already.
+   * were appended before count too. When the scope has begun already, the greater number counts.
    */
   begin(scope: HistoryScope, since: number): void {
     const log = scope.instanceId === "" ? this.#accountLog(scope.accountId, since) : this.#instanceLog(scope);
-    log.since ??= since;
+    log.since = Math.max(log.since ?? since, since);
   }
 
   /** Notes that further events of the scope may not be appended. Drops the events of which nobody asked for all. */

@@ -110,8 +110,23 @@ export interface History {
    * event. Such an event does not come later.
    */
   watchGaps(listener: (gap: HistoryGap) => void): void;
+  /** Keeps how a connection ended, for `HistoryReach.seconds`. `connection`: its id, a UUID. Never throws and never waits. */
+  keepClose(connection: string, close: KeptClose): void;
+  /** Resolves to how a connection of any node ended. Undefined when that is not known, and for a text that is no id. Never rejects. */
+  closeOf(connection: string): Promise<KeptClose | undefined>;
   /** Drops everything that is kept, and waits for what is on its way. */
   close(): Promise<void>;
+}
+
+/** How a connection ended that the gateway closed. */
+export interface KeptClose {
+  /** Whose connection it was. Only its holder may be told. */
+  readonly holder: string;
+  readonly code: number;
+  readonly reason: string;
+  /** How many frames and bytes waited for the connection when its close was decided. */
+  readonly waitingFrames: number;
+  readonly waitingBytes: number;
 }
 
 /** Like a gap of the bus, but for the reason. */

@@ -9,8 +9,9 @@
 import type { Logger } from "pino";
 import type { Event } from "../bus/bus.js";
 import type { NodeTalk } from "../bus/node-talk.js";
+import { CloseNotes } from "./close-notes.js";
 import { FollowedScope, FollowedScopes } from "./followed-scope.js";
-import type { FollowHandler, Following, History, HistoryGap, HistoryScope } from "./history.js";
+import type { FollowHandler, Following, History, HistoryGap, HistoryScope, KeptClose } from "./history.js";
 import type { HistoryLimits } from "./history-log.js";
 import type { Journal } from "./journal.js";
 import { JournalKeeper } from "./journal-keeper.js";
@@ -59,6 +60,7 @@ class JetStreamHistory implements History {
   #tendTimer: NodeJS.Timeout | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
   #renewedAt = performance.now();
+  readonly #closes: CloseNotes;
   /** The last renewals of the notes of scopes that nobody follows any more. */
   readonly #farewells = new Set<Promise<void>>();
   #isClosing = false;
@@ -67,6 +69,7 @@ class JetStreamHistory implements History {
     const { talk, limits, logger } = options;
     this.#options = options;
     this.#logger = logger;
+    this.#closes = new CloseNotes(limits.seconds, () => this.#journal);
     this.#lasting = new LastingJournal({
       open: options.openJournal,
       onOpened: (journal) => this.#settle(journal),
@@ -113,7 +116,9 @@ class JetStreamHistory implements History {
     this.#scopes.add(followed);
     this.#keeper.follow(scope);
     clearTimeout(this.#idleTimer);
-    const begun = this.#begin(followed);
+    const begun = this.#begin(followed).then(() => {
+      followed.mayHaveConsumers = true;
+    });
     const mirror = this.#mirror;
     const isThere = () => this.#isThere;
     const caughtUp = () => this.#caughtUp();
@@ -137,12 +142,20 @@ class JetStreamHistory implements History {
     this.#onGap = listener;
   }
 
+  keepClose(connection: string, close: KeptClose): void {
+    this.#closes.keep(connection, close);
+  }
+
+  closeOf(connection: string): Promise<KeptClose | undefined> {
+    return this.#closes.find(connection);
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#tendTimer);
     clearTimeout(this.#idleTimer);
     this.#isClosing = true;
     this.#isThere = false;
-    await Promise.all(this.#farewells);
+    await Promise.all([...this.#farewells, this.#closes.written()]);
     await this.#lasting.close();
     this.#unable.withdraw();
   }
@@ -166,10 +179,9 @@ class JetStreamHistory implements History {
     const journal = this.#journal;
     if (journal === undefined) return;
     try {
-      const [since] = await Promise.all([keepMode(journal, followed.scope), this.#mirror.read(journal)]);
+      await this.#mirror.read(journal);
+      await this.#keep(journal, followed);
       await this.#keeper.tell([followed.scope]);
-      followed.since = since;
-      this.#mirror.begin(followed.scope, since);
       await this.#caughtUp();
       followed.allKnow();
       if (this.#isThere) return;
@@ -242,9 +254,14 @@ class JetStreamHistory implements History {
     const now = performance.now();
     if (now - this.#renewedAt < (this.#options.limits.seconds * 1000) / renewals) return;
     this.#renewedAt = now;
-    const scopes = [...this.#scopes].map(({ scope }) => scope);
-    for (const scope of scopes) await keepMode(journal, scope);
-    await this.#keeper.tell(scopes);
+    for (const followed of this.#scopes) await this.#keep(journal, followed);
+    await this.#keeper.tell([...this.#scopes].map(({ scope }) => scope));
+  }
+
+  /** Makes or renews the note of a scope. */
+  async #keep(journal: Journal, followed: FollowedScope): Promise<void> {
+    followed.since = await keepMode(journal, followed.scope);
+    this.#mirror.begin(followed.scope, followed.since);
   }
 
   /** Feeds the consumers from the journal, when this node has read it to its end and can still keep events. */

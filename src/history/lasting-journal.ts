@@ -34,7 +34,7 @@ export class LastingJournal {
     return this.#current;
   }
 
-  /** Opens the first journal. Resolves when it is ready, and after two seconds at the latest. Never rejects. */
+  /** Opens the first journal. Resolves when it is ready, at the first failure, and after two seconds at the latest. Never rejects. */
   async start(): Promise<void> {
     const ready = new Promise<void>((resolve) => {
       this.#running = this.#run(resolve);
@@ -48,11 +48,16 @@ export class LastingJournal {
     await this.#running;
   }
 
+  /** `onReady`: called when the first journal is ready, or could not be opened. */
   async #run(onReady: () => void): Promise<void> {
     const { logger, onOpened, onEnded } = this.#options;
     while (!this.#closing.signal.aborted) {
       const journal = await this.#open();
-      if (journal === undefined) continue;
+      if (journal === undefined) {
+        onReady();
+        await delay(retryMs, undefined, { signal: this.#closing.signal }).catch(() => {});
+        continue;
+      }
       if (this.#closing.signal.aborted) return journal.close();
       logger.info("JetStream is there");
       this.#complaint = "";
@@ -75,7 +80,6 @@ export class LastingJournal {
         this.#options.logger.warn({ reason }, "JetStream cannot be used: no history is kept");
       }
       this.#complaint = reason;
-      await delay(retryMs, undefined, { signal: this.#closing.signal }).catch(() => {});
       return undefined;
     }
   }

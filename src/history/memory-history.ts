@@ -5,6 +5,7 @@ import { holdEvent } from "./held-event.js";
 import type { FollowHandler, Following, History, HistoryScope, Kept, Resume } from "./history.js";
 import { type HistoryLimits, HistoryLog } from "./history-log.js";
 import { positionText, readPosition } from "./position.js";
+import { RecentCloses } from "./recent-closes.js";
 
 /** How often events are dropped that are too old, in milliseconds. */
 const expireMs = 1_000;
@@ -23,6 +24,7 @@ interface Mode {
 export function createMemoryHistory(limits: HistoryLimits): History {
   const epoch = randomBytes(6).toString("base64url");
   const log = new HistoryLog(limits);
+  const closes = new RecentCloses(limits.seconds);
   const instances = new Map<string, Mode>();
   const accounts = new Map<string, Mode>();
   let sequence = 0;
@@ -107,6 +109,9 @@ export function createMemoryHistory(limits: HistoryLimits): History {
         },
       };
     },
+
+    keepClose: (connection, close) => closes.add(connection, close),
+    closeOf: (connection) => Promise.resolve(closes.get(connection)),
 
     // A node that runs alone accepts every event itself, so none is missing.
     watchGaps() {},

@@ -106,7 +106,7 @@ export class Mirror {
     this.#waiters = [];
   }
 
-  /** Notes that the events of a scope are kept since a sequence number. A second call does nothing until the next `clear`. */
+  /** Notes that the events of a scope are kept since a sequence number. Of several numbers the greatest counts. */
   begin(scope: HistoryScope, since: number): void {
     this.log.begin(scope, Math.max(since, this.#floor));
   }

@@ -3,7 +3,7 @@
  * `setting-table.ts`.
  */
 
-import { natsServers, natsSubject, oneOf, readableFile, text } from "./setting-kinds.js";
+import { integer, natsServers, natsSubject, oneOf, readableFile, text } from "./setting-kinds.js";
 
 export const natsSettingTable = {
   natsUrl: {
@@ -80,6 +80,14 @@ export const natsSettingTable = {
     fallback: undefined,
     shown: "none",
     meaning: "File with the private key of NATS_TLS_CERT in PEM.",
+  },
+  historyReplicas: {
+    env: "HISTORY_REPLICAS",
+    kind: integer(1, 5),
+    fallback: 1,
+    unit: "servers",
+    meaning:
+      "On how many servers of the NATS cluster JetStream keeps the history. With 1, the history is lost with its server, and consumers are told so. With 3, one server of three may die. Nodes alone and workers without NATS_URL keep one copy.",
   },
   busOutage: {
     env: "BUS_OUTAGE",

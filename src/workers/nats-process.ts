@@ -21,6 +21,8 @@ export interface NatsProcessOptions {
   readonly name: string;
   /** Largest message that the server carries, in bytes. */
   readonly payloadBytesMax: number;
+  /** Most bytes of the stream with the history. Undefined when no history is kept: then the server has no JetStream. */
+  readonly historyBytesMax: number | undefined;
   readonly unprivileged: Unprivileged;
   readonly logger: Logger;
 }
@@ -42,6 +44,8 @@ const MiB = 1024 * 1024;
  * connection, and the worker misses events.
  */
 const pendingBytesMin = 256 * MiB;
+/** Room for the notes of the history, which are in a stream of their own, in bytes: some hundred for each connection and instance. */
+const noteBytesMax = 256 * MiB;
 const pollMs = 20;
 const startMsMax = 10_000;
 const stopMsMax = 5_000;
@@ -51,11 +55,11 @@ const stopMsMax = 5_000;
  * does not listen within ten seconds.
  */
 export async function startNatsProcess(options: NatsProcessOptions): Promise<NatsProcess> {
-  const { program, directory, name, payloadBytesMax, unprivileged, logger } = options;
+  const { program, directory, name, unprivileged, logger } = options;
   const token = randomBytes(32).toString("hex");
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { mode: 0o700 });
-  writeFileSync(join(directory, "nats.conf"), configuration(token, payloadBytesMax), { mode: 0o600 });
+  writeFileSync(join(directory, "nats.conf"), configuration(token, options), { mode: 0o600 });
   unprivileged.own(directory);
 
   const args = ["--config", join(unprivileged.here(directory), "nats.conf"), "--name", name];
@@ -104,8 +108,12 @@ export async function startNatsProcess(options: NatsProcessOptions): Promise<Nat
  * The text of the configuration file. A file is needed because `max_payload` has no flag, and because every user of the
  * machine could read a token among the arguments.
  */
-function configuration(token: string, payloadBytesMax: number): string {
+function configuration(token: string, { payloadBytesMax, historyBytesMax }: NatsProcessOptions): string {
   return [
+    // JetStream needs a directory even when it stores nothing there.
+    ...(historyBytesMax === undefined
+      ? []
+      : [`jetstream { store_dir: ".", max_memory_store: ${historyBytesMax + noteBytesMax}, max_file_store: 0 }`]),
     "host: 127.0.0.1",
     "port: -1",
     'ports_file_dir: "."',

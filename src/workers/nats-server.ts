@@ -19,6 +19,8 @@ export interface NatsServerOptions {
   readonly dataDirectory: string;
   /** Largest message that the server carries, in bytes. */
   readonly payloadBytesMax: number;
+  /** Most bytes of the stream with the history. Undefined when no history is kept. */
+  readonly historyBytesMax: number | undefined;
   readonly logger: Logger;
 }
 
@@ -51,7 +53,8 @@ export function openNatsServer(options: NatsServerOptions): Promise<NatsServer> 
   return useDataDirectory(options.dataDirectory, (root) => open(root, options));
 }
 
-async function open(root: string, { program, payloadBytesMax, logger }: NatsServerOptions): Promise<NatsServer> {
+async function open(root: string, options: NatsServerOptions): Promise<NatsServer> {
+  const { program, payloadBytesMax, historyBytesMax, logger } = options;
   const all = join(root, "nats");
   if (!existsSync(all)) mkdirSync(all, { mode: 0o700 });
   await endOrphans(all);
@@ -87,7 +90,15 @@ async function open(root: string, { program, payloadBytesMax, logger }: NatsServ
   };
 
   async function start(): Promise<NatsProcess> {
-    const started = await startNatsProcess({ program, directory, name, payloadBytesMax, unprivileged, logger });
+    const started = await startNatsProcess({
+      program,
+      directory,
+      name,
+      payloadBytesMax,
+      historyBytesMax,
+      unprivileged,
+      logger,
+    });
     const made = `${addressFile}.new`;
     writeFileSync(made, JSON.stringify({ servers: [started.url], token: started.token }), { mode: 0o600 });
     renameSync(made, addressFile);

@@ -191,7 +191,10 @@ describe("an open connection", () => {
     expect(heard).toBe(0);
     await network.heal();
     const again = await openV1(network.url.replace(/\/$/, ""), `${path}&previous=${connection}`);
-    expect(await again.frame()).toMatchObject({ control: "hello", previous: { connection, reason: "unknown" } });
+    expect(await again.frame()).toMatchObject({
+      control: "hello",
+      previous: { connection, reason: "no sign of life" },
+    });
     await until(async () => (await sockets()) === 1);
     again.socket.terminate();
     await network.close();

@@ -4,6 +4,7 @@ import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { EventService } from "../../gen/eventwire/v1/event_service_pb.js";
+import { BlinkingConsumer } from "../support/blinking-consumer.js";
 import { type Consumer, dataOf } from "../support/consumer.js";
 import { eventOf, openEventStream } from "../support/event-stream.js";
 import { startNatsServer } from "../support/nats-server.js";
@@ -61,6 +62,23 @@ describe.skipIf(lacksNatsServer)("two workers", () => {
       await server.call("DELETE", `/api/instance/delete/${name}`);
       expect((await server.call("GET", `/ws/${name}`)).status).toBe(404);
     }
+  });
+
+  it("share one history, so a consumer finds its events on whichever worker it comes back to", async () => {
+    const server = await startWorkersProgram(database.url);
+    const instance = await createInstance(server);
+    const consumer = new BlinkingConsumer(`/ws/${instance}?token=${accountToken}`);
+    await consumer.connect(server.url);
+    for (let n = 1; n <= 40; n++) {
+      const body = { event: "label.update", data: { publisher: "p", n } };
+      expect(await server.call("POST", `/api/events/publish/${instance}`, body)).toMatchObject({ status: 200 });
+      consumer.drop();
+      await consumer.connect(server.url);
+    }
+    await until(() => consumer.last("p") === 40);
+    expect(consumer).toMatchObject({ faults: [], refusals: [], gaps: 0 });
+    expect(consumer.events).toBe(40);
+    consumer.drop();
   });
 
   it("deliver what either was given to all sockets, once, and the events of a stream in order", async () => {

@@ -208,7 +208,8 @@ export const HistorySchema: GenMessage<History> = /*@__PURE__*/
   messageDesc(file_eventwire_v1_frame, 2);
 
 /**
- * How an earlier connection ended.
+ * How an earlier connection ended. The gateway knows that for HISTORY_SECONDS, on all nodes, if it closed the connection
+ * itself and a history is kept. It tells only the holder of the token that the earlier connection had.
  *
  * @generated from message eventwire.v1.PreviousClose
  */
@@ -324,7 +325,7 @@ export type HelloFrame = Message<"eventwire.v1.HelloFrame"> & {
 
   /**
    * Why `resumed` is false, as a text: `no history is kept`, `the text is not a position`, `the position is of another
-   * history` (the gateway was started anew), `the history does not reach back to the position` (HISTORY_SECONDS,
+   * history` (the gateway or its NATS was started anew), `the history does not reach back to the position` (HISTORY_SECONDS,
    * HISTORY_EVENTS, HISTORY_BYTES) or `the history is away`. Null when `resumed` is true or null.
    *
    * @generated from field: optional string resume_refusal = 9;
@@ -460,8 +461,9 @@ export type GapFrame = Message<"eventwire.v1.GapFrame"> & {
   /**
    * Why: `bus_interrupted` (the bus between the nodes was away from the node of this connection), `bus_lost` (events that
    * another node accepted did not arrive or could not be read, for example because the bus was away from that node) or
-   * `history_expired` (the client asked to go on after a position, and `resumed` in its `hello` is false). A later release
-   * may send other reasons.
+   * `history_expired` (the client asked to go on after a position, and `resumed` in its `hello` is false) or
+   * `history_interrupted` (a node could not put events into the history that the nodes share, or more were put there than it
+   * holds). A later release may send other reasons.
    *
    * @generated from field: string reason = 2;
    */

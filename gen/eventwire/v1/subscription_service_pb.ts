@@ -58,8 +58,7 @@ export type SubscribeRequest = Message<"eventwire.v1.SubscribeRequest"> & {
   media: boolean;
 
   /**
-   * The id of an earlier connection whose end the client wants to know. The answer is in `previous` of the frame `hello`. This
-   * release does not keep how a connection ended, and answers `unknown`.
+   * The id of an earlier connection whose end the client wants to know. The answer is in `previous` of the frame `hello`.
    *
    * @generated from field: string previous = 5;
    */

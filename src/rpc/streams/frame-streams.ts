@@ -41,12 +41,15 @@ export interface Wanted {
   readonly typesMax: number;
   /** Whether the client wants media. It gets media only if the channel configuration asks for media too. */
   readonly media: boolean;
-  /**
-   * The position after which the client wants to go on, and the id of an earlier connection. Empty when the client
-   * named none.
-   */
-  readonly after: string;
-  readonly previous: string;
+  readonly asked: AskedOfPast;
+}
+
+/** What a client asks about its earlier connection. */
+export interface AskedOfPast {
+  /** The position after which the client wants to go on. */
+  readonly after: string | undefined;
+  /** The id of an earlier connection. */
+  readonly previous: string | undefined;
 }
 
 export interface FrameStreams {
@@ -54,9 +57,12 @@ export interface FrameStreams {
    * Makes the events of the scope come to this node. Call it before `open`, and call `release` after `open`, or when
    * no stream is opened. `inForce` resolves when the next event comes, whichever node it is published at; it is
    * undefined when that is so already. Then call `check`, which throws OLDER_NODE when some events of a whole account
-   * would not come. Throws SHUTTING_DOWN.
+   * would not come. Throws SHUTTING_DOWN. `asked`: the same object as in `Wanted`.
    */
-  reserve(scope: StreamScope): { readonly inForce: Promise<void> | undefined; check(): void; release(): void };
+  reserve(
+    scope: StreamScope,
+    asked: AskedOfPast,
+  ): { readonly inForce: Promise<void> | undefined; check(): void; release(): void };
   /**
    * Makes the stream a consumer, which gets frames until it ends or closes. The channel of the instance in `wanted` must
    * be enabled.

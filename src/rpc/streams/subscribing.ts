@@ -7,7 +7,7 @@ import type { Principal } from "../../domain/instance.js";
 import type { Grant } from "../../service/tickets.js";
 import type { AddressedInstances } from "../admission/addressed-instance.js";
 import type { Validation } from "../validation.js";
-import type { FrameSink, FrameStreams, MessageForm, OpenStream, StreamScope, Wanted } from "./frame-streams.js";
+import type { AskedOfPast, FrameSink, FrameStreams, MessageForm, OpenStream, StreamScope } from "./frame-streams.js";
 
 /**
  * A stream that passed all checks and is not open yet. Until `start` or `giveUp`, the events of its instance or account
@@ -55,7 +55,8 @@ export function createSubscribe(options: {
 
   return async (caller, request) => {
     const found = find(caller, request);
-    const reservation = frames.reserve(found);
+    const asked = askedBy(request);
+    const reservation = frames.reserve(found, asked);
     let reserved = true;
     const giveUp = (): void => {
       if (reserved) reservation.release();
@@ -70,7 +71,9 @@ export function createSubscribe(options: {
           if (idOf(scope) !== idOf(found)) throw new AppError("INSTANCE_NOT_FOUND");
           reservation.check();
           const { principal, grant } = caller;
-          return frames.open(sink, { ...wanted(request), typesMax: grant?.types ?? allTypes, scope, principal }, form);
+          const { events, media } = request;
+          const typesMax = grant?.types ?? allTypes;
+          return frames.open(sink, { events, media, asked, typesMax, scope, principal }, form);
         } finally {
           giveUp();
         }
@@ -90,11 +93,6 @@ function idOf(scope: StreamScope): string {
   return "instance" in scope ? scope.instance.id : scope.accountId;
 }
 
-function wanted({
-  events,
-  media,
-  after,
-  previous,
-}: SubscribeRequest): Omit<Wanted, "scope" | "principal" | "typesMax"> {
-  return { events, media, after, previous };
+function askedBy({ after, previous }: SubscribeRequest): AskedOfPast {
+  return { after: after || undefined, previous: previous || undefined };
 }

@@ -22,12 +22,12 @@ export function createFrameStreams(options: FrameStreamsOptions): FrameStreams {
   const { hub, fanOut, draining } = options;
   const formatOf = createFrameFormats(options);
   return {
-    reserve(scope) {
+    reserve(scope, asked) {
       if (draining.aborted) throw new AppError("SHUTTING_DOWN");
-      return hub.reserve(scope, formatOf({ json: false, text: false }));
+      return hub.reserve(scope, formatOf({ json: false, text: false }), asked);
     },
 
-    open(sink, { scope, principal, events, typesMax, media, after, previous }, form) {
+    open(sink, { scope, principal, events, typesMax, media, asked }, form) {
       const types = typesOf(events) & typesMax;
       const view: View<WritableConnection> = { format: formatOf(form), fanOut, types, media };
       const connection: WritableConnection = {
@@ -36,10 +36,7 @@ export function createFrameStreams(options: FrameStreamsOptions): FrameStreams {
         end: sink.end,
         cut: sink.cut,
       };
-      const consumer = addWritable(hub, connection, scope, principal, view, {
-        after: after || undefined,
-        previous: previous || undefined,
-      });
+      const consumer = addWritable(hub, connection, scope, principal, view, asked);
       return { leave: () => hub.remove(consumer) };
     },
   };

@@ -115,7 +115,7 @@ export function mountUpgrade(app: TemplatedApp, pattern: string, options: Upgrad
   }
 
   async function open(exchange: Exchange, handshake: Handshake, opening: Opening, subprotocol = ""): Promise<string> {
-    const reservation = hub.reserve(opening.scope, opening.view.format);
+    const reservation = hub.reserve(opening.scope, opening.view.format, opening.subscription?.asked);
     try {
       if (reservation.inForce !== undefined) {
         await reservation.inForce;
