@@ -39,8 +39,8 @@ export default defineConfig({
     globalSetup: ["test/support/skipped-suites.ts", "test/support/build.ts", "test/support/global-setup.ts"],
     setupFiles: ["test/support/listed-errors.ts"],
     pool: "forks",
-    // One more than the cores of a small machine: many tests wait for processes and timers.
-    maxWorkers: 3,
+    // Two more than the cores of a small machine: many tests wait for processes and timers.
+    maxWorkers: 4,
     sequence: { sequencer: LongestFirst },
     // Nothing is asserted about time. These are for a machine that has much else to do.
     testTimeout: 60_000,
