@@ -91,7 +91,7 @@ export function addAccountCommands(program: Command, line: CommandLine): void {
   account
     .command("disconnect")
     .description(
-      "close all open connections of the consumers of an account and its instances with 4010, on all nodes; all tokens still work",
+      "close all open connections of the consumers of an account and its instances, on all nodes; all tokens still work",
     )
     .argument("<account>", "its id or its name")
     .addOption(jsonOption())

@@ -77,7 +77,7 @@ export function showDisconnected(nodes: number): string[] {
   if (nodes === 0)
     return ["nodes         no node follows the database now; a node that runs all the same ends them when it is back"];
   return [
-    `nodes         ${nodes} ${nodes === 1 ? "follows the database and closes" : "follow the database and close"} the connections with 4010 now`,
+    `nodes         ${nodes} ${nodes === 1 ? "follows the database and closes" : "follow the database and close"} the connections now`,
     "              a node that is cut off from the database does so when it is back",
   ];
 }

@@ -98,9 +98,7 @@ export function addInstanceCommands(program: Command, line: CommandLine): void {
 
   instance
     .command("disconnect")
-    .description(
-      "close all open connections of the instance's consumers with 4010, on all nodes; its token still works",
-    )
+    .description("close all open connections of the instance's consumers, on all nodes; its token still works")
     .argument("<name>")
     .addOption(accountOption())
     .addOption(jsonOption())

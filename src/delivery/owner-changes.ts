@@ -2,7 +2,13 @@
 
 import type { ControlFrame } from "../../gen/frames.js";
 import type { DirectoryListener } from "../directory/directory.js";
-import { type Close, disconnectedByOperator, instanceDeleted, tokenRevoked } from "../domain/closes.js";
+import {
+  type Close,
+  disconnectedByOperator,
+  instanceDeleted,
+  plainDisconnectedByOperator,
+  tokenRevoked,
+} from "../domain/closes.js";
 import type { Consumer } from "./consumer.js";
 import { configChangedFrame } from "./control-frames.js";
 import type { Stream } from "./stream.js";
@@ -52,8 +58,15 @@ export function createOwnerChanges({ registry, turns, announce, closeOf }: Owner
     consumersDisconnected({ kind, id, accountId }) {
       turns.atEnd(() => {
         const groups = kind === "account" ? registry.ofAccount(accountId) : [registry.instance(id)];
-        for (const group of groups) closeOf(group, disconnectedByOperator, () => true);
+        for (const group of groups) {
+          closeOf(group, disconnectedByOperator, hasControlFrames);
+          closeOf(group, plainDisconnectedByOperator, () => true);
+        }
       });
     },
   };
+}
+
+function hasControlFrames({ stream }: Consumer): boolean {
+  return stream.view.format.controlFrame !== undefined;
 }

@@ -50,7 +50,7 @@ export interface DirectoryListener {
   principalRevoked(principal: Principal): void;
   /**
    * An operator has disconnected the consumers of an instance, or of an account and all its instances. The holder closes
-   * their connections with 4010.
+   * their connections.
    */
   consumersDisconnected(owner: Owner): void;
 }

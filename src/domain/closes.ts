@@ -18,6 +18,8 @@ export const tokenRevoked = closeOf("TOKEN_REVOKED");
 export const instanceDeleted = closeOf("INSTANCE_DELETED");
 export const slowConsumer = closeOf("SLOW_CONSUMER");
 export const disconnectedByOperator = closeOf("DISCONNECTED_BY_OPERATOR");
+/** What a plain client gets in place of `disconnectedByOperator`, because the plain protocol has no code of its own for it. */
+export const plainDisconnectedByOperator: Close = { ...disconnectedByOperator, code: shuttingDown.code };
 export const internalError = closeOf("INTERNAL_ERROR");
 
 export type CloseRow = (typeof closeCatalogue)[keyof typeof closeCatalogue];
@@ -38,14 +40,7 @@ export interface ExplainedClose extends Close {
 
 /** Every close frame that a client of the plain protocol can get. */
 export const explainedCloses: readonly ExplainedClose[] = (
-  [
-    "SHUTTING_DOWN",
-    "MESSAGE_TOO_BIG",
-    "TOKEN_REVOKED",
-    "INSTANCE_DELETED",
-    "SLOW_CONSUMER",
-    "DISCONNECTED_BY_OPERATOR",
-  ] as const
+  ["SHUTTING_DOWN", "MESSAGE_TOO_BIG", "TOKEN_REVOKED", "INSTANCE_DELETED", "SLOW_CONSUMER"] as const
 ).map((name) => {
   const { code, reason, reconnect, meaning } = closeCatalogue[name];
   return { code, reason, comeBack: reconnect, meaning };

@@ -113,7 +113,7 @@ export interface Store extends WebhookOperations {
   rotateAccountToken(id: string, graceMs?: number): Promise<string | undefined>;
 
   /**
-   * Ends all open connections of consumers of an account with 4010, on all nodes: those of the account as a whole, and
+   * Ends all open connections of consumers of an account, on all nodes: those of the account as a whole, and
    * those of its instances. A node that has lost the database ends them when it is back. Nothing keeps consumers from
    * coming back. Returns how many nodes follow the changes of the database now. Undefined when the account does not
    * exist.

@@ -130,7 +130,7 @@ it("disconnects consumers, and says how many nodes hear of it", async () => {
   await node.news.heard(`disconnected instance ${made.id}`);
   expect(await run("account", "disconnect", "crowded")).toEqual([
     `disconnected  crowded (${account.id})`,
-    "nodes         1 follows the database and closes the connections with 4010 now",
+    "nodes         1 follows the database and closes the connections now",
     "              a node that is cut off from the database does so when it is back",
   ]);
   await node.news.heard(`disconnected account ${account.id}`);
