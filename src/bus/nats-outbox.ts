@@ -129,7 +129,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
     if (toAccount) taken = link.publish(subjectOf(accountName(accountId)), bytes) && taken;
     if (!taken) skip(event);
     else {
-      unconfirmed.keep(sent);
+      unconfirmed.keep(sent, link.connectedAt);
       stats.sent++;
     }
     return taken;
@@ -226,15 +226,17 @@ export function createOutbox(options: OutboxOptions): Outbox {
   }
 
   /**
-   * Asks NATS to confirm all events that were sent until now. Asks again when `listeningName` made the outbox send
+   * Asks NATS to confirm all events that were sent until now. The answer on a new connection confirms nothing that was
+   * sent over the one before: what was on its way there may be lost. Asks again when `listeningName` made the outbox send
    * events to an account meanwhile.
    */
   async function confirm(): Promise<boolean> {
     let reached: boolean;
     do {
       sentAgain = false;
+      const { sentOver = link.connectedAt } = unconfirmed;
       const confirmed = unconfirmed.confirming();
-      reached = await link.confirm();
+      reached = (await link.confirm()) && sentOver === link.connectedAt;
       const covered = confirmed();
       if (!reached) for (const { event } of covered) unreached(event, false);
     } while (reached && sentAgain);

@@ -13,7 +13,10 @@ export interface SentEvent extends Numbered {
 export interface UnconfirmedEvents {
   /** Number of events that were kept since the last call of `confirming`. */
   readonly count: number;
-  keep(event: SentEvent): void;
+  /** `connectedAt` of the link over which the first of these events was sent. Undefined when `count` is 0. */
+  readonly sentOver: number | undefined;
+  /** Keeps an event that was sent over the connection with this `connectedAt`. */
+  keep(event: SentEvent, connection: number): void;
   /** Returns the events of an account that were not sent to the account's subject, in the order of their sending. */
   notSentTo(accountId: string): Numbered[];
   /** Returns all events, in the order of their sending. */
@@ -28,12 +31,19 @@ export interface UnconfirmedEvents {
 export function createUnconfirmedEvents(): UnconfirmedEvents {
   let kept: SentEvent[] = [];
   let asked: SentEvent[] = [];
+  let sentOver: number | undefined;
 
   return {
     get count() {
       return kept.length;
     },
-    keep: (event) => void kept.push(event),
+    get sentOver() {
+      return sentOver;
+    },
+    keep(event, connection) {
+      sentOver ??= connection;
+      kept.push(event);
+    },
     notSentTo: (accountId) =>
       [...asked, ...kept].filter(({ event, toAccount }) => !toAccount && event.accountId === accountId),
     all: () => [...asked, ...kept],
@@ -41,6 +51,7 @@ export function createUnconfirmedEvents(): UnconfirmedEvents {
     confirming() {
       asked = kept;
       kept = [];
+      sentOver = undefined;
       return () => {
         const covered = asked;
         asked = [];

@@ -70,6 +70,24 @@ describe("an outbox", () => {
     expect(missed).toEqual([["instance", true]]);
   });
 
+  it("does not take the answer of a new connection for events that it sent over the one before", async () => {
+    const fake = fakeLink();
+    const link = { ...fake.link, connectedAt: 1 };
+    const stats = emptyBusStats();
+    const outbox = createOutbox({ link, ...names, stats });
+    outbox.add(eventOf("instance", 1));
+    expect(await outbox.flush()).toBe(true);
+    missed.length = 0;
+    outbox.add(eventOf("instance", 2));
+    // The connection was lost and is back, before anybody asked whether the event has reached NATS.
+    link.connectedAt = 2;
+    expect(await outbox.flush()).toBe(false);
+    expect(missed).toEqual([["instance", false]]);
+    outbox.add(eventOf("instance", 3));
+    expect(await outbox.flush()).toBe(true);
+    expect(stats).toMatchObject({ sent: 3, unreached: 1 });
+  });
+
   it("sends an event to the account too when the news of a listener crosses it", async () => {
     let confirmations = 0;
     const { link, sent, tell } = fakeLink(() => {
