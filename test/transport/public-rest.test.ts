@@ -258,7 +258,7 @@ describe("instances", () => {
       type: "application/json; charset=utf-8",
       text: `{"success":true,"message":"Instance created","instance":{"id":"${id}","name":"desk-7","token":"ti_desk-seven","status":"disconnected"},"websocket":{"enabled":true,"events":["call.update"],"mediaBase64":false},"data":{"token":"ti_desk-seven"}}`,
     });
-    const listed = `{"success":true,"message":"1 Instance found","instances":[{"id":"${id}","name":"desk-7","token":"ti_desk-seven","status":"disconnected","connection":{"state":"disconnected"},"websocket":{"enabled":true,"events":["call.update"],"mediaBase64":false},"webhook":{"label":"default","enabled":false,"url":"","authorization":null,"byEvents":false,"events":[],"mediaBase64":false}}]}`;
+    const listed = `{"success":true,"message":"1 Instance found","instances":[{"id":"${id}","name":"desk-7","token":"ti_desk-seven","status":"disconnected","connection":{"state":"disconnected"},"websocket":{"enabled":true,"events":["call.update"],"mediaBase64":false}}]}`;
     const asAccount = await send({ request: "GET /api/instance/list?x=%zz&instanceName=desk%2D7", token: account });
     expect(asAccount).toMatchObject({ status: 200, text: listed });
     const asInstance = await send({ request: "GET /api/instance/list?instanceName=desk-1", token: "ti_desk-seven" });

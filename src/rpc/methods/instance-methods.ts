@@ -104,7 +104,7 @@ function toListed({ instance: { id, name, token }, status, numberJid, websocket,
     status,
     connection: { state: status, ...(numberJid !== undefined && { numberJid }) },
     websocket: toWebsocketMessage(websocket ?? disabledWebsocket),
-    webhook: toWebhookMessage(webhook ?? disabledWebhook(defaultLabel)),
+    ...(webhook && { webhook: toWebhookMessage(webhook) }),
   };
 }
 
