@@ -67,6 +67,14 @@ export interface Outbox {
   stored(since: number): Promise<boolean> | undefined;
 }
 
+/** What this node had counted before some events were published. */
+export interface Mark {
+  /** `Outbox.taken`. */
+  readonly taken: number;
+  /** `unreached` in the counts of the bus. */
+  readonly unreached: number;
+}
+
 /** What became of published events. */
 export interface Reached {
   /** False when other nodes that want the events may not have got them. */
@@ -113,14 +121,14 @@ export interface Publishing {
    */
   takers(entry: Entry, type: string): number;
   /** Call `mark` before you publish events, and give its result to `reached` after that. */
-  mark(): number;
+  mark(): Mark;
   /**
-   * Resolves to what became of the events that were published until now: whether they have reached the other nodes that
-   * want them, and whether those since `mark` are stored for webhooks. Undefined when there is nothing to wait for.
+   * Resolves to what became of the events that were published since `mark`: whether they have reached the other nodes
+   * that want them, and whether they are stored for webhooks. Undefined when all of that is so already.
    * When BUS_OUTAGE is `refuse`, rejects with BUS_UNREACHABLE when other nodes were not reached; when WEBHOOK_OUTAGE is
    * `refuse`, rejects with STORE_EVENT_FAILED when events were not stored. Then sockets may have got the events.
    */
-  reached(mark: number): Promise<Reached> | undefined;
+  reached(mark: Mark): Promise<Reached> | undefined;
 }
 
 /**
@@ -157,6 +165,16 @@ export function createPublishing(options: {
     return new AppError("EVENT_TOO_LARGE", {
       rule: `data and media must be at most ${publishMaxBytes} bytes together`,
     });
+  }
+
+  /**
+   * Whether no event was missed by other nodes since `mark`. `flushed` alone does not say so: a call that waited for the
+   * bus before may have been told already of an event that was published since `mark`.
+   */
+  function reachedNodes(flushed: boolean, { unreached }: Mark): boolean {
+    const reached = flushed && bus.stats.unreached === unreached;
+    if (!reached && refuses) throw new AppError("BUS_UNREACHABLE");
+    return reached;
   }
 
   function requireType({ event, data, media }: EventInput): EventType {
@@ -209,12 +227,16 @@ export function createPublishing(options: {
       return publishTo(entry, input);
     },
     takers: (entry, type) => (isEventType(type) ? takers(entry, type) : 0),
-    mark: () => outbox.taken,
+    mark: () => ({ taken: outbox.taken, unreached: bus.stats.unreached }),
     reached(mark) {
-      const stored = outbox.stored(mark);
-      const flushed = refuses ? bus.flush()?.then(refuseUnreached) : bus.flush();
-      if (stored === undefined) return flushed?.then((otherNodes) => (otherNodes ? allReached : nodesMissed));
-      return Promise.all([flushed, stored]).then(([otherNodes = true, webhooks]) => ({ otherNodes, webhooks }));
+      const stored = outbox.stored(mark.taken);
+      const flushed = bus.flush() ?? (bus.stats.unreached === mark.unreached ? undefined : Promise.resolve(false));
+      const toNodes = (reached: boolean): Reached => (reachedNodes(reached, mark) ? allReached : nodesMissed);
+      if (stored === undefined) return flushed?.then(toNodes);
+      return Promise.all([flushed?.then(toNodes), stored]).then(([nodes = allReached, webhooks]) => ({
+        otherNodes: nodes.otherNodes,
+        webhooks,
+      }));
     },
   };
 }
@@ -248,9 +270,4 @@ function checked(type: EventType, data: Uint8Array): EventFacts | Promise<EventF
 
 function refuseData(cause: unknown): never {
   throw new AppError("INVALID_REQUEST_BODY", { cause, field: "data", rule: jsonRule(cause) });
-}
-
-function refuseUnreached(reached: boolean): boolean {
-  if (!reached) throw new AppError("BUS_UNREACHABLE");
-  return reached;
 }

@@ -82,6 +82,20 @@ it("accepts a large event when it is checked, after what came meanwhile", async 
   expect(idText(await large) > small).toBe(true);
 });
 
+it.each([
+  ["says nothing more", () => undefined],
+  ["has only reached later events", () => Promise.resolve(true)],
+])("tells that other nodes were missed, although the bus told another call first and now %s", async (_, flush) => {
+  const stats = { ...node.bus.stats };
+  publishing = publishingOn({ ...node.bus, stats, flush });
+  const mark = publishing.mark();
+  publish("call.update", "{}");
+  stats.unreached++;
+  expect(await publishing.reached(mark)).toEqual({ otherNodes: false, webhooks: true });
+  publish("call.update", "{}");
+  expect((await publishing.reached(publishing.mark()))?.otherNodes).not.toBe(false);
+});
+
 it("gives no sink what is refused, by a check or by the bus", () => {
   expect(() => publish("call.update", "[]")).toThrow(AppError);
   const tooLarge = () => {

@@ -19,7 +19,7 @@ import { type EventId, idText } from "../../domain/event-id.js";
 import type { Principal } from "../../domain/instance.js";
 import { nextTurn, TurnClock } from "../../json/slices.js";
 import type { KeyedPublishing } from "../../service/keyed-publishing.js";
-import type { Publishing, Reached } from "../../service/publishing.js";
+import type { Mark, Publishing, Reached } from "../../service/publishing.js";
 import { outOfDate, rateKey } from "../admission/admission.js";
 import { compileSpelling } from "../errors/field-spelling.js";
 import { compareRefusals } from "../errors/listed-errors.js";
@@ -52,7 +52,7 @@ interface Publication {
   readonly granted: number;
   readonly refusals: PublishEventsResponse_Refusal[];
   /** The `mark` of publishing before the first event of the batch. */
-  readonly mark: number;
+  readonly mark: Mark;
   /** One receipt for each event. Undefined when the producer did not ask. */
   readonly receipts: Receipt[] | undefined;
   /** The events with an idempotency key. Undefined when there are none. */
