@@ -230,8 +230,11 @@ export class Stream<S extends Selection = Selection> {
    */
   #checkBroadcast(): void {
     if (this.#unchecked === undefined) return;
-    // A late consumer may hold the bytes of a ping, but it did not get the broadcast.
-    for (const consumer of this.consumers) if (!this.#late.has(consumer)) consumer.check(this.#unchecked);
+    const anyLate = this.#late.size > 0;
+    for (const consumer of this.consumers) {
+      // A late consumer may hold the bytes of a ping, but it did not get the broadcast.
+      if (!anyLate || !this.#late.has(consumer)) consumer.check(this.#unchecked);
+    }
     this.#unchecked = undefined;
   }
 
