@@ -8,6 +8,7 @@ import type { HistoryLimits } from "./history/history-log.js";
 import { openJetStreamHistory } from "./history/jetstream-history.js";
 import { createMemoryHistory } from "./history/memory-history.js";
 import { openJournal } from "./history/open-journal.js";
+import { UnableNodes } from "./history/unable-nodes.js";
 import type { Settings } from "./settings/settings.js";
 
 /** Room for what an event takes in the stream beside its data and media, in bytes. */
@@ -21,7 +22,7 @@ export function openMemoryHistory(settings: Settings): History | undefined {
 
 /**
  * Opens the history that nodes share. Waits two seconds at most for JetStream. Resolves to undefined when the settings switch the
- * history off. Never rejects.
+ * history off; then no other node keeps one while this node is on the bus. Never rejects.
  */
 export async function openNatsHistory(
   settings: Settings,
@@ -30,7 +31,11 @@ export async function openNatsHistory(
   talk: NodeTalk,
 ): Promise<History | undefined> {
   const limits = limitsOf(settings);
-  if (limits === undefined) return undefined;
+  if (limits === undefined) {
+    // The events of this node would be missing in the history of the other nodes.
+    new UnableNodes(talk, () => {}).declare();
+    return undefined;
+  }
   const { seconds } = limits;
   const bytes = streamBytes(settings);
   const replicas = settings.historyReplicas;

@@ -130,6 +130,21 @@ describe.skipIf(await lacks("nats-server"))("consumers that come back", () => {
     expect(replayed).toBeGreaterThan(0);
   });
 
+  it("get their events without positions while a node with the history switched off is there", async () => {
+    const [a] = cluster.nodes as [ClusterNode];
+    const consumer = await openV1(a.url, path);
+    expect((await consumer.frame()).history).toMatchObject({ seconds: 60 });
+    const without = await cluster.startNode({ HISTORY_SECONDS: "0" });
+    await without.connected();
+    await without.publish("desk", "label.update", { publisher: "off", n: 1 });
+    const frame = await consumer.frame();
+    expect(frame.data).toEqual({ publisher: "off", n: 1 });
+    expect(frame.position).toBeUndefined();
+    without.program.kill("SIGTERM");
+    await without.program.ended;
+    await until(async () => (await (await openV1(a.url, path)).frame()).history !== null);
+  });
+
   it("find every event through a rolling restart", async () => {
     let running = [...cluster.nodes.slice(0, 2)];
     const publishers = new Map(running.map((node) => [node, publisher(node)]));
