@@ -12,25 +12,20 @@ export class FollowedScope {
   mayHaveConsumers = false;
   readonly #handler: FollowHandler;
   readonly #matching = new Matching();
-  /** Whether every event that the bus brings must come from the journal too. */
-  #awaits = false;
+  /**
+   * Whether all nodes know of this scope, so that every event that the bus brings must come from the journal too. Nodes may not have
+   * known of the events that the bus brought before.
+   */
+  isKnown = false;
 
   constructor(scope: HistoryScope, handler: FollowHandler) {
     this.scope = scope;
     this.#handler = handler;
   }
 
-  /**
-   * Notes that all nodes know of this scope. Events that the bus brought before need not come from the journal: their nodes may not
-   * have known.
-   */
-  allKnow(): void {
-    this.#awaits = true;
-  }
-
   /** Takes an event that the bus brought. Returns whether consumers may have got the event without a position. */
   heard(event: Event, isThere: boolean): boolean {
-    if (isThere && !this.#awaits) return false;
+    if (isThere && !this.isKnown) return false;
     const isHanded = this.#matching.heard(event, isThere);
     if (isHanded) this.#handler(event, undefined);
     return isHanded && this.mayHaveConsumers;
@@ -80,6 +75,11 @@ export class FollowedScopes {
 
   delete({ scope }: FollowedScope): void {
     this.#scopes.delete(keyOf(scope));
+  }
+
+  /** Whether all nodes know of all scopes. */
+  get areKnown(): boolean {
+    return [...this].every(({ isKnown }) => isKnown);
   }
 
   /** Does what `Matching.overdue` says for all scopes. */

@@ -17,7 +17,7 @@ import type { Journal } from "./journal.js";
 import { JournalKeeper } from "./journal-keeper.js";
 import { LastingJournal } from "./lasting-journal.js";
 import { Mirror, type Place } from "./mirror.js";
-import { keepMode } from "./mode-notes.js";
+import { ModeRenewals } from "./mode-renewals.js";
 import { UnableNodes } from "./unable-nodes.js";
 
 export interface JetStreamHistoryOptions {
@@ -31,8 +31,6 @@ export interface JetStreamHistoryOptions {
 const tendMs = 500;
 /** For how many looks an event may wait for its copy from the journal. */
 const looksMax = 4;
-/** How often the note of a scope is renewed within its life. */
-const renewals = 3;
 
 /** Opens the history. Waits two seconds at most for JetStream. Never rejects. */
 export async function openJetStreamHistory(options: JetStreamHistoryOptions): Promise<History> {
@@ -59,10 +57,8 @@ class JetStreamHistory implements History {
   #tending: Promise<void> | undefined;
   #tendTimer: NodeJS.Timeout | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
-  #renewedAt = performance.now();
   readonly #closes: CloseNotes;
-  /** The last renewals of the notes of scopes that nobody follows any more. */
-  readonly #farewells = new Set<Promise<void>>();
+  readonly #renewals: ModeRenewals;
   #isClosing = false;
 
   constructor(options: JetStreamHistoryOptions) {
@@ -85,6 +81,8 @@ class JetStreamHistory implements History {
       onLost: (from) => this.#lost(from),
       onBreak: (from) => this.#broken(from),
     });
+    const [scopes, keeper, mirror] = [this.#scopes, this.#keeper, this.#mirror];
+    this.#renewals = new ModeRenewals({ scopes, keeper, mirror, seconds: limits.seconds });
   }
 
   get #journal(): Journal | undefined {
@@ -155,7 +153,7 @@ class JetStreamHistory implements History {
     clearTimeout(this.#idleTimer);
     this.#isClosing = true;
     this.#isThere = false;
-    await Promise.all([...this.#farewells, this.#closes.written()]);
+    await Promise.all([this.#renewals.written(), this.#closes.written()]);
     await this.#lasting.close();
     this.#unable.withdraw();
   }
@@ -170,6 +168,8 @@ class JetStreamHistory implements History {
   #ended(journal: Journal, reason: string): void {
     this.#keeper.leave(journal);
     this.#leave(reason);
+    // The other nodes may forget the scopes until the next journal is there.
+    for (const followed of this.#scopes) followed.isKnown = false;
     this.#mirror.stop();
     if (!this.#isClosing) this.#unable.declare();
   }
@@ -180,10 +180,9 @@ class JetStreamHistory implements History {
     if (journal === undefined) return;
     try {
       await this.#mirror.read(journal);
-      await this.#keep(journal, followed);
-      await this.#keeper.tell([followed.scope]);
+      await this.#renewals.keep(journal, [followed]);
       await this.#caughtUp();
-      followed.allKnow();
+      followed.isKnown = true;
       if (this.#isThere) return;
       // A run that began earlier may have found this scope unready.
       await this.#tending;
@@ -202,14 +201,7 @@ class JetStreamHistory implements History {
   #stop(followed: FollowedScope): void {
     this.#scopes.delete(followed);
     const journal = this.#journal;
-    if (journal !== undefined) {
-      // The note lasts for `seconds` from its last renewal on.
-      const farewell = keepMode(journal, followed.scope)
-        .then(() => this.#keeper.tell([followed.scope]))
-        .catch(() => {})
-        .finally(() => this.#farewells.delete(farewell));
-      this.#farewells.add(farewell);
-    }
+    if (journal !== undefined) this.#renewals.renewLast(journal, followed.scope);
     if (this.#scopes.size > 0) return;
     this.#idleTimer = setTimeout(() => {
       this.#isThere = false;
@@ -241,27 +233,13 @@ class JetStreamHistory implements History {
     try {
       await this.#keeper.settle(journal);
       if (this.#scopes.size === 0) return;
-      await this.#renew(journal);
+      await this.#renewals.renew(journal);
       await this.#unable.ask();
       if (this.#unable.present) this.#leave("a node cannot keep events");
       else if (!this.#isThere) await this.#return(journal);
     } catch {
       // The journal has ended, and the next one is opened.
     }
-  }
-
-  async #renew(journal: Journal): Promise<void> {
-    const now = performance.now();
-    if (now - this.#renewedAt < (this.#options.limits.seconds * 1000) / renewals) return;
-    this.#renewedAt = now;
-    for (const followed of this.#scopes) await this.#keep(journal, followed);
-    await this.#keeper.tell([...this.#scopes].map(({ scope }) => scope));
-  }
-
-  /** Makes or renews the note of a scope. */
-  async #keep(journal: Journal, followed: FollowedScope): Promise<void> {
-    followed.since = await keepMode(journal, followed.scope);
-    this.#mirror.begin(followed.scope, followed.since);
   }
 
   /** Feeds the consumers from the journal, when this node has read it to its end and can still keep events. */
@@ -271,7 +249,8 @@ class JetStreamHistory implements History {
     if (this.#isBare && (this.#given === undefined || this.#mirror.accepts(this.#given)))
       await this.#mirror.reached(await journal.mark({ kind: "break", from: undefined }));
     await this.#caughtUp();
-    if (this.#journal !== journal || this.#unable.present || this.#keeper.owes || this.#scopes.size === 0) return;
+    if (this.#journal !== journal || this.#unable.present || this.#keeper.owes) return;
+    if (this.#scopes.size === 0 || !this.#scopes.areKnown) return;
     this.#isThere = true;
     this.#isBare = false;
     this.#logger.info("the history is there: consumers of eventwire.v1 can resume");

@@ -9,7 +9,7 @@ import type { Journal } from "./journal.js";
 const prefix = "mode";
 const everyInstance = "all";
 /** How often a note is tried to be written while other nodes write it too. */
-const attemptsMax = 20;
+const attemptsMax = 1_000;
 
 /**
  * Makes or renews the note of a scope. Resolves to the sequence number since which the events of the scope are kept without a pause.

@@ -26,6 +26,7 @@ export interface Follower {
 }
 
 export interface HistoryNode {
+  readonly prefix: string;
   readonly bus: NatsBus;
   readonly history: History;
   readonly gaps: HistoryGap[];
@@ -87,6 +88,7 @@ export async function openHistoryNode(url: string, options: HistoryNodeOptions):
   let closing: Promise<void> | undefined;
 
   const node: HistoryNode = {
+    prefix,
     bus,
     history,
     gaps,
