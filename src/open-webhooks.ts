@@ -13,13 +13,13 @@ export function openWebhooks(
   settings: Settings,
   logger: Logger,
   directory: Directory,
-  { webhookQueue, watchWebhooks }: OpenStore,
+  { webhookQueue, watchWebhooks, ready }: OpenStore,
   metrics: Metrics,
 ): WebhookDelivery {
   const { publicUrl: baseUrl, mediaMaxBytes } = settings;
   const frameTokens = settings.frameTokens === "on";
   const webhooks = createWebhookDelivery({
-    ...{ queue: webhookQueue, directory, mediaMaxBytes, settings, logger },
+    ...{ queue: webhookQueue, begun: ready, directory, mediaMaxBytes, settings, logger },
     format: createPlainFormat({ baseUrl, mediaMaxBytes, frameTokens }),
     version: readVersion(),
     onAttempt: ({ cause, ms }) => metrics.webhookAttempted(cause, ms / 1000),

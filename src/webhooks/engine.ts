@@ -22,6 +22,8 @@ const stopMs = 5_000;
 
 export interface EngineOptions {
   readonly queue: WebhookQueue;
+  /** Resolves when the database can be used for the first time. */
+  readonly begun: Promise<void>;
   readonly sender: WebhookSender;
   readonly schedule: RetrySchedule;
   readonly directory: Directory;
@@ -70,7 +72,7 @@ export class Engine {
       disable: (lane, reason) => void this.#disable(lane, reason),
     };
     this.#leases = new Leases({
-      queue,
+      ...{ queue, begun: options.begun },
       onClaimed: (ids) => this.#adopt(ids),
       idle: () => this.#idle(),
       onReleased: (ids) => this.#dropAll(ids),
@@ -139,12 +141,14 @@ export class Engine {
     for (const id of unknown) this.#adopting.add(id);
     const { node } = this;
     try {
-      for (const webhook of await this.#options.queue.read(unknown)) {
-        if (node !== this.node || this.#closed) return;
+      const found = await this.#options.queue.read(unknown);
+      if (node !== this.node || this.#closed) return;
+      for (const webhook of found) {
         const lane = new Lane(webhook, this.#host);
         this.#lanes.set(webhook.id, lane);
         lane.work();
       }
+      await this.#giveUp(unknown.filter((id) => !this.#lanes.has(id)));
     } finally {
       for (const id of unknown) this.#adopting.delete(id);
     }
@@ -158,6 +162,13 @@ export class Engine {
       if (webhook === undefined) this.#drop(lane.webhook.id);
       else lane.configure(webhook);
     }
+    await this.#giveUp(lanes.map(({ webhook }) => webhook.id).filter((id) => !byId.has(id)));
+  }
+
+  /** Gives up the leases of webhooks that are disabled, so that they are claimed again when they are enabled. */
+  async #giveUp(ids: readonly string[]): Promise<void> {
+    const leases = ids.map((id) => ({ id, tail: Number.MAX_SAFE_INTEGER }));
+    await this.#options.queue.release(this.node, leases);
   }
 
   async #send(lane: Lane, target: WebhookTarget, delivery: WaitingDelivery): Promise<Attempt | undefined> {
@@ -194,6 +205,7 @@ export class Engine {
     this.#drop(id);
     try {
       await this.#options.queue.disable(id, reason);
+      await this.#giveUp([id]);
       this.#options.logger.error({ instanceId, label, reason }, "webhook disabled");
     } catch (error) {
       this.#failed(error);
@@ -218,19 +230,20 @@ export class Engine {
   #lose(): void {
     this.#cut.abort();
     this.#cut = new AbortController();
+    if (this.#lanes.size > 0) this.#options.logger.warn("leases of webhooks lost: the database was away for too long");
     this.#dropAll([...this.#lanes.keys()]);
-    this.#options.logger.warn("leases of webhooks lost: the database was away for too long");
   }
 
   #workAll(): void {
     for (const lane of this.#lanes.values()) lane.work();
   }
 
-  /** Logs a failure of the database, at most once in ten seconds. */
+  /** Logs a failure of the database, at most once in ten seconds. Without webhooks to work, nobody need know of it. */
   #failed(err: unknown): void {
     if (performance.now() - this.#failedAt < 10_000) return;
     this.#failedAt = performance.now();
-    this.#options.logger.warn({ err }, "the queue of webhooks cannot be used, will try again");
+    const level = this.#lanes.size > 0 ? "warn" : "debug";
+    this.#options.logger[level]({ err }, "the queue of webhooks cannot be used, will try again");
   }
 }
 

@@ -11,6 +11,8 @@ const slicesMax = 200;
 
 export interface HousekeepingOptions {
   readonly queue: WebhookQueue;
+  /** Resolves when the database can be used for the first time. */
+  readonly begun: Promise<void>;
   readonly retentionMs: number;
   readonly queueMax: number;
   readonly onCounted: (totals: QueueTotals) => void;
@@ -33,7 +35,9 @@ export class Housekeeping {
   }
 
   async #run(): Promise<void> {
-    const { queue, onCounted, onFailure } = this.#options;
+    const { queue, begun, onCounted, onFailure } = this.#options;
+    const closed = new Promise<void>((done) => this.#closing.signal.addEventListener("abort", () => done()));
+    await Promise.race([closed, begun.catch(() => closed)]);
     for (let round = 0; !this.#closing.signal.aborted; round++) {
       try {
         onCounted(await queue.totals());

@@ -16,6 +16,8 @@ const claimMs = 2_000;
 
 export interface LeasesOptions {
   readonly queue: WebhookQueue;
+  /** Resolves when the database can be used for the first time. Until then nothing is leased. */
+  readonly begun: Promise<void>;
   /** Called with the ids of webhooks that this node has claimed. */
   readonly onClaimed: (ids: readonly string[]) => Promise<void>;
   /** The webhooks of this node that have nothing to do, with the numbers of their last deliveries. */
@@ -38,7 +40,7 @@ export class Leases {
 
   constructor(options: LeasesOptions) {
     this.#options = options;
-    this.#done = Promise.all([this.#beatOn(), this.#claimOn()]);
+    this.#done = this.#run();
   }
 
   /** The id under which this node leases webhooks. */
@@ -55,6 +57,14 @@ export class Leases {
     this.#closing.abort();
     await this.#done;
     if (!this.#first) await this.#options.queue.leave(this.#node).catch(this.#options.onFailure);
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#closing;
+    const closed = new Promise<void>((done) => signal.addEventListener("abort", () => done()));
+    // When the database can never be used, the node ends for that reason, and leases nothing before.
+    await Promise.race([closed, this.#options.begun.catch(() => closed)]);
+    await Promise.all([this.#beatOn(), this.#claimOn()]);
   }
 
   async #beatOn(): Promise<void> {

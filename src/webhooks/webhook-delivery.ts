@@ -1,5 +1,6 @@
 /** The parts of webhooks on one node, put together: the outbox, the engine and the housekeeping. */
 
+import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { FrameFormat } from "../delivery/frames/frame.js";
 import type { Directory, DirectoryListener } from "../directory/directory.js";
@@ -14,6 +15,8 @@ import { type Attempt, createWebhookSender } from "./sender/sender.js";
 
 export interface WebhookDeliveryOptions {
   readonly queue: WebhookQueue;
+  /** Resolves when the database can be used for the first time. Nothing is delivered before. */
+  readonly begun: Promise<void>;
   readonly directory: Directory & { listen(listener: DirectoryListener): void };
   /** Makes the body of a request. */
   readonly format: FrameFormat;
@@ -61,11 +64,16 @@ export interface WebhookDelivery {
 }
 
 const hourMs = 3_600_000;
+/**
+ * How long a stop waits for the queue, in milliseconds. When the database is away then, what was sent and not stored is
+ * sent again, and another node takes over when the leases end.
+ */
+const closeMsMax = 8_000;
 
 export function createWebhookDelivery(options: WebhookDeliveryOptions): WebhookDelivery {
-  const { queue, directory, format, mediaMaxBytes, version, settings, onAttempt, logger } = options;
+  const { queue, begun, directory, format, mediaMaxBytes, version, settings, onAttempt, logger } = options;
   const engine = new Engine({
-    ...{ queue, directory, format, onAttempt, logger },
+    ...{ queue, begun, directory, format, onAttempt, logger },
     sender: createWebhookSender({ version, allowPrivate: settings.webhookAllowPrivate }),
     schedule: createRetrySchedule(settings.webhookRetrySeconds),
     failingMsMax: settings.webhookDisableAfterHours * hourMs,
@@ -84,7 +92,7 @@ export function createWebhookDelivery(options: WebhookDeliveryOptions): WebhookD
   });
   let totals: QueueTotals | undefined;
   const housekeeping = new Housekeeping({
-    queue,
+    ...{ queue, begun },
     retentionMs: settings.webhookRetentionDays * 24 * hourMs,
     queueMax: settings.webhookQueueMax,
     onCounted(counted) {
@@ -109,9 +117,13 @@ export function createWebhookDelivery(options: WebhookDeliveryOptions): WebhookD
     },
     hear: (news) => engine.hear(news),
     async close() {
-      await outbox.idle();
-      await housekeeping.close();
-      await engine.close();
+      const late = delay(closeMsMax, undefined, { ref: false });
+      await Promise.race([late, closeAll()]);
     },
   };
+
+  async function closeAll(): Promise<void> {
+    await outbox.idle();
+    await Promise.all([housekeeping.close(), engine.close()]);
+  }
 }
