@@ -44,6 +44,8 @@ export class Engine {
   readonly #options: EngineOptions;
   readonly #lanes = new Map<string, Lane>();
   readonly #adopting = new Set<string>();
+  /** Webhooks that this node has leased and could not read. */
+  readonly #unread = new Set<string>();
   readonly #builders = new WeakMap<Entry["instance"], FrameBuilder>();
   readonly #recorder: Recorder;
   readonly #fetcher: Fetcher;
@@ -77,6 +79,7 @@ export class Engine {
       idle: () => this.#idle(),
       onReleased: (ids) => this.#dropAll(ids),
       onLost: () => this.#lose(),
+      onHold: () => this.#workAll(),
       onFailure,
     });
   }
@@ -138,10 +141,14 @@ export class Engine {
 
   async #adopt(ids: readonly string[]): Promise<void> {
     const unknown = ids.filter((id) => !this.#lanes.has(id) && !this.#adopting.has(id));
-    for (const id of unknown) this.#adopting.add(id);
+    for (const id of unknown) {
+      this.#adopting.add(id);
+      this.#unread.add(id);
+    }
     const { node } = this;
     try {
       const found = await this.#options.queue.read(unknown);
+      for (const id of unknown) this.#unread.delete(id);
       if (node !== this.node || this.#closed) return;
       for (const webhook of found) {
         const lane = new Lane(webhook, this.#host);
@@ -174,7 +181,7 @@ export class Engine {
   async #send(lane: Lane, target: WebhookTarget, delivery: WaitingDelivery): Promise<Attempt | undefined> {
     const { event } = delivery;
     const body = this.#body(lane, delivery);
-    if (body === undefined) return undefined;
+    if (!(body instanceof Uint8Array)) return body;
     const { signal } = this.#cut;
     this.#flying++;
     const message = { id: event.id, type: event.type, attempt: delivery.attempts + 1, body };
@@ -185,19 +192,27 @@ export class Engine {
     return attempt;
   }
 
-  /** The frame of a delivery. Undefined when the instance does not exist any more; its lane then ends. */
-  #body(lane: Lane, { event }: WaitingDelivery): Uint8Array | undefined {
+  /**
+   * The frame of a delivery, or the attempt that failed because there is none. Undefined when the instance does not
+   * exist any more; its lane then ends.
+   */
+  #body(lane: Lane, { event }: WaitingDelivery): Uint8Array | Attempt | undefined {
     const entry = this.#options.directory.instanceById(event.instanceId);
     if (entry === undefined) {
       this.#drop(lane.webhook.id);
       return undefined;
     }
-    let builder = this.#builders.get(entry.instance);
-    if (builder === undefined) {
-      builder = this.#options.format.builderFor(entry.instance);
-      this.#builders.set(entry.instance, builder);
+    try {
+      let builder = this.#builders.get(entry.instance);
+      if (builder === undefined) {
+        builder = this.#options.format.builderFor(entry.instance);
+        this.#builders.set(entry.instance, builder);
+      }
+      return builder(fromStored(event), lane.webhook.mediaBase64);
+    } catch (err) {
+      this.#options.logger.error({ err, eventId: event.id }, "an event for a webhook cannot be read");
+      return unreadable;
     }
-    return builder(fromStored(event), lane.webhook.mediaBase64);
   }
 
   async #disable(lane: Lane, reason: string): Promise<void> {
@@ -214,6 +229,7 @@ export class Engine {
   }
 
   #idle(): { id: string; tail: number }[] {
+    if (this.#unread.size > 0) this.#adopt([...this.#unread]).catch((error) => this.#failed(error));
     const idle = [...this.#lanes.values()].filter(({ idleMs }) => idleMs > idleMsMax);
     return idle.map(({ webhook, tail }) => ({ id: webhook.id, tail }));
   }
@@ -232,6 +248,7 @@ export class Engine {
     this.#cut = new AbortController();
     if (this.#lanes.size > 0) this.#options.logger.warn("leases of webhooks lost: the database was away for too long");
     this.#dropAll([...this.#lanes.keys()]);
+    this.#unread.clear();
   }
 
   #workAll(): void {
@@ -246,6 +263,17 @@ export class Engine {
     this.#options.logger[level]({ err }, "the queue of webhooks cannot be used, will try again");
   }
 }
+
+/** The attempt at a delivery whose stored event makes no frame. */
+const unreadable: Attempt = {
+  outcome: "dead",
+  cause: "request_invalid",
+  status: undefined,
+  ms: 0,
+  error: "The event cannot be read.",
+  responseHead: undefined,
+  retryAfterMs: undefined,
+};
 
 /** The deliveries that an append has made, by webhook, in the order of their numbers. */
 function deliveriesOf(appends: readonly Append[], places: readonly Appended[]): Map<string, WaitingDelivery[]> {

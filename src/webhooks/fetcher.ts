@@ -11,7 +11,7 @@ const lanesMax = 64;
 /** Most deliveries that one lane gets at once. */
 const deliveriesMax = 32;
 /** With more bytes of events in memory, no lane gets deliveries. */
-const heldBytesMax = 32 * 1024 * 1024;
+const heldBytesMax = 64 * 1024 * 1024;
 const retryMs = 500;
 
 export class Fetcher {

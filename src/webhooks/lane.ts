@@ -14,6 +14,9 @@ const readyMin = 8;
 /** With so many deliveries in memory, the lane takes no more from producers. */
 const readyMax = 64;
 
+/** A lane that waits for longer than this, in milliseconds, keeps no event in memory meanwhile. */
+const keepMsMax = 2_000;
+
 const never = Number.POSITIVE_INFINITY;
 
 /** What a lane needs of the part that runs all lanes. */
@@ -51,6 +54,8 @@ export class Lane {
   #closed = false;
   /** When the first of the deliveries is due that were tried and are not in memory. */
   #dueAt = never;
+  /** Until when the first delivery of an ordered webhook waits, in milliseconds since 1970. */
+  #resumeAt = 0;
   #timer: NodeJS.Timeout | undefined;
   #activeAt = performance.now();
 
@@ -82,6 +87,7 @@ export class Lane {
     this.webhook = webhook;
     this.#target = targetOf(webhook);
     this.#condition = webhook;
+    this.#resumeAt = 0;
     this.reset();
   }
 
@@ -134,12 +140,13 @@ export class Lane {
     if (this.#resetting && !this.#restart()) return;
     if (!this.#host.maySend()) return;
     const now = Date.now();
-    const { pausedUntil } = this.#condition;
-    if (pausedUntil > now) {
-      this.#workAt(pausedUntil);
+    const until = Math.max(this.#condition.pausedUntil, this.#resumeAt);
+    if (until > now) {
+      this.#workAt(until);
       return;
     }
     this.#sendReady(now);
+    if (this.#resetting || this.#resumeAt > now) return;
     if (this.#fetching !== undefined || this.#ready.length >= readyMin) return;
     if (this.#more) this.#fetch("in order");
     else if (this.#dueAt <= now) this.#fetch("due");
@@ -161,7 +168,7 @@ export class Lane {
       const next = this.#ready[0];
       if (next === undefined) return;
       if (next.dueAt > now && ordered) {
-        this.#workAt(next.dueAt);
+        this.#wait(next.dueAt);
         return;
       }
       this.#ready.shift();
@@ -193,8 +200,10 @@ export class Lane {
     this.#condition = condition;
     this.#record(delivery, { ...attempt, at, state, attempt: tried.attempts + 1 });
     if (state !== "waiting") this.#host.held(-tried.bytes);
-    else if (ordered || condition.pauses > 0) this.#ready.unshift(delivery);
-    else this.#putOff(delivery);
+    else if (ordered || condition.pauses > 0) {
+      this.#ready.unshift(delivery);
+      this.#wait(delivery.dueAt);
+    } else this.#putOff(delivery);
     if (disable !== undefined) this.#host.disable(this, disable);
   }
 
@@ -218,6 +227,13 @@ export class Lane {
       this.#unstored.delete(number);
       if (this.#resetting) this.work();
     });
+  }
+
+  /** Sends nothing until then. Before a long wait, what is in memory is left to the database. */
+  #wait(until: number): void {
+    if (this.webhook.ordered) this.#resumeAt = until;
+    if (until - Date.now() > keepMsMax) this.reset();
+    else this.#workAt(until);
   }
 
   /** Leaves a delivery to the database until it is due. */

@@ -24,6 +24,8 @@ export interface LeasesOptions {
   readonly idle: () => readonly { readonly id: string; readonly tail: number }[];
   /** Called when leases were given up. */
   readonly onReleased: (ids: readonly string[]) => void;
+  /** Called when leases hold again that were not trusted for a while. */
+  readonly onHold: () => void;
   /** Called when all leases are lost. From now on the node has another id, and begins without leases. */
   readonly onLost: () => void;
   readonly onFailure: (error: unknown) => void;
@@ -72,8 +74,10 @@ export class Leases {
       const began = performance.now();
       try {
         if (await this.#options.queue.beat(this.#node, this.#first)) {
+          const held = this.hold;
           this.#provedAt = began;
           this.#first = false;
+          if (!held) this.#options.onHold();
         } else this.#lose();
       } catch (error) {
         this.#options.onFailure(error);

@@ -226,6 +226,18 @@ describe("a failing receiver", () => {
     await setHook(server, name, { label: "hanging", enabled: false });
   });
 
+  it("may answer bytes that no database takes as text", async () => {
+    const bodies = ["\0 and more", Buffer.from([0xff, 0x00, 0xed, 0xa0, 0x80])];
+    const receiver = await startReceiver((answer) => {
+      const body = bodies.shift();
+      answer.writeHead(body === undefined ? 200 : 500).end(body);
+    });
+    const name = await hookedInstance(server, receiver.origin);
+    await publish(server, name, { n: 1 });
+    await settled(name);
+    expect(receiver.requests.length).toBe(3);
+  });
+
   it("that redirects is not followed", async () => {
     const other = await startReceiver();
     const receiver = await startReceiver((answer) =>

@@ -108,6 +108,11 @@ function toWaiting(row: DeliveryRow): WaitingDelivery {
   };
 }
 
+/** A text as PostgreSQL can store it: it takes neither U+0000 nor half of a surrogate pair. */
+function storable(text: string | undefined): string | null {
+  return text?.replace(/[\0\p{Surrogate}]/gu, "\ufffd") ?? null;
+}
+
 /**
  * Stores attempts. Returns the events of delivered ones that have deliveries to other webhooks, which are not deleted
  * here.
@@ -123,8 +128,8 @@ function recordAttempts(attempts: readonly AttemptRecord[]) {
         ${column((one) => one.attempts)}::int[],
         ${column((one) => one.at)}::bigint[], ${column((one) => one.firstAt)}::bigint[],
         ${column((one) => Math.ceil(one.dueAt))}::bigint[], ${column((one) => one.status ?? null)}::int[],
-        ${column((one) => Math.round(one.ms))}::int[], ${column((one) => one.error ?? null)}::text[],
-        ${column((one) => one.responseHead ?? null)}::text[], ${column((one) => Math.ceil(one.pausedUntil))}::bigint[],
+        ${column((one) => Math.round(one.ms))}::int[], ${column((one) => storable(one.error))}::text[],
+        ${column((one) => storable(one.responseHead))}::text[], ${column((one) => Math.ceil(one.pausedUntil))}::bigint[],
         ${column((one) => one.pauses)}::int[]
       ) with ordinality as attempt (
         webhook_id, number, state, attempt, attempts, at, first_at, due_at, status, ms, error, response, paused_until, pauses, turn)
