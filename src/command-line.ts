@@ -13,6 +13,7 @@ import { addInstanceCommands } from "./cli/instance-commands.js";
 import { addKeyCommands } from "./cli/key-commands.js";
 import { addPublishCommand } from "./cli/publish-command.js";
 import { addTailCommand } from "./cli/tail-command.js";
+import { addWebhookCommands } from "./cli/webhook-commands.js";
 import { createLogger } from "./observability/log.js";
 import { serve } from "./serve.js";
 import { readClientSettings, readSettings } from "./settings/settings.js";
@@ -71,6 +72,7 @@ export async function runCommandLine(self: Omit<NodeJS.Process, "env">, env: Nod
     .action(() => serve(self, env));
   addAccountCommands(program, line);
   addInstanceCommands(program, line);
+  addWebhookCommands(program, line);
   addTailCommand(program, gatewayLine);
   addPublishCommand(program, gatewayLine);
   addKeyCommands(program, { rotate: async () => rotateEncryptionKey(readOptions()), print: line.print });

@@ -3,7 +3,7 @@
  * token of an instance.
  */
 
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import type { Instance } from "../domain/instance.js";
 import type { InstanceListing, Store } from "../store/store.js";
 import {
@@ -19,6 +19,7 @@ import {
   table,
   tokenOption,
 } from "./command.js";
+import { accountOption, findInstance } from "./instance-option.js";
 
 const pageRows = 1_000;
 
@@ -136,10 +137,6 @@ export function addInstanceCommands(program: Command, line: CommandLine): void {
     );
 }
 
-function accountOption(): Option {
-  return new Option("--account <account>", "id or name of the account; not needed while there is only one");
-}
-
 /** Reads all instances of an account, page by page, because a statement may take the database at most ten seconds. */
 async function listAll(store: Store, accountId: string): Promise<InstanceListing[]> {
   const listed: InstanceListing[] = [];
@@ -148,12 +145,6 @@ async function listAll(store: Store, accountId: string): Promise<InstanceListing
     listed.push(...page);
     if (page.length < pageRows) return listed;
   }
-}
-
-async function findInstance(store: Store, account: string | undefined, name: string): Promise<Instance> {
-  const found = await store.findInstance((await chooseAccount(store, account)).id, name);
-  if (found === undefined) throw new Error(`There is no instance ${name}.`);
-  return found;
 }
 
 function showToken({ id, name, token }: Instance): string[] {
