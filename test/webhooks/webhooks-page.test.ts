@@ -1,6 +1,7 @@
 /** The commands and programs of docs/WEBHOOKS.md, run as they stand there. test/webhooks/sender/signature.test.ts runs those on signatures. */
 
 import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { freePort } from "../support/free-port.js";
@@ -21,13 +22,45 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-it.skipIf(await lacks("curl"))("the command that sets a webhook prints what the page shows", async () => {
-  await server.createInstance("desk-1", "ti_desk-1-token");
-  const command = webhooksBlock("Set a webhook", "bash").replace("http://localhost:8080", server.url);
+const withoutCurl = await lacks("curl");
+
+/** Runs a command of a page for an instance of the server, and returns what it prints. */
+async function run(command: string, instance: string): Promise<string> {
+  const code = command.replace("http://localhost:8080", server.url).replace("desk-1", instance);
   const env = { ...process.env, Token_Account: server.accountToken };
-  const { stdout } = await promisify(execFile)("bash", ["-c", command], { env });
+  return (await promisify(execFile)("bash", ["-c", code], { env })).stdout;
+}
+
+it.skipIf(withoutCurl)("the command that sets a webhook prints what the page shows", async () => {
+  await server.createInstance("desk-1", "ti_desk-1-token");
   const comparable = (text: string) => text.trim().replace(/whsec_[\w+/]{43}=/, "SECRET");
-  expect(comparable(stdout)).toBe(comparable(webhooksBlock("Set a webhook", "json")));
+  const printed = await run(webhooksBlock("Set a webhook", "bash"), "desk-1");
+  expect(comparable(printed)).toBe(comparable(webhooksBlock("Set a webhook", "json")));
+});
+
+it.skipIf(withoutCurl)("the commands for operators list what waits, and replay what died", async () => {
+  let status = 503;
+  const receiver = await startReceiver((answer) => answer.writeHead(status).end("told"));
+  const name = await hookedInstance(server, receiver.origin);
+  const { id } = await publish(server, name, { n: 1 });
+  const list = async () => JSON.parse(await run(webhooksBlock("A receiver is down", "bash"), name)).deliveries;
+  await until(async () => (await list()).length === 0);
+  expect((await run(webhooksBlock("Replay a day", "bash"), name)).trim()).toBe(
+    '{"success":true,"message":"Deliveries replayed","replayed":1}',
+  );
+  status = 204;
+  await until(async () => (await list()).length === 0);
+  expect(new Set(receiver.requests.map(({ headers }) => headers["webhook-id"]))).toEqual(new Set([id]));
+});
+
+it("every call that the page names is one of the API", () => {
+  const { paths } = JSON.parse(readFileSync("gen/openapi.json", "utf8"));
+  const named = [...readFileSync("docs/WEBHOOKS.md", "utf8").matchAll(/`(GET|POST) (\/api\/[^`?]*)`/g)];
+  expect(named.length).toBeGreaterThan(7);
+  for (const [, method = "", path = ""] of named) {
+    const route = path.replace(":instance", "{instance}").replace("desk-1", "{instance}");
+    expect(paths[route]?.[method.toLowerCase()], `${method} ${path}`).toBeDefined();
+  }
 });
 
 it("the request that the page shows has the headers that a receiver gets, in this order", async () => {
