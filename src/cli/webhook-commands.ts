@@ -75,7 +75,10 @@ export function addWebhookCommands(program: Command, line: CommandLine): void {
     [
       new Option("--url <url>", "where events are posted").argParser(parseUrl),
       new Option("--events <types>", "event types, separated by commas; all without it"),
-      new Option("--authorization <value>", "value of the header Authorization; others on this machine can see arguments"),
+      new Option(
+        "--authorization <value>",
+        "value of the header Authorization; others on this machine can see arguments",
+      ),
       new Option("--by-events", "add the event type to the path"),
       new Option("--media", "send media inline as base64"),
       new Option("--unordered", "let deliveries overtake each other"),
@@ -137,7 +140,11 @@ export function addWebhookCommands(program: Command, line: CommandLine): void {
   add<Options & { since?: Date }, number>(
     "replay",
     "put dead deliveries behind what waits",
-    [new Option("--since <time>", "only those that died since then, such as 2026-11-29T13:00:00Z").argParser(parseTime)],
+    [
+      new Option("--since <time>", "only those that died since then, such as 2026-11-29T13:00:00Z").argParser(
+        parseTime,
+      ),
+    ],
     (store, id, { label, since }) => store.replay(id, label, { since: since ?? new Date(0) }),
     (replayed) => [`replayed  ${replayed}`],
   );

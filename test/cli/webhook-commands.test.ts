@@ -52,7 +52,10 @@ it("set a webhook, which the service then uses, and mend its deliveries", async 
   expect((await run("test", "desk"))[0]).toMatch(/^queued {2}test event [0-9a-f-]{36}$/);
   await until(() => receiver.requests.length === 5);
   expect((await run("rotate-secret", "desk"))[0]).toMatch(/^secret {2}whsec_/);
-  expect(await run("set", "desk", "--disable")).toEqual(["LABEL    STATE     URL  EVENTS", "default  disabled       all"]);
+  expect(await run("set", "desk", "--disable")).toEqual([
+    "LABEL    STATE     URL  EVENTS",
+    "default  disabled       all",
+  ]);
   expect(JSON.parse((await run("list", "desk", "--json")).join("\n"))).toMatchObject([{ enabled: false }]);
 });
 

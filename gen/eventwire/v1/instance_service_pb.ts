@@ -380,7 +380,7 @@ export type ListInstancesResponse_Instance = Message<"eventwire.v1.ListInstances
   websocket?: Websocket | undefined;
 
   /**
-   * The webhook `default` of the instance. When none was ever set, it is shown as disabled.
+   * The webhook `default` of the instance. Absent when none was ever set.
    *
    * @generated from field: eventwire.v1.Webhook webhook = 7;
    */
