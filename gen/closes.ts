@@ -2,7 +2,7 @@
 
 /** By the name of the reason, in the order of the contract. */
 export const closeCatalogue = {
-  SHUTTING_DOWN: {"code":1001,"reason":"shutting down","reconnect":true,"status":"unavailable","refusals":[],"meaning":"The node shuts down or drains. Connect to another node, or to this one later."},
+  SHUTTING_DOWN: {"code":1001,"reason":"shutting down","reconnect":true,"status":"unavailable","refusals":[],"meaning":"The node shuts down or drains. Connect to another node, or to this one later. A Subscribe stream over HTTP/1.1 also ends so when it has been open for a day (`HTTP1_STREAM_SECONDS`)."},
   MESSAGE_TOO_BIG: {"code":1009,"reason":"message too big","reconnect":false,"status":"","refusals":[],"meaning":"The client sent a message above 4 KiB over its WebSocket. It need not send any. No Subscribe stream ends so, because its client sends nothing after its call."},
   PROTOCOL_ERROR: {"code":4000,"reason":"protocol error","reconnect":false,"status":"invalid_argument","refusals":["INVALID_REQUEST_BODY","INVALID_REQUEST"],"meaning":"The client sent ten messages within a minute that the gateway does not understand, which is possible over a WebSocket alone. Or its call breaks a rule of the contract."},
   TOKEN_REVOKED: {"code":4001,"reason":"token revoked","reconnect":false,"status":"unauthenticated","refusals":[],"meaning":"The token with which the connection was opened is no longer valid."},

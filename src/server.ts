@@ -177,10 +177,10 @@ async function startPorts(
   parent?.answerCounts(metrics.report);
 
   const frames = createFrameStreams({
+    ...settings,
     hub,
     fanOut: new WritableFanOut(),
     baseUrl: publicUrl,
-    mediaMaxBytes,
     draining: draining.signal,
   });
   const limiter = chooseRateLimiter(settings, rateCounters, parent);

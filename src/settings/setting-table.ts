@@ -254,6 +254,14 @@ export const settingTable = {
     meaning:
       "A socket whose kernel buffers are full is cut when it takes no bytes for this long. A socket that is to be closed has the same time: its client sees the close code (4008, 4001, 4004) if it reads on. While the node stops the time is five seconds.",
   },
+  http1StreamSeconds: {
+    env: "HTTP1_STREAM_SECONDS",
+    kind: integer(0, 2_000_000),
+    fallback: 86_400,
+    unit: "seconds",
+    meaning:
+      "Longest life of a Subscribe stream over HTTP/1.1, less a random tenth. HTTP/1.1 has no ping, so a node cannot see that such a client has gone while something in the network still takes its bytes. At the end the stream is closed with 1001, and a client that is there connects again. 0 means no limit.",
+  },
   drainSeconds: {
     env: "DRAIN_SECONDS",
     kind: integer(0, 300),

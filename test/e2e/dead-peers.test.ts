@@ -2,12 +2,15 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
+import { startDatabaseProxy } from "../support/database-proxy.js";
 import { type PublicServer, startPublicServer } from "../support/public-server.js";
 import { openRaw, type RawConnection, requestHead } from "../support/raw-http.js";
+import { connectOverHttp1, grpcOverHttp2, type RawProtocol } from "../support/raw-subscriber.js";
+import { scrape } from "../support/scrape.js";
 
 let server: PublicServer;
 beforeAll(async () => {
-  server = await startPublicServer({ IDLE_TIMEOUT_SECONDS: "8" });
+  server = await startPublicServer({ IDLE_TIMEOUT_SECONDS: "8", HTTP1_STREAM_SECONDS: "2" });
   await server.createInstance("desk-1", "ti_desk-one", { enabled: true });
 });
 afterAll(() => server.close());
@@ -21,6 +24,14 @@ async function open(): Promise<RawConnection> {
   );
   expect(await connection.response()).toMatchObject({ status: 101 });
   return connection;
+}
+
+/** A reader of Subscribe with a network of its own between itself and the port. */
+async function openBehind(port: number, protocol: RawProtocol) {
+  const wire = await startDatabaseProxy(`http://127.0.0.1:${port}`);
+  onTestFinished(() => wire.close());
+  const reader = await protocol.open(Number(new URL(wire.url).port), "ti_desk-one", "desk-1");
+  return { wire, reader };
 }
 
 const lines = () =>
@@ -59,4 +70,22 @@ it("cuts a peer that sends pings without end and reads no pong", async () => {
   }
   expect(lines().at(-1)).toMatchObject({ code: 1006, reason: "pongs are not read", outcome: "cut" });
   expect(sent).toBeLessThan(100e6);
+});
+
+it("ends a stream over HTTP/1.1 at its age, though the network takes its bytes for a client that is gone", async () => {
+  const ports = [server.port, server.server.servicePort];
+  const openAll = () => Promise.all(ports.map((port) => openBehind(port, connectOverHttp1)));
+  const [gone, alive] = [await openAll(), await openAll()];
+  const overHttp2 = await grpcOverHttp2.open(server.server.servicePort, "ti_desk-one", "desk-1");
+  for (const { wire } of gone) wire.silence();
+  const sockets = () => scrape(server.server.grpcUrl, "eventwire_sockets");
+  expect(await sockets()).toEqual([5]);
+  for (const { reader } of alive) {
+    await reader.ended;
+    expect(reader.closing).toMatchObject({ code: 1001, reason: "shutting down", reconnect: true });
+    expect(reader.status).toBe("unavailable");
+  }
+  // What is left is the stream over HTTP/2, whose client answers pings.
+  await expect.poll(sockets).toEqual([1]);
+  expect(overHttp2.closing).toBeUndefined();
 });

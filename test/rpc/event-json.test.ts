@@ -25,9 +25,7 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   name++;
-  const accountId = node.directory.principal(node.token)?.accountId ?? "";
-  const created = await node.store.createInstance({ accountId, name: desk() });
-  events = node.eventsOf(created.id);
+  events = node.eventsOf((await node.createInstance(desk())).id);
 });
 
 async function connect(body: string): Promise<{ status: number; text: string }> {

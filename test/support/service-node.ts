@@ -125,6 +125,7 @@ export async function startServiceNode(options: ServiceNodeOptions = {}): Promis
       baseUrl: "http://127.0.0.1:8080",
       mediaMaxBytes: 2 ** 20,
       draining: draining.signal,
+      http1StreamSeconds: 0,
     }),
     limiter: createNodeRateLimiter({ global: 0, create: 0, publish: 0, ...options.limits }),
     logger,

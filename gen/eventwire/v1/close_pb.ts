@@ -85,7 +85,8 @@ export enum CloseReason {
   UNSPECIFIED = 0,
 
   /**
-   * The node shuts down or drains. Connect to another node, or to this one later.
+   * The node shuts down or drains. Connect to another node, or to this one later. A Subscribe stream over HTTP/1.1 also ends so
+   * when it has been open for a day (`HTTP1_STREAM_SECONDS`).
    *
    * @generated from enum value: CLOSE_REASON_SHUTTING_DOWN = 1;
    */

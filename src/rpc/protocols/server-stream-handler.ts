@@ -49,7 +49,7 @@ function streamedAnswer(
     giveUp: subscription.giveUp,
 
     start(sink, text = false) {
-      const { writable, ping, cut } = sink;
+      const { writable, ping, answersPings, cut } = sink;
       const finish = (failure: ConnectError): void => {
         const { bytes, trailer } = streamEnd(wire, failure, text);
         sink.finish(bytes, trailer);
@@ -57,7 +57,7 @@ function streamedAnswer(
       let stream: OpenStream;
       try {
         stream = subscription.start(
-          { writable, ping, cut, end: (close) => finish(toConnectError(closeError(close))) },
+          { writable, ping, answersPings, cut, end: (close) => finish(toConnectError(closeError(close))) },
           { json: wire.json, text },
         );
       } catch (error) {

@@ -21,6 +21,8 @@ export interface AnswerSink {
   readonly writable: Writable;
   /** Asks the peer for a sign of life. Calls `answered` when the peer gives one. */
   ping(answered: () => void): void;
+  /** Whether the peer itself answers a ping. Over HTTP/1.1, `answered` says only that the kernel took all bytes. */
+  readonly answersPings: boolean;
   /** Writes these bytes after everything that was written, then the trailer if there is one, and ends the stream. */
   finish(bytes: Uint8Array, trailer: Headers | undefined): void;
   /** Ends the stream at once, without its end in the protocol. */

@@ -22,6 +22,8 @@ export interface FrameSink {
   readonly writable: Writable;
   /** Asks the peer for a sign of life. Calls `answered` when the peer gives one. */
   ping(answered: () => void): void;
+  /** Whether the peer itself answers a ping. Over HTTP/1.1, `answered` says only that the kernel took all bytes. */
+  readonly answersPings: boolean;
   /** Ends the stream after everything that was written, and tells the client this close as the error of the call. */
   end(close: Close): void;
   /** Ends the stream at once, and tells the client nothing. */

@@ -18,6 +18,7 @@ export function openSink({ response }: ServiceExchange, header: Headers, last: b
   return {
     writable,
     ping: (answered) => writable.ping(answered),
+    answersPings: false,
     finish: (bytes) => writable.finish(bytes),
     cut: () => void writable.destroy(),
   };
@@ -29,6 +30,7 @@ function openHttp2(response: Http2ServerResponse, headers: Record<string, string
   return {
     writable: stream,
     ping: (answered) => pingSession(stream.session, answered),
+    answersPings: true,
     finish(bytes, trailer) {
       if (trailer !== undefined) response.addTrailers(toNodeHeaders(trailer));
       if (bytes.length > 0) stream.write(bytes);

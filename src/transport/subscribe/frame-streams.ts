@@ -3,6 +3,7 @@
 import type { EventFormatOptions } from "../../delivery/frames/frame.js";
 import type { Hub } from "../../delivery/hub.js";
 import type { View } from "../../delivery/view.js";
+import { shuttingDown } from "../../domain/closes.js";
 import { AppError } from "../../domain/errors.js";
 import { eventTypeBit, isEventType } from "../../domain/event-type.js";
 import { allTypes } from "../../domain/filter.js";
@@ -16,10 +17,15 @@ export interface FrameStreamsOptions extends EventFormatOptions {
   readonly fanOut: WritableFanOut;
   /** Aborted when the node begins to shut down. From then on no stream is opened. */
   readonly draining: AbortSignal;
+  /**
+   * Longest life of a stream whose peer answers no pings, in seconds. At a random moment of the last tenth the stream is
+   * closed with 1001. 0 means no limit.
+   */
+  readonly http1StreamSeconds: number;
 }
 
 export function createFrameStreams(options: FrameStreamsOptions): FrameStreams {
-  const { hub, fanOut, draining } = options;
+  const { hub, fanOut, draining, http1StreamSeconds } = options;
   const formatOf = createFrameFormats(options);
   return {
     reserve(scope, asked) {
@@ -37,6 +43,11 @@ export function createFrameStreams(options: FrameStreamsOptions): FrameStreams {
         cut: sink.cut,
       };
       const consumer = addWritable(hub, connection, scope, principal, view, asked);
+      if (!sink.answersPings && http1StreamSeconds > 0) {
+        const ageMs = http1StreamSeconds * 1_000 * (1 - Math.random() / 10);
+        const timer = setTimeout(() => hub.end(consumer, shuttingDown), ageMs).unref();
+        sink.writable.once("close", () => clearTimeout(timer));
+      }
       return { leave: () => hub.remove(consumer) };
     },
   };

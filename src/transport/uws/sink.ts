@@ -11,6 +11,7 @@ export function openSink(exchange: Exchange, start: () => void): AnswerSink {
   return {
     writable,
     ping: (answered) => writable.ping(answered),
+    answersPings: false,
     finish: (bytes) => writable.finish(bytes),
     cut: () => void writable.destroy(),
   };

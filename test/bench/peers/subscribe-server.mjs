@@ -25,6 +25,7 @@ const frames = createFrameStreams({
   baseUrl,
   mediaMaxBytes: 8 << 20,
   draining: new AbortController().signal,
+  http1StreamSeconds: 0,
 });
 
 let streams = 0;
