@@ -139,7 +139,7 @@ export function addWebhookCommands(program: Command, line: CommandLine): void {
 
   add<Options & { since?: Date }, number>(
     "replay",
-    "put dead deliveries behind what waits",
+    "put dead deliveries at the end of the queue",
     [
       new Option("--since <time>", "only those that died since then, such as 2026-11-29T13:00:00Z").argParser(
         parseTime,

@@ -51,7 +51,7 @@ export interface WebhookOperations {
   /** Lets the webhook try at once: a pause ends, and deliveries that wait for their next attempt are due. */
   hasten(instanceId: string, label: string): Promise<boolean | undefined>;
   /**
-   * Puts dead deliveries behind what waits, the oldest first, and resolves to how many: the one with a number, or those
+   * Puts dead deliveries at the end of the queue, the oldest first, and resolves to how many: the one with a number, or those
    * that died since a time.
    */
   replay(
@@ -61,7 +61,7 @@ export interface WebhookOperations {
   ): Promise<number | undefined>;
   /** Kills the delivery that is first in the queue, and resolves to its number. Null when none waits. */
   skipHead(instanceId: string, label: string): Promise<number | null | undefined>;
-  /** Puts a test event behind what waits, ends a pause, and resolves to the id of the event. */
+  /** Puts a test event at the end of the queue, ends a pause, and resolves to the id of the event. */
   sendTest(instanceId: string, label: string): Promise<string | undefined>;
   /** Gives a webhook a new secret. The secret before signs requests too, for `graceMs` milliseconds. */
   rotateSecret(instanceId: string, label: string, graceMs: number): Promise<Webhook | undefined>;

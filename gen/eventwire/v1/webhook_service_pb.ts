@@ -975,8 +975,8 @@ export const WebhookService: GenService<{
     output: typeof GetWebhookResponseSchema;
   },
   /**
-   * Lists deliveries of a webhook, the newest first: those that wait, the dead ones, and the last 1,000 or so that were
-   * delivered.
+   * Lists deliveries of a webhook, the newest first: all waiting deliveries, all dead deliveries, and about the last 1,000
+   * delivered ones.
    *
    * @generated from rpc eventwire.v1.WebhookService.ListDeliveries
    */
@@ -997,7 +997,7 @@ export const WebhookService: GenService<{
   },
   /**
    * Tries a delivery at once. A waiting delivery becomes due, and a pause of the webhook ends. A dead delivery is put
-   * behind what waits, under a new number. A delivered one cannot be tried again, because its event is gone.
+   * at the end of the queue, under a new number. A delivered one cannot be tried again, because its event is not stored any more.
    *
    * @generated from rpc eventwire.v1.WebhookService.RetryDelivery
    */
@@ -1007,8 +1007,8 @@ export const WebhookService: GenService<{
     output: typeof RetryDeliveryResponseSchema;
   },
   /**
-   * Puts dead deliveries behind what waits, the oldest first. They come after events that were accepted later, so their
-   * order is not restored.
+   * Puts dead deliveries at the end of the queue, the oldest first. The receiver then gets their events after events that were
+   * accepted later.
    *
    * @generated from rpc eventwire.v1.WebhookService.ReplayDeliveries
    */
@@ -1029,7 +1029,8 @@ export const WebhookService: GenService<{
     output: typeof SkipDeliveryResponseSchema;
   },
   /**
-   * Puts a test event behind what waits, and ends a pause of the webhook, so that its first delivery is tried at once.
+   * Puts a test event at the end of the queue, and ends a pause of the webhook. So the first delivery of the queue is tried at
+   * once.
    * The test event has the data `{"test":true}` and the first event type of the filter, or `instance.state`. Sockets do
    * not get the test event.
    *

@@ -43,7 +43,7 @@ export async function skipFirst(db: Kysely<Schema>, id: string): Promise<number 
   return rows[0] === undefined ? null : Number(rows[0].number);
 }
 
-/** Puts dead deliveries behind what waits, the oldest first. Resolves to how many. */
+/** Puts dead deliveries at the end of the queue, the oldest first. Resolves to how many. */
 export async function replayDead(
   db: Kysely<Schema>,
   id: string,
