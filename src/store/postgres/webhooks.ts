@@ -1,6 +1,6 @@
 /** Reads and writes the configurations of webhooks in PostgreSQL. */
 
-import { type Kysely, sql, type Transaction } from "kysely";
+import { type Kysely, type Selectable, sql, type Transaction } from "kysely";
 import { AppError } from "../../domain/errors.js";
 import { type AskedWebhook, enabledWebhooksMax, type Webhook } from "../../domain/webhook.js";
 import { generateWebhookSecret } from "../../domain/webhook-secret.js";
@@ -152,20 +152,7 @@ export const shownWebhook = [
   "disabled_reason",
 ] as const;
 
-export interface WebhookRow {
-  instance_id: string;
-  label: string;
-  enabled: boolean;
-  url: string;
-  authorization_sealed: Buffer | null;
-  by_events: boolean;
-  events: string[];
-  media_base64: boolean;
-  secret_sealed: Buffer | null;
-  ordered: boolean;
-  timeout_seconds: number;
-  disabled_reason: string | null;
-}
+export type WebhookRow = Pick<Selectable<Schema["webhook"]>, Exclude<(typeof shownWebhook)[number], "id">>;
 
 export function openWebhook(row: WebhookRow, sealer: Sealer): Webhook {
   const opened = (sealed: Buffer | null, what: Sealed) =>
