@@ -51,6 +51,8 @@ export class Lane {
   #moreCame = false;
   #fetching: "in order" | "due" | undefined;
   #resetting = false;
+  /** Whether the configuration or a delivery was changed since the last restart, so that no wait from before holds. */
+  #changed = false;
   #closed = false;
   /** When the first of the deliveries is due that were tried and are not in memory. */
   #dueAt = never;
@@ -87,7 +89,7 @@ export class Lane {
     this.webhook = webhook;
     this.#target = targetOf(webhook);
     this.#condition = webhook;
-    this.#resumeAt = 0;
+    this.#changed = true;
     this.reset();
   }
 
@@ -270,6 +272,8 @@ export class Lane {
   #restart(): boolean {
     if (this.#flying.size > 0 || this.#unstored.size > 0 || this.#fetching !== undefined) return false;
     this.#resetting = false;
+    if (this.#changed) this.#resumeAt = 0;
+    this.#changed = false;
     this.#drop();
     this.#tail = 0;
     this.#more = true;

@@ -37,7 +37,11 @@ it("set a webhook, which the service then uses, and mend its deliveries", async 
     `LABEL    STATE    ${"URL".padEnd(receiver.origin.length)}  EVENTS`,
     `default  enabled  ${receiver.origin}  message.status`,
   ]);
-  await publish(server, "desk", { n: 1 });
+  // The service hears of the webhook by a notification of the database.
+  await until(async () => {
+    await publish(server, "desk", { n: 1 });
+    return JSON.parse((await run("deliveries", "desk", "--json")).join("\n")).length === 1;
+  });
   await publish(server, "desk", { n: 2 });
   await until(() => receiver.requests.length === 1);
   expect(await run("skip", "desk")).toEqual(["skipped  1"]);

@@ -1,5 +1,6 @@
 /** What an owner sees of deliveries, and how deliveries are mended. */
 
+import type { ServerResponse } from "node:http";
 import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { PublicServer } from "../support/public-server.js";
@@ -79,6 +80,27 @@ it("skips the head, and replays dead deliveries behind what waits", async () => 
   await until(async () => (await states(name, "?state=waiting")).length === 0);
   expect(await states(name)).toEqual(["3 delivered", "2 delivered"]);
   expect(await call("POST", name, "skip", {})).toMatchObject({ status: 404 });
+});
+
+it("goes on with the next delivery when the head was skipped while its request was under way", async () => {
+  const held: ServerResponse[] = [];
+  const receiver = await startReceiver((answer, { body }) => {
+    if (numberIn(body) === 1) held.push(answer);
+    else answer.writeHead(200).end();
+  });
+  const name = await hookedInstance(server, receiver.origin);
+  await publish(server, name, { n: 1 });
+  await publish(server, name, { n: 2 });
+  await until(() => held.length === 1);
+  expect(await call("POST", name, "skip", {})).toMatchObject({ number: "1" });
+  const heard = await startReceiver();
+  const other = await hookedInstance(server, heard.origin);
+  await publish(server, other, { n: 3 });
+  await until(() => heard.requests.length === 1);
+  held[0]?.writeHead(500).end();
+  await until(() => receiver.requests.length === 2);
+  await until(async () => (await states(name, "?state=waiting")).length === 0);
+  expect(await states(name)).toEqual(["2 delivered", "1 dead"]);
 });
 
 it("rotates the secret: for a while the receiver may verify with either", async () => {
