@@ -43,7 +43,7 @@ export const webhookSettingTable = {
     kind: oneOf(["refuse", "drop_oldest"]),
     fallback: "refuse",
     meaning:
-      "What happens to an event for a webhook whose queue is full. `refuse`: publishing the event is refused with 503 `Webhook queue full`. `drop_oldest`: the event is queued, and the oldest waiting deliveries of that webhook are dropped and counted; WEBHOOK_QUEUE_MAX_BYTES is then not enforced.",
+      "What happens to an event for a webhook whose queue is full. `refuse`: publishing the event is refused with 503 `Webhook queue full`. `drop_oldest`: the event is queued, and the oldest waiting deliveries of that webhook are dropped and counted. Above WEBHOOK_QUEUE_MAX_BYTES, the oldest of the webhook for which the most bytes wait are dropped.",
   },
   webhookOutage: {
     env: "WEBHOOK_OUTAGE",

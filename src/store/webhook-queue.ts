@@ -54,11 +54,15 @@ export interface WaitingDelivery {
   readonly dueAt: number;
   /** Size of the stored event, in bytes. */
   readonly bytes: number;
+  /** Whether the event has deliveries to other webhooks too. */
+  readonly shared: boolean;
 }
 
 /** What a node must know of a webhook to work it. */
 export interface LeasedWebhook {
   readonly id: string;
+  /** The id under which the node has leased the webhook. */
+  readonly node: string;
   readonly instanceId: string;
   readonly label: string;
   readonly url: string;
@@ -80,13 +84,14 @@ export interface LeasedWebhook {
 /** One attempt at a delivery, and what becomes of the delivery. */
 export interface AttemptRecord {
   readonly webhookId: string;
+  /** The id under which the webhook was leased when the attempt began. */
+  readonly node: string;
   readonly number: number;
   readonly eventId: string;
   readonly bytes: number;
+  readonly shared: boolean;
   /** `waiting`: the delivery is tried again at `dueAt`. */
   readonly state: "waiting" | "delivered" | "dead";
-  /** The number of this attempt, from 1. */
-  readonly attempt: number;
   /** Number of attempts that count: an attempt that paused the webhook does not. */
   readonly attempts: number;
   /** When the attempt began, in milliseconds since 1970. */
@@ -129,7 +134,7 @@ export interface QueueTotals {
 export interface WebhookQueue {
   /**
    * Stores events with their deliveries in one transaction. A webhook that does not exist any more gets none. The node
-   * `node` gets the lease of each webhook that no living node works. Rejects with the driver's error; then nothing is
+   * `node`, if it lives, gets the lease of each webhook that no living node works. Rejects with the driver's error; then nothing is
    * stored, or, when the connection was lost during the commit, possibly everything.
    */
   append(appends: readonly Append[], node: string): Promise<Appended[]>;
@@ -140,8 +145,8 @@ export interface WebhookQueue {
   beat(node: string, first: boolean): Promise<boolean>;
   /** Leases webhooks with waiting deliveries that no living node works. Resolves to their ids, at most 2,000. */
   claim(node: string): Promise<string[]>;
-  /** Those of the webhooks that exist and are enabled. */
-  read(ids: readonly string[]): Promise<LeasedWebhook[]>;
+  /** The webhooks of these ids that are enabled and leased by this node. */
+  read(node: string, ids: readonly string[]): Promise<LeasedWebhook[]>;
   /**
    * Gives up leases of webhooks, and resolves to the ids of those that were given up. A webhook with deliveries after
    * its `tail` keeps its lease.
@@ -152,7 +157,10 @@ export interface WebhookQueue {
 
   /** Reads waiting deliveries: of each webhook at most `limit`, and one more than 256 KiB hold. */
   fetch(from: readonly FetchFrom[], limit: number): Promise<WaitingDelivery[]>;
-  /** Stores attempts in one transaction. An attempt at a delivery that no longer waits changes nothing. */
+  /**
+   * Stores attempts in one transaction. An attempt at a delivery that no longer waits does not change the delivery. When
+   * another node has leased the webhook meanwhile, only success changes the delivery, and nothing changes the webhook.
+   */
   record(attempts: readonly AttemptRecord[]): Promise<void>;
   /** Disables a webhook for a reason that its owner can read. */
   disable(webhookId: string, reason: string): Promise<void>;
@@ -165,6 +173,15 @@ export interface WebhookQueue {
    * deliveries of disabled webhooks die, and deliveries of deleted webhooks go. Resolves to whether more is left.
    */
   sweep(limits: { readonly retentionMs: number; readonly queueMax: number }): Promise<boolean>;
-  /** Kills the oldest waiting deliveries of a webhook. Their events go. Resolves to how many died. */
-  dropOldest(webhookId: string, count: number): Promise<number>;
+  /**
+   * Drops the oldest waiting deliveries of a webhook with their events, at most 1,000 of them, until `keep` wait.
+   * Resolves to how many were dropped.
+   */
+  dropOldest(webhookId: string, keep: number): Promise<number>;
+  /**
+   * Drops the oldest waiting deliveries of the webhook for which the most bytes wait, at most 1,000 of them, until at
+   * most `keepBytes` wait for all webhooks together. Resolves to how many were dropped, and to 0 while another node does
+   * this.
+   */
+  dropLargest(keepBytes: number): Promise<number>;
 }

@@ -1,7 +1,4 @@
-/**
- * Runs the lanes of all webhooks that this node works: makes a lane when the node gets a lease, gives it configuration
- * and deliveries, and sends its requests.
- */
+/** Delivers the waiting events of all webhooks that this node has leased: puts the parts together, and sends the requests. */
 
 import type { Logger } from "pino";
 import type { FrameBuilder, FrameFormat } from "../delivery/frames/frame.js";
@@ -9,14 +6,15 @@ import type { Directory, Entry } from "../directory/directory.js";
 import type { Append, Appended, WaitingDelivery, WebhookQueue } from "../store/webhook-queue.js";
 import { Fetcher } from "./fetcher.js";
 import { Lane, type LaneHost } from "./lane.js";
+import { Lanes } from "./lanes.js";
 import { Leases } from "./leases.js";
 import { Recorder } from "./recorder.js";
 import type { RetrySchedule } from "./sender/retry-schedule.js";
 import type { Attempt, WebhookSender, WebhookTarget } from "./sender/sender.js";
-import { fromStored } from "./stored-event.js";
+import { deliveriesOf, fromStored } from "./stored-event.js";
 
-/** A lane with nothing to do gives up its webhook after this time, in milliseconds. */
-const idleMsMax = 10_000;
+/** How often the lanes look for requests that hang, in milliseconds. */
+const lookMs = 500;
 /** How long a stop waits for requests under way, in milliseconds. Then they are cut, and sent again by another node. */
 const stopMs = 5_000;
 
@@ -42,15 +40,12 @@ export interface News {
 
 export class Engine {
   readonly #options: EngineOptions;
-  readonly #lanes = new Map<string, Lane>();
-  readonly #adopting = new Set<string>();
-  /** Webhooks that this node has leased and could not read. */
-  readonly #unread = new Set<string>();
   readonly #builders = new WeakMap<Entry["instance"], FrameBuilder>();
   readonly #recorder: Recorder;
   readonly #fetcher: Fetcher;
   readonly #leases: Leases;
-  readonly #host: LaneHost;
+  readonly #lanes: Lanes;
+  readonly #looking: NodeJS.Timeout;
   /** Aborted when the requests under way must be cut off. */
   #cut = new AbortController();
   #flying = 0;
@@ -59,29 +54,26 @@ export class Engine {
 
   constructor(options: EngineOptions) {
     this.#options = options;
-    const { queue, schedule, failingMsMax } = options;
+    const { queue, begun } = options;
     const onFailure = (error: unknown) => this.#failed(error);
     this.#recorder = new Recorder({ queue, onFailure, onRoom: () => this.#workAll() });
     this.#fetcher = new Fetcher(queue, onFailure);
-    this.#host = {
-      failingMsMax,
-      retryIn: (delivery) => schedule.next(delivery),
-      maySend: () => this.#recorder.hasRoom && this.#leases.hold && !this.#closed,
-      send: (lane, target, delivery) => this.#send(lane, target, delivery),
-      record: (attempt, stored) => this.#recorder.add(attempt, stored),
-      fetch: (lane) => this.#fetcher.add(lane),
-      held: (bytes) => this.#fetcher.held(bytes),
-      disable: (lane, reason) => void this.#disable(lane, reason),
-    };
+    const host = this.#makeHost();
+    this.#lanes = new Lanes({
+      ...{ queue, onFailure },
+      node: () => this.node,
+      makeLane: (webhook) => new Lane(webhook, host),
+    });
     this.#leases = new Leases({
-      ...{ queue, begun: options.begun },
-      onClaimed: (ids) => this.#adopt(ids),
-      idle: () => this.#idle(),
-      onReleased: (ids) => this.#dropAll(ids),
+      ...{ queue, begun, onFailure },
+      onClaimed: (ids) => this.#lanes.adopt(ids),
+      takeIdle: () => this.#lanes.takeIdle(),
+      onKept: (ids) => this.#lanes.adopt(ids),
+      onBeat: () => this.#lanes.retry(),
       onLost: () => this.#lose(),
       onHold: () => this.#workAll(),
-      onFailure,
     });
+    this.#looking = setInterval(() => this.#look(), lookMs).unref();
   }
 
   /** The id under which this node leases webhooks now. */
@@ -106,76 +98,53 @@ export class Engine {
       if (lane === undefined) unknown.push(webhookId);
       else lane.offer(before, byWebhook.get(webhookId) ?? []);
     }
-    if (unknown.length > 0) this.#adopt(unknown).catch((error) => this.#failed(error));
+    if (unknown.length > 0) this.#lanes.adopt(unknown);
   }
 
   hear({ kind, ids }: News): void {
-    const lanes = ids.map((id) => this.#lanes.get(id)).filter((lane) => lane !== undefined);
-    if (kind === "queued") for (const lane of lanes) lane.wake();
-    else if (lanes.length > 0) this.#configure(lanes).catch((error) => this.#failed(error));
+    if (kind === "changed") this.#lanes.change(ids);
+    else for (const id of ids) this.#lanes.get(id)?.wake();
   }
 
   /** Reads the configuration of the webhooks of an instance anew. */
-  reconfigure({ instance }: Entry): void {
-    const lanes = [...this.#lanes.values()].filter(({ webhook }) => webhook.instanceId === instance.id);
-    if (lanes.length > 0) this.#configure(lanes).catch((error) => this.#failed(error));
+  reconfigure({ instance, webhooks = [] }: Entry): void {
+    this.#lanes.changeInstance(
+      instance.id,
+      webhooks.map(({ id }) => id),
+    );
   }
 
   /** Drops the lanes of an instance that was deleted. */
   forget(instanceId: string): void {
-    for (const [id, { webhook }] of this.#lanes) if (webhook.instanceId === instanceId) this.#drop(id);
+    this.#lanes.dropInstance(instanceId);
   }
 
   /** Lets requests under way finish, stores their attempts, and gives up all leases. */
   async close(): Promise<void> {
     this.#closed = true;
+    clearInterval(this.#looking);
     this.#fetcher.close();
     const until = performance.now() + stopMs;
     while (this.#flying > 0 && performance.now() < until) await new Promise((done) => setTimeout(done, 20));
     this.#cut.abort();
-    for (const lane of this.#lanes.values()) lane.close();
+    this.#lanes.close();
     await this.#recorder.close(stopMs);
     await this.#leases.close();
     await this.#options.sender.close();
   }
 
-  async #adopt(ids: readonly string[]): Promise<void> {
-    const unknown = ids.filter((id) => !this.#lanes.has(id) && !this.#adopting.has(id));
-    for (const id of unknown) {
-      this.#adopting.add(id);
-      this.#unread.add(id);
-    }
-    const { node } = this;
-    try {
-      const found = await this.#options.queue.read(unknown);
-      for (const id of unknown) this.#unread.delete(id);
-      if (node !== this.node || this.#closed) return;
-      for (const webhook of found) {
-        const lane = new Lane(webhook, this.#host);
-        this.#lanes.set(webhook.id, lane);
-        lane.work();
-      }
-      await this.#giveUp(unknown.filter((id) => !this.#lanes.has(id)));
-    } finally {
-      for (const id of unknown) this.#adopting.delete(id);
-    }
-  }
-
-  async #configure(lanes: readonly Lane[]): Promise<void> {
-    const found = await this.#options.queue.read(lanes.map(({ webhook }) => webhook.id));
-    const byId = new Map(found.map((webhook) => [webhook.id, webhook]));
-    for (const lane of lanes) {
-      const webhook = byId.get(lane.webhook.id);
-      if (webhook === undefined) this.#drop(lane.webhook.id);
-      else lane.configure(webhook);
-    }
-    await this.#giveUp(lanes.map(({ webhook }) => webhook.id).filter((id) => !byId.has(id)));
-  }
-
-  /** Gives up the leases of webhooks that are disabled, so that they are claimed again when they are enabled. */
-  async #giveUp(ids: readonly string[]): Promise<void> {
-    const leases = ids.map((id) => ({ id, tail: Number.MAX_SAFE_INTEGER }));
-    await this.#options.queue.release(this.node, leases);
+  #makeHost(): LaneHost {
+    const { schedule, failingMsMax } = this.#options;
+    return {
+      ...{ failingMsMax, memory: this.#fetcher },
+      retryIn: (delivery) => schedule.next(delivery),
+      maySend: () => this.#recorder.hasRoom && this.#leases.hold && !this.#closed,
+      send: (lane, target, delivery) => this.#send(lane, target, delivery),
+      record: (attempt, stored) => this.#recorder.add(attempt, stored),
+      fetch: (lane) => this.#fetcher.add(lane),
+      read: (lane) => this.#lanes.readAgain(lane),
+      disable: (lane, reason) => void this.#disable(lane, reason),
+    };
   }
 
   async #send(lane: Lane, target: WebhookTarget, delivery: WaitingDelivery): Promise<Attempt | undefined> {
@@ -199,7 +168,7 @@ export class Engine {
   #body(lane: Lane, { event }: WaitingDelivery): Uint8Array | Attempt | undefined {
     const entry = this.#options.directory.instanceById(event.instanceId);
     if (entry === undefined) {
-      this.#drop(lane.webhook.id);
+      this.#lanes.drop(lane.webhook.id);
       return undefined;
     }
     try {
@@ -217,42 +186,30 @@ export class Engine {
 
   async #disable(lane: Lane, reason: string): Promise<void> {
     const { id, label, instanceId } = lane.webhook;
-    this.#drop(id);
+    this.#lanes.drop(id);
     try {
       await this.#options.queue.disable(id, reason);
-      await this.#giveUp([id]);
       this.#options.logger.error({ instanceId, label, reason }, "webhook disabled");
     } catch (error) {
       this.#failed(error);
-      await this.#adopt([id]);
     }
+    // A webhook that is disabled gives up its lease now, and one that could not be disabled gets a lane again.
+    this.#lanes.adopt([id]);
   }
 
-  #idle(): { id: string; tail: number }[] {
-    if (this.#unread.size > 0) this.#adopt([...this.#unread]).catch((error) => this.#failed(error));
-    const idle = [...this.#lanes.values()].filter(({ idleMs }) => idleMs > idleMsMax);
-    return idle.map(({ webhook, tail }) => ({ id: webhook.id, tail }));
-  }
-
-  #drop(id: string): void {
-    this.#lanes.get(id)?.close();
-    this.#lanes.delete(id);
-  }
-
-  #dropAll(ids: readonly string[]): void {
-    for (const id of ids) this.#drop(id);
+  #look(): void {
+    for (const lane of this.#lanes) lane.look();
   }
 
   #lose(): void {
     this.#cut.abort();
     this.#cut = new AbortController();
     if (this.#lanes.size > 0) this.#options.logger.warn("leases of webhooks lost: the database was away for too long");
-    this.#dropAll([...this.#lanes.keys()]);
-    this.#unread.clear();
+    this.#lanes.dropAll();
   }
 
   #workAll(): void {
-    for (const lane of this.#lanes.values()) lane.work();
+    for (const lane of this.#lanes) lane.work();
   }
 
   /** Logs a failure of the database, at most once in ten seconds. Without webhooks to work, nobody need know of it. */
@@ -274,23 +231,3 @@ const unreadable: Attempt = {
   responseHead: undefined,
   retryAfterMs: undefined,
 };
-
-/** The deliveries that an append has made, by webhook, in the order of their numbers. */
-function deliveriesOf(appends: readonly Append[], places: readonly Appended[]): Map<string, WaitingDelivery[]> {
-  const made = new Map<string, WaitingDelivery[]>();
-  const numbers = new Map(places.map(({ webhookId, before }) => [webhookId, before]));
-  for (const { event, webhookIds } of appends) {
-    const bytes = event.data.length + (event.media?.length ?? 0);
-    for (const webhookId of webhookIds) {
-      const before = numbers.get(webhookId);
-      if (before === undefined) continue;
-      const number = before + 1;
-      numbers.set(webhookId, number);
-      const delivery = { webhookId, number, event, attempts: 0, firstAt: undefined, dueAt: 0, bytes };
-      const own = made.get(webhookId);
-      if (own === undefined) made.set(webhookId, [delivery]);
-      else own.push(delivery);
-    }
-  }
-  return made;
-}

@@ -1,59 +1,80 @@
 /**
  * Reads waiting deliveries for many lanes in one question to the database. Lanes wait in a queue while the events in
- * memory hold too many bytes.
+ * memory hold too many bytes. Lanes whose receivers hang have a budget of their own, so the others do not wait for them.
  */
 
 import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
 import type { WaitingDelivery, WebhookQueue } from "../store/webhook-queue.js";
 import type { Lane } from "./lane.js";
+import type { MemoryCount } from "./requests-under-way.js";
 
 const lanesMax = 64;
 /** Most deliveries that one lane gets at once. */
 const deliveriesMax = 32;
 /** With more bytes of events in memory, no lane gets deliveries. */
 const heldBytesMax = 64 * 1024 * 1024;
+/** With more bytes of events in requests that hang, no lane whose receiver let a request hang gets deliveries. */
+const hangingBytesMax = 64 * 1024 * 1024;
 const retryMs = 500;
 
-export class Fetcher {
+export class Fetcher implements MemoryCount {
   readonly #queue: WebhookQueue;
   readonly #onFailure: (error: unknown) => void;
   readonly #hungry = new Set<Lane>();
+  /** Lanes that are hungry too, and whose receivers let requests hang. */
+  readonly #slow = new Set<Lane>();
   #running = false;
   #closed = false;
   #heldBytes = 0;
+  #hangingBytes = 0;
 
   constructor(queue: WebhookQueue, onFailure: (error: unknown) => void) {
     this.#queue = queue;
     this.#onFailure = onFailure;
   }
 
+  get hasRoom(): boolean {
+    return this.#heldBytes <= heldBytesMax;
+  }
+
   add(lane: Lane): void {
-    this.#hungry.add(lane);
+    (lane.isSlow ? this.#slow : this.#hungry).add(lane);
     this.#start();
   }
 
-  /** Notes that bytes came into memory or went out of it. */
   held(bytes: number): void {
-    const wasFull = this.#heldBytes > heldBytesMax;
     this.#heldBytes += bytes;
-    if (wasFull && this.#heldBytes <= heldBytesMax) this.#start();
+    if (bytes < 0) this.#start();
+  }
+
+  hanging(bytes: number): void {
+    this.#hangingBytes += bytes;
+    if (bytes < 0) this.#start();
   }
 
   close(): void {
     this.#closed = true;
     this.#hungry.clear();
+    this.#slow.clear();
   }
 
   #start(): void {
-    if (!this.#running) void this.#run();
+    if (!this.#running && this.#served !== undefined) void this.#run();
+  }
+
+  /** The lanes that may get deliveries now. Undefined when there are none. */
+  get #served(): Set<Lane> | undefined {
+    if (!this.hasRoom || this.#closed) return undefined;
+    if (this.#hungry.size > 0) return this.#hungry;
+    return this.#slow.size > 0 && this.#hangingBytes <= hangingBytesMax ? this.#slow : undefined;
   }
 
   async #run(): Promise<void> {
     this.#running = true;
     await nextTurn();
-    while (this.#hungry.size > 0 && this.#heldBytes <= heldBytesMax && !this.#closed) {
-      const lanes = [...this.#hungry].slice(0, lanesMax);
-      for (const lane of lanes) this.#hungry.delete(lane);
+    for (let served = this.#served; served !== undefined; served = this.#served) {
+      const lanes = [...served].slice(0, lanesMax);
+      for (const lane of lanes) served.delete(lane);
       try {
         const found = await this.#queue.fetch(
           lanes.map((lane) => lane.wanted),

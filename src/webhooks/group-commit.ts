@@ -26,6 +26,8 @@ export class GroupCommit {
   #storing: Group | undefined;
   #running = false;
   #taken = 0;
+  /** Bytes of the events that are not stored yet. */
+  #bytes = 0;
   /** The events up to this number are not all stored. */
   #failedUntil = 0;
 
@@ -43,8 +45,14 @@ export class GroupCommit {
     return this.#taken;
   }
 
+  /** Bytes of the events that wait to be stored. The objects of an event count too. */
+  get waitingBytes(): number {
+    return this.#bytes;
+  }
+
   take(append: Append): void {
     this.#filling ??= newGroup();
+    this.#bytes += bytesOf(append);
     this.#filling.appends.push(append);
     this.#filling.until = ++this.#taken;
     if (!this.#running) void this.#run();
@@ -90,10 +98,18 @@ export class GroupCommit {
         this.#onFailure(error, group.appends.length);
       }
       this.#storing = undefined;
+      for (const append of group.appends) this.#bytes -= bytesOf(append);
       group.end(stored);
     }
     this.#running = false;
   }
+}
+
+/** Memory of the objects of an event beside its data and media, in bytes, roughly. */
+const objectBytes = 512;
+
+function bytesOf({ event: { data, media } }: Append): number {
+  return objectBytes + data.length + (media?.length ?? 0);
 }
 
 function newGroup(): Group {

@@ -19,11 +19,16 @@ export interface LeasesOptions {
   /** Resolves when the database can be used for the first time. Until then nothing is leased. */
   readonly begun: Promise<void>;
   /** Called with the ids of webhooks that this node has claimed. */
-  readonly onClaimed: (ids: readonly string[]) => Promise<void>;
-  /** The webhooks of this node that have nothing to do, with the numbers of their last deliveries. */
-  readonly idle: () => readonly { readonly id: string; readonly tail: number }[];
-  /** Called when leases were given up. */
-  readonly onReleased: (ids: readonly string[]) => void;
+  readonly onClaimed: (ids: readonly string[]) => void;
+  /**
+   * Ends the work on webhooks that have nothing to do, and returns their ids with the numbers of their last deliveries.
+   * The work ends before the lease is given up, because a delivery that comes later may find the webhook leased anew.
+   */
+  readonly takeIdle: () => readonly { readonly id: string; readonly tail: number }[];
+  /** Called with the ids of webhooks without work whose leases this node may still have. */
+  readonly onKept: (ids: readonly string[]) => void;
+  /** Called now and then while the leases hold. */
+  readonly onBeat: () => void;
   /** Called when leases hold again that were not trusted for a while. */
   readonly onHold: () => void;
   /** Called when all leases are lost. From now on the node has another id, and begins without leases. */
@@ -37,6 +42,8 @@ export class Leases {
   #first = true;
   /** When the last proof that succeeded began, on the clock of `performance.now()`. */
   #provedAt = Number.NEGATIVE_INFINITY;
+  /** Ends the leases when no further proof comes in time. */
+  #end: NodeJS.Timeout | undefined;
   readonly #closing = new AbortController();
   readonly #done: Promise<unknown>;
 
@@ -57,6 +64,7 @@ export class Leases {
 
   async close(): Promise<void> {
     this.#closing.abort();
+    clearTimeout(this.#end);
     await this.#done;
     if (!this.#first) await this.#options.queue.leave(this.#node).catch(this.#options.onFailure);
   }
@@ -72,22 +80,32 @@ export class Leases {
   async #beatOn(): Promise<void> {
     while (!this.#closing.signal.aborted) {
       const began = performance.now();
+      const node = this.#node;
       try {
-        if (await this.#options.queue.beat(this.#node, this.#first)) {
-          const held = this.hold;
-          this.#provedAt = began;
-          this.#first = false;
-          if (!held) this.#options.onHold();
-        } else this.#lose();
+        const lives = await this.#options.queue.beat(node, this.#first);
+        // While the database did not answer, the leases may have ended.
+        if (node === this.#node && lives) this.#prove(began);
+        else if (node === this.#node) this.#lose();
       } catch (error) {
         this.#options.onFailure(error);
-        if (!this.#first && !this.hold) this.#lose();
       }
       await this.#pause(this.#first ? 500 : beatMs);
     }
   }
 
+  #prove(began: number): void {
+    const held = this.hold;
+    this.#provedAt = began;
+    this.#first = false;
+    clearTimeout(this.#end);
+    // Another node may take over soon after, so the requests under way must end then, also while a proof is under way.
+    this.#end = setTimeout(() => this.#lose(), trustMs - (performance.now() - began));
+    this.#end.unref();
+    if (!held) this.#options.onHold();
+  }
+
   #lose(): void {
+    clearTimeout(this.#end);
     this.#node = randomUUID();
     this.#first = true;
     this.#provedAt = Number.NEGATIVE_INFINITY;
@@ -95,19 +113,30 @@ export class Leases {
   }
 
   async #claimOn(): Promise<void> {
-    const { queue, idle, onClaimed, onReleased, onFailure } = this.#options;
+    const { queue, onClaimed, onBeat, onFailure } = this.#options;
     while (!this.#closing.signal.aborted) {
       try {
         if (this.hold) {
           for (let ids = await queue.claim(this.#node); ids.length > 0; ids = await queue.claim(this.#node)) {
-            await onClaimed(ids);
+            onClaimed(ids);
           }
-          onReleased(await queue.release(this.#node, idle()));
+          onBeat();
+          await this.#releaseIdle();
         }
       } catch (error) {
         onFailure(error);
       }
       await this.#pause(this.#first ? 100 : claimMs);
+    }
+  }
+
+  async #releaseIdle(): Promise<void> {
+    const { queue, takeIdle, onKept } = this.#options;
+    const kept = new Map(takeIdle().map((webhook) => [webhook.id, webhook]));
+    try {
+      for (const id of await queue.release(this.#node, [...kept.values()])) kept.delete(id);
+    } finally {
+      onKept([...kept.keys()]);
     }
   }
 

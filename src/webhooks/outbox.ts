@@ -17,6 +17,8 @@ import { toStored } from "./stored-event.js";
 
 /** How long the database counts as away after a failure, in milliseconds. Then the next event tries it again. */
 const awayMs = 1_000;
+/** With more bytes of events that wait to be stored, the database counts as too slow for further events. */
+const waitingBytesMax = 128 * 1024 * 1024;
 
 /** What happens to an event for webhooks while the database is away. */
 export type WebhookOutage = "refuse" | "accept";
@@ -50,6 +52,7 @@ export function createOutbox(options: OutboxOptions): Outbox & { stats: OutboxSt
   });
 
   const isAway = () => performance.now() - failedAt < awayMs;
+  const isBehind = () => commit.waitingBytes > waitingBytesMax;
 
   async function store(appends: readonly Append[]): Promise<void> {
     const places = await queue.append(appends, node());
@@ -73,12 +76,13 @@ export function createOutbox(options: OutboxOptions): Outbox & { stats: OutboxSt
       const webhooks = takers(entry, type);
       if (webhooks.length === 0) return false;
       if (outage === "refuse" && isAway()) throw new AppError("STORE_EVENT_FAILED");
+      if (outage === "refuse" && isBehind()) throw new AppError("STORE_EVENT_FAILED", { rule: behindRule });
       for (const { id, label } of webhooks) bound.check(id, label);
       return true;
     },
 
     take(entry: Entry, event: Event) {
-      if (isAway()) {
+      if (isAway() || isBehind()) {
         stats.notStored++;
         return commit.skip();
       }
@@ -96,6 +100,8 @@ export function createOutbox(options: OutboxOptions): Outbox & { stats: OutboxSt
     idle: () => commit.idle(),
   };
 }
+
+const behindRule = `at most ${waitingBytesMax} bytes of events may wait to be stored, because the database is too slow`;
 
 function refuseUnstored(stored: boolean): boolean {
   if (!stored) throw new AppError("STORE_EVENT_FAILED");

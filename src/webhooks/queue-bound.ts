@@ -30,6 +30,8 @@ export class QueueBound {
   #allFull = false;
   #reading = false;
   #readAt = 0;
+  /** The webhooks whose oldest deliveries are being dropped, and `all` while those of the largest queue are. */
+  readonly #dropping = new Set<string>();
   /** Number of deliveries that were dropped, and of events that were refused. */
   readonly stats = { dropped: 0, refused: 0 };
 
@@ -55,13 +57,16 @@ export class QueueBound {
     for (const { webhookId, waiting } of places) {
       if (waiting < queueMax) this.#full.delete(webhookId);
       else if (whenFull === "refuse") this.#full.set(webhookId, waiting);
-      else if (waiting > queueMax) void this.#drop(webhookId, waiting - queueMax);
+      else if (waiting > queueMax)
+        void this.#drop(webhookId, () => this.#options.queue.dropOldest(webhookId, queueMax));
     }
   }
 
   /** Notes the counts of all queues together. */
   counted({ waitingBytes }: QueueTotals): void {
-    this.#allFull = waitingBytes >= this.#options.queueMaxBytes;
+    const { queue, queueMaxBytes, whenFull } = this.#options;
+    this.#allFull = waitingBytes >= queueMaxBytes;
+    if (this.#allFull && whenFull === "drop_oldest") void this.#drop("all", () => queue.dropLargest(queueMaxBytes));
   }
 
   /** Reads the counts of the full queues anew, so that a queue is open again soon after it has room. */
@@ -81,14 +86,22 @@ export class QueueBound {
     }
   }
 
-  async #drop(webhookId: string, count: number): Promise<void> {
-    const { queue, logger } = this.#options;
+  /** Drops slice after slice until nothing is over the bound. */
+  async #drop(what: string, dropSlice: () => Promise<number>): Promise<void> {
+    if (this.#dropping.has(what)) return;
+    this.#dropping.add(what);
+    const { logger } = this.#options;
+    let dropped = 0;
     try {
-      const dropped = await queue.dropOldest(webhookId, count);
-      this.stats.dropped += dropped;
-      if (dropped > 0) logger.warn({ webhookId, dropped }, "oldest deliveries of a full webhook queue dropped");
+      for (let slice = await dropSlice(); slice > 0; slice = await dropSlice()) {
+        dropped += slice;
+        this.stats.dropped += slice;
+      }
     } catch (err) {
-      logger.warn({ err, webhookId }, "oldest deliveries of a full webhook queue not dropped");
+      logger.warn({ err, webhookId: what }, "oldest deliveries of a full webhook queue not dropped");
+    } finally {
+      this.#dropping.delete(what);
     }
+    if (dropped > 0) logger.warn({ webhookId: what, dropped }, "oldest deliveries of a full webhook queue dropped");
   }
 }

@@ -4,7 +4,7 @@ import type { Event, MediaSlot } from "../bus/bus.js";
 import { editMedia } from "../delivery/frames/media.js";
 import { join } from "../delivery/frames/parts.js";
 import { idOfBytes, idText } from "../domain/event-id.js";
-import type { StoredEvent } from "../store/webhook-queue.js";
+import type { Append, Appended, StoredEvent, WaitingDelivery } from "../store/webhook-queue.js";
 import { packMedia, unpackMedia } from "./stored-media.js";
 
 /**
@@ -33,4 +33,25 @@ export function fromStored({ id, instanceId, type, time, data, media, mediaAt, s
     type,
     ...content,
   };
+}
+
+/** The deliveries that an append has made, by webhook, in the order of their numbers. */
+export function deliveriesOf(appends: readonly Append[], places: readonly Appended[]): Map<string, WaitingDelivery[]> {
+  const made = new Map<string, WaitingDelivery[]>();
+  const numbers = new Map(places.map(({ webhookId, before }) => [webhookId, before]));
+  for (const { event, webhookIds } of appends) {
+    const bytes = event.data.length + (event.media?.length ?? 0);
+    const shared = webhookIds.length > 1;
+    for (const webhookId of webhookIds) {
+      const before = numbers.get(webhookId);
+      if (before === undefined) continue;
+      const number = before + 1;
+      numbers.set(webhookId, number);
+      const delivery = { webhookId, number, event, attempts: 0, firstAt: undefined, dueAt: 0, bytes, shared };
+      const own = made.get(webhookId);
+      if (own === undefined) made.set(webhookId, [delivery]);
+      else own.push(delivery);
+    }
+  }
+  return made;
 }

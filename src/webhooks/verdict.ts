@@ -64,6 +64,20 @@ export function judge(
   return { state, delivery: { ...delivery, attempts, firstAt, dueAt }, condition: fine, disable };
 }
 
+/**
+ * What becomes of a delivery whose attempt failed after its webhook was changed. The attempt says nothing of the webhook
+ * as it is now, so the delivery is tried again at once.
+ */
+export function undecided(delivery: WaitingDelivery, at: number, { failingSince }: Condition): Verdict {
+  const { attempts, firstAt = at } = delivery;
+  return {
+    state: "waiting",
+    delivery: { ...delivery, attempts: attempts + 1, firstAt, dueAt: at },
+    condition: { failingSince, pausedUntil: 0, pauses: 0 },
+    disable: undefined,
+  };
+}
+
 function reason(
   { outcome, status, error }: Attempt,
   failingSince: number | undefined,

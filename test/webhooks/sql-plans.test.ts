@@ -116,13 +116,20 @@ it("a record of attempts reads the deliveries that were tried", async () => {
   );
   const attempts = tried.map(
     ({ webhook_id, number, event_id }, index): AttemptRecord => ({
-      ...{ webhookId: webhook_id, number: Number(number), eventId: event_id, bytes: 100, attempt: 1, attempts: 1 },
+      ...{ webhookId: webhook_id, number: Number(number), eventId: event_id, bytes: 100, shared: false, attempts: 1 },
+      node: randomUUID(),
       ...{ state: index % 2 === 0 ? "delivered" : "waiting", at: Date.now(), firstAt: Date.now(), dueAt: Date.now() },
       ...{ status: 200, ms: 3, error: undefined, responseHead: undefined, pausedUntil: 0, pauses: 0 },
     }),
   );
   const rows = await readBy((queue) => queue.record(attempts));
-  expectAtMost(rows, { webhook_delivery: 64, webhook_progress: 64, webhook_event: 64, webhook_attempt: 0 });
+  expectAtMost(rows, {
+    webhook_delivery: 64,
+    webhook_progress: 64,
+    webhook_event: 64,
+    webhook_attempt: 64,
+    webhook_queue: 64,
+  });
 });
 
 it("the totals read the queues, and one delivery of each", async () => {
@@ -145,9 +152,34 @@ it("a claim reads the queues, and one delivery of each", async () => {
   });
 });
 
+it("reading webhooks reads these", async () => {
+  const ids = Array.from({ length: 64 }, (_, index) => String(first + index));
+  const rows = await readBy((queue) => queue.read(randomUUID(), ids));
+  expectAtMost(rows, { webhook: 64, webhook_queue: 64, webhook_progress: 64 });
+});
+
 it("dropping the oldest reads these", async () => {
-  const rows = await readBy((queue) => queue.dropOldest(String(first), 100));
-  expectAtMost(rows, { webhook_delivery: 200, webhook_progress: 1, webhook_event: 400 });
+  const rows = await readBy((queue) => queue.dropOldest(String(first), longest - 100));
+  expectAtMost(rows, {
+    webhook_delivery: 200,
+    webhook_queue: 1,
+    webhook_progress: 2,
+    webhook_event: 600,
+    webhook_attempt: 200,
+  });
+});
+
+it("dropping the oldest of the largest queue reads a slice of it", async () => {
+  const keepBytes = 100 * (longest + 20 * webhooks - 300);
+  const rows = await readBy((queue) => queue.dropLargest(keepBytes));
+  const all = webhooks + 1;
+  expectAtMost(rows, {
+    webhook_delivery: 2000,
+    webhook_queue: all,
+    webhook_progress: all + 2,
+    webhook_event: 1800,
+    webhook_attempt: 600,
+  });
 });
 
 it("cleaning reads little when there is nothing to clean, and slices when there is", async () => {

@@ -12,7 +12,10 @@ interface Row {
   waiting: string;
 }
 
-/** Does what `WebhookQueue.append` says. Without a node, a webhook that no living node works stays free. */
+/**
+ * Does what `WebhookQueue.append` says. Without a node, a webhook that no living node works stays free. A node that does
+ * not count as living gets no lease, because another node could take the same webhook over at once.
+ */
 export async function appendEvents(
   db: Kysely<Schema>,
   appends: readonly Append[],
@@ -33,7 +36,9 @@ export async function appendEvents(
       update webhook_queue as queue set
         appended = queue.appended + wanted.count,
         appended_bytes = queue.appended_bytes + wanted.bytes,
-        owner = case when ${livingNode(sql`queue.owner`)} then queue.owner else ${node}::uuid end
+        owner = case
+          when ${livingNode(sql`queue.owner`)} then queue.owner
+          when ${livingNode(sql`${node}::uuid`)} then ${node}::uuid end
       from wanted, locked
       where queue.webhook_id = wanted.webhook_id and queue.webhook_id = locked.webhook_id
       returning queue.webhook_id, queue.appended, queue.appended - wanted.count as before, queue.owner

@@ -27,9 +27,16 @@ export function createDeliveryQueries({ db }: { db: Kysely<Schema> }): Deliverie
 
     async record(attempts) {
       if (attempts.length === 0) return;
-      const { rows } = await recordAttempts(attempts).execute(db);
-      const shared = rows.map(({ event_id }) => event_id);
-      if (shared.length > 0) await closeEvents(db, shared);
+      const record = async (on: Kysely<Schema>) => {
+        const { rows } = await recordAttempts(attempts).execute(on);
+        await closeEvents(
+          on,
+          rows.map(({ event_id }) => event_id),
+        );
+      };
+      // One statement is one transaction. An event of several webhooks needs more statements.
+      const isShared = attempts.some(({ state, shared }) => state === "delivered" && shared);
+      await (isShared ? db.transaction().execute(record) : record(db));
     },
   };
 }
@@ -45,6 +52,7 @@ interface DeliveryRow {
   accepted_at: Date;
   first_at: Date | null;
   due_at: Date | null;
+  deliveries: number;
   data: Buffer;
   media: Buffer | null;
   media_at: number | null;
@@ -53,7 +61,7 @@ interface DeliveryRow {
 
 const columns = sql`
   head.webhook_id, head.number, head.event_id, head.type, head.bytes, head.attempts, head.accepted_at, head.first_at,
-  head.due_at, event.instance_id, event.data, event.media, event.media_at, event.slot`;
+  head.due_at, event.instance_id, event.deliveries, event.data, event.media, event.media_at, event.slot`;
 
 function fetchInOrder(from: readonly FetchFrom[], limit: number) {
   const ids = from.map(({ webhookId }) => webhookId);
@@ -105,6 +113,7 @@ function toWaiting(row: DeliveryRow): WaitingDelivery {
     firstAt: row.first_at?.getTime(),
     dueAt: row.due_at?.getTime() ?? 0,
     bytes: row.bytes,
+    shared: row.deliveries > 1,
   };
 }
 
@@ -119,12 +128,13 @@ function storable(text: string | undefined): string | null {
  */
 function recordAttempts(attempts: readonly AttemptRecord[]) {
   const column = <T>(read: (attempt: AttemptRecord) => T) => attempts.map(read);
+  const ids = [...new Set(column((one) => one.webhookId))];
   const time = (name: string) => sql`case when ${sql.ref(name)} > 0 then to_timestamp(${sql.ref(name)} / 1000.0) end`;
   return sql<{ event_id: string }>`
     with attempt as (
       select * from unnest(
         ${column((one) => one.webhookId)}::bigint[], ${column((one) => one.number)}::bigint[],
-        ${column((one) => deliveryStates[one.state])}::smallint[], ${column((one) => one.attempt)}::int[],
+        ${column((one) => one.node)}::uuid[], ${column((one) => deliveryStates[one.state])}::smallint[],
         ${column((one) => one.attempts)}::int[],
         ${column((one) => one.at)}::bigint[], ${column((one) => one.firstAt)}::bigint[],
         ${column((one) => Math.ceil(one.dueAt))}::bigint[], ${column((one) => one.status ?? null)}::int[],
@@ -132,10 +142,14 @@ function recordAttempts(attempts: readonly AttemptRecord[]) {
         ${column((one) => storable(one.responseHead))}::text[], ${column((one) => Math.ceil(one.pausedUntil))}::bigint[],
         ${column((one) => one.pauses)}::int[]
       ) with ordinality as attempt (
-        webhook_id, number, state, attempt, attempts, at, first_at, due_at, status, ms, error, response, paused_until, pauses, turn)
+        webhook_id, number, node, state, attempts, at, first_at, due_at, status, ms, error, response, paused_until, pauses, turn)
+    ),
+    queue as (
+      select webhook_id, owner from webhook_queue where webhook_id = any(${ids}::bigint[])
     ),
     last as (
-      select distinct on (webhook_id, number) * from attempt order by webhook_id, number, turn desc
+      select distinct on (webhook_id, number) attempt.*, coalesce(queue.owner <> attempt.node, false) as is_lost
+      from attempt left join queue using (webhook_id) order by webhook_id, number, turn desc
     ),
     changed as (
       update webhook_delivery as delivery set
@@ -144,31 +158,38 @@ function recordAttempts(attempts: readonly AttemptRecord[]) {
         status = last.status, ms = last.ms, error = last.error, response = last.response
       from last
       where delivery.webhook_id = last.webhook_id and delivery.number = last.number and delivery.state = 0
+        and (last.state = 1 or not last.is_lost)
       returning delivery.webhook_id, delivery.number, delivery.event_id, delivery.bytes, delivery.state
     ),
     progress as (
       update webhook_progress as progress set
         finished = progress.finished + sums.finished, finished_bytes = progress.finished_bytes + sums.bytes,
         dead = progress.dead + sums.dead,
-        failing_since = case when sums.delivered > 0 then null
+        failing_since = case when sums.is_lost then progress.failing_since when sums.delivered > 0 then null
           else coalesce(progress.failing_since, to_timestamp(sums.at / 1000.0)) end,
-        paused_until = case when sums.paused_until > 0 then to_timestamp(sums.paused_until / 1000.0) end,
-        pauses = sums.pauses
+        paused_until = case when sums.is_lost then progress.paused_until
+          when sums.paused_until > 0 then to_timestamp(sums.paused_until / 1000.0) end,
+        pauses = case when sums.is_lost then progress.pauses else sums.pauses end
       from (
         select attempt.webhook_id,
           (select count(*) from changed where changed.webhook_id = attempt.webhook_id and changed.state <> 0) as finished,
           (select coalesce(sum(bytes), 0) from changed
             where changed.webhook_id = attempt.webhook_id and changed.state <> 0) as bytes,
           (select count(*) from changed where changed.webhook_id = attempt.webhook_id and changed.state = 2) as dead,
+          bool_or(queue.owner <> attempt.node) is true as is_lost,
           count(*) filter (where attempt.state = 1) as delivered, min(at) as at,
           (array_agg(paused_until order by turn desc))[1] as paused_until, (array_agg(pauses order by turn desc))[1] as pauses
-        from attempt group by attempt.webhook_id) as sums
-      where progress.webhook_id = sums.webhook_id
-        and progress.webhook_id = any(${column((one) => one.webhookId)}::bigint[])
+        from attempt left join queue using (webhook_id) group by attempt.webhook_id) as sums
+      where progress.webhook_id = sums.webhook_id and progress.webhook_id = any(${ids}::bigint[])
     ),
     logged as (
       insert into webhook_attempt (webhook_id, number, attempt, tried_at, status, ms, error, response)
-      select webhook_id, number, attempt, to_timestamp(at / 1000.0), status, ms, error, response
+      select webhook_id, number,
+        coalesce((
+          select max(attempt) from webhook_attempt as earlier
+          where earlier.webhook_id = attempt.webhook_id and earlier.number = attempt.number), 0)
+          + row_number() over (partition by webhook_id, number order by turn),
+        to_timestamp(at / 1000.0), status, ms, error, response
       from attempt where state <> 1
       on conflict do nothing
     ),
@@ -181,10 +202,12 @@ function recordAttempts(attempts: readonly AttemptRecord[]) {
 }
 
 /**
- * Counts one finished delivery less for each of the events, and deletes the events that have none left. Two statements,
- * because of two nodes that finish an event at once, each must see the count of the other.
+ * Counts one finished delivery less for each of the events, and deletes the events that have none left. Call it in the
+ * transaction that finishes the deliveries. Two statements, because of two nodes that finish an event at once, each must
+ * see the count of the other.
  */
 export async function closeEvents(db: Kysely<Schema>, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return;
   await sql`
     with given as (select id, count(*) as count from unnest(${[...ids]}::uuid[]) as given (id) group by id),
     locked as (

@@ -53,10 +53,10 @@ export function createLeases({ db, sealer }: { db: Kysely<Schema>; sealer: Seale
       return rows.map(({ webhook_id }) => webhook_id);
     },
 
-    async read(ids) {
+    async read(node, ids) {
       if (ids.length === 0) return [];
-      const { rows } = await selectLeased([...ids]).execute(db);
-      return rows.map((row) => toLeased(row, sealer));
+      const { rows } = await selectLeased(node, [...ids]).execute(db);
+      return rows.map((row) => toLeased(row, node, sealer));
     },
 
     async release(node, webhooks) {
@@ -97,20 +97,24 @@ interface LeasedRow {
   pauses: number;
 }
 
-function selectLeased(ids: string[]) {
+function selectLeased(node: string, ids: string[]) {
   return sql<LeasedRow>`
     select webhook.id, instance_id, label, url, authorization_sealed, by_events, media_base64, secret_sealed,
       case when previous_secret_until > now() then previous_secret_sealed end as previous, ordered, timeout_seconds,
       failing_since, paused_until, pauses
-    from webhook join webhook_progress as progress on progress.webhook_id = webhook.id
-    where webhook.id = any(${ids}::bigint[]) and webhook.enabled`;
+    from webhook
+    join webhook_progress as progress on progress.webhook_id = webhook.id
+    join webhook_queue as queue on queue.webhook_id = webhook.id
+    where webhook.id = any(${ids}::bigint[]) and queue.webhook_id = any(${ids}::bigint[]) and webhook.enabled
+      and queue.owner = ${node}::uuid`;
 }
 
-function toLeased(row: LeasedRow, sealer: Sealer): LeasedWebhook {
+function toLeased(row: LeasedRow, node: string, sealer: Sealer): LeasedWebhook {
   const open = (sealed: Buffer, what: "authorization" | "secret") =>
     sealer.open(sealed, sealedOwner(row.instance_id, row.label, what));
   return {
     id: row.id,
+    node,
     instanceId: row.instance_id,
     label: row.label,
     url: row.url,

@@ -7,6 +7,7 @@ import type { Write } from "./notify-transaction.js";
 import type { Schema } from "./schema.js";
 import { appendEvents } from "./webhook-appends.js";
 import { createDeliveryQueries } from "./webhook-deliveries.js";
+import { createDrops } from "./webhook-drops.js";
 import { createLeases } from "./webhook-leases.js";
 import { tellOfWebhooks } from "./webhook-news.js";
 import { createSweeps } from "./webhook-sweeps.js";
@@ -22,6 +23,7 @@ export function createWebhookQueue({ db, write, sealer }: WebhookQueueOptions): 
     ...createLeases({ db, sealer }),
     ...createDeliveryQueries({ db }),
     ...createSweeps({ db, write }),
+    ...createDrops({ db }),
     append: (appends, node) => appendEvents(db, appends, node),
     tell: (news) => tellOfWebhooks(db, news),
   };

@@ -14,11 +14,19 @@ const sliceRows = 1_000;
 /** How many delivered deliveries of a webhook stay listed. */
 const deliveredMax = 1_000;
 
-type Sweeps = Pick<WebhookQueue, "totals" | "waiting" | "sweep" | "disable" | "dropOldest">;
+type Sweeps = Pick<WebhookQueue, "totals" | "waiting" | "sweep" | "disable">;
 
 export function createSweeps({ db, write }: { db: Kysely<Schema>; write: Write }): Sweeps {
   /** Deletes deliveries with their attempts, and lets go of their events. `state` is that of all of them. */
-  async function remove(chosen: RawBuilder<unknown>, state: "waiting" | "dead" | "delivered"): Promise<number> {
+  function remove(chosen: RawBuilder<unknown>, state: "waiting" | "dead" | "delivered"): Promise<number> {
+    return db.transaction().execute((transaction) => removeWithin(transaction, chosen, state));
+  }
+
+  async function removeWithin(
+    transaction: Kysely<Schema>,
+    chosen: RawBuilder<unknown>,
+    state: "waiting" | "dead" | "delivered",
+  ): Promise<number> {
     const { rows } = await sql<{ event_id: string }>`
       with chosen as (${chosen}),
       gone as (
@@ -35,9 +43,9 @@ export function createSweeps({ db, write }: { db: Kysely<Schema>; write: Write }
         from (select webhook_id, count(*) as count from gone group by webhook_id) as sums
         where progress.webhook_id = sums.webhook_id and ${sql.lit(state === "dead")}
       )
-      select event_id from gone`.execute(db);
+      select event_id from gone`.execute(transaction);
     const ids = rows.map(({ event_id }) => event_id);
-    if (ids.length > 0 && state !== "delivered") await closeEvents(db, ids);
+    if (state !== "delivered") await closeEvents(transaction, ids);
     return rows.length;
   }
 
@@ -105,29 +113,6 @@ export function createSweeps({ db, write }: { db: Kysely<Schema>; write: Write }
         const instance = rows[0];
         if (instance !== undefined) touch({ kind: "instance", id: instance.instance_id });
       }),
-
-    async dropOldest(webhookId, count) {
-      const oldest = sql`
-        select webhook_id, number, event_id from webhook_delivery
-        where webhook_id = ${webhookId}::bigint and state = 0 order by number limit ${count}
-        for update skip locked`;
-      const { rows } = await sql<{ event_id: string }>`
-        with chosen as (${oldest}),
-        dropped as (
-          delete from webhook_delivery as delivery using chosen
-          where delivery.webhook_id = chosen.webhook_id and delivery.number = chosen.number
-          returning delivery.event_id, delivery.bytes
-        ),
-        progress as (
-          update webhook_progress set finished = finished + sums.count, finished_bytes = finished_bytes + sums.bytes
-          from (select count(*) as count, coalesce(sum(bytes), 0) as bytes from dropped) as sums
-          where webhook_id = ${webhookId}::bigint
-        )
-        select event_id from dropped`.execute(db);
-      const ids = rows.map(({ event_id }) => event_id);
-      if (ids.length > 0) await closeEvents(db, ids);
-      return ids.length;
-    },
   };
 }
 
