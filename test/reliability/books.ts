@@ -2,8 +2,12 @@
 
 import type { EventType } from "../../src/domain/event-type.js";
 
-/** `unreached`: published, but other nodes may have missed it. `none`: the node went away before it answered. */
-export type Answer = "ok" | "unreached" | "error" | "none";
+/**
+ * `unreached`: published, but other nodes may have missed it. `unstored`: refused because it could not be stored for
+ * webhooks; sockets may have got it, and a webhook too, when the database failed in the middle of the commit. `error`:
+ * refused, and published nowhere. `none`: the node went away before it answered.
+ */
+export type Answer = "ok" | "unreached" | "unstored" | "error" | "none";
 
 /** One call, or one event of a batch. All times are milliseconds since 1970, of the machine that everything runs on. */
 export interface Publication {
@@ -22,6 +26,10 @@ export interface Publication {
   answer: Answer;
   /** When the node accepted the event, by the id in the answer. Undefined without an answer. */
   acceptedAt?: number;
+  /** The id in the answer. */
+  id?: string;
+  /** Counts the connections of the publisher. Only events of one connection have an order for webhooks. */
+  readonly connection: number;
 }
 
 /** Names a publication. */
@@ -105,6 +113,8 @@ export interface Death {
 export interface Fault {
   readonly kind: string;
   readonly at: number;
+  /** When everything was as before. Undefined until then, and for a fault that needs no mending. */
+  mendedAt?: number;
 }
 
 export interface Books {

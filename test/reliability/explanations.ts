@@ -16,7 +16,7 @@ export function explain(event: Publication, life: Life, reading: Reading, books:
 }
 
 function explainToAll(event: Publication, life: Life, reading: Reading, books: Books): Fate {
-  if (event.answer === "error" || event.answer === "none") return "told";
+  if (event.answer === "error" || event.answer === "unstored" || event.answer === "none") return "told";
   // The other two say nothing of sockets that are open on the node itself.
   const elsewhere = isElsewhere(event, life, books);
   if (elsewhere && event.answer === "unreached") return "told";

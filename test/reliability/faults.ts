@@ -1,61 +1,26 @@
 /** What goes wrong, when, and for how long: drawn from a seed, so that a schedule can be had again. */
 
 import { setTimeout as delay } from "node:timers/promises";
-import type { Random } from "../support/random.js";
 import { until } from "../support/until.js";
 import type { Fault } from "./books.js";
 import type { Channel } from "./channels.js";
 import { type Cluster, type Node, type NodeProcess, signalAll, workersOf } from "./cluster.js";
 import type { Readers } from "./readers.js";
+import { type PlayOptions, playScenes, type Scene } from "./scenes.js";
 
-export interface FaultOptions {
+export interface FaultOptions extends PlayOptions {
   readonly cluster: Cluster;
   readonly readers: Readers;
   readonly channels: readonly Channel[];
   readonly heavy: Channel;
-  readonly random: Random;
-  readonly seconds: number;
-  /** Hears what is waited for from then on. */
-  readonly step: (what: string) => void;
 }
 
-/** What it breaks, where that can be broken only once, and the breaking and mending of it. */
-interface Scene {
-  readonly kind: string;
-  readonly target: object;
-  play(): Promise<void>;
-}
-
-const gapMsMin = 800;
-const gapMsMax = 2_400;
+export const nodeStopped = "a node stopped and continued (SIGSTOP, SIGCONT)";
+export const postgresKilled = "PostgreSQL killed";
 
 /** Resolves when everything is mended again. Faults of different targets overlap. */
-export async function injectFaults(options: FaultOptions): Promise<Fault[]> {
-  const { random, seconds, step } = options;
-  const end = Date.now() + seconds * 1_000;
-  const faults: Fault[] = [];
-  const playing = new Map<object, Promise<void>>();
-  const unmended = new Set<string>();
-  let deck: (() => Scene)[] = [];
-  while (Date.now() < end) {
-    if (deck.length === 0) deck = scenes(options);
-    const [draw] = deck.splice(random.below(deck.length), 1);
-    const { kind, target, play } = (draw as () => Scene)();
-    await playing.get(target);
-    if (Date.now() >= end) break;
-    faults.push({ kind, at: Date.now() });
-    unmended.add(kind);
-    playing.set(
-      target,
-      play().finally(() => unmended.delete(kind)),
-    );
-    await delay(gapMsMin + random.below(gapMsMax - gapMsMin));
-  }
-  for (const played of playing.values()) {
-    step(`the mending of: ${[...unmended].join(", ")}`);
-    await played;
-  }
-  return faults;
+export function injectFaults(options: FaultOptions): Promise<Fault[]> {
+  return playScenes(options, () => scenes(options));
 }
 
 /** Each kind once. What is to be drawn is drawn at once: what happens meanwhile must not change the order. */
@@ -76,7 +41,7 @@ function scenes({ cluster, readers, channels, heavy, random }: FaultOptions): ((
         await delay(ms);
         signalAll(running, "SIGCONT");
       };
-      return { kind: "a node stopped and continued (SIGSTOP, SIGCONT)", target: node, play };
+      return { kind: nodeStopped, target: node, play };
     },
     ...nodes
       .filter(({ workers }) => workers > 1)
@@ -114,7 +79,7 @@ function scenes({ cluster, readers, channels, heavy, random }: FaultOptions): ((
         await delay(ms);
         await postgres.start();
       };
-      return { kind: "PostgreSQL killed", target: postgres, play };
+      return { kind: postgresKilled, target: postgres, play };
     },
     () => {
       const count = draw(5, 45);

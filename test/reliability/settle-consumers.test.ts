@@ -18,6 +18,7 @@ function events(change: (event: Publication) => Partial<Publication> = () => ({}
       type: n === 3 ? second : first,
       wanted: true,
       process: 1,
+      connection: 1,
       startedAt: n * 10,
       acceptedAt: n * 10 + 1,
       answeredAt: n * 10 + 5,

@@ -12,6 +12,7 @@ function events(change: (event: Publication) => Partial<Publication> = () => ({}
       type: "call.update",
       wanted: true,
       process: 1,
+      connection: 1,
       startedAt: n * 10,
       answeredAt: n * 10 + 5,
       answer: "ok",

@@ -1,6 +1,6 @@
 /** Settles the books: every frame that a connection should have got came once and in order, or its loss is explained. */
 
-import type { Books, Life, Publication } from "./books.js";
+import type { Books, Fault, Life, Publication } from "./books.js";
 import { explain, mistakes } from "./explanations.js";
 import { describe, describeLife, readLife } from "./reading.js";
 import { emptyTally, sum, type Tally } from "./tally.js";
@@ -18,7 +18,7 @@ export interface Settlement {
   readonly mistold: readonly string[];
 }
 
-export const noFault = "before the first one";
+const noFault = "before the first one";
 
 /** Settles the lives that `of` accepts. */
 export function settle(books: Books, of: (life: Life) => boolean = () => true): Settlement {
@@ -32,7 +32,7 @@ export function settle(books: Books, of: (life: Life) => boolean = () => true): 
   };
 
   function rowOf({ startedAt }: Publication): Tally {
-    const kind = books.faults[firstIndex(books.faults, ({ at }) => at > startedAt) - 1]?.kind ?? noFault;
+    const kind = faultBefore(books.faults, startedAt);
     const row = byFault.get(kind) ?? emptyTally();
     byFault.set(kind, row);
     return row;
@@ -69,11 +69,17 @@ function* dueEvents({ instance, openedAt, closed, told }: Life, { published }: B
       for (let i = firstIndex(events, ({ startedAt }) => startedAt > openedAt); i < events.length; i++) {
         const event = events[i] as Publication;
         if (closed !== undefined && event.startedAt > closed.at) break;
-        const isDue = event.wanted && (told === undefined || event.answer !== "error");
+        const isRefused = event.answer === "error" || event.answer === "unstored";
+      const isDue = event.wanted && (told === undefined || !isRefused);
         if (isDue && (closed === undefined || event.answeredAt < closed.at)) yield event;
       }
     }
   }
+}
+
+/** The kind of the fault that had last begun then. */
+export function faultBefore(faults: readonly Fault[], time: number): string {
+  return faults[firstIndex(faults, ({ at }) => at > time) - 1]?.kind ?? noFault;
 }
 
 /** Of a list in which it holds from some index on. */

@@ -7,7 +7,7 @@ import { type Settlement, settle, violations } from "./settle.js";
 import { plainColumns, renderSettlement, v1Columns } from "./table.js";
 
 /** How many violations are shown. The tables have the number of all. */
-const shownMax = 20;
+export const shownMax = 20;
 
 /** Plain sockets and consumers of `eventwire.v1` apart. */
 export function expectNoViolation(books: Books): { plain: Settlement; v1: Settlement } {
