@@ -25,7 +25,10 @@ const gapMsMax = 2_400;
  * Resolves when everything is mended again. `deck`: each kind once. What a scene needs is drawn when the deck or the scene
  * is made: what happens meanwhile must not change the order.
  */
-export async function playScenes({ random, seconds, step }: PlayOptions, deck: () => (() => Scene)[]): Promise<Fault[]> {
+export async function playScenes(
+  { random, seconds, step }: PlayOptions,
+  deck: () => (() => Scene)[],
+): Promise<Fault[]> {
   const end = Date.now() + seconds * 1_000;
   const faults: Fault[] = [];
   const playing = new Map<object, Promise<void>>();

@@ -70,7 +70,7 @@ function* dueEvents({ instance, openedAt, closed, told }: Life, { published }: B
         const event = events[i] as Publication;
         if (closed !== undefined && event.startedAt > closed.at) break;
         const isRefused = event.answer === "error" || event.answer === "unstored";
-      const isDue = event.wanted && (told === undefined || !isRefused);
+        const isDue = event.wanted && (told === undefined || !isRefused);
         if (isDue && (closed === undefined || event.answeredAt < closed.at)) yield event;
       }
     }

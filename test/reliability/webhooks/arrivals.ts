@@ -39,7 +39,10 @@ export async function readArrivals(lines: AsyncIterable<string> | Iterable<strin
   return arrivals;
 }
 
-function arrivalOf(key: string, [attempt, mood = "", webhook, instance, publisher, n, at, id = "", media]: string[]): Arrival {
+function arrivalOf(
+  key: string,
+  [attempt, mood = "", webhook, instance, publisher, n, at, id = "", media]: string[],
+): Arrival {
   return {
     pid: Number.parseInt(key, 10),
     attempt: Number(attempt),

@@ -42,10 +42,13 @@ export function reasonOf(before: Arrival, again: Arrival, breakages: Breakages):
   const between = { from: before.at, until: again.at };
   const isLate = breakages.troubles.some(
     ({ pid, what, from, until }) =>
-      what === "stopped" && [before, again].some((one) => one.pid === pid && one.at >= from && one.at <= until + backlogMs),
+      what === "stopped" &&
+      [before, again].some((one) => one.pid === pid && one.at >= from && one.at <= until + backlogMs),
   );
   const { answeredAt } = before;
-  const died = breakages.troubles.find(({ pid, what, until }) => what === "killed" && pid === before.pid && until >= before.at);
+  const died = breakages.troubles.find(
+    ({ pid, what, until }) => what === "killed" && pid === before.pid && until >= before.at,
+  );
   const nodeDied = breakages.deaths.some(({ at: from, goneAt: until }) => overlaps({ from, until }, between));
   if (answeredAt === undefined && before.mood === "cutting") return reasons.receiverCut;
   if (died !== undefined && died.from <= (answeredAt === undefined ? again.at : answeredAt + travelMs))

@@ -25,7 +25,13 @@ export interface ReceiverFaultOptions {
 }
 
 /** Each kind once, and the change of a webhook twice. */
-export function receiverScenes({ cluster, receivers, webhooks, random, choose }: ReceiverFaultOptions): (() => Scene)[] {
+export function receiverScenes({
+  cluster,
+  receivers,
+  webhooks,
+  random,
+  choose,
+}: ReceiverFaultOptions): (() => Scene)[] {
   const draw = (min: number, max: number): number => min + random.below(max - min);
   const changing = webhooks.filter(({ changes }) => changes);
 

@@ -44,7 +44,11 @@ export async function startReceivers(count: number): Promise<Receivers> {
   const file = join(temporaryDirectory(), "received.log");
   const troubles: Trouble[] = [];
   const all = await Promise.all(Array.from({ length: count }, () => startReceiver(file, troubles)));
-  return { all, troubles, log: () => createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY }) };
+  return {
+    all,
+    troubles,
+    log: () => createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY }),
+  };
 }
 
 async function startReceiver(file: string, troubles: Trouble[]): Promise<Receiver> {

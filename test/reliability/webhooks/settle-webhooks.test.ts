@@ -27,7 +27,10 @@ function webhook(more: Partial<LedgerWebhook> = {}): LedgerWebhook {
 }
 
 /** The line that a receiver writes when a number comes, a second after it was published. */
-function took(n: number, { key = `1-${n}`, mood = "well", at = n * 100 + 1_000, id = `id-${n}`, media = "-" } = {}): string {
+function took(
+  n: number,
+  { key = `1-${n}`, mood = "well", at = n * 100 + 1_000, id = `id-${n}`, media = "-" } = {},
+): string {
   return `took ${key} 1 ${mood} 0 0 7 ${n} ${at} ${id} ${media}`;
 }
 
@@ -100,7 +103,10 @@ describe("the ledger of webhooks", () => {
 
   it("lets an event die only when it is listed as dead because its webhook was disabled", async () => {
     const disabled = [new Set(["id-3"])];
-    expect((await settled(events(), received([1, 2, 4, 5]), { disabled })).total).toMatchObject({ disabled: 1, lost: 0 });
+    expect((await settled(events(), received([1, 2, 4, 5]), { disabled })).total).toMatchObject({
+      disabled: 1,
+      lost: 0,
+    });
     expect((await settled(events(), received([1, 2, 5]), { disabled })).total).toMatchObject({ disabled: 1, lost: 1 });
   });
 
@@ -109,12 +115,32 @@ describe("the ledger of webhooks", () => {
     { reason: reasons.noAnswer, first: [took(3, { mood: "hanging" })] },
     { reason: reasons.receiverCut, first: [took(3, { mood: "cutting" })] },
     { reason: reasons.receiverKilled, first: [took(3)], breakages: { troubles: [receiver("killed", 1_350)] } },
-    { reason: reasons.unexplained, first: [took(3), answeredLine(3)], breakages: { troubles: [receiver("killed", 9_000)] } },
-    { reason: reasons.noAnswer, first: [took(3), answeredLine(3)], breakages: { troubles: [receiver("stopped", 1_200)] } },
+    {
+      reason: reasons.unexplained,
+      first: [took(3), answeredLine(3)],
+      breakages: { troubles: [receiver("killed", 9_000)] },
+    },
+    {
+      reason: reasons.noAnswer,
+      first: [took(3), answeredLine(3)],
+      breakages: { troubles: [receiver("stopped", 1_200)] },
+    },
     { reason: reasons.nodeKilled, first: [took(3)], breakages: { deaths: [{ process: 1, at: 1_350, goneAt: 1_360 }] } },
-    { reason: reasons.nodeKilled, first: [took(3), answeredLine(3)], breakages: { deaths: [{ process: 1, at: 1_350, goneAt: 1_360 }] } },
-    { reason: reasons.databaseAway, first: [took(3), answeredLine(3)], breakages: { databaseAway: [{ from: 1_350, until: 1_360 }] } },
-    { reason: reasons.nodeStopped, first: [took(3), answeredLine(3)], breakages: { nodeStopped: [{ from: 1_250, until: 1_360 }] } },
+    {
+      reason: reasons.nodeKilled,
+      first: [took(3), answeredLine(3)],
+      breakages: { deaths: [{ process: 1, at: 1_350, goneAt: 1_360 }] },
+    },
+    {
+      reason: reasons.databaseAway,
+      first: [took(3), answeredLine(3)],
+      breakages: { databaseAway: [{ from: 1_350, until: 1_360 }] },
+    },
+    {
+      reason: reasons.nodeStopped,
+      first: [took(3), answeredLine(3)],
+      breakages: { nodeStopped: [{ from: 1_250, until: 1_360 }] },
+    },
   ])("says why an event came again: $reason", async ({ reason, first, breakages = {} }) => {
     const again = [took(3, { key: "2-1", at: 8_000 }), answeredLine(3, "2-1")];
     const settlement = await settled(events(), [...received([1, 2]), ...first, ...again, ...received([4, 5])], {

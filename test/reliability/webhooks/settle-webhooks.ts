@@ -83,7 +83,8 @@ export function settleWebhooks(
     const { instance: i, publisher: p, n, type } = event;
     const media = webhook.mediaBase64 && type === "message.exchange" ? mediaOf({ i, p, n }) : undefined;
     if (arrival.media !== media) found.wrong.push(`${describe(event, webhook)}: came with the media ${arrival.media}`);
-    if (arrival.id !== id) found.wrong.push(`${describe(event, webhook)}: came under the id ${arrival.id}, and not ${id}`);
+    if (arrival.id !== id)
+      found.wrong.push(`${describe(event, webhook)}: came under the id ${arrival.id}, and not ${id}`);
   }
 
   function takeAgain(webhook: LedgerWebhook, before: Arrival, again: Arrival, event: Publication): void {
@@ -133,7 +134,8 @@ export function settleWebhooks(
     }
   }
   const total = { ...noTally };
-  for (const row of byFault.values()) for (const key of Object.keys(total) as (keyof WebhookTally)[]) total[key] += row[key];
+  for (const row of byFault.values())
+    for (const key of Object.keys(total) as (keyof WebhookTally)[]) total[key] += row[key];
   return { total, byFault, reasons: counts, ...found };
 }
 
@@ -149,7 +151,10 @@ function typesAt({ stretches }: LedgerWebhook, { startedAt, answeredAt, type }: 
   return (stretch.types & (eventTypeBit.get(type) as number)) === 0 ? "does not take" : "takes";
 }
 
-function describe({ publisher, n, type, process, answer, startedAt, answeredAt, id }: Publication, webhook: LedgerWebhook) {
+function describe(
+  { publisher, n, type, process, answer, startedAt, answeredAt, id }: Publication,
+  webhook: LedgerWebhook,
+) {
   const { index, instanceName, label, ordered } = webhook;
   return (
     `number ${n} of publisher ${publisher}, ${type}, given to process ${process} ${time(startedAt)}–${time(answeredAt)} ` +

@@ -86,7 +86,9 @@ export async function startWebhookLedger({
       console.info(renderWebhooks(settlement, all));
       expect(settlement.total.arrived).toBeGreaterThan(0);
       const otherwiseDead = webhooks.flatMap(({ index, changes }) =>
-        (dead[index] ?? []).filter((one) => !changes || !diedDisabled(one)).map((one) => `died: ${JSON.stringify(one)}`),
+        (dead[index] ?? [])
+          .filter((one) => !changes || !diedDisabled(one))
+          .map((one) => `died: ${JSON.stringify(one)}`),
       );
       return [...settlement.lost, ...settlement.disordered, ...settlement.wrong, ...otherwiseDead];
     },
