@@ -108,10 +108,27 @@ function scenes({ cluster, readers, channels, heavy, random }: FaultOptions): ((
   ];
 }
 
-/** Resolves when another one has taken its place. */
+/**
+ * Resolves when another one has taken its place, and answers. Before that the other worker must not be killed: the node
+ * would not listen, and that is no answer that anybody gives.
+ */
 async function killWorker(cluster: Cluster, running: NodeProcess, victim: number): Promise<void> {
   await cluster.kill(running, victim);
-  await until(() => workersOf(running).length === running.workers);
+  const killedAt = Date.now();
+  // A new connection leads to any worker, and a worker says for how long it has been running.
+  await until(async () => (await upSeconds(running)) < Math.floor((Date.now() - killedAt) / 1_000));
+}
+
+async function upSeconds({ url }: NodeProcess): Promise<number> {
+  try {
+    const answer = await fetch(`${url}/health`, {
+      headers: { connection: "close" },
+      signal: AbortSignal.timeout(5_000),
+    });
+    return ((await answer.json()) as { uptime: number }).uptime;
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
 }
 
 async function killNode(cluster: Cluster, node: Node, ms: number): Promise<void> {

@@ -1,6 +1,5 @@
 /** The webhooks of the ledger, and what each of them took at which time. */
 
-import { Agent, request } from "node:http";
 import type { EventType } from "../../../src/domain/event-type.js";
 import { until } from "../../support/until.js";
 import type { Channel } from "../channels.js";
@@ -139,15 +138,13 @@ async function knows(cluster: Cluster, node: Node, instance: string): Promise<vo
 }
 
 function statusOverNewConnection({ url }: NodeProcess, path: string, token: string): Promise<number | undefined> {
-  return new Promise((done) => {
-    const agent = new Agent({ keepAlive: false });
-    const asked = request(url + path, { agent, headers: { token }, signal: AbortSignal.timeout(10_000) }, (answer) => {
-      answer.resume();
-      answer.on("close", () => done(answer.statusCode));
-    });
-    asked.on("error", () => done(undefined));
-    asked.end();
-  });
+  return fetch(url + path, { headers: { token, connection: "close" }, signal: AbortSignal.timeout(10_000) }).then(
+    async (answer) => {
+      await answer.arrayBuffer();
+      return answer.status;
+    },
+    () => undefined,
+  );
 }
 
 export interface ListedDelivery {
