@@ -1,5 +1,6 @@
 /**
- * The command `eventwire key rotate`. It replaces the key with which the instance tokens in the database are encrypted.
+ * The command `eventwire key rotate`. It replaces the key with which the instance tokens and the secrets of webhooks in
+ * the database are encrypted.
  */
 
 import type { Command } from "commander";
@@ -15,10 +16,10 @@ export interface KeyCommandLine extends Pick<CommandLine, "print"> {
 }
 
 export function addKeyCommands(program: Command, { rotate, print }: KeyCommandLine): void {
-  group(program, "key", "change the key that instance tokens are encrypted with")
+  group(program, "key", "change the key that instance tokens and webhook secrets are encrypted with")
     .command("rotate")
     .description(
-      "encrypt all instance tokens with NEW_ENCRYPTION_KEY, or with a new key file; every node must be stopped",
+      "encrypt all instance tokens and webhook secrets with NEW_ENCRYPTION_KEY, or with a new key file; every node must be stopped",
     )
     .action(async () => {
       const { tokens, keyFile } = await rotate();

@@ -129,6 +129,14 @@ async function sealAll(transaction: Transaction<Schema>, current: Sealer, next: 
   }
 }
 
+/** The encrypted columns of a webhook, each with the kind of value that its encryption names. */
+const sealedColumns = {
+  authorization_sealed: "authorization",
+  secret_sealed: "secret",
+  previous_secret_sealed: "secret",
+} as const;
+type SealedColumn = keyof typeof sealedColumns;
+
 /** Encrypts the headers and secrets of all webhooks anew. */
 async function sealWebhooks(transaction: Transaction<Schema>, current: Sealer, next: Sealer): Promise<void> {
   for (let last = "0"; ; ) {
@@ -139,23 +147,21 @@ async function sealWebhooks(transaction: Transaction<Schema>, current: Sealer, n
       .orderBy("id")
       .limit(pageRows)
       .execute();
-    for (const row of rows) {
-      const { id, instance_id, label } = row;
-      const anew = (sealed: Buffer | null, what: "authorization" | "secret") => {
-        const owner = sealedOwner(instance_id, label, what);
+    const ids = rows.map(({ id }) => id);
+    const anew = (column: SealedColumn) =>
+      rows.map(({ instance_id, label, [column]: sealed }) => {
+        const owner = sealedOwner(instance_id, label, sealedColumns[column]);
         return sealed && next.seal(openSecret(current, instance_id, sealed, owner), owner);
-      };
-      await transaction
-        .updateTable("webhook")
-        .set({
-          authorization_sealed: anew(row.authorization_sealed, "authorization"),
-          secret_sealed: anew(row.secret_sealed, "secret"),
-          previous_secret_sealed: anew(row.previous_secret_sealed, "secret"),
-        })
-        .where("id", "=", id)
-        .execute();
-    }
-    const id = rows.at(-1)?.id;
+      });
+    await sql`
+      update webhook set
+        authorization_sealed = given.header, secret_sealed = given.secret, previous_secret_sealed = given.previous
+      from unnest(
+        ${ids}::bigint[], ${anew("authorization_sealed")}::bytea[], ${anew("secret_sealed")}::bytea[],
+        ${anew("previous_secret_sealed")}::bytea[]
+      ) as given (id, header, secret, previous)
+      where webhook.id = given.id`.execute(transaction);
+    const id = ids.at(-1);
     if (id === undefined || rows.length < pageRows) return;
     last = id;
   }
