@@ -75,6 +75,7 @@ export async function saveWebhook(
   if (asked.enabled && enabled >= enabledWebhooksMax) throw new AppError("WEBHOOK_LIMIT_REACHED");
   const before = others.find(({ label }) => label === asked.label)?.secret_sealed;
   const seal = (text: string, what: Sealed) => sealer.seal(text, sealedOwner(instanceId, asked.label, what));
+  const open = (sealed: Buffer) => sealer.open(sealed, sealedOwner(instanceId, asked.label, "secret"));
   const set = {
     enabled: asked.enabled,
     url: asked.url,
@@ -82,9 +83,11 @@ export async function saveWebhook(
     by_events: asked.byEvents,
     events: [...asked.events],
     media_base64: asked.mediaBase64,
-    secret_sealed: sealedSecret(asked, before, (text) => seal(text, "secret")),
-    previous_secret_sealed: null,
-    previous_secret_until: null,
+    ...(!keepsSecret(asked, before, open) && {
+      secret_sealed: sealedSecret(asked, (text) => seal(text, "secret")),
+      previous_secret_sealed: null,
+      previous_secret_until: null,
+    }),
     ordered: asked.ordered,
     timeout_seconds: asked.timeoutSeconds,
     disabled_reason: null,
@@ -119,14 +122,21 @@ async function beginQueue(transaction: Transaction<Schema>, id: string): Promise
   await hastenDeliveries(transaction, id);
 }
 
-function sealedSecret(
+/**
+ * Whether the call asks for the stored secret: by `sign` alone, or by its text. The secret before, which may still be
+ * valid, then stays too.
+ */
+function keepsSecret(
   { secret, sign }: AskedWebhook,
-  before: Buffer | null | undefined,
-  seal: (text: string) => Buffer,
-): Buffer | null {
-  if (secret !== undefined) return seal(secret);
-  if (!sign) return null;
-  return before ?? seal(generateWebhookSecret());
+  stored: Buffer | null | undefined,
+  open: (sealed: Buffer) => string,
+): boolean {
+  if (!stored) return false;
+  return secret === undefined ? sign : secret === open(stored);
+}
+
+function sealedSecret({ secret, sign }: AskedWebhook, seal: (text: string) => Buffer): Buffer | null {
+  return secret !== undefined || sign ? seal(secret ?? generateWebhookSecret()) : null;
 }
 
 type Sealed = "authorization" | "secret";
