@@ -17,7 +17,7 @@ export function prepareTarget({ url: text, authorization, secrets }: WebhookTarg
   const url = readRequestUrl(text);
   if (url === undefined) throw new InvalidUrlError();
   const sameHeaders = ["content-type", "application/json", "user-agent", userAgent];
-  const credentials = authorization === undefined ? url.basicAuthorization : toHeaderBytes(authorization);
+  const credentials = authorization ? toHeaderBytes(authorization) : url.basicAuthorization;
   if (credentials !== undefined) sameHeaders.push("authorization", credentials);
   return { url, sameHeaders, keys: secrets.map(toSigningKey) };
 }

@@ -18,7 +18,10 @@ export interface WebhookTarget {
   readonly url: string;
   /** Whether the path gets the event type as one more segment. */
   readonly byEvents: boolean;
-  /** The value of `Authorization`, sent as it is. Undefined: that of the user and password in the URL, if it has them. */
+  /**
+   * The value of `Authorization`, sent as it is. Undefined or empty: the value for the user and password in the URL, if
+   * the URL has them.
+   */
   readonly authorization: string | undefined;
   /** The secret (`whsec_…`), and the secret before while both are valid. Without a secret, requests are not signed. */
   readonly secrets: readonly string[];

@@ -78,9 +78,9 @@ it("sends the user and password of the URL as Basic when no Authorization is con
   expect(receiver.requests[0]?.headers.authorization).toBe(wanted);
 });
 
-it("sends no Authorization and no signature when there is none", async () => {
+it.each([undefined, ""])("sends no Authorization and no signature when there is none: %j", async (authorization) => {
   const receiver = await startReceiver();
-  await openSender().send(target(receiver.origin), message());
+  await openSender().send(target(receiver.origin, { authorization }), message());
   const names = Object.keys(receiver.requests[0]?.headers ?? {});
   expect(names.filter((name) => /authorization|signature/.test(name))).toEqual([]);
 });
