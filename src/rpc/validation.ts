@@ -1,9 +1,10 @@
 /** Checks messages by the rules that the contract declares on them. */
 
-import { create, type DescField, type DescMessage, getOption, type MessageShape } from "@bufbuild/protobuf";
+import { create, type DescField, type DescMessage, getOption, hasOption, type MessageShape } from "@bufbuild/protobuf";
 import type { Path } from "@bufbuild/protobuf/reflect";
 import { createValidator, type Violation } from "@bufbuild/protovalidate";
 import { is_event_type } from "../../gen/eventwire/v1/event_type_pb.js";
+import { rule } from "../../gen/eventwire/v1/policy_pb.js";
 import { AppError } from "../domain/errors.js";
 import { eventTypeRule, isEventType } from "../domain/event-type.js";
 
@@ -50,7 +51,14 @@ function checkEventTypes({ localName, jsonName }: DescField, message: object): v
 /** Makes the refusal for a rule that the message broke. The text of the rule is the sentence of the contract. */
 function refusal(violation: Violation | undefined, cause: Error): AppError {
   if (violation === undefined) return new AppError("INVALID_REQUEST_BODY", { cause });
-  return new AppError("INVALID_REQUEST_BODY", { cause, field: pathText(violation.field), rule: violation.message });
+  return new AppError("INVALID_REQUEST_BODY", { cause, field: pathText(violation.field), rule: ruleOf(violation) });
+}
+
+/** Returns the rule in words. The sentence for a pattern or a list of values would repeat the pattern or the list. */
+function ruleOf({ ruleId, field, message }: Violation): string {
+  const last = field.at(-1);
+  const hasWords = last?.kind === "field" && hasOption(last, rule);
+  return hasWords && (ruleId === "string.pattern" || ruleId === "string.in") ? getOption(last, rule) : message;
 }
 
 /**

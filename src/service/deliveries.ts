@@ -15,7 +15,10 @@ export interface DeliveryQuestion {
   readonly cursor: string;
 }
 
-/** All methods take an empty label for `default`, and reject with WEBHOOK_NOT_CONFIGURED when there is no such webhook. */
+/**
+ * All methods take an empty label for `default`, and reject with WEBHOOK_NOT_CONFIGURED when there is no such webhook.
+ * `retry`, `replay`, `sendTest` and `rotateSecret` reject with WEBHOOK_DISABLED when the webhook is disabled.
+ */
 export interface Deliveries {
   list(
     instanceId: string,
@@ -79,10 +82,12 @@ export function createDeliveries({ store }: { store: Store }): Deliveries {
   };
 }
 
+const timeRule = "must be a time of RFC 3339, such as 2026-11-29T13:00:00Z";
+
 function timeOf(text: string): Date | undefined {
   if (text === "") return undefined;
   const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i.test(text) ? new Date(text) : undefined;
   if (time === undefined || Number.isNaN(time.getTime()))
-    throw new AppError("INVALID_REQUEST_BODY", { field: "since", rule: "must be a time of RFC 3339" });
+    throw new AppError("INVALID_REQUEST_BODY", { field: "since", rule: timeRule });
   return time;
 }

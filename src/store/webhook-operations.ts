@@ -39,8 +39,32 @@ export interface DeliveryPage {
   readonly limit: number;
 }
 
+/** A webhook for which deliveries wait. */
+export interface WaitingQueue {
+  /** The name of the account. */
+  readonly account: string;
+  /** The name of the instance. */
+  readonly instance: string;
+  readonly label: string;
+  /** Number of waiting deliveries. */
+  readonly waiting: number;
+  /** When the event of the first waiting delivery was accepted. */
+  readonly oldestAt: Date;
+  /** Since when every attempt has failed. Undefined while attempts succeed. */
+  readonly failingSince: Date | undefined;
+  /** Until when the webhook pauses. Undefined when it does not. */
+  readonly pausedUntil: Date | undefined;
+  /** The last attempt at the first waiting delivery. */
+  readonly last: DeliveryAttempt | undefined;
+}
+
 export interface WebhookOperations {
-  /** Deliveries of a webhook, the newest first. Undefined when there is no such webhook; so it is for all methods here. */
+  /** The webhooks of all accounts for which most deliveries wait, the longest queue first. */
+  longestQueues(limit: number): Promise<WaitingQueue[]>;
+  /**
+   * Deliveries of a webhook, the newest first. Undefined when there is no such webhook; so it is for all methods below.
+   * The methods that lead to requests reject with AppError WEBHOOK_DISABLED when the webhook is disabled.
+   */
   listDeliveries(instanceId: string, label: string, page: DeliveryPage): Promise<Delivery[] | undefined>;
   /** A delivery and its attempts, the oldest first. Null when there is no such delivery. */
   getDelivery(

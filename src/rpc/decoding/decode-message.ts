@@ -17,7 +17,7 @@ import { isFieldError } from "@bufbuild/protobuf/reflect";
 import { ValueSchema } from "@bufbuild/protobuf/wkt";
 import { AppError } from "../../domain/errors.js";
 import { Cursor } from "../../json/cursor.js";
-import { jsonRule } from "../../json/json-error.js";
+import { JsonError, jsonRule } from "../../json/json-error.js";
 import { requireUtf8 } from "../../json/utf8.js";
 import { Fields } from "../../wire/fields.js";
 import { recursionLimit } from "./recursion-limit.js";
@@ -74,6 +74,7 @@ export function parseJsonObject(bytes: Uint8Array): JsonObject {
  * Returns the error of a text that is no JSON, with the offset of the fault. JSON.parse does not say where it stopped.
  */
 function faultOf(bytes: Uint8Array): unknown {
+  if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) return new JsonError("a byte order mark stands", 0);
   try {
     new Cursor(bytes).run(Number.POSITIVE_INFINITY);
     return undefined;
@@ -135,6 +136,8 @@ function typeName(field: DescField, item: boolean): string {
       return "a boolean";
     case ScalarType.BYTES:
       return "bytes in base64";
+    case ScalarType.UINT32:
+      return "a whole number from 0 on";
     default:
       return "a number";
   }

@@ -1,16 +1,26 @@
 /** Shows deliveries, and lets owners and operators try, skip and replay them. */
 
 import { type Kysely, sql } from "kysely";
+import { AppError } from "../../domain/errors.js";
 import { createIdMint, idText } from "../../domain/event-id.js";
 import type { EventType } from "../../domain/event-type.js";
 import { generateWebhookSecret } from "../../domain/webhook-secret.js";
 import type { Sealer } from "../encryption/sealing.js";
-import type { Delivery, DeliveryAttempt, DeliveryState, WebhookOperations } from "../webhook-operations.js";
+import type { WebhookOperations } from "../webhook-operations.js";
 import { requireKey } from "./key-check.js";
 import { isStorable, isUuid, type Write } from "./notify-transaction.js";
 import type { Schema } from "./schema.js";
 import { appendEvents } from "./webhook-appends.js";
 import { deliveryStates } from "./webhook-deliveries.js";
+import {
+  type AttemptRow,
+  attemptColumns,
+  type DeliveryRow,
+  deliveryColumns,
+  toAttempt,
+  toDelivery,
+} from "./webhook-delivery-rows.js";
+import { selectLongestQueues } from "./webhook-longest-queues.js";
 import { hastenDeliveries, replayDead, skipFirst } from "./webhook-mending.js";
 import { tellOfWebhooks } from "./webhook-news.js";
 import { openWebhook, sealedOwner, shownWebhook } from "./webhooks.js";
@@ -26,16 +36,24 @@ export function createWebhookOperations({ db, write, sealer }: WebhookOperations
 
   async function find(instanceId: string, label: string) {
     if (!isUuid(instanceId) || !isStorable(label)) return undefined;
-    const query = db.selectFrom("webhook").select(["id", "events"]).where("instance_id", "=", instanceId);
+    const query = db.selectFrom("webhook").select(["id", "events", "enabled"]).where("instance_id", "=", instanceId);
     return query.where("label", "=", label).executeTakeFirst();
   }
 
+  async function findEnabled(instanceId: string, label: string) {
+    const webhook = await find(instanceId, label);
+    if (webhook?.enabled === false) throw new AppError("WEBHOOK_DISABLED");
+    return webhook;
+  }
+
   return {
+    longestQueues: (limit) => selectLongestQueues(db, limit),
+
     async listDeliveries(instanceId, label, { state, since, before, limit }) {
       const webhook = await find(instanceId, label);
       if (webhook === undefined) return undefined;
       const { rows } = await sql<DeliveryRow>`
-        select ${columns} from webhook_delivery
+        select ${deliveryColumns} from webhook_delivery
         where webhook_id = ${webhook.id}::bigint and number < ${before ?? Number.MAX_SAFE_INTEGER}
           ${state === undefined ? sql`` : sql`and state = ${sql.lit(deliveryStates[state])}`}
           ${since === undefined ? sql`` : sql`and accepted_at >= ${since}`}
@@ -47,12 +65,12 @@ export function createWebhookOperations({ db, write, sealer }: WebhookOperations
       const webhook = await find(instanceId, label);
       if (webhook === undefined) return undefined;
       const { rows } = await sql<DeliveryRow>`
-        select ${columns} from webhook_delivery
+        select ${deliveryColumns} from webhook_delivery
         where webhook_id = ${webhook.id}::bigint and number = ${number}`.execute(db);
       if (rows[0] === undefined) return null;
       const delivery = toDelivery(rows[0]);
       const earlier = await sql<AttemptRow>`
-        select tried_at, status, ms, error, response from webhook_attempt
+        select ${attemptColumns} from webhook_attempt
         where webhook_id = ${webhook.id}::bigint and number = ${number} order by attempt`.execute(db);
       const attempts = earlier.rows.map(toAttempt);
       // The log has the attempts that failed. The one that succeeded stands in the delivery alone.
@@ -61,7 +79,7 @@ export function createWebhookOperations({ db, write, sealer }: WebhookOperations
     },
 
     async hasten(instanceId, label) {
-      const webhook = await find(instanceId, label);
+      const webhook = await findEnabled(instanceId, label);
       if (webhook === undefined) return undefined;
       await hastenDeliveries(db, webhook.id);
       await tellOfWebhooks(db, { changed: [webhook.id] });
@@ -69,7 +87,7 @@ export function createWebhookOperations({ db, write, sealer }: WebhookOperations
     },
 
     async replay(instanceId, label, which) {
-      const webhook = await find(instanceId, label);
+      const webhook = await findEnabled(instanceId, label);
       if (webhook === undefined) return undefined;
       const replayed = await replayDead(db, webhook.id, which);
       if (replayed > 0) await tellOfWebhooks(db, { changed: [webhook.id] });
@@ -85,7 +103,7 @@ export function createWebhookOperations({ db, write, sealer }: WebhookOperations
     },
 
     async sendTest(instanceId, label) {
-      const webhook = await find(instanceId, label);
+      const webhook = await findEnabled(instanceId, label);
       if (webhook === undefined) return undefined;
       const time = Date.now();
       const id = idText(mintId(time));
@@ -116,58 +134,12 @@ export function createWebhookOperations({ db, write, sealer }: WebhookOperations
           .where("enabled", "=", true)
           .returning(shownWebhook)
           .executeTakeFirst();
-        if (row === undefined) return undefined;
+        if (row === undefined) {
+          await findEnabled(instanceId, label);
+          return undefined;
+        }
         touch({ kind: "instance", id: instanceId });
         return openWebhook(row, sealer);
       }),
-  };
-}
-
-interface AttemptRow {
-  tried_at: Date;
-  status: number | null;
-  ms: number | null;
-  error: string | null;
-  response: string | null;
-}
-
-interface DeliveryRow extends Omit<AttemptRow, "tried_at"> {
-  number: string;
-  event_id: string;
-  type: string;
-  state: number;
-  attempts: number;
-  accepted_at: Date;
-  due_at: Date | null;
-  tried_at: Date | null;
-  ended_at: Date | null;
-}
-
-const columns = sql`
-  number, event_id, type, state, attempts, accepted_at, due_at, tried_at, ended_at, status, ms, error, response`;
-
-const stateNames = Object.fromEntries(Object.entries(deliveryStates).map(([name, state]) => [state, name]));
-
-function toDelivery(row: DeliveryRow): Delivery {
-  const at = row.tried_at ?? row.ended_at;
-  return {
-    number: Number(row.number),
-    eventId: row.event_id,
-    event: row.type,
-    state: stateNames[row.state] as DeliveryState,
-    attempts: row.attempts,
-    acceptedAt: row.accepted_at,
-    dueAt: row.due_at ?? undefined,
-    last: at === null ? undefined : toAttempt({ ...row, tried_at: at }),
-  };
-}
-
-function toAttempt({ tried_at, status, ms, error, response }: AttemptRow): DeliveryAttempt {
-  return {
-    at: tried_at,
-    status: status ?? undefined,
-    ms: ms ?? 0,
-    error: error ?? undefined,
-    response: response ?? undefined,
   };
 }
