@@ -79,3 +79,8 @@ export function isWebhookUrl(text: string): boolean {
     return false;
   }
 }
+
+/** Whether the text can be a label: 1 to 100 characters without control characters. */
+export function isWebhookLabel(text: string): boolean {
+  return /^\P{Cc}{1,100}$/u.test(text);
+}

@@ -1,33 +1,22 @@
 /** The commands for webhooks, beside a running service. */
 
-import { Command } from "commander";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { addWebhookCommands } from "../../src/cli/webhook-commands.js";
 import type { PublicServer } from "../support/public-server.js";
 import { startReceiver } from "../support/receiver.js";
 import { until } from "../support/until.js";
-import { numberIn, publish, startWebhookServer } from "../support/webhook-server.js";
+import { runWebhookCommand } from "../support/webhook-commands.js";
+import { hookedInstance, numberIn, publish, startWebhookServer } from "../support/webhook-server.js";
 
 let server: PublicServer;
 beforeAll(async () => {
   server = await startWebhookServer({ WEBHOOK_RETRY_SECONDS: "600" });
+  for (const name of ["other", "with-one"]) await server.createInstance(name, `ti_${name}-token`);
+  await run("set", "with-one", "--url", "http://a.example.net");
 });
 afterAll(() => server?.close());
 
-/** The lines that a command prints. Fails where it would end with an error. */
-async function run(...args: string[]): Promise<string[]> {
-  const lines: string[] = [];
-  await server.operate(async (store) => {
-    const program = new Command("eventwire").exitOverride().configureOutput({ writeErr: () => {} });
-    const open = async () => ({ ...store, close: async () => {} });
-    addWebhookCommands(program, { open, print: (text) => void lines.push(text), instanceTokenMinLength: () => 8 });
-    for (const command of program.commands.flatMap(({ commands }) => commands)) {
-      command.exitOverride().configureOutput({ writeErr: () => {} });
-    }
-    await program.parseAsync(["webhook", ...args], { from: "user" });
-  });
-  return lines;
-}
+const run = (...args: string[]) => runWebhookCommand(server, ...args);
+const runJson = async (...args: string[]) => JSON.parse((await run(...args, "--json")).join("\n"));
 
 it("set a webhook, which the service then uses, and mend its deliveries", async () => {
   let failing = true;
@@ -40,7 +29,7 @@ it("set a webhook, which the service then uses, and mend its deliveries", async 
   // The service hears of the webhook by a notification of the database.
   await until(async () => {
     await publish(server, "desk", { n: 1 });
-    return JSON.parse((await run("deliveries", "desk", "--json")).join("\n")).length === 1;
+    return (await runJson("deliveries", "desk")).length === 1;
   });
   await publish(server, "desk", { n: 2 });
   await until(() => receiver.requests.length === 1);
@@ -60,13 +49,58 @@ it("set a webhook, which the service then uses, and mend its deliveries", async 
     "LABEL    STATE     URL  EVENTS",
     "default  disabled       all",
   ]);
-  expect(JSON.parse((await run("list", "desk", "--json")).join("\n"))).toMatchObject([{ enabled: false }]);
+  expect(await runJson("list", "desk")).toMatchObject([{ enabled: false }]);
+  for (const command of ["test", "replay", "rotate-secret"])
+    await expect(run(command, "desk")).rejects.toThrow("Webhook is disabled");
 });
 
-it("say in one sentence what is wrong", async () => {
-  await server.createInstance("other", "ti_other-token");
-  await expect(run("skip", "other")).rejects.toThrow("There is no webhook default of the instance other.");
-  await expect(run("list", "nobody")).rejects.toThrow("There is no instance nobody.");
-  await expect(run("set", "other")).rejects.toThrow("--url is needed for an enabled webhook.");
-  await expect(run("set", "other", "--url", "nowhere")).rejects.toThrow("It must be an absolute http or https URL.");
+it("set every field of a webhook, and print the secret of one that signs", async () => {
+  await server.createInstance("whole", "ti_whole-token");
+  const url = "https://app.example.net/hook";
+  const lines = await run("set", "whole", "--label", "crm", "--url", url, "--sign", "--timeout", "30", "--unordered");
+  expect(lines.at(-1)).toMatch(/^secret {2}whsec_/);
+  const set = ["--events", "call.update, label.update", "--authorization", "Bearer it", "--by-events", "--media"];
+  expect(await runJson("set", "whole", "--label", "crm", "--url", url, ...set)).toEqual({
+    ...{ label: "crm", enabled: true, url, authorization: "Bearer it", byEvents: true, mediaBase64: true },
+    ...{ events: ["call.update", "label.update"], ordered: true, timeoutSeconds: 10 },
+  });
+});
+
+it("show which queues are long, and what the receiver answered to each attempt", async () => {
+  const receiver = await startReceiver((answer) => answer.writeHead(503).end("try\nlater\u001b[2J"));
+  const name = await hookedInstance(server, receiver.origin, { label: "crm" });
+  for (let n = 1; n <= 3; n++) await publish(server, name, { n });
+  const queues = async () =>
+    (await runJson("queues")).filter(({ instance }: { instance: string }) => instance === name);
+  await until(async () => (await queues())[0]?.last?.status === 503);
+  expect(await queues()).toMatchObject([{ account: "default", instance: name, label: "crm", waiting: 3 }]);
+  expect((await run("queues"))[0]).toBe(
+    "ACCOUNT  INSTANCE  LABEL  WAITING  OLDEST                    FAILING SINCE             PAUSED UNTIL  LAST",
+  );
+  const shown = await run("delivery", name, "1", "--label", "crm");
+  expect(shown[0]).toBe("delivery  1, waiting");
+  expect(shown.at(-1)).toMatch(/^\d{4}-[^ ]+Z +\d+ +503 +try later \[2J$/);
+  expect((await runJson("delivery", name, "1", "--label", "crm")).attempts).toMatchObject([{ status: 503 }]);
+  expect(await run("deliveries", name, "--label", "crm", "--since", "2099-01-01T00:00:00Z")).toHaveLength(1);
+});
+
+it.each([
+  [["skip", "other"], "There is no webhook default of the instance other."],
+  [["list", "nobody"], "There is no instance nobody."],
+  [["set", "other"], "--url is needed for an enabled webhook."],
+  [["set", "other", "--url", "nowhere"], "It must be an absolute http or https URL"],
+  [["set", "other", "--label", "", "--disable"], "It must be 1 to 100 characters without control characters."],
+  [["set", "other", "--label", "a\tb", "--disable"], "It must be 1 to 100 characters without control characters."],
+  [["set", "other", "--url", "http://a.example.net", "--events", "message"], "There is no event type message."],
+  [["set", "other", "--url", "http://a.example.net", "--authorization", "a\r\nb: c"], "visible ASCII characters"],
+  [["set", "other", "--url", "http://a.example.net", "--timeout", "31"], "It must be a whole number from 1 to 30."],
+  [["deliveries", "other", "--limit", "0"], "It must be a whole number from 1 to 1000."],
+  [["deliveries", "other", "--state", "lost"], "Allowed choices are waiting, delivered, dead."],
+  [["retry", "other", "first"], "It must be the number of a delivery."],
+  [["delivery", "with-one", "7"], "There is no delivery 7."],
+  [["retry", "with-one", "7"], "There is no delivery 7 that waits or is dead."],
+  [["skip", "with-one"], "No delivery waits."],
+  [["replay", "with-one", "--since", "yesterday"], "It must be a time such as 2026-11-29T13:00:00Z."],
+])("say in one sentence what is wrong: %j", async (args, sentence) => {
+  await expect(run(...args)).rejects.toThrow(sentence);
 });
