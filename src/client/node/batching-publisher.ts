@@ -127,13 +127,14 @@ export class BatchingPublisher implements Publisher {
     return this.#waiting.splice(0, fits === -1 ? this.#waiting.length : fits);
   }
 
-  #answered({ refusals, receipts, otherNodesReached = true }: PublishEventsResponse): void {
+  #answered({ refusals, receipts, otherNodesReached = true, webhooksStored }: PublishEventsResponse): void {
     this.#failures = 0;
     const batch = this.#underWay.shift() ?? [];
     const refused = new Map(refusals.map((refusal) => [refusal.index, refusal]));
+    const shared = { otherNodesReached, ...(webhooksStored === false && { webhooksStored }) };
     for (const [i, { resolve, reject }] of batch.entries()) {
       const refusal = refused.get(i);
-      if (refusal === undefined) resolve({ id: receipts[i]?.id, sockets: receipts[i]?.sockets, otherNodesReached });
+      if (refusal === undefined) resolve({ id: receipts[i]?.id, sockets: receipts[i]?.sockets, ...shared });
       else {
         const { reason, message, field, rule } = refusal;
         const outcome = reason === "OUTCOME_UNKNOWN" ? "unknown" : "not published";

@@ -39,6 +39,12 @@ export interface Published {
   readonly sockets?: number | undefined;
   /** False when the bus between the nodes was away: consumers of other nodes may not have got the event. */
   readonly otherNodesReached: boolean;
+  /**
+   * False when webhooks of the instance do not get the event, because the database was away and WEBHOOK_OUTAGE of the
+   * gateway is `accept`. Undefined otherwise. The events of a batch share the answer, so other events of the batch may be
+   * meant.
+   */
+  readonly webhooksStored?: false | undefined;
 }
 
 export interface Publisher {
