@@ -1,6 +1,6 @@
 /** A rotation of the encryption key encrypts the headers and secrets of all webhooks anew, or changes nothing. */
 
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import pg from "pg";
 import { afterEach, beforeEach, expect, it, onTestFinished } from "vitest";
 import { generateWebhookSecret } from "../../src/domain/webhook-secret.js";
@@ -11,6 +11,7 @@ import { createTestDatabase, query, type TestDatabase } from "../support/postgre
 import { startProgram } from "../support/program.js";
 import { makeInstance, openReadyNode, silent, testKey } from "../support/store.js";
 import { temporaryDirectory } from "../support/temporary.js";
+import { until } from "../support/until.js";
 
 const newKey = Buffer.alloc(32, 8);
 /** More than a page of the rotation. */
@@ -74,8 +75,10 @@ async function expectReadable(encryptionKey: Buffer): Promise<void> {
     expect(authorization).toBe(label === "signed" ? "Bearer it" : `header of ${label}`);
   expect((await node.store.getWebhook(instanceId, "signed"))?.secret).toBe(secrets[0]);
   const { rows } = await query(database.url, "select id::text from webhook where label = 'signed'");
-  await query(database.url, "insert into webhook_progress (webhook_id) select id from webhook on conflict do nothing");
-  expect(await node.webhookQueue.read([rows[0].id])).toMatchObject([{ authorization: "Bearer it", secrets }]);
+  const lessee = randomUUID();
+  await node.webhookQueue.beat(lessee, true);
+  await query(database.url, "update webhook_queue set owner = $1", [lessee]);
+  expect(await node.webhookQueue.read(lessee, [rows[0].id])).toMatchObject([{ authorization: "Bearer it", secrets }]);
 }
 
 it("leaves every header and secret readable with the new key, also the secret that is being replaced", async () => {
@@ -100,13 +103,13 @@ it("changes nothing when it is killed among the webhooks, and goes on when it is
   await holder.query("begin; select from webhook where id = (select max(id) from webhook) for update");
   const killed = startProgram(["key", "rotate"], env);
   const waiting = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-  await expect.poll(async () => (await query(database.url, waiting)).rowCount, { timeout: 20_000 }).toBe(1);
+  await until(async () => (await query(database.url, waiting)).rowCount === 1);
   killed.kill("SIGKILL");
   expect(await killed.ended).toBe("SIGKILL");
   await holder.query("rollback");
   await holder.end();
   const open = "select from pg_stat_activity where datname = current_database() and application_name = 'eventwire'";
-  await expect.poll(async () => (await query(database.url, open)).rowCount, { timeout: 20_000 }).toBe(0);
+  await until(async () => (await query(database.url, open)).rowCount === 0);
   expect(await sealed()).toEqual(before);
   expect(await startProgram(["key", "rotate"], env).ended).toBe(0);
   await expectReadable(newKey);

@@ -12,7 +12,7 @@ const { next } = createRetrySchedule([5, 30, 120], () => 0.5);
 const fine: Condition = { failingSince: undefined, pausedUntil: 0, pauses: 0 };
 const start = Date.UTC(2026, 10, 29);
 const fresh: WaitingDelivery = {
-  ...{ webhookId: "1", number: 1, attempts: 0, firstAt: undefined, dueAt: 0, bytes: 2 },
+  ...{ webhookId: "1", number: 1, attempts: 0, firstAt: undefined, dueAt: 0, bytes: 2, shared: false },
   event: {
     ...{ id: "0190a7c4-5d3e-7b2a-8c11-9d2f3a4b5c6d", instanceId: "", type: "call.update", time: start },
     ...{ data: Buffer.from("{}"), media: undefined, mediaAt: undefined, slot: undefined },
