@@ -88,11 +88,19 @@ export class LaneMemory {
     return true;
   }
 
-  /** Takes what the database has found. With `all`, no more deliveries wait after them. */
+  /**
+   * Takes what the database has found. With `all`, no more deliveries wait after them. Ignores an answer that does not
+   * follow what is in memory.
+   */
   give(deliveries: readonly WaitingDelivery[], all: boolean): void {
-    const { what, known: before } = this.#question ?? { what: "in order", known: new Set<number>() };
+    const { what, after, known: before } = this.#question ?? { what: "in order", after: 0, known: new Set<number>() };
     const moreCame = this.#moreCame;
     this.ignore();
+    // Deliveries were left to the database since, and come before those of the answer.
+    if (what === "in order" && after !== this.#tail) {
+      this.come();
+      return;
+    }
     const known = this.#known();
     for (const delivery of deliveries) {
       // A delivery that was in memory when the question was asked may have been tried and stored since.
