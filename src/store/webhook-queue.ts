@@ -63,6 +63,8 @@ export interface LeasedWebhook {
   readonly id: string;
   /** The id under which the node has leased the webhook. */
   readonly node: string;
+  /** Counts the changes of the webhook. */
+  readonly version: number;
   readonly instanceId: string;
   readonly label: string;
   readonly url: string;
@@ -162,8 +164,11 @@ export interface WebhookQueue {
    * another node has leased the webhook meanwhile, only success changes the delivery, and nothing changes the webhook.
    */
   record(attempts: readonly AttemptRecord[]): Promise<void>;
-  /** Disables a webhook for a reason that its owner can read. */
-  disable(webhookId: string, reason: string): Promise<void>;
+  /**
+   * Disables a webhook for a reason that its owner can read. Resolves to false when the webhook does not have this
+   * version any more; then nothing is changed.
+   */
+  disable(webhookId: string, version: number, reason: string): Promise<boolean>;
 
   totals(): Promise<QueueTotals>;
   /** Number of deliveries that wait for each of the webhooks. */

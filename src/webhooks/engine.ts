@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import type { FrameBuilder, FrameFormat } from "../delivery/frames/frame.js";
 import type { Directory, Entry } from "../directory/directory.js";
 import type { Append, Appended, WaitingDelivery, WebhookQueue } from "../store/webhook-queue.js";
+import { Disabling } from "./disabling.js";
 import { Fetcher } from "./fetcher.js";
 import { Lane, type LaneHost } from "./lane.js";
 import { Lanes } from "./lanes.js";
@@ -45,6 +46,7 @@ export class Engine {
   readonly #fetcher: Fetcher;
   readonly #leases: Leases;
   readonly #lanes: Lanes;
+  readonly #disabling: Disabling;
   readonly #looking: NodeJS.Timeout;
   /** Aborted when the requests under way must be cut off. */
   #cut = new AbortController();
@@ -54,7 +56,7 @@ export class Engine {
 
   constructor(options: EngineOptions) {
     this.#options = options;
-    const { queue, begun } = options;
+    const { queue, begun, logger } = options;
     const onFailure = (error: unknown) => this.#failed(error);
     this.#recorder = new Recorder({ queue, onFailure, onRoom: () => this.#workAll() });
     this.#fetcher = new Fetcher(queue, onFailure);
@@ -64,12 +66,14 @@ export class Engine {
       node: () => this.node,
       makeLane: (webhook) => new Lane(webhook, host),
     });
+    // A webhook that is disabled gives up its lease when it is read.
+    this.#disabling = new Disabling({ queue, onFailure, logger, onDone: (id) => this.#lanes.adopt([id]) });
     this.#leases = new Leases({
       ...{ queue, begun, onFailure },
-      onClaimed: (ids) => this.#lanes.adopt(ids),
+      onClaimed: (ids) => this.#adopt(ids),
       takeIdle: () => this.#lanes.takeIdle(),
-      onKept: (ids) => this.#lanes.adopt(ids),
-      onBeat: () => this.#lanes.retry(),
+      onKept: (ids) => this.#adopt(ids),
+      onBeat: () => this.#goOn(),
       onLost: () => this.#lose(),
       onHold: () => this.#workAll(),
     });
@@ -98,7 +102,7 @@ export class Engine {
       if (lane === undefined) unknown.push(webhookId);
       else lane.offer(before, byWebhook.get(webhookId) ?? []);
     }
-    if (unknown.length > 0) this.#lanes.adopt(unknown);
+    if (unknown.length > 0) this.#adopt(unknown);
   }
 
   hear({ kind, ids }: News): void {
@@ -143,7 +147,10 @@ export class Engine {
       record: (attempt, stored) => this.#recorder.add(attempt, stored),
       fetch: (lane) => this.#fetcher.add(lane),
       read: (lane) => this.#lanes.readAgain(lane),
-      disable: (lane, reason) => void this.#disable(lane, reason),
+      disable: ({ webhook }, reason) => {
+        this.#lanes.drop(webhook.id);
+        this.#disabling.add(webhook, reason);
+      },
     };
   }
 
@@ -184,17 +191,14 @@ export class Engine {
     }
   }
 
-  async #disable(lane: Lane, reason: string): Promise<void> {
-    const { id, label, instanceId } = lane.webhook;
-    this.#lanes.drop(id);
-    try {
-      await this.#options.queue.disable(id, reason);
-      this.#options.logger.error({ instanceId, label, reason }, "webhook disabled");
-    } catch (error) {
-      this.#failed(error);
-    }
-    // A webhook that is disabled gives up its lease now, and one that could not be disabled gets a lane again.
-    this.#lanes.adopt([id]);
+  #adopt(ids: readonly string[]): void {
+    this.#lanes.adopt(ids.filter((id) => !this.#disabling.has(id)));
+  }
+
+  /** Tries again what the database could not do. */
+  #goOn(): void {
+    this.#lanes.retry();
+    void this.#disabling.run();
   }
 
   #look(): void {

@@ -82,6 +82,7 @@ export function createLeases({ db, sealer }: { db: Kysely<Schema>; sealer: Seale
 
 interface LeasedRow {
   id: string;
+  version: number;
   instance_id: string;
   label: string;
   url: string;
@@ -99,7 +100,7 @@ interface LeasedRow {
 
 function selectLeased(node: string, ids: string[]) {
   return sql<LeasedRow>`
-    select webhook.id, instance_id, label, url, authorization_sealed, by_events, media_base64, secret_sealed,
+    select webhook.id, version, instance_id, label, url, authorization_sealed, by_events, media_base64, secret_sealed,
       case when previous_secret_until > now() then previous_secret_sealed end as previous, ordered, timeout_seconds,
       failing_since, paused_until, pauses
     from webhook
@@ -115,6 +116,7 @@ function toLeased(row: LeasedRow, node: string, sealer: Sealer): LeasedWebhook {
   return {
     id: row.id,
     node,
+    version: row.version,
     instanceId: row.instance_id,
     label: row.label,
     url: row.url,

@@ -105,13 +105,15 @@ export function createSweeps({ db, write }: { db: Kysely<Schema>; write: Write }
       return [expired, surplus, listed, killed, orphaned].some((count) => count >= sliceRows);
     },
 
-    disable: (webhookId, reason) =>
+    disable: (webhookId, version, reason) =>
       write(async (transaction, touch) => {
         const { rows } = await sql<{ instance_id: string }>`
           update webhook set enabled = false, disabled_reason = ${reason}, version = version + 1, updated_at = now()
-          where id = ${webhookId}::bigint and enabled returning instance_id`.execute(transaction);
+          where id = ${webhookId}::bigint and enabled and version = ${version}
+          returning instance_id`.execute(transaction);
         const instance = rows[0];
         if (instance !== undefined) touch({ kind: "instance", id: instance.instance_id });
+        return instance !== undefined;
       }),
   };
 }
