@@ -1,7 +1,7 @@
 /** How the command `publish` sends its events: over one gRPC stream, or one by one over REST. */
 
 import { publishOverRest } from "../client/node/publish-over-rest.js";
-import { createPublisher } from "../client/node/publisher.js";
+import { createPublisher, type Published } from "../client/node/publisher.js";
 import { speaksHttp2 } from "../client/node/speaks-http2.js";
 
 /** Where events go. */
@@ -16,9 +16,10 @@ export interface EventSender {
   /** How many events may wait for their answers at once. They are published in the order of the calls of `send`. */
   readonly openMax: number;
   /**
-   * Sends one event, whose data is JSON text, with an idempotency key if one is given. Resolves with what the gateway answered, or rejects with PublishError.
+   * Sends one event, whose data is JSON text, with an idempotency key if one is given. Resolves with what the gateway
+   * answered, or rejects with PublishError.
    */
-  send(dataJson: string, idempotencyKey: string | undefined): Promise<object>;
+  send(dataJson: string, idempotencyKey: string | undefined): Promise<Published>;
   close(): Promise<void>;
 }
 

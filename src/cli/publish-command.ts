@@ -56,6 +56,8 @@ class Publication {
   readonly #open = new Set<Promise<void>>();
   #published = 0;
   #failed = 0;
+  /** Number of published events that webhooks do not get. */
+  #unstored = 0;
   #stopped = false;
   /** The first error because of which no further event is published. */
   #error: Error | undefined;
@@ -108,6 +110,7 @@ class Publication {
       requireJson(text);
       const published = await this.#sender.send(text, key);
       this.#published++;
+      if (published.webhooksStored === false) this.#unstored++;
       if (this.#asJson) this.#line.stdout.write(`${JSON.stringify({ line: number, ...published })}\n`);
     } catch (error) {
       if (!(error instanceof PublishError)) throw error;
@@ -124,10 +127,18 @@ class Publication {
 
   #report(): void {
     if (this.#error !== undefined) throw this.#error;
-    const events = `${this.#published} ${this.#published === 1 ? "event" : "events"}`;
+    const events = countOf(this.#published);
+    if (this.#unstored > 0) {
+      const missed = `webhooks do not get ${countOf(this.#unstored)}, because the database of the gateway was away.`;
+      this.#line.stderr.write(`eventwire: ${missed}\n`);
+    }
     if (this.#failed > 0) throw new Error(`${events} published, ${this.#failed} not.`);
     if (!this.#asJson) this.#line.stdout.write(`${events} published\n`);
   }
+}
+
+function countOf(events: number): string {
+  return `${events} ${events === 1 ? "event" : "events"}`;
 }
 
 /**

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { publishOverRest } from "../../src/client/node/publish-over-rest.js";
 import { createPublisher } from "../../src/client/node/publisher.js";
 import { type DatabaseProxy, startDatabaseProxy } from "../support/database-proxy.js";
+import { startProgram } from "../support/program.js";
 import type { PublicServer } from "../support/public-server.js";
 import { startReceiver } from "../support/receiver.js";
 import { hookedInstance, startWebhookServer } from "../support/webhook-server.js";
@@ -33,6 +34,12 @@ it("webhooksStored is false while the database is away and WEBHOOK_OUTAGE is acc
   await proxy.cut();
   for (const published of [await stream(), await rest()])
     expect(published).toMatchObject({ id: expect.any(String), otherNodesReached: true, webhooksStored: false });
+  const env = { EVENTWIRE_URL: server.url, EVENTWIRE_TOKEN: server.accountToken };
+  const command = startProgram(["publish", name, "call.update", "{}"], env);
+  expect(await command.ended).toBe(0);
+  expect(command.stderr).toBe(
+    "eventwire: webhooks do not get 1 event, because the database of the gateway was away.\n",
+  );
   expect(await stream("label.update")).not.toHaveProperty("webhooksStored");
   await publisher.close();
 });
