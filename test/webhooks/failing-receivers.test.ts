@@ -85,7 +85,7 @@ it("a webhook whose every attempt has failed for five days is disabled: its owne
   expect((await webhookOf(name)).disabledReason).toMatch(
     /^Every attempt has failed since \d{4}-\d\d-\d\dT[\d:.]+Z\. The receiver answered 500\.$/,
   );
-  expect(server.log.filter((line) => line.includes('"webhook disabled"')).length).toBe(1);
+  await until(() => server.log.some((line) => line.includes('"webhook disabled"')));
   await until(async () => (await scrape(server.server.grpcUrl, "eventwire_webhook_disabled"))[0] === 1);
 });
 
