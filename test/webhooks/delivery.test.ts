@@ -210,7 +210,7 @@ describe("a failing receiver", () => {
       url: receiver.origin,
       disabledReason: "The receiver answered 410.",
     });
-    expect(server.log.some((line) => line.includes("webhook disabled"))).toBe(true);
+    await until(() => server.log.some((line) => line.includes("webhook disabled")));
     await setHook(server, name, { label: "gone", url: receiver.origin });
     expect((await webhookOf(name, "gone")).disabledReason).toBeUndefined();
   });
