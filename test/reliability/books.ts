@@ -73,6 +73,12 @@ export interface Told {
   readonly gaps: GapTold[];
   /** The code in the frame `closing`. */
   closing: number | undefined;
+  /** `resumed` in `hello`: undefined when the consumer presented no position. */
+  resumed: boolean | undefined;
+  /** Why the consumer could not go on after the position that it presented. */
+  refusal: string | undefined;
+  /** After which position the consumer would go on: that of the last frame that has one. Undefined when the last event had none. */
+  position: string | undefined;
   /** Frames that contradict the contract. */
   readonly wrong: string[];
 }
@@ -86,6 +92,9 @@ export interface FilterTold {
 }
 
 export interface GapTold {
+  readonly reason: string;
+  /** The node process that told it. */
+  readonly process: number;
   readonly from: number;
   readonly until: number;
   /** Undefined when the gap may concern every instance of the connection. */
@@ -121,6 +130,8 @@ export interface Books {
   /** By instance, then by publisher; number `n` stands at index `n - 1`. */
   readonly published: ReadonlyMap<number, readonly Publication[]>[];
   readonly lives: readonly Life[];
+  /** Of each consumer that goes on after its last position: all its connections, in their order. */
+  readonly resuming: readonly (readonly Life[])[];
   readonly interruptions: readonly Interruption[];
   readonly deaths: readonly Death[];
   /** Node processes that are several workers: nobody outside can tell which of them has a socket, or was given a call. */

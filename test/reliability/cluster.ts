@@ -1,6 +1,7 @@
 /** Several nodes as processes of their own, on one PostgreSQL and one nats-server, each of which can be killed. */
 
 import { childrenOf } from "../support/children.js";
+import { jetStream } from "../support/history-nodes.js";
 import { type KillablePostgres, startKillablePostgres } from "../support/killable-postgres.js";
 import { type NatsServer, startNatsServer } from "../support/nats-server.js";
 import { type RunningServer, startProgram, startServerProgram } from "../support/program.js";
@@ -54,9 +55,12 @@ export interface Cluster {
 
 const token = "ta_of-the-ledger";
 
+/** A slow node is cut off after a second. The history is in the server's memory. */
+const natsConfiguration = `write_deadline: "1s"\n${jetStream()}`;
+
 /** `workers`: of each node. `env`: further settings of the nodes. */
 export async function startCluster(workers: readonly number[], env: Record<string, string> = {}): Promise<Cluster> {
-  const [postgres, nats] = await Promise.all([startKillablePostgres(), startNatsServer('write_deadline: "1s"')]);
+  const [postgres, nats] = await Promise.all([startKillablePostgres(), startNatsServer(natsConfiguration)]);
   const nodes: Node[] = workers.map((count) => ({ running: undefined, workers: count }));
   const processes: NodeProcess[] = [];
   const deaths: Death[] = [];

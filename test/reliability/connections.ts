@@ -12,23 +12,29 @@ export interface Address {
   readonly instance: string;
   /** The event types to ask for. Empty for all that the instance's filter takes; a plain socket cannot ask for fewer. */
   readonly events: readonly EventType[];
+  /** The position to go on after. */
+  readonly after: string | undefined;
 }
 
 /** What a control frame may have, over a socket and in a stream. */
 export interface ControlTold {
   readonly control: string;
   readonly filter?: { readonly events: readonly string[] } | undefined;
+  readonly reason?: string;
   readonly from?: string;
   readonly until?: string;
   readonly instance?: string | null | undefined;
   readonly code?: number;
+  readonly position?: string | null | undefined;
+  readonly resumed?: boolean | null | undefined;
+  readonly resumeRefusal?: string | null | undefined;
 }
 
 export interface Listener {
   /** Called when a plain socket is open. The other kinds of connections get a `hello`. */
   opened(): void;
-  /** `data`: text with the begin of the event's data. */
-  event(data: string): void;
+  /** `data`: text with the begin of the event's data. A plain socket's events have no position. */
+  event(data: string, position?: string): void;
   control(frame: ControlTold): void;
   /** Called once, also after an attempt that failed. */
   ended(code: number | string, reason: string): void;

@@ -16,6 +16,10 @@ export interface Crowd {
 /** A reader over all its connections. */
 export interface Reader {
   readonly kind: string;
+  /** Whether the reader asks for the same event types on each connection, and to go on after its last position. */
+  readonly resumes: boolean;
+  /** The records of all its connections so far. */
+  readonly lives: Life[];
   /** Undefined: all instances of the account. */
   readonly channel: Channel | undefined;
   connection: Connection | undefined;
@@ -29,18 +33,24 @@ export interface Reader {
   narrowing: boolean;
   /** Whether the driver has ended the connection. */
   cut: boolean;
+  /** Resolves when the reader may connect again. Undefined when it need not stay away. */
+  away: Promise<void> | undefined;
   /** The process that the reader must not go back to. Undefined when any process will do. */
   left: number | undefined;
 }
 
 /** Of so many consumers of one kind, one is connected to the whole account. */
 const accountEvery = 9;
+/** Of so many consumers of one kind, one goes on after its last position. */
+const resumesEvery = 2;
 const v1Kinds = Object.keys(dials).filter((kind) => kind !== plainKind);
 
 /** Makes the readers. None of them is connected yet. */
 export function gather({ plain, v1 }: Crowd, channels: readonly Channel[]): Reader[] {
-  const reader = (kind: string, channel: Channel | undefined): Reader => ({
+  const reader = (kind: string, channel: Channel | undefined, resumes = false): Reader => ({
     kind,
+    resumes,
+    lives: [],
     channel,
     connection: undefined,
     life: undefined,
@@ -48,6 +58,7 @@ export function gather({ plain, v1 }: Crowd, channels: readonly Channel[]): Read
     events: [],
     narrowing: false,
     cut: false,
+    away: undefined,
     left: undefined,
   });
   return [
@@ -55,7 +66,7 @@ export function gather({ plain, v1 }: Crowd, channels: readonly Channel[]): Read
     ...Array.from({ length: v1 }, (_, i) => {
       const nth = Math.floor(i / v1Kinds.length);
       const channel = nth % accountEvery === 0 ? undefined : channels[nth % channels.length];
-      return reader(v1Kinds[i % v1Kinds.length] as string, channel);
+      return reader(v1Kinds[i % v1Kinds.length] as string, channel, nth % resumesEvery === 0);
     }),
   ];
 }

@@ -5,6 +5,7 @@ import type { Books, Fault, Publication } from "./books.js";
 import { type Channel, makeChannels } from "./channels.js";
 import type { Cluster, NodeProcess } from "./cluster.js";
 import type { Crowd } from "./crowd.js";
+import { historyKept } from "./history-kept.js";
 import { publishMarkers, publishOverRest, publishOverStream } from "./publishers.js";
 import { type Readers, startReaders } from "./readers.js";
 
@@ -55,6 +56,8 @@ export async function drive(options: {
   await cluster.healthy();
   step("open connections");
   await readers.allOpen();
+  step("the history");
+  await historyKept(cluster, heavy);
   step("the answers to consumers that narrow");
   await readers.rest();
   const markers = cluster.nodes.map((node) => {
@@ -64,9 +67,9 @@ export async function drive(options: {
   step("the markers");
   await readers.caughtUp((await Promise.all(markers)).flat());
   const severalWorkers = new Set(cluster.processes.filter(({ workers }) => workers > 1).map(({ number }) => number));
-  const { lives } = readers;
+  const { lives, resuming } = readers;
   const { deaths } = cluster;
-  const books = { published, lives, interruptions: cluster.interruptions(), deaths, severalWorkers, faults };
+  const books = { published, lives, resuming, interruptions: cluster.interruptions(), deaths, severalWorkers, faults };
   await readers.close();
   return books;
 }
@@ -92,7 +95,8 @@ export function summarize({ published, lives, interruptions }: Books): string {
   ].join("\n");
 }
 
-function count(values: readonly (string | number)[]): string {
+/** Says how often each value is there. */
+export function count(values: readonly (string | number)[]): string {
   const counts = new Map<string | number, number>();
   for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
   return [...counts].map(([value, times]) => `${value} ${times.toLocaleString("en")}`).join(", ") || "none";

@@ -5,6 +5,7 @@
 
 import { closeCatalogue } from "../../gen/closes.js";
 import type { Books, GapTold, Life, Publication } from "./books.js";
+import type { Chain } from "./chains.js";
 import type { Reading } from "./reading.js";
 import type { Fate } from "./tally.js";
 
@@ -18,7 +19,7 @@ export function explain(event: Publication, life: Life, reading: Reading, books:
 function explainToAll(event: Publication, life: Life, reading: Reading, books: Books): Fate {
   if (event.answer === "error" || event.answer === "unstored" || event.answer === "none") return "told";
   // The other two say nothing of sockets that are open on the node itself.
-  const elsewhere = isElsewhere(event, life, books);
+  const elsewhere = isElsewhere(event, life.process, books);
   if (elsewhere && event.answer === "unreached") return "told";
   if (elsewhere && books.interruptions.some((one) => one.process === life.process && overlaps(one, event)))
     return "interrupted";
@@ -27,16 +28,37 @@ function explainToAll(event: Publication, life: Life, reading: Reading, books: B
 }
 
 function explainToConsumer(event: Publication, life: Life, reading: Reading, books: Books): Fate {
+  if (life.told?.gaps.some((gap) => covers(gap, event, books))) return "gap";
+  if (life.closed !== undefined && !reading.passed(event)) return reasonOf(life) === undefined ? "broken" : "closing";
+  return explainByDeath(event, [life], books);
+}
+
+/** Over all connections of a chain, where an end is no excuse unless the consumer could not go on after it. */
+export function explainToResuming(event: Publication, chain: Chain, reading: Reading, books: Books): Fate {
+  const { told, later, end, parts } = chain;
+  if ([...told.gaps, ...later].some((gap) => covers(gap, event, books))) return "gap";
+  if (end !== undefined && !reading.passed(event)) {
+    if (end === "no position") return "unplaced";
+    if (covers(end, event, books)) return "refused";
+  }
+  return explainByDeath(event, parts, books);
+}
+
+const busReasons: readonly string[] = ["bus_interrupted", "bus_lost"];
+
+/** Whether an event was accepted within a gap. The bus can lose only events of other nodes; the history can lose any. */
+function covers(gap: GapTold, event: Publication, books: Books): boolean {
   const { instance, startedAt, answeredAt, acceptedAt } = event;
   const [earliest, latest] = [acceptedAt ?? startedAt, acceptedAt ?? answeredAt];
-  const covers = (gap: GapTold): boolean =>
-    (gap.instance ?? instance) === instance && gap.from <= latest && gap.until >= earliest;
-  // The bus can lose only events of other nodes, so a gap excuses no event of the node itself.
-  const elsewhere = isElsewhere(event, life, books);
-  if (elsewhere && life.told?.gaps.some(covers)) return "gap";
-  if (life.closed !== undefined && !reading.passed(event)) return reasonOf(life) === undefined ? "broken" : "closing";
+  if ((gap.instance ?? instance) !== instance || gap.from > latest || gap.until < earliest) return false;
+  return !busReasons.includes(gap.reason) || isElsewhere(event, gap.process, books);
+}
+
+/** What an event counts as that nobody was told of: the node that accepted it may have died before it could tell. */
+function explainByDeath(event: Publication, lives: readonly Life[], books: Books): Fate {
   if (!hasDied(event, books)) return "unexplained";
   if (event.answer === "none") return "unanswered";
+  const elsewhere = lives.some(({ process }) => isElsewhere(event, process, books));
   return event.answer === "unreached" && elsewhere ? "untold" : "unexplained";
 }
 
@@ -49,7 +71,7 @@ function hasDied({ process, startedAt, answeredAt }: Publication, { deaths }: Bo
   return deaths.some(({ process: dead, at, goneAt }) => dead === process && goneAt > startedAt && at < until);
 }
 
-function isElsewhere(event: Publication, { process }: Life, { severalWorkers }: Books): boolean {
+function isElsewhere(event: Publication, process: number, { severalWorkers }: Books): boolean {
   return event.process !== process || severalWorkers.has(process);
 }
 

@@ -90,6 +90,10 @@ function scenes({ cluster, readers, channels, heavy, random }: FaultOptions): ((
       return { kind: "consumers moved to another node", target: {}, play: async () => readers.move(count) };
     },
     () => {
+      const [count, ms] = [draw(5, 15), draw(500, 25_000)];
+      return { kind: "consumers away for a while", target: {}, play: async () => readers.leave(count, ms) };
+    },
+    () => {
       const { name } = random.pick(channels);
       // The command needs the database.
       return { kind: "consumers disconnected by an operator", target: postgres, play: () => cluster.disconnect(name) };

@@ -11,6 +11,7 @@ import { scrape } from "../support/scrape.js";
 import { type NodeProcess, startCluster } from "./cluster.js";
 import { drive } from "./drive.js";
 import { injectFaults } from "./faults.js";
+import { shortHistory } from "./history-kept.js";
 import { expectNoViolation, shownMax } from "./verdict.js";
 import { startWebhookLedger, webhookSettings } from "./webhooks/webhook-ledger.js";
 
@@ -28,6 +29,7 @@ it.skipIf(await lacks("nats-server"))(
       SOCKET_PENDING_BYTES_MAX: "1048576",
       DRAIN_SECONDS: "0",
       ...webhookSettings,
+      ...shortHistory,
     });
     onTestFailed(() => console.error(`It waited for ${waitingFor}. The nodes said: ${cluster.health().join("; ")}`));
     const step = (what: string): void => {

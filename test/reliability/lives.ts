@@ -13,6 +13,8 @@ export interface LifeOptions {
   readonly channel: Channel | undefined;
   /** The bits of the event types that the consumer has asked for last. Undefined for a plain socket. */
   readonly asked: () => number | undefined;
+  /** The position that the consumer has presented. */
+  readonly after: string | undefined;
   /** Whether the driver itself ends the connection. */
   readonly cut: () => boolean;
   readonly onOpened: (life: Life) => void;
@@ -22,10 +24,11 @@ export interface LifeOptions {
 
 /** After `stop` nothing more is written: frames from then on do not count. */
 export function keepLife(options: LifeOptions): Listener & { stop(): void } {
-  const { kind, process, channels, channel, asked, cut, onOpened, onNarrowed, onEnded } = options;
+  const { kind, process, channels, channel, asked, after, cut, onOpened, onNarrowed, onEnded } = options;
   const dialledAt = Date.now();
   let life: Life | undefined;
   let stopped = false;
+  let awaitsGap = false;
 
   function open(told?: Told): void {
     const common = { kind, instance: channel?.index, process, dialledAt, openedAt: Date.now(), received: [] };
@@ -35,13 +38,16 @@ export function keepLife(options: LifeOptions): Listener & { stop(): void } {
 
   function control(frame: ControlTold): void {
     if (life === undefined) {
-      const told: Told = { filters: [], gaps: [], closing: undefined, wrong: [] };
+      const told = nothingTold();
       if (frame.control !== "hello") told.wrong.push(`${frame.control} came before hello`);
       open(told);
       takeFilter(frame);
+      greeted(told, frame);
       return;
     }
     const told = life.told as Told;
+    awaitGap(told, frame.control);
+    told.position = positionAfter(frame, told.position);
     if (told.closing !== undefined) told.wrong.push(`${frame.control} came after closing`);
     if (frame.control === "hello") told.wrong.push("a second hello");
     else if (frame.control === "closing") told.closing = frame.code;
@@ -52,6 +58,21 @@ export function keepLife(options: LifeOptions): Listener & { stop(): void } {
     }
   }
 
+  function greeted(told: Told, { resumed, resumeRefusal, ...frame }: ControlTold): void {
+    told.resumed = resumed ?? undefined;
+    told.refusal = resumeRefusal ?? undefined;
+    told.position = resumed === true ? after : positionAfter(frame, undefined);
+    awaitsGap = resumed === false;
+    if ((told.resumed === undefined) !== (after === undefined)) told.wrong.push(`resumed is ${resumed} after ${after}`);
+    if ((told.refusal !== undefined) !== awaitsGap) told.wrong.push(`resumed is ${resumed}, because ${resumeRefusal}`);
+  }
+
+  /** The frame after a `hello` whose `resumed` is false must be a `gap`. */
+  function awaitGap(told: Told, kindOfFrame: string): void {
+    if (awaitsGap && kindOfFrame !== "gap") told.wrong.push(`${kindOfFrame} and no gap came after a refused resume`);
+    awaitsGap = false;
+  }
+
   function takeFilter({ control: kindOfFrame, filter }: ControlTold): void {
     const { told, received } = life as Life & { told: Told };
     const types = sumOf(filter?.events ?? []);
@@ -60,19 +81,22 @@ export function keepLife(options: LifeOptions): Listener & { stop(): void } {
     told.filters.push({ types, after: received.length, at: Date.now() });
   }
 
-  function gapOf({ from, until, instance }: ControlTold) {
+  function gapOf({ reason = "", from, until, instance }: ControlTold) {
     const found = channels.find(({ name }) => name === instance)?.index;
-    return { from: Date.parse(from ?? ""), until: Date.parse(until ?? ""), instance: found };
+    return { reason, process, from: Date.parse(from ?? ""), until: Date.parse(until ?? ""), instance: found };
   }
 
   return {
     opened: () => open(),
-    event(data) {
+    event(data, position) {
       if (stopped) return;
-      if (life === undefined)
-        open({ filters: [], gaps: [], closing: undefined, wrong: ["an event came before hello"] });
+      if (life === undefined) open({ ...nothingTold(), wrong: ["an event came before hello"] });
       const { told, received } = life as unknown as Life;
       if (told?.closing !== undefined) told.wrong.push("an event came after closing");
+      if (told !== undefined) {
+        awaitGap(told, "an event");
+        told.position = position;
+      }
       received.push(receiptOf(data));
     },
     control: (frame) => {
@@ -86,6 +110,24 @@ export function keepLife(options: LifeOptions): Listener & { stop(): void } {
       stopped = true;
     },
   };
+}
+
+function nothingTold(): Told {
+  return {
+    filters: [],
+    gaps: [],
+    closing: undefined,
+    resumed: undefined,
+    refusal: undefined,
+    position: undefined,
+    wrong: [],
+  };
+}
+
+/** The position to go on after, when this control frame follows one that left `before`. */
+function positionAfter({ control, position }: ControlTold, before: string | undefined): string | undefined {
+  if (control === "hello" || control === "position") return position ?? undefined;
+  return control === "closing" ? (position ?? before) : before;
 }
 
 /** The bits of these types. An empty list stands for all types. */

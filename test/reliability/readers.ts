@@ -6,7 +6,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Random } from "../support/random.js";
 import { until } from "../support/until.js";
-import type { Life, Publication } from "./books.js";
+import type { Life, Publication, Receipt } from "./books.js";
 import type { Channel } from "./channels.js";
 import type { Cluster, NodeProcess } from "./cluster.js";
 import { type Connection, type Dial, dials, plainKind } from "./connections.js";
@@ -16,17 +16,21 @@ import { mayTake } from "./reading.js";
 
 export interface Readers {
   readonly lives: readonly Life[];
+  /** Of each consumer that goes on after its last position: the records of its connections. */
+  readonly resuming: readonly (readonly Life[])[];
   /** Ends this many connections without a word. */
   cut(count: number): void;
   /** Ends so many connections of consumers of `eventwire.v1`, which then connect to another node. */
   move(count: number): void;
+  /** Ends so many connections of consumers that go on after their last position, and lets these stay away for so long. */
+  leave(count: number, ms: number): void;
   /** Stops this many readers from reading. With a channel, only readers that get its events. */
   freeze(count: number, ms: number, channel?: Channel): Promise<void>;
   /** Lets this many readers read in short bursts. */
   lag(count: number, ms: number): Promise<void>;
   /** Ends the narrowing. Resolves when every narrowing was answered. */
   rest(): Promise<void>;
-  /** Resolves once every reader has an open connection. */
+  /** Calls back who stays away. Resolves once every reader has an open connection. */
   allOpen(): Promise<void>;
   /** Resolves once every connection has got the markers that its filter takes. */
   caughtUp(markers: readonly Publication[]): Promise<void>;
@@ -52,21 +56,25 @@ export function startReaders(options: {
   const readers = gather(crowd, channels);
   let closing = false;
   let resting = false;
+  let recall = new AbortController();
   const running = [...readers.map(run), narrowOnAndOn()];
 
   async function run(reader: Reader): Promise<void> {
     while (!closing) {
       const process = choose();
       if (process !== undefined && process.number !== reader.left) await live(reader, process);
+      await reader.away;
       if (!closing) await delay(random.below(returnMsMax));
     }
   }
 
   /** Resolves when the connection is gone or could not be opened. */
   function live(reader: Reader, process: NodeProcess): Promise<void> {
-    const { kind, channel } = reader;
-    const isPlain = kind === plainKind;
-    Object.assign(reader, { left: undefined, narrowing: false, cut: false, events: isPlain ? [] : someTypes(random) });
+    const { kind, channel, resumes } = reader;
+    const keepsTypes = kind === plainKind || (resumes && reader.lives.length > 0);
+    const events = keepsTypes ? reader.events : someTypes(random);
+    const after = resumes ? reader.lives.at(-1)?.told?.position : undefined;
+    Object.assign(reader, { left: undefined, away: undefined, narrowing: false, cut: false, events });
     return new Promise((resolve) => {
       const keeper = keepLife({
         kind,
@@ -74,9 +82,11 @@ export function startReaders(options: {
         channels,
         channel,
         asked: () => bitsOf(reader.events),
+        after,
         cut: () => reader.cut,
         onOpened(life) {
           lives.push(life);
+          reader.lives.push(life);
           reader.life = life;
         },
         onNarrowed() {
@@ -88,7 +98,7 @@ export function startReaders(options: {
         },
       });
       reader.stop = keeper.stop;
-      const address = { process, token: cluster.token, instance: channel?.name ?? "", events: reader.events };
+      const address = { process, token: cluster.token, instance: channel?.name ?? "", events, after };
       reader.connection = (dials[kind] as Dial)(address, keeper);
     });
   }
@@ -136,6 +146,7 @@ export function startReaders(options: {
 
   return {
     lives,
+    resuming: readers.filter(({ resumes }) => resumes).map((reader) => reader.lives),
     cut(wanted) {
       for (const reader of pickOpen(wanted)) end(reader);
     },
@@ -143,6 +154,15 @@ export function startReaders(options: {
       const v1 = readers.filter(({ kind }) => kind !== plainKind);
       for (const reader of pickOpen(wanted, v1)) {
         reader.left = reader.life?.process;
+        end(reader);
+      }
+    },
+    leave(wanted, ms) {
+      for (const reader of pickOpen(
+        wanted,
+        readers.filter(({ resumes }) => resumes),
+      )) {
+        reader.away = delay(ms, undefined, { signal: recall.signal }).catch(() => {});
         end(reader);
       }
     },
@@ -162,8 +182,12 @@ export function startReaders(options: {
       resting = true;
       return until(() => readers.every(({ narrowing, life }) => !narrowing || life === undefined));
     },
-    allOpen: () => until(() => readers.every(({ life }) => life !== undefined)),
-    caughtUp: (markers) => until(() => readers.every(({ life }) => life !== undefined && hasGot(life, markers))),
+    allOpen() {
+      recall.abort();
+      recall = new AbortController();
+      return until(() => readers.every(({ life }) => life !== undefined));
+    },
+    caughtUp: (markers) => until(() => readers.every(({ life, lives }) => life !== undefined && hasGot(lives, markers))),
     async close() {
       closing = true;
       for (const reader of readers) {
@@ -175,10 +199,15 @@ export function startReaders(options: {
   };
 }
 
-/** A connection that was opened after the markers has nothing to wait for: they came after everything else. */
-function hasGot(life: Life, markers: readonly Publication[]): boolean {
-  const due = markers.filter((marker) => marker.startedAt > life.openedAt && mayTake(life, marker));
-  return due.every(({ instance, publisher, n }) =>
-    life.received.some((got) => got.n === n && got.publisher === publisher && got.instance === instance),
-  );
+/**
+ * Looks at the last connection, with those before it after whose positions it goes on. When the first of them was opened after the
+ * markers, there is nothing to wait for: the markers came after everything else.
+ */
+function hasGot(lives: readonly Life[], markers: readonly Publication[]): boolean {
+  const begin = lives.findLastIndex(({ told }) => told?.resumed !== true);
+  const [chain, last] = [lives.slice(begin), lives.at(-1) as Life];
+  const due = markers.filter((marker) => marker.startedAt > (chain[0] as Life).openedAt && mayTake(last, marker));
+  const isSame = (got: Receipt, { instance, publisher, n }: Publication): boolean =>
+    got.n === n && got.publisher === publisher && got.instance === instance;
+  return due.every((marker) => chain.some(({ received }) => received.some((got) => isSame(got, marker))));
 }

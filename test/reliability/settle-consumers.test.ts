@@ -42,17 +42,27 @@ function consumer(numbers: readonly number[], told: Partial<Told> = {}, more: Pa
     openedAt: 0,
     received: receipts(numbers),
     closed: undefined,
-    told: { filters: [{ types: bitsOf([]), after: 0, at: 0 }], gaps: [], closing: undefined, wrong: [], ...told },
+    told: {
+      filters: [{ types: bitsOf([]), after: 0, at: 0 }],
+      gaps: [],
+      closing: undefined,
+      resumed: undefined,
+      refusal: undefined,
+      position: undefined,
+      wrong: [],
+      ...told,
+    },
     ...more,
   };
 }
 
-const empty = { interruptions: [], deaths: [], severalWorkers: new Set<number>(), faults: [] };
+const empty = { resuming: [], interruptions: [], deaths: [], severalWorkers: new Set<number>(), faults: [] };
 
 function settled(published: Publication[], life: Life, more: Partial<Books> = {}) {
   return settle({ ...empty, published: [new Map([[7, published]])], lives: [life], ...more });
 }
 
+const ofBus = { reason: "bus_interrupted" };
 const slow = { at: 100, code: 4008, reason: "slow consumer", cut: false };
 const broken = { at: 100, code: 1006, reason: "", cut: false };
 
@@ -78,14 +88,16 @@ describe("the ledger, of a consumer of eventwire.v1", () => {
   ])(
     "takes a gap for what was accepted within it, on its instance: $from to $until of $instance",
     ({ gap, ...span }) => {
-      const { total } = settled(events(), consumer([1, 2, 4, 5], { gaps: [span] }));
+      const { total } = settled(events(), consumer([1, 2, 4, 5], { gaps: [{ ...ofBus, process: 2, ...span }] }));
       expect(total).toMatchObject({ gap, unexplained: 1 - gap });
     },
   );
 
-  it("takes no gap for an event that the consumer's own node accepted", () => {
-    const own = consumer([1, 2, 4, 5], { gaps: [{ from: 0, until: 100, instance: 0 }] }, { process: 1 });
-    expect(settled(events(), own).total).toMatchObject({ gap: 0, unexplained: 1 });
+  it("takes no gap of the bus for an event that the consumer's own node accepted, but one of the history", () => {
+    const own = (reason: string) =>
+      consumer([1, 2, 4, 5], { gaps: [{ reason, process: 1, from: 0, until: 100, instance: 0 }] }, { process: 1 });
+    expect(settled(events(), own("bus_lost")).total).toMatchObject({ gap: 0, unexplained: 1 });
+    expect(settled(events(), own("history_interrupted")).total).toMatchObject({ gap: 1, unexplained: 0 });
   });
 
   it("lets a node that is killed soon keep what it could not tell", () => {

@@ -36,7 +36,7 @@ function life(numbers: readonly number[], more: Partial<Life> = {}): Life {
   };
 }
 
-const empty = { interruptions: [], deaths: [], severalWorkers: new Set<number>(), faults: [] };
+const empty = { resuming: [], interruptions: [], deaths: [], severalWorkers: new Set<number>(), faults: [] };
 
 function settled(published: Publication[], one: Life, more: Partial<Books> = {}) {
   return settle({ ...empty, published: [new Map([[7, published]])], lives: [one], ...more });

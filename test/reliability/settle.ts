@@ -1,9 +1,10 @@
 /** Settles the books: every frame that a connection should have got came once and in order, or its loss is explained. */
 
 import type { Books, Fault, Life, Publication } from "./books.js";
-import { explain, mistakes } from "./explanations.js";
-import { describe, describeLife, readLife } from "./reading.js";
-import { emptyTally, sum, type Tally } from "./tally.js";
+import { type Chain, chainsOf } from "./chains.js";
+import { explain, explainToResuming, mistakes } from "./explanations.js";
+import { describe, describeLife, type Reading, readLife } from "./reading.js";
+import { emptyTally, type Fate, sum, type Tally } from "./tally.js";
 
 export interface Settlement {
   readonly total: Tally;
@@ -20,8 +21,23 @@ export interface Settlement {
 
 const noFault = "before the first one";
 
-/** Settles the lives that `of` accepts. */
+/** Settles the lives that `of` accepts, each alone. */
 export function settle(books: Books, of: (life: Life) => boolean = () => true): Settlement {
+  return settleAll(books, books.lives.filter(of), explain, (life) => mistakes(life, books));
+}
+
+/** Settles the consumers that go on after their last position, each over all its connections. */
+export function settleResuming(books: Books): Settlement {
+  return settleAll<Chain>(books, books.resuming.flatMap(chainsOf), explainToResuming, () => []);
+}
+
+/** `excuse` says what a missing frame counts as, and `mistakesOf` what else is wrong. */
+function settleAll<L extends Life>(
+  books: Books,
+  lives: readonly L[],
+  excuse: (event: Publication, life: L, reading: Reading, books: Books) => Fate,
+  mistakesOf: (life: L) => readonly string[],
+): Settlement {
   const byFault = new Map<string, Tally>();
   const found = {
     duplicates: [] as string[],
@@ -41,15 +57,15 @@ export function settle(books: Books, of: (life: Life) => boolean = () => true): 
   for (const publishers of books.published) {
     for (const events of publishers.values()) for (const event of events) rowOf(event).events++;
   }
-  for (const life of books.lives.filter(of)) {
+  for (const life of lives) {
     const reading = readLife(life, books, found);
-    found.mistold.push(...mistakes(life, books).map((mistake) => `${mistake}: ${describeLife(life)}`));
+    found.mistold.push(...mistakesOf(life).map((mistake) => `${mistake}: ${describeLife(life)}`));
     for (const event of dueEvents(life, books)) {
       const got = reading.got(event);
       if (!got && !reading.surelyTakes(event)) continue;
       const row = rowOf(event);
       row.expected++;
-      const fate = got ? "delivered" : explain(event, life, reading, books);
+      const fate = got ? "delivered" : excuse(event, life, reading, books);
       row[fate]++;
       if (fate === "unexplained") found.unexplained.push(describe(event, life));
     }

@@ -20,10 +20,12 @@ export const dialPlain: Dial = ({ process, token, instance }, listener) => {
   return handlesOf(socket);
 };
 
-export const dialV1: Dial = ({ process, token, instance, events }, listener) => {
-  const path = instance === "" ? "/ws" : `/ws/${instance}`;
-  const query = events.length === 0 ? "" : `?events=${events.join(",")}`;
-  const socket = new WebSocket(`${process.url.replace("http", "ws")}${path}${query}`, "eventwire.v1", {
+export const dialV1: Dial = ({ process, token, instance, events, after = "" }, listener) => {
+  const url = new URL(process.url.replace("http", "ws"));
+  url.pathname = instance === "" ? "/ws" : `/ws/${instance}`;
+  if (events.length > 0) url.searchParams.set("events", events.join(","));
+  if (after !== "") url.searchParams.set("after", after);
+  const socket = new WebSocket(url, "eventwire.v1", {
     headers: { token },
     perMessageDeflate: false,
     handshakeTimeout: handshakeMsMax,
@@ -32,7 +34,7 @@ export const dialV1: Dial = ({ process, token, instance, events }, listener) => 
   socket.on("message", (frame: Buffer) => {
     const head = frame.toString("latin1", 0, headBytes);
     if (head.startsWith('{"control"')) listener.control(JSON.parse(frame.toString()) as ControlTold);
-    else listener.event(head);
+    else listener.event(head, /"position":"([^"]+)"/.exec(head)?.[1]);
   });
   socket.on("close", (code, reason) => listener.ended(code, reason.toString()));
   return {

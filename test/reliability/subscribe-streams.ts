@@ -23,7 +23,7 @@ const options = {
   "grpc.enable_retries": 0,
 };
 
-export const dialGrpc: Dial = ({ process, token, instance, events }, listener) => {
+export const dialGrpc: Dial = ({ process, token, instance, events, after }, listener) => {
   const client = new grpc.Client(new URL(process.grpcUrl).host, grpc.credentials.createInsecure(), options);
   const metadata = new grpc.Metadata();
   metadata.set("token", token);
@@ -31,7 +31,7 @@ export const dialGrpc: Dial = ({ process, token, instance, events }, listener) =
     path,
     (request: SubscribeRequest) => Buffer.from(toBinary(SubscribeRequestSchema, request)),
     (bytes) => fromBinary(SubscribeResponseSchema, bytes),
-    create(SubscribeRequestSchema, { instance, events: [...events] }),
+    create(SubscribeRequestSchema, { instance, events: [...events], ...(after !== undefined && { after }) }),
     metadata,
   );
   call.on("data", (response: SubscribeResponse) => hear(response, listener));
@@ -45,7 +45,7 @@ export const dialGrpc: Dial = ({ process, token, instance, events }, listener) =
 };
 
 /** Dials the service port, and for all instances of the account the public port. */
-export const dialConnect: Dial = ({ process, token, instance, events }, listener) => {
+export const dialConnect: Dial = ({ process, token, instance, events, after }, listener) => {
   const baseUrl = instance === "" ? process.url : process.grpcUrl;
   const client = createClient(SubscriptionService, createConnectTransport({ baseUrl, httpVersion: "1.1" }));
   const controller = new AbortController();
@@ -54,7 +54,8 @@ export const dialConnect: Dial = ({ process, token, instance, events }, listener
 
   async function read(): Promise<void> {
     const call = { headers: { token }, signal: controller.signal };
-    for await (const response of client.subscribe({ instance, events: [...events] }, call)) {
+    const request = { instance, events: [...events], ...(after !== undefined && { after }) };
+    for await (const response of client.subscribe(request, call)) {
       hear(response, listener);
       await going;
     }
@@ -86,7 +87,8 @@ function hear({ frame }: SubscribeResponse, listener: Listener): void {
     return;
   }
   const data = frame.value.payload.value as Uint8Array;
-  listener.event(`"data":${Buffer.from(data.subarray(0, headBytes)).toString("latin1")}`);
+  const { position } = frame.value;
+  listener.event(`"data":${Buffer.from(data.subarray(0, headBytes)).toString("latin1")}`, position);
 }
 
 /** `resource_exhausted` of `Code.ResourceExhausted`. */

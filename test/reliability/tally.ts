@@ -17,6 +17,10 @@ export interface Tally {
   closing: number;
   /** Missing, and behind the last frame of a connection that the driver ended, or whose process was killed. */
   broken: number;
+  /** Missing between two connections, within the `gap` that followed a `hello` whose `resumed` was false. */
+  refused: number;
+  /** Missing between two connections, where the consumer had no position, because the last event had come without one. */
+  unplaced: number;
   /** Missing, and the publisher got no answer, because the node ended: nobody knows whether it accepted the event. */
   unanswered: number;
   /** Missing without a `gap`: the publisher was told, but the node was killed before it could tell other nodes. */
@@ -38,6 +42,8 @@ export function emptyTally(): Tally {
     gap: 0,
     closing: 0,
     broken: 0,
+    refused: 0,
+    unplaced: 0,
     unanswered: 0,
     untold: 0,
     unexplained: 0,
