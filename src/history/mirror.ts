@@ -1,6 +1,7 @@
 /** A copy of the journal in the memory of this node. It grows by what the journal sends, and resume reads it without waiting. */
 
 import type { NodeTalk } from "../bus/node-talk.js";
+import { Breaks } from "./breaks.js";
 import { holdEvent } from "./held-event.js";
 import type { HistoryScope, Kept, Resume } from "./history.js";
 import { type HistoryLimits, HistoryLog } from "./history-log.js";
@@ -44,6 +45,8 @@ const skewMs = 5_000;
 export class Mirror {
   readonly log: HistoryLog;
   readonly #options: MirrorOptions;
+  /** Those of the epoch, also of earlier readings. */
+  readonly #breaks = new Breaks();
   #epoch = "";
   /** The sequence number of the last entry that was read. */
   #last = 0;
@@ -81,6 +84,7 @@ export class Mirror {
   read(journal: Journal): Promise<void> {
     if (this.#reading?.journal === journal) return this.#reading.started;
     this.stop();
+    if (journal.epoch !== this.#epoch) this.#breaks.clear();
     this.#epoch = journal.epoch;
     this.#readAt = Date.now();
     const opened = journal.read((sequence, entry) => {
@@ -123,9 +127,11 @@ export class Mirror {
   resume(scope: HistoryScope, text: string, isThere: boolean): Resume {
     const position = readPosition(text);
     if (position === undefined) return { refusal: "malformed", from: 0 };
-    const from = Math.max(0, Math.min(position.time, Date.now()) - skewMs);
+    const isOurs = position.epoch === this.#epoch;
+    const broken = this.#breaks.since(isOurs ? position.sequence : 0);
+    const from = Math.min(broken, Math.max(0, Math.min(position.time, Date.now()) - skewMs));
     if (!isThere) return { refusal: "away", from };
-    if (position.epoch !== this.#epoch || position.sequence > this.#last) return { refusal: "another_history", from };
+    if (!isOurs || position.sequence > this.#last) return { refusal: "another_history", from };
     if (position.sequence < this.log.completeSince(scope)) return { refusal: "expired", from };
     return { after: position.sequence };
   }
@@ -136,7 +142,10 @@ export class Mirror {
     else if (sequence !== this.#last + 1) this.#restart(sequence - 1, () => this.#options.onLost(this.#readAt));
     this.#last = sequence;
     this.#readAt = Date.now();
-    if (entry.kind === "break") this.#restart(sequence, () => this.#options.onBreak(entry.from));
+    if (entry.kind === "break") {
+      if (entry.from !== undefined) this.#breaks.add(sequence, entry.from);
+      this.#restart(sequence, () => this.#options.onBreak(entry.from));
+    }
     else if (entry.kind === "event") this.#keep(sequence, entry.scope, entry.data);
     if (this.#waiters.length > 0) this.#wake();
   }

@@ -157,6 +157,28 @@ describe.skipIf(await lacks("nats-server")).concurrent("JetStream", () => {
     expect(a.gaps).toEqual([]);
   });
 
+  it("breaks: a position from before is refused, and events may be missing since the time that the break names", async ({
+    onTestFinished: atEnd,
+  }) => {
+    const nats = await server(atEnd, jetStream());
+    const options = { atEnd, prefix: newPrefix() };
+    const node = await openHistoryNode(nats.url, options);
+    const scope = newScope();
+    const follower = await node.follow(scope);
+    node.publish(scope, 0);
+    await follower.have(1);
+    const [before, now] = [lastPosition(follower), Date.now()];
+    const stranger = await connect({ servers: nats.url });
+    atEnd(() => stranger.close());
+    for (const from of [now - 60_000, now - 30_000]) stranger.publish(`${options.prefix}.history.break`, `${from}`);
+    await until(() => node.gaps.length === 2);
+    const { following } = follower;
+    expect(following.resume(before)).toEqual({ refusal: "expired", from: now - 60_000 });
+    const other = `other.7.${now.toString(36)}`;
+    expect(following.resume(other)).toEqual({ refusal: "another_history", from: now - 60_000 });
+    expect(following.resume(following.position as string)).toHaveProperty("after");
+  });
+
   it("loses its stream: the nodes make another one, and refuse the positions of the old one", async ({
     onTestFinished: atEnd,
   }) => {
