@@ -145,8 +145,7 @@ export class Mirror {
     if (entry.kind === "break") {
       if (entry.from !== undefined) this.#breaks.add(sequence, entry.from);
       this.#restart(sequence, () => this.#options.onBreak(entry.from));
-    }
-    else if (entry.kind === "event") this.#keep(sequence, entry.scope, entry.data);
+    } else if (entry.kind === "event") this.#keep(sequence, entry.scope, entry.data);
     if (this.#waiters.length > 0) this.#wake();
   }
 

@@ -187,7 +187,8 @@ export function startReaders(options: {
       recall = new AbortController();
       return until(() => readers.every(({ life }) => life !== undefined));
     },
-    caughtUp: (markers) => until(() => readers.every(({ life, lives }) => life !== undefined && hasGot(lives, markers))),
+    caughtUp: (markers) =>
+      until(() => readers.every(({ life, lives }) => life !== undefined && hasGot(lives, markers))),
     async close() {
       closing = true;
       for (const reader of readers) {
