@@ -75,7 +75,14 @@ function settleAll<L extends Life>(
 
 /** All that must not be. */
 export function violations({ duplicates, disordered, strangers, unexplained, mistold }: Settlement): string[] {
-  return [...duplicates, ...disordered, ...strangers, ...unexplained, ...mistold];
+  const label = (what: string, found: readonly string[]) => found.map((one) => `${what}: ${one}`);
+  return [
+    ...label("twice", duplicates),
+    ...label("out of order", disordered),
+    ...label("never due", strangers),
+    ...label("missing", unexplained),
+    ...label("mistold", mistold),
+  ];
 }
 
 /** What is published while the connection opens or closes may come or not. */
