@@ -48,6 +48,16 @@ export class FollowedScope {
     this.#matching.forget();
   }
 
+  /** See `Matching.awaitsBus`. A scope without consumers awaits nothing. */
+  get awaitsBus(): boolean {
+    return this.mayHaveConsumers && this.#matching.awaitsBus;
+  }
+
+  /** See `Matching.giveUp`. */
+  giveUp(): number | undefined {
+    return this.mayHaveConsumers ? this.#matching.giveUp() : undefined;
+  }
+
   /** See `Matching.overdue`. */
   overdue(looks: number): number | undefined {
     return this.#matching.overdue(looks);
@@ -75,6 +85,11 @@ export class FollowedScopes {
 
   delete({ scope }: FollowedScope): void {
     this.#scopes.delete(keyOf(scope));
+  }
+
+  /** Does what `Matching.awaitsBus` says for all scopes. */
+  get awaitBus(): boolean {
+    return [...this].some(({ awaitsBus }) => awaitsBus);
   }
 
   /** Whether all nodes know of all scopes. */

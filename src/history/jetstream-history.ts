@@ -6,6 +6,7 @@
  * bus, without positions, until every node can append again. Positions from before are refused then.
  */
 
+import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Event } from "../bus/bus.js";
 import type { NodeTalk } from "../bus/node-talk.js";
@@ -29,8 +30,14 @@ export interface JetStreamHistoryOptions {
 }
 
 const tendMs = 500;
-/** For how many looks an event may wait for its copy from the journal. */
-const looksMax = 4;
+/**
+ * For how many looks an event may wait for its copy from the journal. A journal that has stalled is found out sooner, and then the
+ * event is handed over.
+ */
+const looksMax = 6;
+/** How long a return waits until the bus has brought what the journal brought first, in milliseconds. */
+const busMsMax = 1_000;
+const busLookMs = 20;
 
 /** Opens the history. Waits two seconds at most for JetStream. Never rejects. */
 export async function openJetStreamHistory(options: JetStreamHistoryOptions): Promise<History> {
@@ -214,6 +221,7 @@ class JetStreamHistory implements History {
     const from = this.#isThere ? this.#scopes.overdue(looksMax) : undefined;
     if (from !== undefined) {
       this.#logger.warn({ from: new Date(from).toISOString() }, "events of the bus did not come into the history");
+      this.#onGap({ reason: "history_interrupted", from, until: Date.now() });
       this.#keeper.owe(from);
     }
     void this.#tend();
@@ -249,11 +257,23 @@ class JetStreamHistory implements History {
     if (this.#isBare && (this.#given === undefined || this.#mirror.accepts(this.#given)))
       await this.#mirror.reached(await journal.mark({ kind: "break", from: undefined }));
     await this.#caughtUp();
+    for (let waited = 0; waited < busMsMax && this.#scopes.awaitBus; waited += busLookMs) await delay(busLookMs);
     if (this.#journal !== journal || this.#unable.present || this.#keeper.owes) return;
     if (this.#scopes.size === 0 || !this.#scopes.areKnown) return;
     this.#isThere = true;
     this.#isBare = false;
+    this.#giveUp();
     this.#logger.info("the history is there: consumers of eventwire.v1 can resume");
+  }
+
+  /** Tells of the events that the bus has not brought yet. They are not handed over any more. */
+  #giveUp(): void {
+    for (const followed of this.#scopes) {
+      const from = followed.giveUp();
+      const { accountId, instanceId } = followed.scope;
+      const whose = { accountId, ...(instanceId !== "" && { instanceId }) };
+      if (from !== undefined) this.#onGap({ reason: "history_interrupted", from, until: Date.now(), ...whose });
+    }
   }
 
   /** Feeds the consumers from the bus, without positions. What the bus has brought already comes first. */

@@ -20,7 +20,7 @@ export class Matching {
   #waiting = new Map<string, Waiting>();
   /** The events that were handed over and whose other copy has not come. */
   readonly #handed = new Recent();
-  /** The events that the journal brought while the history was away. They are handed over when the bus brings them. */
+  /** The events that the journal brought first while the history was away. They are handed over when the bus brings them. */
   readonly #skipped = new Recent();
 
   /** Notes a copy of the bus. Returns whether to hand it over. While the history is there, its copy from the journal is awaited. */
@@ -31,7 +31,7 @@ export class Matching {
       this.#waiting.set(key, { event, looks: 0 });
       return false;
     }
-    this.#handed.add(key);
+    this.#handed.add(key, event.time);
     return true;
   }
 
@@ -40,14 +40,14 @@ export class Matching {
     const key = idKey(event.id);
     if (this.#waiting.delete(key)) return true;
     if (this.#handed.delete(key)) return false;
-    (isThere ? this.#handed : this.#skipped).add(key);
+    (isThere ? this.#handed : this.#skipped).add(key, event.time);
     return isThere;
   }
 
   /** Returns the events that wait for their copy from the journal, in the order in which the bus brought them. They wait no longer. */
   release(): Event[] {
     const events = [...this.#waiting.values()].map(({ event }) => event);
-    for (const key of this.#waiting.keys()) this.#handed.add(key);
+    for (const [key, { event }] of this.#waiting) this.#handed.add(key, event.time);
     this.#waiting = new Map();
     return events;
   }
@@ -55,6 +55,24 @@ export class Matching {
   /** Forgets the events that wait. Those that the journal brings all the same are handed over then. */
   forget(): void {
     this.#waiting = new Map();
+  }
+
+  /** Whether the bus is still to bring an event that the journal brought first, as far as can be known. */
+  get awaitsBus(): boolean {
+    return this.#skipped.since(Date.now() - rememberedMs).length > 0;
+  }
+
+  /**
+   * Call this when the history comes back. Gives up the events that the bus is still to bring: handed over then, they would come after
+   * later events of their publisher. Returns when the first of them was accepted. Undefined when there is none.
+   */
+  giveUp(): number | undefined {
+    const late = this.#skipped.since(Date.now() - rememberedMs);
+    for (const [key, time] of late) {
+      this.#skipped.delete(key);
+      this.#handed.add(key, time);
+    }
+    return late.length === 0 ? undefined : Math.min(...late.map(([, time]) => time));
   }
 
   /**
@@ -72,15 +90,20 @@ export class Matching {
   }
 }
 
-/** A set that forgets its members after `rememberedMs`, and after twice as long at the latest. */
+/** The keys of events with their times. It forgets an event after `rememberedMs`, and after twice as long at the latest. */
 class Recent {
-  #new = new Set<string>();
-  #old = new Set<string>();
+  #new = new Map<string, number>();
+  #old = new Map<string, number>();
   #turnedAt = performance.now();
 
-  add(key: string): void {
+  add(key: string, time: number): void {
     this.#turn();
-    this.#new.add(key);
+    this.#new.set(key, time);
+  }
+
+  /** Returns the events that were accepted since a time, in milliseconds since 1970. */
+  since(from: number): [key: string, time: number][] {
+    return [...this.#old, ...this.#new].filter(([, time]) => time >= from);
   }
 
   delete(key: string): boolean {
@@ -91,7 +114,7 @@ class Recent {
     const now = performance.now();
     if (now - this.#turnedAt < rememberedMs) return;
     this.#old = this.#new;
-    this.#new = new Set();
+    this.#new = new Map();
     this.#turnedAt = now;
   }
 }

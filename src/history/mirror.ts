@@ -11,7 +11,7 @@ import { positionText, readPosition } from "./position.js";
 export interface MirrorOptions {
   readonly limits: HistoryLimits;
   readonly decode: NodeTalk["decode"];
-  /** Called with each event right after it was kept. */
+  /** Called with each event right after it was kept, but not with events that were read before. */
   readonly onKept: (kept: Kept) => void;
   /** Called when the journal had dropped entries before this node could read them: events since `from`, in milliseconds since 1970. */
   readonly onLost: (from: number) => void;
@@ -50,6 +50,8 @@ export class Mirror {
   #epoch = "";
   /** The sequence number of the last entry that was read. */
   #last = 0;
+  /** The greatest sequence number of the epoch that was ever read. After a stop, older entries are read again. */
+  #seen = 0;
   /** Before this sequence number the history is not complete. */
   #floor = 0;
   /** When the last entry was read, in milliseconds since 1970. */
@@ -84,7 +86,10 @@ export class Mirror {
   read(journal: Journal): Promise<void> {
     if (this.#reading?.journal === journal) return this.#reading.started;
     this.stop();
-    if (journal.epoch !== this.#epoch) this.#breaks.clear();
+    if (journal.epoch !== this.#epoch) {
+      this.#breaks.clear();
+      this.#seen = 0;
+    }
     this.#epoch = journal.epoch;
     this.#readAt = Date.now();
     const opened = journal.read((sequence, entry) => {
@@ -146,6 +151,7 @@ export class Mirror {
       if (entry.from !== undefined) this.#breaks.add(sequence, entry.from);
       this.#restart(sequence, () => this.#options.onBreak(entry.from));
     } else if (entry.kind === "event") this.#keep(sequence, entry.scope, entry.data);
+    this.#seen = Math.max(this.#seen, sequence);
     if (this.#waiters.length > 0) this.#wake();
   }
 
@@ -156,7 +162,7 @@ export class Mirror {
     const { event, bytes } = holdEvent(decoded);
     const kept: Kept = { sequence, event, position: positionText(this.#epoch, sequence, event.time) };
     this.log.append(kept, scope, bytes, performance.now());
-    this.#options.onKept(kept);
+    if (sequence > this.#seen) this.#options.onKept(kept);
   }
 
   /** Begins anew after a sequence number. `tell` is called before anything else is kept. */

@@ -5,6 +5,7 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { describe, expect, it } from "vitest";
 import type { HistoryScope } from "../../src/history/history.js";
+import { startDatabaseProxy } from "../support/database-proxy.js";
 import {
   type Follower,
   type HistoryNode,
@@ -154,6 +155,53 @@ describe.skipIf(await lacks("nats-server")).concurrent("JetStream", () => {
     b.publish(scope, 3);
     await follower.have(4);
     expect(follower.numbers()).toEqual([0, 1, 2, 3]);
+    expect(a.gaps).toEqual([]);
+  });
+
+  it("is there again before the bus has brought an event: a gap is told, and the event does not come after later ones", async ({
+    onTestFinished: atEnd,
+  }) => {
+    const nats = await server(atEnd, jetStream());
+    const options = { atEnd, prefix: newPrefix() };
+    const [a, b] = [await openHistoryNode(nats.url, options), await openHistoryNode(nats.url, options)];
+    const scope = newScope();
+    const follower = await a.follow(scope);
+    const cut = await openHistoryNode(nats.url, { ...options, journalUrl: "nats://127.0.0.1:1" });
+    await a.isThere(false);
+    const late = b.draft(scope, 1);
+    b.history.take(late);
+    await cut.close();
+    await a.isThere();
+    expect(a.gaps).toEqual([{ reason: "history_interrupted", from: late.time, until: expect.any(Number), ...scope }]);
+    b.publish(scope, 2);
+    await follower.have(1);
+    b.bus.publish(late);
+    await b.bus.flush();
+    b.publish(scope, 3);
+    await follower.have(2);
+    expect(follower.numbers()).toEqual([2, 3]);
+  });
+
+  it("is away from one node alone, which reads its events a second time: no event comes twice, and none may be missing", async ({
+    onTestFinished: atEnd,
+  }) => {
+    const nats = await server(atEnd, jetStream());
+    const network = await startDatabaseProxy(nats.url);
+    atEnd(() => network.close());
+    const options = { atEnd, prefix: newPrefix() };
+    const a = await openHistoryNode(nats.url, { ...options, journalUrl: network.url });
+    const b = await openHistoryNode(nats.url, options);
+    const scope = newScope();
+    const follower = await a.follow(scope);
+    for (let n = 0; n < 10; n++) b.publish(scope, n);
+    await follower.have(10);
+    await network.cut();
+    await a.isThere(false);
+    await network.heal();
+    await a.isThere();
+    b.publish(scope, 10);
+    await follower.have(11);
+    expect(follower.numbers()).toEqual([...Array(11).keys()]);
     expect(a.gaps).toEqual([]);
   });
 

@@ -31,6 +31,8 @@ export interface HistoryNode {
   readonly history: History;
   readonly gaps: HistoryGap[];
   readonly log: Record<string, unknown>[];
+  /** Makes an event with this number. */
+  draft(scope: HistoryScope, n: number, more?: Partial<Event>): Event;
   /** Accepts an event with this number. */
   publish(scope: HistoryScope, n: number, more?: Partial<Event>): void;
   follow(scope: HistoryScope): Promise<Follower>;
@@ -93,10 +95,13 @@ export async function openHistoryNode(url: string, options: HistoryNodeOptions):
     history,
     gaps,
     log,
-    publish({ accountId, instanceId }, n, more = {}) {
+    draft({ accountId, instanceId }, n, more = {}) {
       const time = Date.now();
       const data = Buffer.from(JSON.stringify({ n }));
-      const event: Event = { id: mint(time), time, accountId, instanceId, type: "label.update", data, ...more };
+      return { id: mint(time), time, accountId, instanceId, type: "label.update", data, ...more };
+    },
+    publish(scope, n, more) {
+      const event = node.draft(scope, n, more);
       bus.publish(event);
       history.take(event);
       void bus.flush();
