@@ -104,6 +104,8 @@ export function keepLife(options: LifeOptions): Listener & { stop(): void } {
     },
     ended(code, reason) {
       if (life !== undefined && !stopped) life.closed = { at: Date.now(), code, reason, cut: cut() };
+      // A client of gRPC that had stopped reading hands over frames after the status. The consumer has gone on without them.
+      stopped = true;
       onEnded();
     },
     stop() {
