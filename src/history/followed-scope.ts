@@ -53,9 +53,10 @@ export class FollowedScope {
     return this.mayHaveConsumers && this.#matching.awaitsBus;
   }
 
-  /** See `Matching.giveUp`. */
+  /** See `Matching.giveUp`. A scope without consumers misses nothing: the first consumer begins after these events. */
   giveUp(): number | undefined {
-    return this.mayHaveConsumers ? this.#matching.giveUp() : undefined;
+    const from = this.#matching.giveUp();
+    return this.mayHaveConsumers ? from : undefined;
   }
 
   /** See `Matching.overdue`. */

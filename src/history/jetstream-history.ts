@@ -166,9 +166,8 @@ class JetStreamHistory implements History {
   }
 
   async #settle(journal: Journal): Promise<void> {
-    this.#keeper.use(journal);
     await this.#keeper.settle(journal);
-    this.#unable.withdraw();
+    if (this.#keeper.uses(journal)) this.#unable.withdraw();
     await Promise.all([...this.#scopes].map((followed) => this.#begin(followed)));
   }
 
@@ -240,6 +239,8 @@ class JetStreamHistory implements History {
     if (journal === undefined) return;
     try {
       await this.#keeper.settle(journal);
+      if (!this.#keeper.uses(journal)) return;
+      this.#unable.withdraw();
       if (this.#scopes.size === 0) return;
       await this.#renewals.renew(journal);
       await this.#unable.ask();

@@ -39,9 +39,9 @@ export class JournalKeeper {
     return this.#owedSince !== undefined;
   }
 
-  /** Appends to this journal from now on. */
-  use(journal: Journal): void {
-    this.#journal = journal;
+  /** Whether this node appends to this journal. */
+  uses(journal: Journal): boolean {
+    return this.#journal === journal;
   }
 
   /** Ends the use of a journal that has ended. */
@@ -71,10 +71,17 @@ export class JournalKeeper {
     this.#owedSince = Math.min(since, this.#owedSince ?? since);
   }
 
-  /** Learns the scopes that it may not have heard of, and puts a break into the journal if it owes one. Rejects when the journal ends. */
+  /**
+   * Learns the scopes that it may not have heard of, begins to use the journal, and puts a break into it if it owes one. The use of
+   * a journal begins only when the bus is there: consumers of other nodes must hear of the events that neither the bus nor a
+   * journal has got before they get later ones. Rejects when the journal ends.
+   */
   async settle(journal: Journal): Promise<void> {
     this.#modes.expire();
     if (!this.#hearsAll || !this.#modes.known) await this.#learn(journal);
+    if (this.#journal !== journal && !this.#hearsAll) return;
+    // The break is the first entry that this node appends to a new journal.
+    this.#journal = journal;
     while (this.#owedSince !== undefined) {
       const from = this.#owedSince;
       this.#owedSince = undefined;
@@ -108,7 +115,7 @@ export class JournalKeeper {
   }
 
   #append(event: Event): void {
-    if (this.#journal === undefined) this.#owedSince ??= Date.now();
+    if (this.#journal === undefined) this.owe(event.time);
     else this.#journal.append(event, this.#talk.encode(event));
   }
 }

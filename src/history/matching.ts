@@ -67,12 +67,12 @@ export class Matching {
    * later events of their publisher. Returns when the first of them was accepted. Undefined when there is none.
    */
   giveUp(): number | undefined {
-    const late = this.#skipped.since(Date.now() - rememberedMs);
-    for (const [key, time] of late) {
+    const late = this.#skipped.since(Date.now() - rememberedMs).map(([, time]) => time);
+    for (const [key, time] of this.#skipped.since(0)) {
       this.#skipped.delete(key);
       this.#handed.add(key, time);
     }
-    return late.length === 0 ? undefined : Math.min(...late.map(([, time]) => time));
+    return late.length === 0 ? undefined : Math.min(...late);
   }
 
   /**

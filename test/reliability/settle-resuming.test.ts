@@ -13,6 +13,7 @@ function events(change: (event: Publication) => Partial<Publication> = () => ({}
   return [1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => {
     const event: Publication = {
       publisher: 7,
+      connection: 1,
       n,
       instance: 0,
       type: n === 5 ? second : first,
