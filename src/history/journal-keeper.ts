@@ -3,7 +3,7 @@
  * journal may lack, and puts a break into the journal for them.
  */
 
-import type { Event } from "../bus/bus.js";
+import { type Event, travelMsMax } from "../bus/bus.js";
 import type { NodeTalk } from "../bus/node-talk.js";
 import type { HistoryScope } from "./history.js";
 import type { Journal } from "./journal.js";
@@ -47,7 +47,7 @@ export class JournalKeeper {
   /** Ends the use of a journal that has ended. */
   leave(journal: Journal): void {
     this.#journal = undefined;
-    if (journal.unconfirmedSince !== undefined) this.owe(journal.unconfirmedSince);
+    if (journal.unconfirmedSince !== undefined) this.owe(journal.unconfirmedSince - travelMsMax);
   }
 
   take(event: Event): void {

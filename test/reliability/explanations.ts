@@ -56,10 +56,28 @@ function covers(gap: GapTold, event: Publication, books: Books): boolean {
 
 /** What an event counts as that nobody was told of: the node that accepted it may have died before it could tell. */
 function explainByDeath(event: Publication, lives: readonly Life[], books: Books): Fate {
+  // When the call broke and nobody got the event, the node may not have accepted it.
+  if (event.answer === "none" && !gotBySomebody(books).has(event)) return "unanswered";
   if (!hasDied(event, books)) return "unexplained";
   if (event.answer === "none") return "unanswered";
   const elsewhere = lives.some(({ process }) => isElsewhere(event, process, books));
   return event.answer === "unreached" && elsewhere ? "untold" : "unexplained";
+}
+
+const gotBooks = new WeakMap<Books, ReadonlySet<Publication>>();
+
+/** The events that at least one connection got. */
+function gotBySomebody(books: Books): ReadonlySet<Publication> {
+  const known = gotBooks.get(books);
+  if (known !== undefined) return known;
+  const got = new Set<Publication>();
+  gotBooks.set(books, got);
+  for (const { received } of books.lives)
+    for (const { instance, publisher, n } of received) {
+      const event = books.published[instance]?.get(publisher)?.[n - 1];
+      if (event !== undefined) got.add(event);
+    }
+  return got;
 }
 
 /** Longest outage of NATS, with the time that a node needs to notice it and to connect again. */

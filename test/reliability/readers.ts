@@ -3,6 +3,7 @@
  * connection is written down with its frames and its end.
  */
 
+import { setMaxListeners } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Random } from "../support/random.js";
 import { until } from "../support/until.js";
@@ -56,7 +57,7 @@ export function startReaders(options: {
   const readers = gather(crowd, channels);
   let closing = false;
   let resting = false;
-  let recall = new AbortController();
+  let recall = manyListeners();
   const running = [...readers.map(run), narrowOnAndOn()];
 
   async function run(reader: Reader): Promise<void> {
@@ -184,7 +185,7 @@ export function startReaders(options: {
     },
     allOpen() {
       recall.abort();
-      recall = new AbortController();
+      recall = manyListeners();
       return until(() => readers.every(({ life }) => life !== undefined));
     },
     caughtUp: (markers) =>
@@ -198,6 +199,12 @@ export function startReaders(options: {
       await Promise.all(running);
     },
   };
+}
+
+function manyListeners(): AbortController {
+  const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
+  return controller;
 }
 
 /**

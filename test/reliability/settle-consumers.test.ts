@@ -107,13 +107,15 @@ describe("the ledger, of a consumer of eventwire.v1", () => {
     expect([untold(1, 60), untold(2, 60), untold(1, 20), untold(1, 60_000)]).toEqual([1, 0, 0, 0]);
   });
 
-  it("takes no answer for an excuse only when the node ended, and expects nothing of a refused event", () => {
+  it("takes no answer for an excuse only when the node ended or nobody got the event, and expects nothing of a refused event", () => {
     const unanswered = third({ answer: "none", answeredAt: Number.POSITIVE_INFINITY });
     const deaths = [{ process: 1, at: 60, goneAt: 60 }];
     expect(settled(unanswered, consumer([1, 2, 4, 5]), { deaths }).total.unanswered).toBe(1);
     const dying = [{ process: 1, at: 20, goneAt: 60 }];
     expect(settled(unanswered, consumer([1, 2, 4, 5]), { deaths: dying }).total.unanswered).toBe(1);
-    expect(settled(unanswered, consumer([1, 2, 4, 5])).total.unexplained).toBe(1);
+    expect(settled(unanswered, consumer([1, 2, 4, 5])).total.unanswered).toBe(1);
+    const [missed, got] = [consumer([1, 2, 4, 5]), consumer([1, 2, 3, 4, 5])];
+    expect(settled(unanswered, missed, { lives: [missed, got] }).total.unexplained).toBe(1);
     expect(settled(third({ answer: "error" }), consumer([1, 2, 4, 5])).total).toMatchObject({ expected: 4 });
     expect(settled(third({ answer: "error" }), consumer([1, 2, 3, 4, 5])).strangers).toHaveLength(1);
   });
