@@ -144,7 +144,8 @@ export class Mirror {
   #take(sequence: number, entry: Entry): void {
     const isFirst = this.#last === 0;
     if (isFirst) this.#floor = sequence - 1;
-    else if (sequence !== this.#last + 1) this.#restart(sequence - 1, () => this.#options.onLost(this.#readAt - skewMs));
+    else if (sequence !== this.#last + 1)
+      this.#restart(sequence - 1, () => this.#options.onLost(this.#readAt - skewMs));
     this.#last = sequence;
     this.#readAt = Date.now();
     if (entry.kind === "break") {

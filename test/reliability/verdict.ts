@@ -14,7 +14,10 @@ const shownMax = 20;
  * Plain sockets and consumers of `eventwire.v1` apart; of the latter, those that go on after their last position once more. `others`:
  * violations that were found elsewhere.
  */
-export function expectNoViolation(books: Books, others: readonly string[] = []): { plain: Settlement; v1: Settlement; resuming: Settlement } {
+export function expectNoViolation(
+  books: Books,
+  others: readonly string[] = [],
+): { plain: Settlement; v1: Settlement; resuming: Settlement } {
   const plain = settle(books, ({ told }) => told === undefined);
   const v1 = settle(books, ({ told }) => told !== undefined);
   const resuming = settleResuming(books);
