@@ -1,12 +1,10 @@
-/** How long a failing receiver is waited for, when its webhook is disabled, and whom it does not delay. */
+/** How long a failing receiver is waited for, whom it does not delay, and the order in which events come. */
 
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { createPublisher } from "../../src/client/node/publisher.js";
 import { openConsumer } from "../support/consumer.js";
-import { query } from "../support/postgres.js";
 import type { PublicServer } from "../support/public-server.js";
 import { startReceiver } from "../support/receiver.js";
-import { scrape } from "../support/scrape.js";
 import { until } from "../support/until.js";
 import { hookedInstance, numberIn, publish, setHook, startWebhookServer } from "../support/webhook-server.js";
 
@@ -19,10 +17,6 @@ afterAll(() => server?.close());
 async function delivery(instance: string, number = 1) {
   const { text } = await server.call("GET", `/api/events/webhook/${instance}/delivery?number=${number}`);
   return JSON.parse(text).delivery ?? {};
-}
-
-async function webhookOf(instance: string) {
-  return JSON.parse((await server.call("GET", `/api/events/getWebhook/${instance}?label=`)).text).webhook;
 }
 
 it.each([
@@ -58,35 +52,6 @@ it("a receiver that hangs up, or does not answer in time, is tried again", async
     await until(async () => (await delivery(name)).last !== undefined);
     expect(await delivery(name)).toMatchObject({ state: "waiting", last: { error: expect.stringMatching(error) } });
   }
-});
-
-it("a webhook whose every attempt has failed for five days is disabled: its owner, the log and the metrics say so", async () => {
-  const receiver = await startReceiver((answer) => answer.writeHead(500).end());
-  const name = await hookedInstance(server, receiver.origin);
-  expect(await webhookOf(name)).not.toHaveProperty("disabledReason");
-  await publish(server, name, { n: 1 });
-  await until(async () => (await delivery(name)).last !== undefined);
-  const failSince = async (days: string) => {
-    await query(
-      server.database.url,
-      `update webhook_progress set failing_since = now() - $2::interval from webhook join instance on instance.id = instance_id
-       where webhook_id = webhook.id and instance.name = $1`,
-      [name, days],
-    );
-    const before = receiver.requests.length;
-    await server.call("POST", `/api/events/webhook/${name}/retry`, { number: "1" });
-    await until(() => receiver.requests.length > before);
-  };
-  await failSince("4 days 23:59:00");
-  await until(async () => (await delivery(name)).attempts !== 1);
-  expect(await webhookOf(name)).toMatchObject({ enabled: true });
-  await failSince("5 days");
-  await until(async () => (await webhookOf(name)).enabled === false);
-  expect((await webhookOf(name)).disabledReason).toMatch(
-    /^Every attempt has failed since \d{4}-\d\d-\d\dT[\d:.]+Z\. The receiver answered 500\.$/,
-  );
-  await until(() => server.log.some((line) => line.includes('"webhook disabled"')));
-  await until(async () => (await scrape(server.server.grpcUrl, "eventwire_webhook_disabled"))[0] === 1);
 });
 
 it("a receiver that hangs delays no other webhook, no other instance and no socket", async () => {

@@ -159,8 +159,9 @@ it("disables a webhook that has failed for five days, with a reason for its owne
   expect((await shown()).disabledReason).toMatch(
     /^Every attempt has failed since \d{4}-\d\d-\d\dT[\d:.]+Z\. The receiver answered 500\.$/,
   );
-  const line = server.log.find((text) => text.includes("webhook disabled"));
-  expect(JSON.parse(line ?? "{}")).toMatchObject({ level: 50, label: "old", reason: (await shown()).disabledReason });
+  const line = () => server.log.find((text) => text.includes("webhook disabled"));
+  await until(() => line() !== undefined);
+  expect(JSON.parse(line() ?? "{}")).toMatchObject({ level: 50, label: "old", reason: (await shown()).disabledReason });
   await until(async () => (await scrape(server.server.grpcUrl, "eventwire_webhook_disabled"))[0] === 1);
   await sweepAll(openWebhookQueue(server.database.url));
   expect(await statesOf(name)).toEqual([1, 2]);
