@@ -1,30 +1,17 @@
-/** Keeps a connection to the gateway open: dials, reads frames, notices silence, and dials again after a loss. */
+/** Keeps a connection to the gateway open: reads the frames of one attempt after the other, and comes back after a loss. */
 
-import type {
-  ClosingFrame,
-  ControlFrame,
-  EffectiveFilter,
-  EventFrame,
-  HelloFrame,
-  PongFrame,
-  RefusedFrame,
-} from "../../gen/frames.js";
+import type { ControlFrame, EffectiveFilter, EventFrame, HelloFrame, PongFrame } from "../../gen/frames.js";
 import { socketUrl, withQuery } from "./address.js";
 import { Narrowings, Pings } from "./asks.js";
+import { Attempt } from "./attempt.js";
 import type { Connection } from "./connection.js";
 import { type ConnectionEnd, ConnectionEndedError, comingBack, endOf, isInvalidTicket } from "./connection-end.js";
 import { FrameQueue } from "./frame-queue.js";
 import type { DataShapes, Frame, GatewayEvent } from "./frames.js";
-import { type Dial, type Link, type LinkEnd, withoutCloseFrame } from "./link.js";
+import type { Dial, LinkEnd } from "./link.js";
 import type { ConnectionState, ConnectOptions } from "./options.js";
 import { Progress } from "./progress.js";
-import { Silence } from "./silence.js";
 import { StoredPosition } from "./stored-position.js";
-
-/** Longest time from the start of a connection to its `hello`, in milliseconds. */
-const helloMaxMs = 10_000;
-/** After a connection was open for this long, in milliseconds, the waits between attempts are short again. */
-const goodAfterMs = 10_000;
 
 const closedByCaller: ConnectionEnd = { code: 1000, reason: "closed by the client", reconnect: false, retryAfterMs: 0 };
 
@@ -40,22 +27,17 @@ export class LastingConnection<Shapes extends DataShapes> implements Connection<
   readonly #pings: Pings;
   readonly #progress: Progress;
   readonly #stored: StoredPosition;
-  readonly #silence = new Silence();
   readonly #opened = settleable<HelloFrame>();
   readonly #closed = settleable<ConnectionEnd>();
   readonly #closeAtAbort = (): void => this.close();
   #state: ConnectionState = "connecting";
-  #link: Link | undefined;
-  /** The `closing` frame that arrived on the present link. */
-  #closing: ClosingFrame | undefined;
-  #refused: RefusedFrame | undefined;
+  #attempt: Attempt | undefined;
   #end: ConnectionEnd | undefined;
+  /** Runs until the next attempt. */
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #openedAt: number | undefined;
   #failures = 0;
   /** Whether the gateway refused the last ticket. */
   #ticketRefused = false;
-  #round = 0;
   #waitsForReader = false;
   #iterated = false;
 
@@ -70,8 +52,8 @@ export class LastingConnection<Shapes extends DataShapes> implements Connection<
     this.#parse = options.parse ?? JSON.parse;
     const limits = { frames: options.queueFramesMax ?? 1_024, characters: options.queueCharactersMax ?? 2 ** 26 };
     if (onEvent === undefined) this.#queue = new FrameQueue(limits, () => this.#readerCaughtUp());
-    this.#narrowings = new Narrowings(events, (text) => this.#link?.send(text));
-    this.#pings = new Pings((text) => this.#link?.send(text));
+    this.#narrowings = new Narrowings(events, (text) => this.#attempt?.send(text));
+    this.#pings = new Pings((text) => this.#attempt?.send(text));
     this.#stored = new StoredPosition(options.storage, `${this.#url} ${events.join()}`);
     this.#progress = new Progress(options.after ?? this.#stored.position, options.previous);
     signal?.addEventListener("abort", this.#closeAtAbort);
@@ -113,7 +95,7 @@ export class LastingConnection<Shapes extends DataShapes> implements Connection<
 
   close(): void {
     if (this.#state === "closed") return;
-    this.#link?.close();
+    this.#attempt?.close();
     this.#finish(closedByCaller, undefined);
   }
 
@@ -146,41 +128,39 @@ export class LastingConnection<Shapes extends DataShapes> implements Connection<
   }
 
   async #connect(): Promise<void> {
-    const round = ++this.#round;
+    const { token, ticket } = this.#options;
+    const attempt = new Attempt({
+      dial: this.#dial,
+      token,
+      ticket,
+      urlWith: (fetched) => this.#urlWith(fetched),
+      onText: (text) => this.#received(text),
+      onLost: (end) => this.#lost(end),
+    });
+    this.#attempt = attempt;
     this.#enter("connecting");
-    if (round !== this.#round) return;
-    this.#timer = setTimeout(() => this.#leave(`no hello within ${helloMaxMs / 1000} s`), helloMaxMs);
-    let ticket: string | undefined;
-    try {
-      ticket = await this.#options.ticket?.();
-    } catch (cause) {
-      const reason = `no ticket: ${cause instanceof Error ? cause.message : String(cause)}`;
-      if (round === this.#round) this.#lost({ code: withoutCloseFrame, reason, cause });
-      return;
-    }
-    if (round !== this.#round) return;
+    // A callback may have closed the connection.
+    if (!attempt.isOver) await attempt.start();
+  }
+
+  #urlWith(ticket: string | undefined): string {
     const { position: after, connection: previous } = this.#progress;
-    const url = withQuery(this.#url, { events: this.#narrowings.present(), after, previous, ticket });
-    this.#link = this.#dial(
-      { url, token: this.#options.token },
-      { received: (text) => this.#received(text), ended: (end) => this.#lost(end) },
-    );
+    return withQuery(this.#url, { events: this.#narrowings.present(), after, previous, ticket });
   }
 
   #received(text: string): void {
-    this.#silence.heard();
     let frame: AnyFrame;
     try {
       frame = this.#parse(text) as AnyFrame;
       if (typeof frame !== "object" || frame === null) throw new TypeError("A frame must be a JSON object.");
     } catch (cause) {
-      this.#leave("a frame cannot be read", cause);
+      this.#attempt?.leave("a frame cannot be read", cause);
       return;
     }
     if (this.#queue?.fits(text.length) === false) {
       // The position of the frame is not noted, so that a resumed connection begins with this frame.
       this.#waitsForReader = true;
-      this.#leave("the frames are not read fast enough");
+      this.#attempt?.leave("the frames are not read fast enough");
       return;
     }
     const gap = this.#progress.note(frame);
@@ -191,18 +171,15 @@ export class LastingConnection<Shapes extends DataShapes> implements Connection<
 
   #heed(frame: ControlFrame): void {
     if (frame.control === "hello") this.#open(frame);
-    else if (frame.control === "closing") this.#closing = frame;
-    else if (frame.control === "refused") this.#refused = frame;
+    else if (frame.control === "closing" && this.#attempt !== undefined) this.#attempt.closing = frame;
+    else if (frame.control === "refused" && this.#attempt !== undefined) this.#attempt.refused = frame;
     else if (frame.control === "narrowed") this.#narrowings.answered(frame.filter);
     else if (frame.control === "error") this.#narrowings.refused(frame.message);
     else if (frame.control === "pong") this.#pings.answered(frame);
   }
 
   #open(hello: HelloFrame): void {
-    clearTimeout(this.#timer);
-    this.#openedAt = performance.now();
-    const { heartbeatSeconds } = hello;
-    this.#silence.watch(heartbeatSeconds, () => this.#leave(`nothing was heard for ${2 * heartbeatSeconds} s`));
+    this.#attempt?.opened(hello.heartbeatSeconds);
     this.#enter("open");
     this.#opened.resolve(hello);
     this.#narrowings.answered(hello.filter);
@@ -216,20 +193,13 @@ export class LastingConnection<Shapes extends DataShapes> implements Connection<
     if (this.#queue === undefined) this.#stored.dealtWith(frame);
   }
 
-  /** Ends the link from the side of the client. */
-  #leave(reason: string, cause?: unknown): void {
-    this.#link?.drop();
-    this.#lost({ code: withoutCloseFrame, reason, cause });
-  }
-
   #lost(link: LinkEnd): void {
-    if (this.#openedAt !== undefined && performance.now() - this.#openedAt >= goodAfterMs) this.#failures = 0;
+    const { wasGood, closing, refused } = this.#attempt ?? {};
+    if (wasGood) this.#failures = 0;
     if (link.refused !== undefined) this.#give(link.refused, 0);
     if (this.#state === "closed") return;
-    const end = this.#tryNextTicket(
-      endOf({ ...link, refused: link.refused ?? this.#refused }, this.#closing, this.#failures++),
-    );
-    this.#forgetLink();
+    const end = this.#tryNextTicket(endOf({ ...link, refused: link.refused ?? refused }, closing, this.#failures++));
+    this.#forgetAttempt();
     this.#pings.end(new ConnectionEndedError(end));
     if (end.reconnect) {
       this.#end = end;
@@ -256,7 +226,7 @@ export class LastingConnection<Shapes extends DataShapes> implements Connection<
   }
 
   #finish(end: ConnectionEnd, error: ConnectionEndedError | undefined): void {
-    this.#forgetLink();
+    this.#forgetAttempt();
     this.#options.signal?.removeEventListener("abort", this.#closeAtAbort);
     this.#end = end;
     const refusal = error ?? new ConnectionEndedError(end);
@@ -268,14 +238,10 @@ export class LastingConnection<Shapes extends DataShapes> implements Connection<
     this.#enter("closed");
   }
 
-  #forgetLink(): void {
+  #forgetAttempt(): void {
     clearTimeout(this.#timer);
-    this.#silence.stop();
-    this.#round++;
-    this.#link = undefined;
-    this.#closing = undefined;
-    this.#refused = undefined;
-    this.#openedAt = undefined;
+    this.#attempt?.end();
+    this.#attempt = undefined;
   }
 
   #enter(state: ConnectionState): void {
