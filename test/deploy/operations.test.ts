@@ -27,6 +27,16 @@ it("every alert has a severity and says what happened and what to do", () => {
   }
 });
 
+it("the pooler of the example has room for what its two nodes and a command open", () => {
+  const most = (file: string) =>
+    Number(/^const connectionsMax = (\d+);/m.exec(readFileSync(`src/store/postgres/${file}.ts`, "utf8"))?.[1]);
+  const pools = ["pool", "rate-counters", "idempotency-keys", "tickets"].map(most);
+  // One each to listen, to notify and to read.
+  const node = pools.reduce((sum, connections) => sum + connections, 3);
+  expect(guide).toContain(`A node opens up to ${node} connections: ${pools[0]} for calls, ${pools[1]} for`);
+  expect(guide).toContain(`default_pool_size = ${2 * node + (pools[0] as number)}\n`);
+});
+
 it("every image is named by its digest", () => {
   const images = ["deploy/Dockerfile", "deploy/compose.yaml"].flatMap((file) =>
     [...readFileSync(file, "utf8").matchAll(/^(?:FROM|\s+image:) (\S+)/gm)].map(([, image]) => image),
