@@ -149,7 +149,8 @@ async function startPorts(
   const publishing = createPublishing({
     directory,
     bus,
-    sinks: history === undefined ? [status] : [history, status],
+    keeper: history,
+    sinks: [status],
     outbox: webhookDelivery.outbox,
     publishMaxBytes,
     busOutage: settings.busOutage,

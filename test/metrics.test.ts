@@ -15,7 +15,7 @@ function sources() {
       resumes: new Map<string, number>(),
       closes: new Map<number, number>(),
     },
-    history: { stats: { events: 0, bytes: 0, dropped: { seconds: 0, events: 0, bytes: 0 } } },
+    history: { available: true, stats: { events: 0, bytes: 0, dropped: { seconds: 0, events: 0, bytes: 0 } } },
     keyed: { outcomes: new Map<string, number>() },
     publishing: { published: 0, withoutClient: 0 },
     directory: { ready: false },

@@ -91,15 +91,31 @@ export interface HistoryStats {
 
 export type DropReason = "seconds" | "events" | "bytes";
 
+/** Where an event stands in the history, for a producer that wants to know. */
+export interface Placing {
+  /** The position of the event, as consumers get it. Absent while the history has not stored the event. */
+  position?: string | undefined;
+}
+
 export interface History {
   readonly stats: Readonly<HistoryStats>;
+  /** Whether a consumer that connects to this node now can go on after a position of this history. */
+  readonly available: boolean;
   /** How much is kept. Undefined while the history is away. */
   readonly reach: HistoryReach | undefined;
   /**
    * Publishing calls this with each event that this node accepts, in the order of acceptance. Never throws and never waits. Costs one
-   * comparison while nobody follows anything.
+   * comparison while nobody follows anything. Sets the position in `placing` at once or before `kept` resolves, if somebody follows the
+   * event.
    */
-  take(event: Event): void;
+  take(event: Event, placing?: Placing): void;
+  /** Number of events that this node has begun to store until now. */
+  readonly taken: number;
+  /**
+   * Resolves when each event that `take` got until now is stored, or when it is found that the history is away, which takes three
+   * seconds at most. Undefined when that is so already, and when none was taken after the first `since`. Never rejects.
+   */
+  kept(since: number): Promise<void> | undefined;
   /**
    * Begins to follow a scope. From now on its events are kept, on whichever node they are accepted. `handler` gets them when `take`
    * runs, or in a later turn of the event loop, and never within `follow`. Throws when the scope is followed on this node already.

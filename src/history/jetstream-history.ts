@@ -6,18 +6,18 @@
  * bus, without positions, until every node can append again. Positions from before are refused then.
  */
 
-import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Event } from "../bus/bus.js";
 import type { NodeTalk } from "../bus/node-talk.js";
 import { CloseNotes } from "./close-notes.js";
+import { Feeding } from "./feeding.js";
 import { FollowedScope, FollowedScopes } from "./followed-scope.js";
-import type { FollowHandler, Following, History, HistoryGap, HistoryScope, KeptClose } from "./history.js";
+import type { FollowHandler, Following, History, HistoryGap, HistoryScope, KeptClose, Placing } from "./history.js";
 import type { HistoryLimits } from "./history-log.js";
 import type { Journal } from "./journal.js";
 import { JournalKeeper } from "./journal-keeper.js";
 import { LastingJournal } from "./lasting-journal.js";
-import { Mirror, type Place } from "./mirror.js";
+import { Mirror } from "./mirror.js";
 import { ModeRenewals } from "./mode-renewals.js";
 import { UnableNodes } from "./unable-nodes.js";
 
@@ -35,9 +35,6 @@ const tendMs = 500;
  * event is handed over.
  */
 const looksMax = 6;
-/** How long a return waits until the bus has brought what the journal brought first, in milliseconds. */
-const busMsMax = 1_000;
-const busLookMs = 20;
 
 /** Opens the history. Waits two seconds at most for JetStream. Never rejects. */
 export async function openJetStreamHistory(options: JetStreamHistoryOptions): Promise<History> {
@@ -54,18 +51,13 @@ class JetStreamHistory implements History {
   readonly #unable: UnableNodes;
   readonly #scopes = new FollowedScopes();
   readonly #lasting: LastingJournal;
-  /** Whether consumers are fed from the journal. Always false while nobody follows anything. */
-  #isThere = false;
-  /** The last position that a consumer of this node got. Undefined when none did. */
-  #given: Place | undefined;
-  /** Whether a consumer got an event without a position since the history was last there. */
-  #isBare = false;
+  readonly #feeding: Feeding;
+  readonly #closes: CloseNotes;
+  readonly #renewals: ModeRenewals;
   #onGap = (_: HistoryGap): void => {};
   #tending: Promise<void> | undefined;
   #tendTimer: NodeJS.Timeout | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
-  readonly #closes: CloseNotes;
-  readonly #renewals: ModeRenewals;
   #isClosing = false;
 
   constructor(options: JetStreamHistoryOptions) {
@@ -80,16 +72,21 @@ class JetStreamHistory implements History {
       logger,
     });
     this.#keeper = new JournalKeeper(talk, limits.seconds);
-    this.#unable = new UnableNodes(talk, () => this.#leave("another node cannot keep events"));
+    this.#unable = new UnableNodes(talk, () => this.#feeding.leave("another node cannot keep events"));
     this.#mirror = new Mirror({
       limits,
       decode: talk.decode,
-      onKept: (kept) => this.#scopes.feed(kept, this.#isThere),
+      onKept: (kept) => this.#scopes.feed(kept, this.#feeding.isThere),
       onLost: (from) => this.#lost(from),
       onBreak: (from) => this.#broken(from),
     });
-    const [scopes, keeper, mirror] = [this.#scopes, this.#keeper, this.#mirror];
+    const [scopes, keeper, mirror, unable] = [this.#scopes, this.#keeper, this.#mirror, this.#unable];
     this.#renewals = new ModeRenewals({ scopes, keeper, mirror, seconds: limits.seconds });
+    this.#feeding = new Feeding({
+      ...{ scopes, keeper, mirror, unable, logger },
+      journal: () => this.#journal,
+      onGap: (gap) => this.#onGap(gap),
+    });
   }
 
   get #journal(): Journal | undefined {
@@ -100,9 +97,13 @@ class JetStreamHistory implements History {
     return this.#mirror.log.stats;
   }
 
+  get available() {
+    return this.#scopes.size === 0 ? this.#journal !== undefined : this.#feeding.isThere;
+  }
+
   get reach() {
     const { events, seconds } = this.#options.limits;
-    return this.#isThere ? { events, seconds } : undefined;
+    return this.#feeding.isThere ? { events, seconds } : undefined;
   }
 
   async start(): Promise<void> {
@@ -112,8 +113,16 @@ class JetStreamHistory implements History {
     if (this.#journal === undefined) this.#unable.declare();
   }
 
-  take(event: Event): void {
-    this.#keeper.take(event);
+  take(event: Event, placing?: Placing): void {
+    this.#keeper.take(event, placing);
+  }
+
+  get taken() {
+    return this.#keeper.taken;
+  }
+
+  kept(since: number): Promise<void> | undefined {
+    return this.#keeper.kept(since);
   }
 
   follow(scope: HistoryScope, handler: FollowHandler): Following {
@@ -124,20 +133,19 @@ class JetStreamHistory implements History {
     const begun = this.#begin(followed).then(() => {
       followed.mayHaveConsumers = true;
     });
-    const mirror = this.#mirror;
-    const isThere = () => this.#isThere;
-    const caughtUp = () => this.#caughtUp();
+    const [mirror, feeding] = [this.#mirror, this.#feeding];
+    const caughtUp = () => mirror.caughtUp(this.#journal);
     return {
       get inForce() {
         return begun.then(caughtUp);
       },
       get position() {
-        return isThere() ? mirror.position : undefined;
+        return feeding.isThere ? mirror.position : undefined;
       },
-      resume: (position) => mirror.resume(scope, position, isThere()),
-      after: (sequence, max) => (isThere() ? mirror.log.after(scope, sequence, max) : undefined),
+      resume: (position) => mirror.resume(scope, position, feeding.isThere),
+      after: (sequence, max) => (feeding.isThere ? mirror.log.after(scope, sequence, max) : undefined),
       heard: (event) => {
-        if (followed.heard(event, this.#isThere)) this.#isBare = true;
+        if (followed.heard(event, feeding.isThere)) feeding.gaveBare();
       },
       stop: () => this.#stop(followed),
     };
@@ -159,7 +167,7 @@ class JetStreamHistory implements History {
     clearInterval(this.#tendTimer);
     clearTimeout(this.#idleTimer);
     this.#isClosing = true;
-    this.#isThere = false;
+    this.#feeding.stop();
     await Promise.all([this.#renewals.written(), this.#closes.written()]);
     await this.#lasting.close();
     this.#unable.withdraw();
@@ -173,7 +181,7 @@ class JetStreamHistory implements History {
 
   #ended(journal: Journal, reason: string): void {
     this.#keeper.leave(journal);
-    this.#leave(reason);
+    this.#feeding.leave(reason);
     // The other nodes may forget the scopes until the next journal is there.
     for (const followed of this.#scopes) followed.isKnown = false;
     this.#mirror.stop();
@@ -187,9 +195,9 @@ class JetStreamHistory implements History {
     try {
       await this.#mirror.read(journal);
       await this.#renewals.keep(journal, [followed]);
-      await this.#caughtUp();
+      await this.#mirror.caughtUp(this.#journal);
       followed.isKnown = true;
-      if (this.#isThere) return;
+      if (this.#feeding.isThere) return;
       // A run that began earlier may have found this scope unready.
       await this.#tending;
       await this.#tend();
@@ -198,26 +206,20 @@ class JetStreamHistory implements History {
     }
   }
 
-  /** Resolves when this node has read everything that the journal has now, or when the journal ends. Never rejects. */
-  async #caughtUp(): Promise<void> {
-    const end = await this.#journal?.end().catch(() => undefined);
-    if (end !== undefined) await this.#mirror.reached(end);
-  }
-
   #stop(followed: FollowedScope): void {
     this.#scopes.delete(followed);
     const journal = this.#journal;
     if (journal !== undefined) this.#renewals.renewLast(journal, followed.scope);
     if (this.#scopes.size > 0) return;
     this.#idleTimer = setTimeout(() => {
-      this.#isThere = false;
+      this.#feeding.stop();
       this.#mirror.stop();
     }, this.#options.limits.seconds * 1000).unref();
   }
 
   #look(): void {
     this.#mirror.log.expire(performance.now());
-    const from = this.#isThere ? this.#scopes.overdue(looksMax) : undefined;
+    const from = this.#feeding.isThere ? this.#scopes.overdue(looksMax) : undefined;
     if (from !== undefined) {
       this.#logger.warn({ from: new Date(from).toISOString() }, "events of the bus did not come into the history");
       this.#onGap({ reason: "history_interrupted", from, until: Date.now() });
@@ -244,46 +246,11 @@ class JetStreamHistory implements History {
       if (this.#scopes.size === 0) return;
       await this.#renewals.renew(journal);
       await this.#unable.ask();
-      if (this.#unable.present) this.#leave("a node cannot keep events");
-      else if (!this.#isThere) await this.#return(journal);
+      if (this.#unable.present) this.#feeding.leave("a node cannot keep events");
+      else if (!this.#feeding.isThere) await this.#feeding.comeBack(journal);
     } catch {
       // The journal has ended, and the next one is opened.
     }
-  }
-
-  /** Feeds the consumers from the journal, when this node has read it to its end and can still keep events. */
-  async #return(journal: Journal): Promise<void> {
-    await this.#mirror.read(journal);
-    // A client that keeps an old position over events without one must not get these events again.
-    if (this.#isBare && (this.#given === undefined || this.#mirror.accepts(this.#given)))
-      await this.#mirror.reached(await journal.mark({ kind: "break", from: undefined }));
-    await this.#caughtUp();
-    for (let waited = 0; waited < busMsMax && this.#scopes.awaitBus; waited += busLookMs) await delay(busLookMs);
-    if (this.#journal !== journal || this.#unable.present || this.#keeper.owes) return;
-    if (this.#scopes.size === 0 || !this.#scopes.areKnown) return;
-    this.#isThere = true;
-    this.#isBare = false;
-    this.#giveUp();
-    this.#logger.info("the history is there: consumers of eventwire.v1 can resume");
-  }
-
-  /** Tells of the events that the bus has not brought yet. They are not handed over any more. */
-  #giveUp(): void {
-    for (const followed of this.#scopes) {
-      const from = followed.giveUp();
-      const { accountId, instanceId } = followed.scope;
-      const whose = { accountId, ...(instanceId !== "" && { instanceId }) };
-      if (from !== undefined) this.#onGap({ reason: "history_interrupted", from, until: Date.now(), ...whose });
-    }
-  }
-
-  /** Feeds the consumers from the bus, without positions. What the bus has brought already comes first. */
-  #leave(reason: string): void {
-    if (!this.#isThere) return;
-    this.#isThere = false;
-    this.#given = this.#mirror.place;
-    this.#logger.warn({ reason }, "the history is away: consumers of eventwire.v1 get events without positions");
-    for (const followed of this.#scopes) if (followed.release() > 0) this.#isBare = true;
   }
 
   /** More was written into the journal than it holds, before this node could read it. */
@@ -294,6 +261,7 @@ class JetStreamHistory implements History {
 
   #broken(from: number | undefined): void {
     for (const { scope, since } of this.#scopes) if (since !== undefined) this.#mirror.begin(scope, since);
-    if (this.#isThere && from !== undefined) this.#onGap({ reason: "history_interrupted", from, until: Date.now() });
+    if (this.#feeding.isThere && from !== undefined)
+      this.#onGap({ reason: "history_interrupted", from, until: Date.now() });
   }
 }

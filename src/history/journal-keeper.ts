@@ -5,9 +5,10 @@
 
 import { type Event, travelMsMax } from "../bus/bus.js";
 import type { NodeTalk } from "../bus/node-talk.js";
-import type { HistoryScope } from "./history.js";
+import type { HistoryScope, Placing } from "./history.js";
 import type { Journal } from "./journal.js";
 import { keptScopes, readScope, scopeText } from "./mode-notes.js";
+import { positionText } from "./position.js";
 import { ScopeModes } from "./scope-modes.js";
 
 /** How much longer than the notes of the journal live a node believes that a scope is followed, in milliseconds. */
@@ -20,6 +21,7 @@ export class JournalKeeper {
   readonly #talk: NodeTalk;
   readonly #modes: ScopeModes;
   #journal: Journal | undefined;
+  #taken = 0;
   /** Since when this node may have accepted events that the journal does not have, in milliseconds since 1970. */
   #owedSince: number | undefined;
   /** The connection of the bus on which this node last learned all scopes. Messages may be missed on any other one. */
@@ -50,9 +52,19 @@ export class JournalKeeper {
     if (journal.unconfirmedSince !== undefined) this.owe(journal.unconfirmedSince - travelMsMax);
   }
 
-  take(event: Event): void {
+  take(event: Event, placing: Placing | undefined): void {
     if (!this.#hearsAll) this.#modes.doubt();
-    if (this.#modes.keeps(event)) this.#append(event);
+    if (this.#modes.keeps(event)) this.#append(event, placing);
+  }
+
+  /** See `History.taken`. */
+  get taken(): number {
+    return this.#taken;
+  }
+
+  /** See `History.kept`. */
+  kept(since: number): Promise<void> | undefined {
+    return this.#taken === since ? undefined : this.#journal?.confirmed();
   }
 
   /** Keeps the events of a scope from now on, on this node. */
@@ -114,10 +126,18 @@ export class JournalKeeper {
     for (const event of unkept) this.#append(event);
   }
 
-  #append(event: Event): void {
-    if (this.#journal === undefined) this.owe(event.time);
-    else this.#journal.append(event, this.#talk.encode(event));
+  #append(event: Event, placing?: Placing): void {
+    const journal = this.#journal;
+    this.#taken++;
+    if (journal === undefined) this.owe(event.time);
+    else journal.append(event, this.#talk.encode(event), placing && onStored(journal.epoch, event.time, placing));
   }
+}
+
+function onStored(epoch: string, time: number, placing: Placing): (sequence: number) => void {
+  return (sequence) => {
+    placing.position = positionText(epoch, sequence, time);
+  };
 }
 
 function isOf(scope: HistoryScope, { accountId, instanceId }: Event): boolean {

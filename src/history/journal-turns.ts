@@ -12,10 +12,22 @@ interface Turn {
   /** How often `check` has found this turn unconfirmed. A count and not a time, because a process that was stopped has read nothing. */
   checks: number;
   /** How many events the turn has. */
-  readonly events: number;
+  events: number;
+  /** Gets the sequence number of the last event. */
+  onStored: OnStored | undefined;
+  /** What `confirmed` has returned for this turn. */
+  waiting: Waiting | undefined;
 }
 
+interface Waiting {
+  readonly promise: Promise<void>;
+  readonly resolve: () => void;
+}
+
+export type OnStored = (sequence: number) => void;
+
 interface Held {
+  readonly turn: Turn;
   readonly subject: string;
   readonly data: Uint8Array;
 }
@@ -34,13 +46,12 @@ const noResponders = 503;
 
 export class Turns {
   readonly #options: TurnsOptions;
+  /** The last event of the turn that has not ended. It is sent when the next event comes, or when the turn ends. */
   #held: Held | undefined;
-  #at = 0;
-  #events = 0;
-  /** The turns that are not confirmed, the oldest first. */
+  /** The turns that have ended and are not confirmed, the oldest first. */
   readonly #turns: Turn[] = [];
   #lastSequence = 0;
-  #onEmpty: (() => void) | undefined;
+  #isStopped = false;
 
   constructor(options: TurnsOptions) {
     this.#options = options;
@@ -55,17 +66,21 @@ export class Turns {
 
   /** See `Journal.unconfirmedSince`. */
   get unconfirmedSince(): number | undefined {
-    return this.#turns[0]?.at ?? (this.#held === undefined ? undefined : this.#at);
+    return this.#turns[0]?.at ?? this.#held?.turn.at;
   }
 
-  append(subject: string, data: Uint8Array): void {
-    if (this.#held === undefined) {
-      this.#at = Date.now();
-      this.#events = 0;
+  /** `onStored` is called with the sequence number of this event. The event then ends its turn, so it costs a confirmation of its own. */
+  append(subject: string, data: Uint8Array, onStored?: OnStored): void {
+    let turn = this.#held?.turn;
+    if (this.#held === undefined || turn === undefined) {
+      turn = { at: Date.now(), checks: 0, events: 0, onStored: undefined, waiting: undefined };
       setImmediate(() => this.#finish());
     } else this.#options.nats.publish(this.#held.subject, this.#held.data);
-    this.#events++;
-    this.#held = { subject, data };
+    turn.events++;
+    this.#held = { turn, subject, data };
+    if (onStored === undefined) return;
+    turn.onStored = onStored;
+    this.#finish();
   }
 
   /** Ends the journal when a confirmation is overdue. Call it about twice a second. */
@@ -75,34 +90,56 @@ export class Turns {
       this.#options.onUnsure("JetStream does not confirm events");
   }
 
-  /** Resolves when every event is confirmed. */
-  empty(): Promise<void> {
+  /** See `Journal.confirmed`. */
+  confirmed(): Promise<void> | undefined {
+    const last = this.#held?.turn ?? this.#turns.at(-1);
+    if (last === undefined || this.#isStopped) return undefined;
+    last.waiting ??= newWaiting();
+    return last.waiting.promise;
+  }
+
+  /** Ends all waiting for confirmations. Call it when the journal has ended. */
+  stop(): void {
+    this.#isStopped = true;
+    for (const { waiting } of this.#turns) waiting?.resolve();
+    this.#held?.turn.waiting?.resolve();
+  }
+
+  /** Resolves when every event is confirmed, or at `stop`. */
+  async empty(): Promise<void> {
     this.#finish();
-    if (this.#turns.length === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#onEmpty = resolve;
-    });
+    await this.confirmed();
   }
 
   #finish(): void {
     if (this.#held === undefined) return;
     const { nats, replies } = this.#options;
-    const { subject, data } = this.#held;
+    const { turn, subject, data } = this.#held;
     this.#held = undefined;
-    if (nats.isClosed()) return;
-    nats.publish(subject, data, { reply: replies });
-    this.#turns.push({ at: this.#at, checks: 0, events: this.#events });
+    this.#turns.push(turn);
+    if (!nats.isClosed()) nats.publish(subject, data, { reply: replies });
   }
 
   #confirmed(text: string): void {
     const { seq, error } = JSON.parse(text) as { seq?: number; error?: { description: string } };
-    const turn = this.#turns.shift();
+    const turn = this.#turns[0];
     if (turn === undefined) return;
-    const { onUnsure } = this.#options;
     // Other nodes append too, so the numbers may grow by more than the events of this turn, and never by less.
-    if (seq === undefined) onUnsure(error?.description ?? "JetStream stores nothing");
-    else if (seq < this.#lastSequence + turn.events) onUnsure("JetStream has not stored every event");
-    this.#lastSequence = seq ?? this.#lastSequence;
-    if (this.#turns.length === 0) this.#onEmpty?.();
+    if (seq === undefined || seq < this.#lastSequence + turn.events) {
+      this.#options.onUnsure(error?.description ?? "JetStream has not stored every event");
+      return;
+    }
+    this.#turns.shift();
+    this.#lastSequence = seq;
+    turn.onStored?.(seq);
+    turn.waiting?.resolve();
   }
+}
+
+function newWaiting(): Waiting {
+  let resolve = (): void => {};
+  const promise = new Promise<void>((resolved) => {
+    resolve = resolved;
+  });
+  return { promise, resolve };
 }

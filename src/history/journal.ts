@@ -27,7 +27,7 @@ export interface Note {
 }
 
 export interface Journal {
-  /** Names the stream. A stream that is made anew has another epoch. */
+  /** Names the stream. A stream that is made anew, or has lost its events, has another epoch. */
   readonly epoch: string;
   /** Resolves to the reason when the journal has ended. From then on no call does anything. */
   readonly ended: Promise<string>;
@@ -36,8 +36,14 @@ export interface Journal {
    * is confirmed. It keeps its last value when the journal has ended.
    */
   readonly unconfirmedSince: number | undefined;
-  /** Appends an event. JetStream confirms the events of one turn of the event loop together. When it does not, the journal ends. */
-  append(scope: HistoryScope, data: Uint8Array): void;
+  /**
+   * Appends an event. JetStream confirms the events of one turn of the event loop together. When it does not, the journal ends.
+   * `onStored` is called with the sequence number of the event, unless the journal ends before. An event with `onStored` costs a
+   * confirmation of its own.
+   */
+  append(scope: HistoryScope, data: Uint8Array, onStored?: (sequence: number) => void): void;
+  /** Resolves when JetStream has confirmed every event until now, or when the journal has ended. Undefined when that is so already. */
+  confirmed(): Promise<void> | undefined;
   /** Appends an entry that is no event. Resolves to its sequence number. */
   mark(entry: Exclude<Entry, { kind: "event" }>): Promise<number>;
   /** Resolves to the sequence number of the last entry. Calls during a question share it. Ends the journal if the stream is another one. */

@@ -78,7 +78,9 @@ export function createMemoryHistory(limits: HistoryLimits): History {
     stats: log.stats,
     reach: { events: limits.events, seconds: limits.seconds },
 
-    take(event) {
+    available: true,
+
+    take(event, placing) {
       if (instances.size + accounts.size === 0) return;
       const ofInstance = instances.get(event.instanceId);
       const ofAccount = accounts.get(event.accountId);
@@ -86,9 +88,14 @@ export function createMemoryHistory(limits: HistoryLimits): History {
       const { event: held, bytes } = holdEvent(event);
       const kept = { sequence: ++sequence, event: held, position: positionText(epoch, sequence, event.time) };
       log.append(kept, held, bytes, performance.now());
+      if (placing !== undefined) placing.position = kept.position;
       tell(ofInstance, kept);
       tell(ofAccount, kept);
     },
+
+    // An event is stored as soon as it is taken.
+    taken: 0,
+    kept: () => undefined,
 
     follow(scope, handler): Following {
       const mode = modesFor(scope).get(keyOf(scope)) ?? begin(scope);

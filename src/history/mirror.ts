@@ -128,6 +128,12 @@ export class Mirror {
     });
   }
 
+  /** Resolves when everything was read that the journal has now, or when the journal ends. Never rejects. */
+  async caughtUp(journal: Journal | undefined): Promise<void> {
+    const end = await journal?.end().catch(() => undefined);
+    if (end !== undefined) await this.reached(end);
+  }
+
   /** Does what `Following.resume` says. */
   resume(scope: HistoryScope, text: string, isThere: boolean): Resume {
     const position = readPosition(text);

@@ -143,6 +143,12 @@ export const metricTable = {
     labels: [],
     help: "How often the bus reported that this node takes events from the bus too slowly.",
   },
+  historyAvailable: {
+    name: "eventwire_history_available",
+    type: "gauge",
+    labels: [],
+    help: "1 while a consumer of `eventwire.v1` that connects to this node can go on after a position, or when the settings switch the history off; else 0.",
+  },
   historyEvents: {
     name: "eventwire_history_events",
     type: "gauge",

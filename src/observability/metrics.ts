@@ -28,7 +28,7 @@ export interface MetricSources {
   readonly rateCounters: { readonly rejected: number };
   readonly bus: Pick<Bus, "stats" | "trouble">;
   /** Undefined when no history is kept. */
-  readonly history: Pick<History, "stats"> | undefined;
+  readonly history: Pick<History, "stats" | "available"> | undefined;
   readonly webhooks: {
     readonly stats: {
       readonly totals:
@@ -163,6 +163,7 @@ function createWatchers(sources: MetricSources): Metric[] {
     watchCounter(metricTable.busInterruptions, () => stats.interruptions),
     watchCounter(metricTable.busInterruptedSeconds, () => stats.interruptedMs / 1000),
     watchCounter(metricTable.busSlowConsumer, () => stats.slowConsumer),
+    watchGauge(metricTable.historyAvailable, () => Number(history?.available ?? true), "min"),
     watchGauge(metricTable.historyEvents, () => history?.stats.events ?? 0),
     watchGauge(metricTable.historyBytes, () => history?.stats.bytes ?? 0),
     watchCounter(metricTable.historyDropped, () =>

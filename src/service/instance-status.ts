@@ -6,7 +6,7 @@
 import type { Logger } from "pino";
 import type { Range } from "../json/scan.js";
 import type { ReportedState, Store } from "../store/store.js";
-import type { AcceptedEvent, Sink } from "./publishing.js";
+import type { AcceptedEvent, Sink } from "./sinks.js";
 
 /**
  * Longest `data.state` that is recorded, in JavaScript's characters; a longer one is ignored. `jidMax` limits

@@ -1,6 +1,10 @@
 /**
  * Publishes events that have an idempotency key: at most once for each key, whichever nodes the producer asks. An event
  * is checked, its key is claimed, the event is published, and its answer is stored.
+ *
+ * An event for webhooks is stored between the claim and the answer. So an answer says that the event is stored, and the
+ * event is stored once at most: a call that finds a claimed key never stores it. After the death of a node in between,
+ * the outcome is unknown, as it is for sockets.
  */
 
 import { randomBytes } from "node:crypto";
@@ -12,6 +16,7 @@ import { requireIdempotencyKey } from "../domain/idempotency-key.js";
 import type { IdempotencyKeys, KeyAnswer, KeyState, KeyUse } from "../store/idempotency-keys.js";
 import { digestEvent, digestKey } from "./event-digest.js";
 import type { CheckedEvent, EventInput, Publishing } from "./publishing.js";
+import type { EventReceipt } from "./sinks.js";
 
 /**
  * How long a call waits for the answer of another call with its key, in milliseconds. After that, and when the other
@@ -71,9 +76,10 @@ export function createKeyedPublishing(options: { publishing: Publishing; keys: I
     // The sockets are counted before publishing, because a socket that this event closes still took the event.
     const sockets = publishing.takers(entry, event.type);
     const mark = publishing.mark();
+    const receipt: EventReceipt = {};
     let id: string;
     try {
-      id = idText(publishing.accept(event));
+      id = idText(publishing.accept(event, receipt));
     } catch (error) {
       if (error instanceof AppError) await keys.release(use);
       throw error;
@@ -82,7 +88,7 @@ export function createKeyedPublishing(options: { publishing: Publishing; keys: I
     const reached = await publishing.reached(mark);
     // A stored answer cannot say that webhooks lack the event. So that outcome stays unknown too.
     if (reached?.webhooks === false) refuse("unknown", "OUTCOME_UNKNOWN");
-    const answer = { id, sockets, otherNodesReached: reached?.otherNodes ?? true };
+    const answer = { id, sockets, otherNodesReached: reached?.otherNodes ?? true, ...receipt };
     await keys.settle(use, answer);
     count("published");
     return answer;

@@ -3,7 +3,7 @@
  * and, when a webhook wants it, to the outbox.
  */
 
-import type { Bus, Event } from "../bus/bus.js";
+import type { Bus } from "../bus/bus.js";
 import type { Directory, Entry } from "../directory/directory.js";
 import { AppError } from "../domain/errors.js";
 import { createIdMint, type EventId } from "../domain/event-id.js";
@@ -11,6 +11,7 @@ import { type EventType, eventTypeRule, isEventType } from "../domain/event-type
 import type { Principal } from "../domain/instance.js";
 import { jsonRule } from "../json/json-error.js";
 import { checkEventData, type EventFacts } from "./event-data.js";
+import type { AcceptedEvent, EventReceipt, Keeper, Outbox, Sink } from "./sinks.js";
 
 export interface EventInput {
   /** The name of an event type. Any other name is refused with INVALID_REQUEST_BODY. */
@@ -29,9 +30,6 @@ export interface EventInput {
   readonly occurredAt?: number | undefined;
 }
 
-/** An event that this node has accepted. Nothing in it changes from here on. */
-export interface AcceptedEvent extends Event, Pick<EventFacts, "reported"> {}
-
 /** An event that passed all checks and is not accepted yet. */
 export interface CheckedEvent {
   readonly entry: Entry;
@@ -40,37 +38,12 @@ export interface CheckedEvent {
   readonly facts: EventFacts;
 }
 
-/** A part of this node that gets every event that the node accepts, such as the bus. */
-export interface Sink {
-  /**
-   * Called with each event in the order of acceptance, before the producer gets its answer. Never throws. Only the bus,
-   * which is the first sink, may throw; then the event is not accepted and the other sinks do not get it.
-   */
-  take(event: AcceptedEvent): void;
-}
-
-/** The part of this node that stores events for webhooks before their producers get an answer. */
-export interface Outbox {
-  /**
-   * Whether an enabled webhook of the instance takes events of this type. Throws AppError WEBHOOK_QUEUE_FULL or
-   * STORE_EVENT_FAILED when an event for it could not be stored; then the event must not be published at all.
-   */
-  wants(entry: Entry, type: EventType): boolean;
-  /** Takes an event that a webhook wants. Never throws. */
-  take(entry: Entry, event: Event): void;
-  /** Number of events that were taken until now. */
-  readonly taken: number;
-  /**
-   * Resolves to whether all events that were taken after the first `since` are stored. Undefined when none was taken
-   * since. Rejects with STORE_EVENT_FAILED in place of false, unless WEBHOOK_OUTAGE is `accept`.
-   */
-  stored(since: number): Promise<boolean> | undefined;
-}
-
 /** What this node had counted before some events were published. */
 export interface Mark {
   /** `Outbox.taken`. */
   readonly taken: number;
+  /** `Keeper.taken`. */
+  readonly kept: number;
   /** `unreached` in the counts of the bus. */
   readonly unreached: number;
 }
@@ -102,9 +75,14 @@ export interface Publishing {
    * EVENT_TOO_LARGE, EVENT_TOO_LARGE_FOR_BUS, INVALID_REQUEST_BODY, BUS_UNREACHABLE, WEBHOOK_QUEUE_FULL or
    * STORE_EVENT_FAILED; then nothing was published.
    */
-  publish(principal: Principal, instance: string, input: EventInput): EventId | Promise<EventId>;
+  publish(
+    principal: Principal,
+    instance: string,
+    input: EventInput,
+    receipt?: EventReceipt,
+  ): EventId | Promise<EventId>;
   /** Does what `publish` does, for an instance that the caller has found already. */
-  publishTo(entry: Entry, input: EventInput): EventId | Promise<EventId>;
+  publishTo(entry: Entry, input: EventInput, receipt?: EventReceipt): EventId | Promise<EventId>;
   /**
    * Does the checks of `publishTo` and publishes nothing. Returns a promise for a large event. Throws or rejects with
    * AppError EVENT_TOO_LARGE or INVALID_REQUEST_BODY.
@@ -114,7 +92,7 @@ export interface Publishing {
    * Accepts and publishes an event that was checked, and returns its id. Throws AppError EVENT_TOO_LARGE_FOR_BUS,
    * BUS_UNREACHABLE, WEBHOOK_QUEUE_FULL or STORE_EVENT_FAILED; then nothing was published.
    */
-  accept(event: CheckedEvent): EventId;
+  accept(event: CheckedEvent, receipt?: EventReceipt): EventId;
   /**
    * How many sockets on this node would get an event of this type for the instance now. 0 for an unknown type. Sockets
    * on other nodes are not counted.
@@ -124,7 +102,8 @@ export interface Publishing {
   mark(): Mark;
   /**
    * Resolves to what became of the events that were published since `mark`: whether they have reached the other nodes
-   * that want them, and whether they are stored for webhooks. Undefined when all of that is so already.
+   * that want them, and whether they are stored for webhooks. Undefined when all of that is so already. It also waits
+   * until the history has the events that it keeps, so that a consumer finds each answered event after this node has died.
    * When BUS_OUTAGE is `refuse`, rejects with BUS_UNREACHABLE when other nodes were not reached; when WEBHOOK_OUTAGE is
    * `refuse`, rejects with STORE_EVENT_FAILED when events were not stored. Then sockets may have got the events.
    */
@@ -140,7 +119,9 @@ export type BusOutage = "accept" | "refuse";
 export function createPublishing(options: {
   directory: Directory;
   bus: Bus;
-  /** The sinks besides the bus. Each event goes to the bus first, and then to these sinks in this order. */
+  /** Undefined when no history is kept. */
+  keeper?: Keeper | undefined;
+  /** The other sinks. Each event goes to the bus first, then to the keeper, and then to these sinks in this order. */
   sinks: readonly Sink[];
   outbox: Outbox;
   /** Largest size of an event's data and media together, in bytes. */
@@ -149,17 +130,10 @@ export function createPublishing(options: {
   /** Counts the sockets of an instance and of its account on this node whose filter takes events of this type. */
   takers: (entry: Entry, type: EventType) => number;
 }): Publishing {
-  const { directory, bus, outbox, publishMaxBytes, takers } = options;
+  const { directory, bus, keeper, sinks, outbox, publishMaxBytes, takers } = options;
   const refuses = options.busOutage === "refuse";
   const stats: PublishingStats = { published: 0, withoutClient: 0 };
   const mintId = createIdMint();
-  /** The bus is the first sink, because it may refuse an event as too large. No other sink may refuse an event. */
-  const toBus: Sink = {
-    take(event) {
-      if (!bus.publish(event)) stats.withoutClient++;
-    },
-  };
-  const sinks: readonly Sink[] = [toBus, ...options.sinks];
 
   function tooLarge(): AppError {
     return new AppError("EVENT_TOO_LARGE", {
@@ -183,11 +157,11 @@ export function createPublishing(options: {
     return event;
   }
 
-  function publishTo(entry: Entry, input: EventInput): EventId | Promise<EventId> {
+  function publishTo(entry: Entry, input: EventInput, receipt?: EventReceipt): EventId | Promise<EventId> {
     const type = requireType(input);
     const facts = checked(type, input.data);
-    if (facts instanceof Promise) return facts.then((found) => accept(entry, type, input, found));
-    return accept(entry, type, input, facts);
+    if (facts instanceof Promise) return facts.then((found) => accept(entry, type, input, found, receipt));
+    return accept(entry, type, input, facts, receipt);
   }
 
   function check(entry: Entry, input: EventInput): CheckedEvent | Promise<CheckedEvent> {
@@ -200,18 +174,28 @@ export function createPublishing(options: {
     return facts instanceof Promise ? facts.then(event) : event(facts);
   }
 
-  function accept(to: Entry, type: EventType, input: EventInput, facts: EventFacts): EventId {
+  function accept(
+    to: Entry,
+    type: EventType,
+    input: EventInput,
+    facts: EventFacts,
+    receipt: EventReceipt | undefined,
+  ): EventId {
     requirePlace(input, facts);
     const { data, media, occurredAt } = input;
     const { slot, reported } = facts;
     if (refuses && bus.trouble() !== undefined) throw new AppError("BUS_UNREACHABLE");
-    const isStored = to.webhooks !== undefined && outbox.wants(to, type);
+    const webhooks = to.webhooks === undefined ? 0 : outbox.takers(to, type);
     const time = Date.now();
     const id = mintId(time);
     const { id: instanceId, accountId } = to.instance;
     const event: AcceptedEvent = { id, time, occurredAt, accountId, instanceId, type, data, slot, media, reported };
+    // The bus comes first, because only the bus may refuse an event.
+    if (!bus.publish(event)) stats.withoutClient++;
+    keeper?.take(event, receipt);
     for (const sink of sinks) sink.take(event);
-    if (isStored) outbox.take(to, event);
+    if (webhooks > 0) outbox.take(to, event);
+    if (receipt !== undefined) receipt.webhooks = webhooks;
     stats.published++;
     return id;
   }
@@ -220,20 +204,21 @@ export function createPublishing(options: {
     stats,
     publishTo,
     check,
-    accept: ({ entry, type, input, facts }) => accept(entry, type, input, facts),
-    publish(principal, instance, input) {
+    accept: ({ entry, type, input, facts }, receipt) => accept(entry, type, input, facts, receipt),
+    publish(principal, instance, input, receipt) {
       const entry = directory.instance(principal.accountId, instance);
       if (entry === undefined) throw new AppError("INSTANCE_NOT_FOUND");
-      return publishTo(entry, input);
+      return publishTo(entry, input, receipt);
     },
     takers: (entry, type) => (isEventType(type) ? takers(entry, type) : 0),
-    mark: () => ({ taken: outbox.taken, unreached: bus.stats.unreached }),
+    mark: () => ({ taken: outbox.taken, kept: keeper?.taken ?? 0, unreached: bus.stats.unreached }),
     reached(mark) {
       const stored = outbox.stored(mark.taken);
+      const kept = keeper?.kept(mark.kept);
       const flushed = bus.flush() ?? (bus.stats.unreached === mark.unreached ? undefined : Promise.resolve(false));
       const toNodes = (reached: boolean): Reached => (reachedNodes(reached, mark) ? allReached : nodesMissed);
-      if (stored === undefined) return flushed?.then(toNodes);
-      return Promise.all([flushed?.then(toNodes), stored]).then(([nodes = allReached, webhooks]) => ({
+      if (stored === undefined && kept === undefined) return flushed?.then(toNodes);
+      return Promise.all([flushed?.then(toNodes), stored, kept]).then(([nodes = allReached, webhooks = true]) => ({
         otherNodes: nodes.otherNodes,
         webhooks,
       }));

@@ -20,6 +20,10 @@ export interface KeyAnswer {
   /** How many sockets took the event on the node that published it. */
   readonly sockets: number;
   readonly otherNodesReached: boolean;
+  /** Where the event stands in the history. Absent when the event is in no history. */
+  readonly position?: string | undefined;
+  /** For how many webhooks the event was stored. Absent when a node of an older release stored the answer. */
+  readonly webhooks?: number | undefined;
 }
 
 /**
@@ -42,8 +46,7 @@ export interface IdempotencyKeys {
    * Claims the key, unless it was claimed in the last 24 hours. When it rejects, the database did not answer, and the
    * call has not claimed the key: a claim that was stored nevertheless is released as soon as the database answers.
    *
-   * Claims of several calls are stored by one statement. A part that has to store more together with a claim, such as
-   * an event for webhooks, adds its rows to that statement.
+   * Claims of several calls are stored by one statement.
    */
   claim(use: KeyUse): Promise<KeyState>;
   /**

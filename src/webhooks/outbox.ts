@@ -9,7 +9,7 @@ import type { Entry } from "../directory/directory.js";
 import { AppError } from "../domain/errors.js";
 import { type EventType, eventTypeBit } from "../domain/event-type.js";
 import type { WebhookFilter } from "../domain/webhook.js";
-import type { Outbox } from "../service/publishing.js";
+import type { Outbox } from "../service/sinks.js";
 import type { Append, Appended, StoredEvent, WebhookQueue } from "../store/webhook-queue.js";
 import { GroupCommit } from "./group-commit.js";
 import type { QueueBound } from "./queue-bound.js";
@@ -61,7 +61,7 @@ export function createOutbox(options: OutboxOptions): Outbox & { stats: OutboxSt
     onStored(appends, places);
   }
 
-  function takers({ webhooks = [] }: Entry, type: EventType): readonly WebhookFilter[] {
+  function filtersOf({ webhooks = [] }: Entry, type: EventType): readonly WebhookFilter[] {
     const bit = eventTypeBit.get(type) ?? 0;
     return webhooks.filter(({ types }) => (types & bit) !== 0);
   }
@@ -72,13 +72,13 @@ export function createOutbox(options: OutboxOptions): Outbox & { stats: OutboxSt
       return commit.taken;
     },
 
-    wants(entry, type) {
-      const webhooks = takers(entry, type);
-      if (webhooks.length === 0) return false;
+    takers(entry, type) {
+      const webhooks = filtersOf(entry, type);
+      if (webhooks.length === 0) return 0;
       if (outage === "refuse" && isAway()) throw new AppError("STORE_EVENT_FAILED");
       if (outage === "refuse" && isBehind()) throw new AppError("STORE_EVENT_FAILED", { rule: behindRule });
       for (const { id, label } of webhooks) bound.check(id, label);
-      return true;
+      return webhooks.length;
     },
 
     take(entry: Entry, event: Event) {
@@ -86,7 +86,7 @@ export function createOutbox(options: OutboxOptions): Outbox & { stats: OutboxSt
         stats.notStored++;
         return commit.skip();
       }
-      const webhooks = takers(entry, event.type);
+      const webhooks = filtersOf(entry, event.type);
       const mediaWanted = webhooks.some(({ mediaBase64 }) => mediaBase64);
       const stored: StoredEvent = toStored(event, mediaWanted, mediaMaxBytes);
       commit.take({ event: stored, webhookIds: webhooks.map(({ id }) => id) });

@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { FrameFormat } from "../delivery/frames/frame.js";
 import type { Directory, DirectoryListener } from "../directory/directory.js";
-import type { Outbox } from "../service/publishing.js";
+import type { Outbox } from "../service/sinks.js";
 import type { QueueTotals, WebhookQueue } from "../store/webhook-queue.js";
 import { Engine, type News } from "./engine.js";
 import { Housekeeping } from "./housekeeping.js";

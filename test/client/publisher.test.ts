@@ -30,7 +30,12 @@ it("publishes in the order of the calls, the events of a turn together, and byte
   const published = await Promise.all(calls);
   expect(new Set(published.map(({ id }) => id)).size).toBe(3_001);
   for (const one of published)
-    expect(one).toEqual({ id: expect.stringMatching(/^[0-9a-f-]{36}$/), sockets: 0, otherNodesReached: true });
+    expect(one).toEqual({
+      id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      sockets: 0,
+      webhooks: 0,
+      otherNodesReached: true,
+    });
   expect(events.slice(0, 3_000).map(({ data }) => JSON.parse(data.toString()).n)).toEqual(
     Array.from(Array(3_000).keys()),
   );

@@ -33,7 +33,9 @@ it("the pooler of the example has room for what its two nodes and a command open
   const pools = ["pool", "rate-counters", "idempotency-keys", "tickets"].map(most);
   // One each to listen, to notify and to read.
   const node = pools.reduce((sum, connections) => sum + connections, 3);
-  expect(guide).toContain(`A node opens up to ${node} connections: ${pools[0]} for calls, ${pools[1]} for`);
+  expect(guide).toContain(
+    `A node opens up to ${node} connections: ${pools[0]} for calls and webhooks, ${pools[1]} for`,
+  );
   expect(guide).toContain(`default_pool_size = ${2 * node + (pools[0] as number)}\n`);
 });
 

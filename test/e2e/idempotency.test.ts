@@ -90,7 +90,7 @@ describe.each([
     const key = newKey();
     await outcome(key, 1);
     consumer.socket.terminate();
-    expect(await outcome(key, 1, { receipt: true })).toEqual({ answer: { ...published, sockets: 1 } });
+    expect(await outcome(key, 1, { receipt: true })).toEqual({ answer: { ...published, sockets: 1, webhooks: 0 } });
   });
 
   it("refuses the key for another event", async () => {
@@ -157,7 +157,7 @@ describe.each([
     const waiting = outcome(key, 1, { receipt: true });
     const id = "01234567-89ab-7def-8123-456789abcdef";
     await query(server.database.url, "update idempotency_key set id = $1, sockets = 7", [id]);
-    expect(await waiting).toEqual({ answer: { ...published, id, sockets: 7 } });
+    expect(await waiting).toEqual({ answer: { ...published, id, sockets: 7, webhooks: 0 } });
   });
 });
 

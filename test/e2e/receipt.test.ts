@@ -25,7 +25,7 @@ async function connect(): Promise<WebSocket> {
 
 const publish = (event: string, more: object = {}): Promise<{ status: number; text: string }> =>
   server.call("POST", "/api/events/publish/desk", { event, data: {}, ...more });
-const answer = (sockets: number) => ({ status: 200, text: publishedText(`"sockets":${sockets},`) });
+const answer = (sockets: number) => ({ status: 200, text: publishedText(`"sockets":${sockets},`, ',"webhooks":0') });
 const plain = { status: 200, text: publishedText() };
 
 it("says how many sockets have a filter that takes the event", async () => {
@@ -68,6 +68,25 @@ it("says for each event of a batch how many sockets take it, when the batch asks
   expect(await stream.acknowledgement()).toEqual({ sequence: 0, published: 1, refusals: [] });
   stream.end();
   for (const socket of sockets) socket.terminate();
+});
+
+it("says for how many webhooks the event was stored, and says it again to a call with the same key", async () => {
+  await server.createInstance("shop", "ti_shop-one");
+  for (const [label, events] of Object.entries({ all: [], calls: ["call.update"], labels: ["label.update"] }))
+    await server.call("POST", "/api/events/webhook/shop", { label, enabled: true, url: "https://192.0.2.1/", events });
+  const ask = async (event: string, idempotencyKey?: string) => {
+    const body = { event, data: {}, receipt: true, idempotencyKey };
+    return JSON.parse((await server.call("POST", "/api/events/publish/shop", body)).text);
+  };
+  await expect.poll(async () => (await ask("call.update")).webhooks).toBe(2);
+  expect((await ask("message.status")).webhooks).toBe(1);
+  const first = await ask("label.update", "a-key");
+  expect(first.webhooks).toBe(2);
+  expect(await ask("label.update", "a-key")).toEqual(first);
+  const stream = openEventStream(server.server.grpcUrl, server.accountToken);
+  stream.send({ events: [eventOf("shop", "call.update", "{}"), eventOf("desk", "call.update", "{}")], receipt: true });
+  expect((await stream.acknowledgement())?.receipts).toMatchObject([{ webhooks: 2 }, { webhooks: 0 }]);
+  stream.end();
 });
 
 it("refuses a receipt that is no boolean", async () => {

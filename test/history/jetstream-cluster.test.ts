@@ -4,8 +4,16 @@ import { randomUUID } from "node:crypto";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { HistoryScope } from "../../src/history/history.js";
 import { freePort } from "../support/free-port.js";
-import { type HistoryNode, jetStream, newPrefix, openHistoryNode, replay } from "../support/history-nodes.js";
+import {
+  type HistoryNodeOptions,
+  jetStream,
+  lastPosition,
+  newPrefix,
+  openHistoryNode,
+  replay,
+} from "../support/history-nodes.js";
 import { type NatsServer, startNatsServer } from "../support/nats-server.js";
 import { lacks } from "../support/requirements.js";
 import { until } from "../support/until.js";
@@ -23,6 +31,18 @@ async function leaderOf(url: string, stream: string): Promise<string> {
   }
 }
 
+/** Makes the streams, and says which server leads the one with the events, and which servers live on without that server. */
+async function holders(scope: HistoryScope, options: HistoryNodeOptions) {
+  const url = servers[0]?.url as string;
+  const first = await openHistoryNode(url, options);
+  await first.follow(scope);
+  await first.isThere();
+  await first.close();
+  const leader = Number((await leaderOf(url, `${options.prefix.replaceAll(".", "-")}-history`)).slice(1));
+  const alive = servers.filter((_, i) => i !== leader) as [NatsServer, NatsServer];
+  return { dead: servers[leader] as NatsServer, alive };
+}
+
 describe.skipIf(await lacks("nats-server"))("three servers of NATS", () => {
   beforeAll(async () => {
     const ports = [await freePort(), await freePort(), await freePort()];
@@ -37,21 +57,36 @@ describe.skipIf(await lacks("nats-server"))("three servers of NATS", () => {
   });
   afterAll(() => Promise.all(servers.map((server) => server.close())));
 
+  it("have one copy, whose server dies: the history is away until that server is back, and nobody is told otherwise", async () => {
+    const options = { prefix: newPrefix(), replicas: 1 };
+    const scope = { accountId: randomUUID(), instanceId: randomUUID() };
+    const { dead, alive } = await holders(scope, options);
+    const [a, b] = [await openHistoryNode(alive[0].url, options), await openHistoryNode(alive[1].url, options)];
+    const follower = await a.follow(scope);
+    await a.isThere();
+    b.publish(scope, 0);
+    await follower.have(1);
+    const position = lastPosition(follower);
+    await dead.kill();
+    await a.isThere(false);
+    b.publish(scope, 1);
+    await follower.have(2);
+    expect(follower.heard[1]).toEqual({ n: 1, position: undefined });
+    expect(follower.following.resume(position)).toMatchObject({ refusal: "away" });
+    await dead.start();
+    await a.isThere();
+    expect(follower.following.resume(position)).toMatchObject({ refusal: "another_history" });
+    b.publish(scope, 2);
+    await follower.have(3);
+    expect(lastPosition(follower)).toBeDefined();
+    expect(follower.numbers()).toEqual([0, 1, 2]);
+  });
+
   it("go on with two: no event is lost live, and consumers resume again when the two have found a leader", async () => {
     const options = { prefix: newPrefix(), replicas: 3 };
     const scope = { accountId: randomUUID(), instanceId: randomUUID() };
-    const first = await openHistoryNode(servers[0]?.url as string, options);
-    await first.follow(scope);
-    await first.isThere();
-    await first.close();
-    const leader = Number(
-      (await leaderOf(servers[0]?.url as string, `${options.prefix.replaceAll(".", "-")}-history`)).slice(1),
-    );
-    const [left, right] = servers.filter((_, i) => i !== leader) as [NatsServer, NatsServer];
-    const [a, b] = [await openHistoryNode(left.url, options), await openHistoryNode(right.url, options)] as [
-      HistoryNode,
-      HistoryNode,
-    ];
+    const { dead: leader, alive } = await holders(scope, options);
+    const [a, b] = [await openHistoryNode(alive[0].url, options), await openHistoryNode(alive[1].url, options)];
     const [follower, other] = [await a.follow(scope), await b.follow(scope)];
     await Promise.all([a.isThere(), b.isThere()]);
     let n = 0;
@@ -61,7 +96,7 @@ describe.skipIf(await lacks("nats-server"))("three servers of NATS", () => {
     };
     await publishSome();
     const before = follower.heard.at(-1)?.position as string;
-    await servers[leader]?.kill();
+    await leader.kill();
     await publishSome();
     await until(async () => {
       await publishSome();

@@ -189,6 +189,64 @@ describe.skipIf(await lacks("nats-server"))("the history over JetStream", () => 
     expect(replay(elsewhere, positions[8] as string)).toHaveLength(1);
   });
 
+  it("stays within its bytes under a flood of events of 1 MiB, on the node and in the stream, and tells of what it drops", async () => {
+    const bytes = 4 * 1024 * 1024;
+    const [a, b] = (await nodes(2, { bytes })) as [HistoryNode, HistoryNode];
+    const scope = newScope();
+    const follower = await a.follow(scope);
+    const connection = await connect({ servers: nats.url });
+    const { streams } = await jetstreamManager(connection);
+    const [onNode, inStream]: [number[], number[]] = [[], []];
+    for (let n = 0; n < 60; n++) {
+      b.publish(scope, n, { data: Buffer.from(`{"n":${n},"pad":"${"x".repeat(1024 * 1024)}"}`) });
+      if (n % 4 === 0) inStream.push((await streams.info(`${b.prefix.replaceAll(".", "-")}-history`)).state.bytes);
+      onNode.push(a.history.stats.bytes);
+    }
+    await connection.close();
+    await until(() => follower.numbers().at(-1) === 59);
+    expect(Math.max(...onNode, a.history.stats.bytes)).toBeLessThanOrEqual(bytes);
+    expect(Math.max(...inStream)).toBeLessThanOrEqual(bytes);
+    expect(Math.max(...inStream)).toBeGreaterThan(bytes / 2);
+    expect(a.history.stats.events).toBe(3);
+    const got = follower.numbers();
+    expect(got).toEqual(got.toSorted((x, y) => x - y));
+    if (got.length < 60) expect(a.gaps).not.toEqual([]);
+  });
+
+  it("tells each producer the position of its event, as its consumers get it, and none where nobody follows", async () => {
+    const [a, b, c] = (await nodes(3)) as [HistoryNode, HistoryNode, HistoryNode];
+    const [scope, plain] = [newScope(), newScope()];
+    const follower = await a.follow(scope);
+    const told: (string | undefined)[] = [];
+    for (const n of range(0, 30)) {
+      const node = [a, b, c][n % 3] as HistoryNode;
+      const asked = [node.publishKept(scope, n), node.publishKept(plain, n)];
+      b.publish(scope, 1_000 + n);
+      const [position, none] = await Promise.all(asked);
+      expect(none).toBeUndefined();
+      told.push(position);
+    }
+    await follower.have(60);
+    const positions = new Map(follower.heard.map(({ n, position }) => [n, position]));
+    expect(told).toEqual(range(0, 30).map((n) => positions.get(n)));
+    const others = follower.numbers().filter((n) => n >= 1_000);
+    expect(others).toEqual(range(1_000, 1_030));
+    expect(replay(await c.follow(scope), told[0] as string)).toEqual(
+      follower.numbers().slice(follower.numbers().indexOf(0) + 1),
+    );
+  });
+
+  it("is answered for only when it has the event, so that a consumer finds the event after the death of its node", async () => {
+    const [a, b] = (await nodes(2)) as [HistoryNode, HistoryNode];
+    const scope = newScope();
+    const follower = await a.follow(scope);
+    const position = follower.following.position as string;
+    follower.stop();
+    for (let n = 0; n < 20; n++) await b.publishKept(scope, n);
+    const back = await a.follow(scope);
+    expect(replay(back, position)).toEqual(range(0, 20));
+  });
+
   it("tells of a gap when more is published at once than it keeps, and gives no event late", async () => {
     const [a, b] = (await nodes(2, { bytes: 1024 * 1024 })) as [HistoryNode, HistoryNode];
     const scope = newScope();

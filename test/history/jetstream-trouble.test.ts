@@ -1,76 +1,40 @@
 /** What goes wrong with JetStream: consumers go on getting events, know that they cannot resume, and are told of what may be missing. */
 
-import { randomUUID } from "node:crypto";
-import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { describe, expect, it } from "vitest";
-import type { HistoryScope } from "../../src/history/history.js";
 import { startDatabaseProxy } from "../support/database-proxy.js";
-import {
-  type Follower,
-  type HistoryNode,
-  jetStream,
-  newPrefix,
-  openHistoryNode,
-  replay,
-} from "../support/history-nodes.js";
-import { type NatsServer, startNatsServer } from "../support/nats-server.js";
+import { jetStream, lastPosition, openHistoryNode, replay } from "../support/history-nodes.js";
+import { openHistoryPair } from "../support/history-pair.js";
 import { lacks } from "../support/requirements.js";
 import { until } from "../support/until.js";
 
-type AtEnd = (end: () => Promise<void>) => void;
-
-async function server(atEnd: AtEnd, config: string): Promise<NatsServer> {
-  const nats = await startNatsServer(config);
-  atEnd(() => nats.close());
-  return nats;
-}
-
-function newScope(): HistoryScope {
-  return { accountId: randomUUID(), instanceId: randomUUID() };
-}
-
-function lines({ log }: HistoryNode): unknown[] {
-  return log.map(({ msg }) => msg);
-}
-
-function lastPosition({ heard }: Follower): string {
-  return heard.at(-1)?.position as string;
-}
-
 const away = "the history is away: consumers of eventwire.v1 get events without positions";
+const memory = "268435456";
 
 describe.skipIf(await lacks("nats-server")).concurrent("JetStream", () => {
   it("is off: consumers get the events of the bus, cannot resume, and the log says so once", async ({
     onTestFinished: atEnd,
   }) => {
-    const nats = await server(atEnd, "");
-    const options = { atEnd, prefix: newPrefix() };
-    const [a, b] = [await openHistoryNode(nats.url, options), await openHistoryNode(nats.url, options)];
-    const scope = newScope();
-    const follower = await a.follow(scope);
-    expect(a.history.reach).toBeUndefined();
-    expect(follower.following.position).toBeUndefined();
+    const { a, b, scope, follower } = await openHistoryPair(atEnd, "");
+    expect([a.history.available, a.history.reach, follower.following.position]).toEqual([false, undefined, undefined]);
     expect(follower.following.resume("abc.1.k2")).toEqual({ refusal: "away", from: 0 });
-    for (let n = 0; n < 5; n++) b.publish(scope, n);
+    for (let n = 0; n < 5; n++) expect(await b.publishKept(scope, n)).toBeUndefined();
     expect(await follower.have(5)).toEqual([0, 1, 2, 3, 4].map((n) => ({ n, position: undefined })));
-    expect(lines(a).filter((line) => line === "JetStream cannot be used: no history is kept")).toHaveLength(1);
+    expect(a.lines().filter((line) => line === "JetStream cannot be used: no history is kept")).toHaveLength(1);
   });
 
   it("has no memory for the stream, and gets it later: the history begins without a restart", async ({
     onTestFinished: atEnd,
   }) => {
-    const nats = await server(atEnd, jetStream().replace("268435456", "1048576"));
-    const node = await openHistoryNode(nats.url, { atEnd, prefix: newPrefix() });
-    const scope = newScope();
-    const follower = await node.follow(scope);
-    node.publish(scope, 1);
+    const { nats, a, scope, follower } = await openHistoryPair(atEnd, jetStream().replace(memory, "1048576"));
+    a.publish(scope, 1);
     expect(await follower.have(1)).toEqual([{ n: 1, position: undefined }]);
-    expect(JSON.stringify(node.log)).toMatch(/insufficient memory resources/);
+    expect(JSON.stringify(a.log)).toMatch(/insufficient memory resources/);
     await nats.kill();
     await nats.start(jetStream());
-    await node.isThere();
-    node.publish(scope, 2);
+    await a.isThere();
+    expect(a.history.available).toBe(true);
+    a.publish(scope, 2);
     await follower.have(2);
     expect(lastPosition(follower)).toBeDefined();
   });
@@ -78,26 +42,17 @@ describe.skipIf(await lacks("nats-server")).concurrent("JetStream", () => {
   it("is full while events come: nothing is lost live, and the positions from before are refused", async ({
     onTestFinished: atEnd,
   }) => {
-    const nats = await server(atEnd, jetStream().replace("268435456", "3145728"));
-    const options = { atEnd, prefix: newPrefix(), bytes: 1024 * 1024 };
-    const [a, b] = [await openHistoryNode(nats.url, options), await openHistoryNode(nats.url, options)];
-    const scope = newScope();
-    const follower = await a.follow(scope);
-    b.publish(scope, 0);
-    await follower.have(1);
-    const position = lastPosition(follower);
-    const stranger = await connect({ servers: nats.url });
-    atEnd(() => stranger.close());
-    const manager = await jetstreamManager(stranger);
-    await manager.streams.add({ name: "other", subjects: ["other.>"], storage: "memory" as never });
-    for (let i = 0; i < 8; i++) stranger.publish(`other.${i}`, Buffer.alloc(512 * 1024));
-    await stranger.flush();
+    const config = jetStream().replace(memory, "3145728");
+    const pair = await openHistoryPair(atEnd, config, { bytes: 1024 * 1024 });
+    const { a, b, scope, follower } = pair;
+    const position = await pair.first();
+    const makeRoom = await pair.fill();
     for (let n = 1; n < 20; n++) b.publish(scope, n);
     await follower.have(20);
     expect(follower.numbers()).toEqual([...Array(20).keys()]);
     await a.isThere(false);
-    expect(lines(a)).toContain(away);
-    await manager.streams.delete("other");
+    expect(a.lines()).toContain(away);
+    await makeRoom();
     await a.isThere();
     expect(follower.following.resume(position)).toMatchObject({ refusal: "expired" });
     b.publish(scope, 20);
@@ -106,17 +61,28 @@ describe.skipIf(await lacks("nats-server")).concurrent("JetStream", () => {
     expect(follower.numbers()).toEqual([...Array(21).keys()]);
   });
 
+  it("does not store an event while its consumer is away: the consumer cannot go on, and does not miss it silently", async ({
+    onTestFinished: atEnd,
+  }) => {
+    const config = jetStream().replace(memory, "3145728");
+    const pair = await openHistoryPair(atEnd, config, { bytes: 1024 * 1024 });
+    const { a, b, scope, follower } = pair;
+    const position = await pair.first();
+    follower.stop();
+    const makeRoom = await pair.fill();
+    expect(await b.publishKept(scope, 1)).toBeUndefined();
+    await makeRoom();
+    const back = await a.follow(scope);
+    await a.isThere();
+    expect(back.following.resume(position)).toMatchObject({ refusal: "expired" });
+  });
+
   it("restarts with an empty memory: positions from before are those of another history", async ({
     onTestFinished: atEnd,
   }) => {
-    const nats = await server(atEnd, jetStream());
-    const options = { atEnd, prefix: newPrefix() };
-    const [a, b] = [await openHistoryNode(nats.url, options), await openHistoryNode(nats.url, options)];
-    const scope = newScope();
-    const follower = await a.follow(scope);
-    b.publish(scope, 0);
-    await follower.have(1);
-    const position = lastPosition(follower);
+    const pair = await openHistoryPair(atEnd, jetStream());
+    const { nats, a, b, scope, follower } = pair;
+    const position = await pair.first();
     await nats.kill();
     await a.isThere(false);
     a.publish(scope, 1);
@@ -133,21 +99,17 @@ describe.skipIf(await lacks("nats-server")).concurrent("JetStream", () => {
   it("cannot be reached by one node: no node keeps a history meanwhile, and no consumer misses an event of that node", async ({
     onTestFinished: atEnd,
   }) => {
-    const nats = await server(atEnd, jetStream());
-    const options = { atEnd, prefix: newPrefix() };
-    const [a, b] = [await openHistoryNode(nats.url, options), await openHistoryNode(nats.url, options)];
-    const scope = newScope();
-    const follower = await a.follow(scope);
-    b.publish(scope, 0);
-    await follower.have(1);
-    const position = lastPosition(follower);
+    const pair = await openHistoryPair(atEnd, jetStream());
+    const { nats, options, a, b, scope, follower } = pair;
+    const position = await pair.first();
     const cut = await openHistoryNode(nats.url, { ...options, journalUrl: "nats://127.0.0.1:1" });
     cut.publish(scope, 1);
     await follower.have(2);
     b.publish(scope, 2);
     await follower.have(3);
     expect(follower.heard.slice(1)).toEqual([1, 2].map((n) => ({ n, position: undefined })));
-    expect(lines(a)).toContain(away);
+    expect(a.lines()).toContain(away);
+    expect([a.history.available, cut.history.available]).toEqual([false, false]);
     expect(follower.following.resume(position)).toMatchObject({ refusal: "away" });
     await cut.close();
     await a.isThere();
@@ -161,11 +123,7 @@ describe.skipIf(await lacks("nats-server")).concurrent("JetStream", () => {
   it("is there again before the bus has brought an event: a gap is told, and the event does not come after later ones", async ({
     onTestFinished: atEnd,
   }) => {
-    const nats = await server(atEnd, jetStream());
-    const options = { atEnd, prefix: newPrefix() };
-    const [a, b] = [await openHistoryNode(nats.url, options), await openHistoryNode(nats.url, options)];
-    const scope = newScope();
-    const follower = await a.follow(scope);
+    const { nats, options, a, b, scope, follower } = await openHistoryPair(atEnd, jetStream());
     const cut = await openHistoryNode(nats.url, { ...options, journalUrl: "nats://127.0.0.1:1" });
     await a.isThere(false);
     const late = b.draft(scope, 1);
@@ -185,41 +143,33 @@ describe.skipIf(await lacks("nats-server")).concurrent("JetStream", () => {
   it("is away from one node alone, which reads its events a second time: no event comes twice, and none may be missing", async ({
     onTestFinished: atEnd,
   }) => {
-    const nats = await server(atEnd, jetStream());
+    const { nats, options, b, scope } = await openHistoryPair(atEnd, jetStream());
     const network = await startDatabaseProxy(nats.url);
     atEnd(() => network.close());
-    const options = { atEnd, prefix: newPrefix() };
-    const a = await openHistoryNode(nats.url, { ...options, journalUrl: network.url });
-    const b = await openHistoryNode(nats.url, options);
-    const scope = newScope();
-    const follower = await a.follow(scope);
+    const node = await openHistoryNode(nats.url, { ...options, journalUrl: network.url });
+    const follower = await node.follow(scope);
     for (let n = 0; n < 10; n++) b.publish(scope, n);
     await follower.have(10);
     await network.cut();
-    await a.isThere(false);
+    await node.isThere(false);
     await network.heal();
-    await a.isThere();
+    await node.isThere();
     b.publish(scope, 10);
     await follower.have(11);
     expect(follower.numbers()).toEqual([...Array(11).keys()]);
-    expect(a.gaps).toEqual([]);
+    expect(node.gaps).toEqual([]);
   });
 
   it("breaks: a position from before is refused, and events may be missing since the time that the break names", async ({
     onTestFinished: atEnd,
   }) => {
-    const nats = await server(atEnd, jetStream());
-    const options = { atEnd, prefix: newPrefix() };
-    const node = await openHistoryNode(nats.url, options);
-    const scope = newScope();
-    const follower = await node.follow(scope);
-    node.publish(scope, 0);
-    await follower.have(1);
-    const [before, now] = [lastPosition(follower), Date.now()];
+    const pair = await openHistoryPair(atEnd, jetStream());
+    const { nats, options, a, follower } = pair;
+    const [before, now] = [await pair.first(), Date.now()];
     const stranger = await connect({ servers: nats.url });
     atEnd(() => stranger.close());
     for (const from of [now - 60_000, now - 30_000]) stranger.publish(`${options.prefix}.history.break`, `${from}`);
-    await until(() => node.gaps.length === 2);
+    await until(() => a.gaps.length === 2);
     const { following } = follower;
     expect(following.resume(before)).toEqual({ refusal: "expired", from: now - 60_000 });
     const other = `other.7.${now.toString(36)}`;
@@ -230,18 +180,11 @@ describe.skipIf(await lacks("nats-server")).concurrent("JetStream", () => {
   it("loses its stream: the nodes make another one, and refuse the positions of the old one", async ({
     onTestFinished: atEnd,
   }) => {
-    const nats = await server(atEnd, jetStream());
-    const options = { atEnd, prefix: newPrefix() };
-    const [a, b] = [await openHistoryNode(nats.url, options), await openHistoryNode(nats.url, options)];
-    const scope = newScope();
-    const follower = await a.follow(scope);
-    b.publish(scope, 0);
-    await follower.have(1);
-    const position = lastPosition(follower);
-    const operator = await connect({ servers: nats.url });
-    atEnd(() => operator.close());
-    const manager = await jetstreamManager(operator);
-    await manager.streams.delete(`${options.prefix.replaceAll(".", "-")}-history`);
+    const pair = await openHistoryPair(atEnd, jetStream());
+    const { a, b, scope, follower } = pair;
+    const position = await pair.first();
+    const { streams } = await pair.operator();
+    await streams.delete(pair.stream);
     for (let n = 1; n < 10; n++) b.publish(scope, n);
     await follower.have(10);
     await a.isThere();
@@ -252,40 +195,53 @@ describe.skipIf(await lacks("nats-server")).concurrent("JetStream", () => {
   it("is there, but a node of an older release is on the bus: no history until that node has left", async ({
     onTestFinished: atEnd,
   }) => {
-    const nats = await server(atEnd, jetStream());
-    const options = { atEnd, prefix: newPrefix() };
-    const node = await openHistoryNode(nats.url, options);
+    const { nats, options, a, scope, follower } = await openHistoryPair(atEnd, jetStream());
     const older = await connect({ servers: nats.url });
     older.subscribe(`${options.prefix}.probe`);
     await older.flush();
-    const scope = newScope();
-    const follower = await node.follow(scope);
-    expect(node.history.reach).toBeUndefined();
-    node.publish(scope, 1);
+    await a.isThere(false);
+    a.publish(scope, 1);
     expect(await follower.have(1)).toEqual([{ n: 1, position: undefined }]);
     await older.close();
-    await node.isThere();
-    node.publish(scope, 2);
+    await a.isThere();
+    a.publish(scope, 2);
     await follower.have(2);
     expect(lastPosition(follower)).toBeDefined();
+  });
+
+  it("never gets an event that its node sent to the others: they are told of a gap, and the event does not come late", async ({
+    onTestFinished: atEnd,
+  }) => {
+    const pair = await openHistoryPair(atEnd, jetStream());
+    const { a, b, scope, follower } = pair;
+    const position = await pair.first();
+    const before = Date.now();
+    b.publishToBusAlone(scope, 1);
+    b.publish(scope, 2);
+    await until(() => a.gaps.length > 0);
+    for (const gap of a.gaps) expect(gap).toMatchObject({ reason: "history_interrupted" });
+    expect(a.gaps[0]?.from).toBeGreaterThanOrEqual(before);
+    expect(a.gaps[0]?.from).toBeLessThan(before + 1_000);
+    await until(() => "refusal" in follower.following.resume(position));
+    expect(follower.following.resume(position)).toMatchObject({ refusal: "expired" });
+    b.publish(scope, 3);
+    await follower.have(3);
+    expect(follower.numbers()).toEqual([0, 2, 3]);
   });
 
   it("does not confirm in time, because it stands still: what the bus has brought is not lost", async ({
     onTestFinished: atEnd,
   }) => {
-    const nats = await server(atEnd, jetStream());
-    const node = await openHistoryNode(nats.url, { atEnd, prefix: newPrefix() });
-    const scope = newScope();
-    const follower = await node.follow(scope);
-    node.publish(scope, 0);
-    await follower.have(1);
+    const pair = await openHistoryPair(atEnd, jetStream());
+    const { nats, a, scope, follower } = pair;
+    await pair.first();
     await nats.freeze();
-    for (let n = 1; n < 10; n++) node.publish(scope, n);
+    for (let n = 1; n < 10; n++) a.publish(scope, n);
     await follower.have(10);
     expect(follower.heard.slice(1).every(({ position }) => position === undefined)).toBe(true);
     nats.thaw();
-    await node.isThere();
-    node.publish(scope, 10);
+    await a.isThere();
+    a.publish(scope, 10);
     await follower.have(11);
     expect(follower.numbers()).toEqual([...Array(11).keys()]);
     expect(replay(follower, lastPosition(follower))).toEqual([]);

@@ -49,6 +49,7 @@ describe("eventwire publish", () => {
       line: 1,
       id: expect.stringMatching(/^[0-9a-f-]{36}$/),
       sockets: 1,
+      webhooks: 0,
       otherNodesReached: true,
     });
     expect(await consumer.next()).toContain(`"data":${data},`);

@@ -21,6 +21,8 @@ it("of an answer with plain members alone", () => {
       id: fc.string({ unit: "grapheme" }),
       otherNodesReached: fc.boolean(),
       sockets: fc.nat(2 ** 32 - 1),
+      position: fc.string({ unit: "grapheme" }),
+      webhooks: fc.nat(2 ** 32 - 1),
     },
     { requiredKeys: [] },
   );

@@ -22,6 +22,16 @@ const single: [string, Answer][] = [
     "receipts",
     { sequence: 7n, published: 3, receipts: [0, 127, 128, 2 ** 32 - 1].map((sockets) => ({ id, sockets })) },
   ],
+  [
+    "receipts with everything in it",
+    {
+      receipts: [
+        { id, sockets: 2 ** 32 - 1, position: "p".repeat(64), webhooks: 2 ** 32 - 1 },
+        { id, sockets: 0, position: "k3f9.1042.mrd0w1h7", webhooks: 0 },
+        { id, position: "k3f9.1.0" },
+      ],
+    },
+  ],
   ["an empty receipt beside a refusal", { sequence: 7n, refusals: [refusal], receipts: [{ id, sockets: 1 }, {}] }],
   ["that other nodes were not reached", { sequence: 7n, published: 3, otherNodesReached: false }],
 ];

@@ -21,7 +21,7 @@ beforeEach(() => {
 });
 
 const none = { id: "", sockets: undefined };
-const receipts = () => events.map(({ id }) => ({ id: idText(id), sockets: 0 }));
+const receipts = () => events.map(({ id }) => ({ id: idText(id), sockets: 0, webhooks: 0 }));
 
 describe.each(Object.entries(streamTransports))("over %s", (_, transport) => {
   it("the receipts have the ids of the events, and are empty where an event was refused", async () => {
@@ -73,7 +73,7 @@ it("gives no receipt of an event over the rate limit", async () => {
     stream.send({ receipt: true, events: Array(2).fill(eventOf("desk", "call.update", "{}")) });
     const answer = await stream.acknowledgement();
     expect(answer?.refusals).toMatchObject([{ index: 1, reason: "RATE_LIMITED" }]);
-    expect(answer?.receipts).toEqual([{ id: idText((published[0] as Event).id), sockets: 0 }, none]);
+    expect(answer?.receipts).toEqual([{ id: idText((published[0] as Event).id), sockets: 0, webhooks: 0 }, none]);
     stream.end();
   } finally {
     await limited.close();

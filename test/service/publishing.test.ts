@@ -5,7 +5,8 @@ import type { Bus } from "../../src/bus/bus.js";
 import { AppError } from "../../src/domain/errors.js";
 import { type EventId, idText } from "../../src/domain/event-id.js";
 import type { Principal } from "../../src/domain/instance.js";
-import { type AcceptedEvent, createPublishing, type Publishing } from "../../src/service/publishing.js";
+import { createPublishing, type Publishing } from "../../src/service/publishing.js";
+import type { AcceptedEvent } from "../../src/service/sinks.js";
 import { noOutbox, type ServiceNode, startServiceNode } from "../support/service-node.js";
 
 const desk = "desk";

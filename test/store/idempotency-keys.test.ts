@@ -34,7 +34,7 @@ const openKeys = (url: string) => createIdempotencyKeys({ url, logger: silent, i
 let calls = 0;
 const content = randomUUID();
 const useOf = (key: string = randomUUID()): KeyUse => ({ key, content, call: String(++calls) });
-const answer = { id: randomUUID(), sockets: 3, otherNodesReached: false };
+const answer = { id: randomUUID(), sockets: 3, otherNodesReached: false, position: "k3f9.7.mrd0w1h7", webhooks: 2 };
 
 async function claimAndSettle(): Promise<string> {
   const use = useOf();
@@ -58,6 +58,14 @@ it("tells a later call the answer, and whether the content is the same", async (
   expect(await far.claim(useOf(key))).toMatchObject({ state: "used", sameContent: true, answer });
   const other = { ...useOf(key), content: randomUUID() };
   expect(await far.claim(other)).toMatchObject({ state: "used", sameContent: false, answer });
+});
+
+it("tells a later call the answer that a node of an older release has stored", async () => {
+  const key = await claimAndSettle();
+  await query(database.url, `update idempotency_key set position = null, webhooks = null where key = '${key}'`);
+  const { position: _, webhooks: __, ...older } = answer;
+  expect(await far.claim(useOf(key))).toMatchObject({ answer: older });
+  expect(Object.keys((await far.claim(useOf(key))) as object)).toContain("answer");
 });
 
 it("tells a later call how old a key without an answer is", async () => {

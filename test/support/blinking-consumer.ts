@@ -30,6 +30,7 @@ export class BlinkingConsumer {
   #socket: WebSocket | undefined;
   #position: string | undefined;
   #awaitsGap = false;
+  #isLive = false;
 
   /** `path`: the path of the instance with its token. */
   constructor(path: string) {
@@ -39,6 +40,7 @@ export class BlinkingConsumer {
   /** Connects to a node. Resolves when it has read `hello` and the whole replay. Rejects when the node refuses or goes away. */
   async connect(url: string): Promise<void> {
     const begun = performance.now();
+    this.#isLive = false;
     const after = this.#position === undefined ? "" : `&after=${this.#position}`;
     const socket = new WebSocket(`${url.replace(/^http/, "ws")}${this.#path}${after}`, ["eventwire.v1"]);
     this.#socket = socket;
@@ -55,6 +57,7 @@ export class BlinkingConsumer {
         if (replaying === 0) resolve();
       });
     });
+    this.#isLive = true;
     if (after !== "") this.times.push(performance.now() - begun);
   }
 
@@ -63,6 +66,11 @@ export class BlinkingConsumer {
     const socket = this.#socket;
     this.#socket = undefined;
     socket?.terminate();
+  }
+
+  /** Whether it is live, after the replay. */
+  get isConnected(): boolean {
+    return this.#isLive && this.#socket?.readyState === WebSocket.OPEN;
   }
 
   /** Resolves when the connection has ended. */

@@ -12,6 +12,13 @@ import { EventService, type PublishEventsRequestSchema } from "../../gen/eventwi
 
 type Batch = MessageInitShape<typeof PublishEventsRequestSchema>;
 
+export interface Receipt {
+  readonly id: string;
+  readonly sockets: number | undefined;
+  readonly position?: string | undefined;
+  readonly webhooks?: number | undefined;
+}
+
 /** An acknowledgement as plain values. */
 export interface Acknowledgement {
   readonly sequence: number;
@@ -20,7 +27,7 @@ export interface Acknowledgement {
   readonly otherNodesReached?: boolean | undefined;
   readonly refusals: readonly { readonly index: number; readonly reason: string; readonly message: string }[];
   /** Present only when there are any. */
-  readonly receipts?: readonly { readonly id: string; readonly sockets: number | undefined }[];
+  readonly receipts?: readonly Receipt[];
 }
 
 export interface EventStream {
@@ -78,7 +85,12 @@ export function openEventStream(
       const { value, done } = await answers.next();
       if (done) return undefined;
       const refusals = value.refusals.map(({ index, reason, message }) => ({ index, reason, message }));
-      const receipts = value.receipts.map(({ id, sockets }) => ({ id, sockets }));
+      const receipts = value.receipts.map(({ id, sockets, position, webhooks }) => ({
+        id,
+        sockets,
+        position,
+        webhooks,
+      }));
       const { published, otherNodesReached } = value;
       const answer = { sequence: Number(value.sequence), published, refusals, otherNodesReached };
       return receipts.length === 0 ? answer : { ...answer, receipts };

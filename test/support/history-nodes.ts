@@ -5,8 +5,9 @@ import { onTestFinished } from "vitest";
 import type { Event } from "../../src/bus/bus.js";
 import { type NatsBus, openNatsBus } from "../../src/bus/nats-bus.js";
 import { createIdMint } from "../../src/domain/event-id.js";
-import type { Following, History, HistoryGap, HistoryScope } from "../../src/history/history.js";
+import type { Following, History, HistoryGap, HistoryScope, Placing } from "../../src/history/history.js";
 import { openJetStreamHistory } from "../../src/history/jetstream-history.js";
+import type { Journal } from "../../src/history/journal.js";
 import { openJournal } from "../../src/history/open-journal.js";
 import { until } from "./until.js";
 
@@ -33,8 +34,14 @@ export interface HistoryNode {
   readonly log: Record<string, unknown>[];
   /** Makes an event with this number. */
   draft(scope: HistoryScope, n: number, more?: Partial<Event>): Event;
+  /** The messages of the log. */
+  lines(): unknown[];
   /** Accepts an event with this number. */
   publish(scope: HistoryScope, n: number, more?: Partial<Event>): void;
+  /** Sends an event to the other nodes as a node does that dies before the event is in the history. */
+  publishToBusAlone(scope: HistoryScope, n: number): void;
+  /** Accepts an event, and resolves with the position that its producer is told. */
+  publishKept(scope: HistoryScope, n: number): Promise<string | undefined>;
   follow(scope: HistoryScope): Promise<Follower>;
   /** Resolves when the history is there, or with `false` when it is away. */
   isThere(wanted?: boolean): Promise<void>;
@@ -45,6 +52,8 @@ export interface HistoryNodeOptions {
   readonly prefix: string;
   /** Where the history finds NATS, if not where the bus does. */
   readonly journalUrl?: string;
+  /** Called before each question for a note of the journal. The question waits for the promise, or for the end of the journal. */
+  readonly beforeNote?: (name: string) => Promise<void> | undefined;
   readonly seconds?: number;
   readonly events?: number;
   readonly bytes?: number;
@@ -72,6 +81,7 @@ export async function openHistoryNode(url: string, options: HistoryNodeOptions):
     events = 1024,
     bytes = 8 * 1024 * 1024,
     replicas = 1,
+    beforeNote,
     atEnd = onTestFinished,
   } = options;
   const log: Record<string, unknown>[] = [];
@@ -80,7 +90,16 @@ export async function openHistoryNode(url: string, options: HistoryNodeOptions):
   const bus = await openNatsBus({ nats, mayBeWanted: () => true, logger });
   const history = await openJetStreamHistory({
     talk: bus.talk,
-    openJournal: () => openJournal({ connection: { servers: [journalUrl] }, prefix, seconds, bytes, replicas }),
+    async openJournal() {
+      const journal = await openJournal({ connection: { servers: [journalUrl] }, prefix, seconds, bytes, replicas });
+      if (beforeNote === undefined) return journal;
+      const { note } = journal;
+      const slow: Journal["note"] = async (name) => {
+        await Promise.race([beforeNote(name), journal.ended]);
+        return note(name);
+      };
+      return Object.assign(journal, { note: slow });
+    },
     limits: { seconds, events, bytes },
     logger,
   });
@@ -89,22 +108,35 @@ export async function openHistoryNode(url: string, options: HistoryNodeOptions):
   const mint = createIdMint();
   let closing: Promise<void> | undefined;
 
+  function accept(event: Event, placing?: Placing): void {
+    bus.publish(event);
+    history.take(event, placing);
+    void bus.flush();
+  }
+
   const node: HistoryNode = {
     prefix,
     bus,
     history,
     gaps,
     log,
+    lines: () => log.map(({ msg }) => msg),
     draft({ accountId, instanceId }, n, more = {}) {
       const time = Date.now();
       const data = Buffer.from(JSON.stringify({ n }));
       return { id: mint(time), time, accountId, instanceId, type: "label.update", data, ...more };
     },
-    publish(scope, n, more) {
-      const event = node.draft(scope, n, more);
-      bus.publish(event);
-      history.take(event);
+    publish: (scope, n, more) => accept(node.draft(scope, n, more)),
+    publishToBusAlone(scope, n) {
+      bus.publish(node.draft(scope, n));
       void bus.flush();
+    },
+    async publishKept(scope, n) {
+      const placing: Placing = {};
+      const before = history.taken;
+      accept(node.draft(scope, n), placing);
+      await history.kept(before);
+      return placing.position;
     },
     async follow(scope) {
       const heard: Heard[] = [];
@@ -142,6 +174,11 @@ export async function openHistoryNode(url: string, options: HistoryNodeOptions):
   };
   atEnd(() => node.close());
   return node;
+}
+
+/** The position of the last event that a handler was given. */
+export function lastPosition({ heard }: Follower): string {
+  return heard.at(-1)?.position as string;
 }
 
 /** Reads the whole replay after a position, as delivery does it. */

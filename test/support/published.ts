@@ -8,7 +8,9 @@ export const message = "Event published";
 export const eventId = expect.stringMatching(new RegExp(`^${uuidv7}$`));
 export const published = { success: true, message, id: eventId };
 
-/** As REST writes it; `more`: members that stand before the id. */
-export function publishedText(more = "") {
-  return expect.stringMatching(new RegExp(`^{"success":true,"message":"${message}",${more}"id":"${uuidv7}"}$`));
+/** As REST writes it; `before` and `after`: members that stand before and after the id. */
+export function publishedText(before = "", after = "") {
+  return expect.stringMatching(
+    new RegExp(`^{"success":true,"message":"${message}",${before}"id":"${uuidv7}"${after}}$`),
+  );
 }

@@ -22,7 +22,8 @@ import { createHealth } from "../../src/service/health.js";
 import { createInstanceStatus } from "../../src/service/instance-status.js";
 import { createInstances } from "../../src/service/instances.js";
 import { createKeyedPublishing } from "../../src/service/keyed-publishing.js";
-import { createPublishing, type Outbox } from "../../src/service/publishing.js";
+import { createPublishing } from "../../src/service/publishing.js";
+import type { Outbox } from "../../src/service/sinks.js";
 import { createTickets } from "../../src/service/tickets.js";
 import { createWebhooks } from "../../src/service/webhooks.js";
 import { createWebsockets } from "../../src/service/websockets.js";
@@ -57,7 +58,7 @@ export interface ServiceNode {
 }
 
 /** The outbox of a node without webhooks. */
-export const noOutbox: Outbox = { wants: () => false, take() {}, taken: 0, stored: () => undefined };
+export const noOutbox: Outbox = { takers: () => 0, take() {}, taken: 0, stored: () => undefined };
 
 export interface ServiceNodeOptions {
   readonly outbox?: Outbox;

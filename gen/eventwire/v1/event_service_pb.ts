@@ -16,7 +16,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file eventwire/v1/event_service.proto.
  */
 export const file_eventwire_v1_event_service: GenFile = /*@__PURE__*/
-  fileDesc("CiBldmVudHdpcmUvdjEvZXZlbnRfc2VydmljZS5wcm90bxIMZXZlbnR3aXJlLnYxIuQCChNQdWJsaXNoRXZlbnRSZXF1ZXN0EhsKCGluc3RhbmNlGAEgASgJQgm6SAZyBBABGGQSGQoFZXZlbnQYAiABKAlCCrpIA8gBAci7GAESJwoEZGF0YRgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RIABIdCglkYXRhX2pzb24YBCABKAxCCKq7GARkYXRhSAASDQoFbWVkaWEYBSABKAwSDwoHcmVjZWlwdBgGIAEoCBI5CgtvY2N1cnJlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCCLpIBbIBAjIAEkwKD2lkZW1wb3RlbmN5X2tleRgIIAEoCUIuukgYchYyFF5bXHgyMS1ceDdlXXsxLDI1NX0k2rsYD0lkZW1wb3RlbmN5LUtleUgBiAEBQhAKB3BheWxvYWQSBbpIAggBQhIKEF9pZGVtcG90ZW5jeV9rZXki0gEKFFB1Ymxpc2hFdmVudFJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCRIgChNvdGhlcl9ub2Rlc19yZWFjaGVkGAMgASgISACIAQESFAoHc29ja2V0cxgEIAEoDUgBiAEBEgoKAmlkGAUgASgJEhwKD3dlYmhvb2tzX3N0b3JlZBgIIAEoCEgCiAEBQhYKFF9vdGhlcl9ub2Rlc19yZWFjaGVkQgoKCF9zb2NrZXRzQhIKEF93ZWJob29rc19zdG9yZWQidwoUUHVibGlzaEV2ZW50c1JlcXVlc3QSEAoIc2VxdWVuY2UYASABKAQSPAoGZXZlbnRzGAIgAygLMiEuZXZlbnR3aXJlLnYxLlB1Ymxpc2hFdmVudFJlcXVlc3RCCbpIBpIBAxCACBIPCgdyZWNlaXB0GAMgASgIIrcDChVQdWJsaXNoRXZlbnRzUmVzcG9uc2USEAoIc2VxdWVuY2UYASABKAQSEQoJcHVibGlzaGVkGAIgASgNEj0KCHJlZnVzYWxzGAMgAygLMisuZXZlbnR3aXJlLnYxLlB1Ymxpc2hFdmVudHNSZXNwb25zZS5SZWZ1c2FsEiAKE290aGVyX25vZGVzX3JlYWNoZWQYBCABKAhIAIgBARI9CghyZWNlaXB0cxgFIAMoCzIrLmV2ZW50d2lyZS52MS5QdWJsaXNoRXZlbnRzUmVzcG9uc2UuUmVjZWlwdBIcCg93ZWJob29rc19zdG9yZWQYCCABKAhIAYgBARpWCgdSZWZ1c2FsEg0KBWluZGV4GAEgASgNEg4KBnJlYXNvbhgCIAEoCRIPCgdtZXNzYWdlGAMgASgJEg0KBWZpZWxkGAQgASgJEgwKBHJ1bGUYBSABKAkaNwoHUmVjZWlwdBIKCgJpZBgBIAEoCRIUCgdzb2NrZXRzGAIgASgNSACIAQFCCgoIX3NvY2tldHNCFgoUX290aGVyX25vZGVzX3JlYWNoZWRCEgoQX3dlYmhvb2tzX3N0b3JlZDKiAgoMRXZlbnRTZXJ2aWNlEpQBCgxQdWJsaXNoRXZlbnQSIS5ldmVudHdpcmUudjEuUHVibGlzaEV2ZW50UmVxdWVzdBoiLmV2ZW50d2lyZS52MS5QdWJsaXNoRXZlbnRSZXNwb25zZSI9orsYEAgCEAMoATIIDxAbJSYnLC2C0+STAiM6ASoiHi9hcGkvZXZlbnRzL3B1Ymxpc2gve2luc3RhbmNlfRJ7Cg1QdWJsaXNoRXZlbnRzEiIuZXZlbnR3aXJlLnYxLlB1Ymxpc2hFdmVudHNSZXF1ZXN0GiMuZXZlbnR3aXJlLnYxLlB1Ymxpc2hFdmVudHNSZXNwb25zZSIdorsYGQgCEAMoATIEDxssHjoLAQoPEBMbJSYnLC0oATABYgZwcm90bzM", [file_buf_validate_validate, file_eventwire_v1_event_type, file_eventwire_v1_policy, file_google_api_annotations, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("CiBldmVudHdpcmUvdjEvZXZlbnRfc2VydmljZS5wcm90bxIMZXZlbnR3aXJlLnYxIuQCChNQdWJsaXNoRXZlbnRSZXF1ZXN0EhsKCGluc3RhbmNlGAEgASgJQgm6SAZyBBABGGQSGQoFZXZlbnQYAiABKAlCCrpIA8gBAci7GAESJwoEZGF0YRgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RIABIdCglkYXRhX2pzb24YBCABKAxCCKq7GARkYXRhSAASDQoFbWVkaWEYBSABKAwSDwoHcmVjZWlwdBgGIAEoCBI5CgtvY2N1cnJlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCCLpIBbIBAjIAEkwKD2lkZW1wb3RlbmN5X2tleRgIIAEoCUIuukgYchYyFF5bXHgyMS1ceDdlXXsxLDI1NX0k2rsYD0lkZW1wb3RlbmN5LUtleUgBiAEBQhAKB3BheWxvYWQSBbpIAggBQhIKEF9pZGVtcG90ZW5jeV9rZXkimgIKFFB1Ymxpc2hFdmVudFJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCRIgChNvdGhlcl9ub2Rlc19yZWFjaGVkGAMgASgISACIAQESFAoHc29ja2V0cxgEIAEoDUgBiAEBEgoKAmlkGAUgASgJEhUKCHBvc2l0aW9uGAYgASgJSAKIAQESFQoId2ViaG9va3MYByABKA1IA4gBARIcCg93ZWJob29rc19zdG9yZWQYCCABKAhIBIgBAUIWChRfb3RoZXJfbm9kZXNfcmVhY2hlZEIKCghfc29ja2V0c0ILCglfcG9zaXRpb25CCwoJX3dlYmhvb2tzQhIKEF93ZWJob29rc19zdG9yZWQidwoUUHVibGlzaEV2ZW50c1JlcXVlc3QSEAoIc2VxdWVuY2UYASABKAQSPAoGZXZlbnRzGAIgAygLMiEuZXZlbnR3aXJlLnYxLlB1Ymxpc2hFdmVudFJlcXVlc3RCCbpIBpIBAxCACBIPCgdyZWNlaXB0GAMgASgIIv8DChVQdWJsaXNoRXZlbnRzUmVzcG9uc2USEAoIc2VxdWVuY2UYASABKAQSEQoJcHVibGlzaGVkGAIgASgNEj0KCHJlZnVzYWxzGAMgAygLMisuZXZlbnR3aXJlLnYxLlB1Ymxpc2hFdmVudHNSZXNwb25zZS5SZWZ1c2FsEiAKE290aGVyX25vZGVzX3JlYWNoZWQYBCABKAhIAIgBARI9CghyZWNlaXB0cxgFIAMoCzIrLmV2ZW50d2lyZS52MS5QdWJsaXNoRXZlbnRzUmVzcG9uc2UuUmVjZWlwdBIcCg93ZWJob29rc19zdG9yZWQYCCABKAhIAYgBARpWCgdSZWZ1c2FsEg0KBWluZGV4GAEgASgNEg4KBnJlYXNvbhgCIAEoCRIPCgdtZXNzYWdlGAMgASgJEg0KBWZpZWxkGAQgASgJEgwKBHJ1bGUYBSABKAkafwoHUmVjZWlwdBIKCgJpZBgBIAEoCRIUCgdzb2NrZXRzGAIgASgNSACIAQESFQoIcG9zaXRpb24YAyABKAlIAYgBARIVCgh3ZWJob29rcxgEIAEoDUgCiAEBQgoKCF9zb2NrZXRzQgsKCV9wb3NpdGlvbkILCglfd2ViaG9va3NCFgoUX290aGVyX25vZGVzX3JlYWNoZWRCEgoQX3dlYmhvb2tzX3N0b3JlZDKiAgoMRXZlbnRTZXJ2aWNlEpQBCgxQdWJsaXNoRXZlbnQSIS5ldmVudHdpcmUudjEuUHVibGlzaEV2ZW50UmVxdWVzdBoiLmV2ZW50d2lyZS52MS5QdWJsaXNoRXZlbnRSZXNwb25zZSI9orsYEAgCEAMoATIIDxAbJSYnLC2C0+STAiM6ASoiHi9hcGkvZXZlbnRzL3B1Ymxpc2gve2luc3RhbmNlfRJ7Cg1QdWJsaXNoRXZlbnRzEiIuZXZlbnR3aXJlLnYxLlB1Ymxpc2hFdmVudHNSZXF1ZXN0GiMuZXZlbnR3aXJlLnYxLlB1Ymxpc2hFdmVudHNSZXNwb25zZSIdorsYGQgCEAMoATIEDxssHjoLAQoPEBMbJSYnLC0oATABYgZwcm90bzM", [file_buf_validate_validate, file_eventwire_v1_event_type, file_eventwire_v1_policy, file_google_api_annotations, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * Asks to publish one event.
@@ -75,7 +75,8 @@ export type PublishEventRequest = Message<"eventwire.v1.PublishEventRequest"> & 
   media: Uint8Array;
 
   /**
-   * Asks for a receipt: the answer to PublishEvent then says in `sockets` how many sockets take the event.
+   * Asks for a receipt: the answer to PublishEvent then says in `sockets` how many sockets take the event, and in
+   * `webhooks` for how many webhooks it was stored.
    * PublishEvents ignores this field; there a batch asks for the receipts of all its events.
    *
    * @generated from field: bool receipt = 6;
@@ -98,7 +99,7 @@ export type PublishEventRequest = Message<"eventwire.v1.PublishEventRequest"> & 
    * place, over RPC the metadata of PublishEvent; each event of a batch has its own key here.
    *
    * For 24 hours, on every node, a call with the same key for the same instance of the account is answered with the first
-   * answer (id, `sockets`, `other_nodes_reached`), and nobody gets the event again. Both calls must have the same type,
+   * answer (id, `position`, `sockets`, `webhooks`, `other_nodes_reached`), and nobody gets the event again. Both calls must have the same type,
    * the same bytes of `data_json` or `data`, the same bytes of `media`, and the same `occurred_at` to the millisecond;
    * otherwise the later call is refused with `Idempotency key already used`. The bytes of a Struct are those of the JSON
    * text that the gateway writes for it. `receipt` need not be the same.
@@ -165,6 +166,24 @@ export type PublishEventResponse = Message<"eventwire.v1.PublishEventResponse"> 
    * @generated from field: string id = 5;
    */
   id: string;
+
+  /**
+   * The position of the event in the history: opaque text of at most 64 ASCII characters, the same that consumers of
+   * `eventwire.v1` get with the event. A consumer that connects with this position as `after` gets the events after this
+   * one. Absent when the event is in no history: no consumer of `eventwire.v1` is connected to the instance or the
+   * account, or was within HISTORY_SECONDS; or the history is away or switched off.
+   *
+   * @generated from field: optional string position = 6;
+   */
+  position?: string | undefined;
+
+  /**
+   * For how many webhooks of the instance the event was stored. Present only when the request has `receipt`. Absent when
+   * `webhooks_stored` is false.
+   *
+   * @generated from field: optional uint32 webhooks = 7;
+   */
+  webhooks?: number | undefined;
 
   /**
    * Present only with the value false: the webhooks of the instance do not get the event, because the database was away
@@ -346,6 +365,21 @@ export type PublishEventsResponse_Receipt = Message<"eventwire.v1.PublishEventsR
    * @generated from field: optional uint32 sockets = 2;
    */
   sockets?: number | undefined;
+
+  /**
+   * The position of the event in the history, as in PublishEventResponse.
+   *
+   * @generated from field: optional string position = 3;
+   */
+  position?: string | undefined;
+
+  /**
+   * For how many webhooks the event was stored, as in PublishEventResponse. Absent when the event was refused, and when
+   * `webhooks_stored` of the batch is false.
+   *
+   * @generated from field: optional uint32 webhooks = 4;
+   */
+  webhooks?: number | undefined;
 };
 
 /**

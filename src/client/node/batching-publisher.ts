@@ -134,8 +134,10 @@ export class BatchingPublisher implements Publisher {
     const shared = { otherNodesReached, ...(webhooksStored === false && { webhooksStored }) };
     for (const [i, { resolve, reject }] of batch.entries()) {
       const refusal = refused.get(i);
-      if (refusal === undefined) resolve({ id: receipts[i]?.id, sockets: receipts[i]?.sockets, ...shared });
-      else {
+      if (refusal === undefined) {
+        const { id, sockets, position, webhooks }: Omit<Published, "otherNodesReached"> = receipts[i] ?? {};
+        resolve({ id, sockets, position, webhooks, ...shared });
+      } else {
         const { reason, message, field, rule } = refusal;
         const outcome = reason === "OUTCOME_UNKNOWN" ? "unknown" : "not published";
         reject(new PublishError(reason, message, outcome, { field, rule: rule || null }));

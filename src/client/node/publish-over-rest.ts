@@ -38,8 +38,9 @@ export async function publishOverRest(publication: RestPublication): Promise<Pub
     throw new PublishError("CONNECTION_LOST", "The connection was lost", "unknown", { cause });
   }
   if (response.ok) {
-    const { id, sockets, otherNodesReached = true, webhooksStored } = JSON.parse(body);
-    return { id, sockets, otherNodesReached, ...(webhooksStored === false && { webhooksStored }) };
+    const { id, sockets, position, webhooks, otherNodesReached = true, webhooksStored } = JSON.parse(body);
+    const answer = { id, sockets, position, webhooks, otherNodesReached };
+    return webhooksStored === false ? { ...answer, webhooksStored } : answer;
   }
   const { reason, rule, message } = readHttpError(response.headers.get("eventwire-error"), body);
   const outcome = reason === "OUTCOME_UNKNOWN" ? "unknown" : "not published";

@@ -10,7 +10,7 @@ export interface PublisherOptions {
   readonly url: string | URL;
   /** The token of an account. The token of an instance may not publish. */
   readonly token: string;
-  /** Whether the answers have `id` and `sockets`: true by default. Without them an event costs the gateway a tenth less. */
+  /** Whether the answers have `id`, `sockets`, `position` and `webhooks`: true by default. Without them an event costs the gateway a tenth less. */
   readonly receipts?: boolean | undefined;
   /** Most events that may be without an answer at once: 65,536 by default. With more, `publish` rejects. */
   readonly eventsMax?: number | undefined;
@@ -37,6 +37,10 @@ export interface Published {
   readonly id?: string | undefined;
   /** How many open sockets of the gateway's node take the event. Undefined when `receipts` is false. */
   readonly sockets?: number | undefined;
+  /** The position of the event, as its consumers get it. Undefined when the event is in no history. */
+  readonly position?: string | undefined;
+  /** For how many webhooks the event was stored. Undefined when `receipts` is false, and when not all were stored. */
+  readonly webhooks?: number | undefined;
   /** False when the bus between the nodes was away: consumers of other nodes may not have got the event. */
   readonly otherNodesReached: boolean;
   /**

@@ -10,6 +10,7 @@ import { AppError } from "../../domain/errors.js";
 import { type EventId, idText } from "../../domain/event-id.js";
 import type { KeyedPublishing } from "../../service/keyed-publishing.js";
 import type { EventInput, Publishing, Reached } from "../../service/publishing.js";
+import type { EventReceipt } from "../../service/sinks.js";
 import { structToJson } from "../decoding/struct-json.js";
 import { millisecondsOf } from "../decoding/timestamp.js";
 import { structOf } from "../streams/batch-decoder.js";
@@ -20,8 +21,9 @@ export function createEventMethods(options: { publishing: Publishing; keyed: Key
 
   async function publishOnce(request: PublishEventRequest, entry: Entry, key: string): Promise<PublishEventResponse> {
     const held = await keyed.hold(entry, toEventInput(request), key);
-    const { id, otherNodesReached, sockets } = await held.publish();
-    return answerOf(id, request.receipt ? sockets : undefined, { otherNodes: otherNodesReached });
+    const { id, otherNodesReached, sockets, position, webhooks } = await held.publish();
+    const receipt = request.receipt ? { position, webhooks } : { position };
+    return answerOf(id, request.receipt ? sockets : undefined, receipt, { otherNodes: otherNodesReached });
   }
 
   const publishEvent = entryMethod(EventService.method.publishEvent, (request, entry) => {
@@ -29,10 +31,13 @@ export function createEventMethods(options: { publishing: Publishing; keyed: Key
     // The sockets are counted before publishing, because a socket that this event closes still took the event.
     const sockets = request.receipt ? publishing.takers(entry, request.event) : undefined;
     const mark = publishing.mark();
-    const published = publishing.publishTo(entry, toEventInput(request));
-    const answer = (id: EventId) =>
-      publishing.reached(mark)?.then((reached) => answerOf(idText(id), sockets, reached)) ??
-      answerOf(idText(id), sockets);
+    const receipt: EventReceipt = {};
+    const published = publishing.publishTo(entry, toEventInput(request), receipt);
+    const tell = (id: EventId, reached?: Reached) => {
+      if (!request.receipt || reached?.webhooks === false) receipt.webhooks = undefined;
+      return answerOf(idText(id), sockets, receipt, reached);
+    };
+    const answer = (id: EventId) => publishing.reached(mark)?.then((reached) => tell(id, reached)) ?? tell(id);
     return published instanceof Promise ? published.then(answer) : answer(published);
   });
   // Publishing checks the rules of an event itself, because the stream of batches needs that. So the API does not check them
@@ -40,7 +45,12 @@ export function createEventMethods(options: { publishing: Publishing; keyed: Key
   return [checkingRequest(publishEvent)];
 }
 
-function answerOf(id: string, sockets: number | undefined, reached?: Partial<Reached>): PublishEventResponse {
+function answerOf(
+  id: string,
+  sockets: number | undefined,
+  { position, webhooks }: EventReceipt,
+  reached?: Partial<Reached>,
+): PublishEventResponse {
   return {
     $typeName: "eventwire.v1.PublishEventResponse",
     success: true,
@@ -48,6 +58,8 @@ function answerOf(id: string, sockets: number | undefined, reached?: Partial<Rea
     ...(reached?.otherNodes === false && { otherNodesReached: false }),
     ...(sockets !== undefined && { sockets }),
     id,
+    ...(position !== undefined && { position }),
+    ...(webhooks !== undefined && { webhooks }),
     ...(reached?.webhooks === false && { webhooksStored: false }),
   };
 }

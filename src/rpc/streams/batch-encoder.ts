@@ -20,16 +20,18 @@ const receiptsTag = 0x2a;
 /** The tags of the fields of a receipt. */
 const idTag = 0x0a;
 const socketsTag = 0x10;
+const positionTag = 0x1a;
+const webhooksTag = 0x20;
 
 /**
  * Largest answer that is written by hand, in bytes: the gRPC prefix, two tags, a varint of 64 bits and one of 32 bits.
  */
 const plainBytesMax = headBytes + 17;
 /**
- * Largest receipt in bytes: its tag and its length, an id of 36 characters with tag and length, and a tag with a varint
- * of 32 bits.
+ * Largest receipt in bytes: its tag and its length, an id of 36 characters and a position of 64 characters, each with
+ * tag and length, and two tags with a varint of 32 bits. The length of a receipt is below 128, so it takes one byte.
  */
-const receiptBytesMax = 2 + 38 + 6;
+const receiptBytesMax = 2 + 38 + 66 + 2 * 6;
 
 /** Encodes all answers into one buffer, which goes out in one write. */
 export function encodeAnswers(answers: readonly PublishEventsResponse[]): Buffer {
@@ -62,16 +64,21 @@ function encodeAnswer(answer: PublishEventsResponse): Buffer {
 function encodeReceipts(receipts: readonly PublishEventsResponse_Receipt[]): Buffer {
   const bytes = Buffer.allocUnsafe(receipts.length * receiptBytesMax);
   let at = 0;
-  for (const { id, sockets } of receipts) {
+  for (const { id, sockets, position, webhooks } of receipts) {
     const from = at + 2;
     let to = from;
-    if (id !== "") {
-      to = writeVarint(bytes, writeVarint(bytes, to, idTag), id.length);
-      to += bytes.write(id, to, "latin1");
-    }
+    if (id !== "") to = writeText(bytes, to, idTag, id);
     if (sockets !== undefined) to = writeVarint(bytes, writeVarint(bytes, to, socketsTag), sockets);
+    if (position !== undefined) to = writeText(bytes, to, positionTag, position);
+    if (webhooks !== undefined) to = writeVarint(bytes, writeVarint(bytes, to, webhooksTag), webhooks);
     writeVarint(bytes, writeVarint(bytes, at, receiptsTag), to - from);
     at = to;
   }
   return bytes.subarray(0, at);
+}
+
+/** Writes a field of ASCII text, and returns the place after it. */
+function writeText(bytes: Buffer, at: number, tag: number, text: string): number {
+  const from = writeVarint(bytes, writeVarint(bytes, at, tag), text.length);
+  return from + bytes.write(text, from, "latin1");
 }

@@ -28,7 +28,7 @@ import type { RateLimiter } from "../rate-limit/rate-limiter.js";
 import { structOf } from "./batch-decoder.js";
 import { batchEventsMax, tooManyEvents } from "./batch-limit.js";
 import { createHold, hasKey, KeyedEvents } from "./keyed-events.js";
-import { emptyReceipts, type Receipt, receiptOf } from "./receipts.js";
+import { emptyReceipts, newReceipt, type Receipt, receiptOf } from "./receipts.js";
 
 const answerType = "eventwire.v1.PublishEventsResponse";
 
@@ -136,11 +136,11 @@ export function createEventStream(options: {
               continue;
             }
             // The sockets are counted before publishing, because a socket that this event closes still took the event.
-            const sockets = receipts === undefined ? 0 : socketsFor(principal, event);
-            const published = publishing.publish(principal, event.instance, toEventInput(event));
+            const receipt = receipts && newReceipt(socketsFor(principal, event));
+            const published = publishing.publish(principal, event.instance, toEventInput(event), receipt);
             if (published instanceof Promise)
-              return goOnLater(settled(published, sockets, index, batch), index + 1, batch);
-            if (receipts !== undefined) receipts[index] = receiptOf(idText(published), sockets);
+              return goOnLater(settled(published, receipt, index, batch), index + 1, batch);
+            if (receipts !== undefined && receipt !== undefined) receipts[index] = filled(receipt, published);
           } catch (error) {
             refusals.push(refusal(index, event, error));
           }
@@ -214,6 +214,8 @@ export function createEventStream(options: {
 /** Adds to an answer what the events did not reach. */
 function tell(answer: PublishEventsResponse, { otherNodes, webhooks }: Reached): PublishEventsResponse {
   if (otherNodes && webhooks) return answer;
+  // Nobody knows which events of the batch were stored.
+  if (!webhooks) for (const receipt of answer.receipts) delete receipt.webhooks;
   return { ...answer, ...(!otherNodes && { otherNodesReached: false }), ...(!webhooks && { webhooksStored: false }) };
 }
 
@@ -232,24 +234,29 @@ const compare = compareRefusals(EventService.method.publishEvents);
 /** Waits for one event of a batch, and notes its receipt or its refusal. */
 function settled(
   published: Promise<EventId>,
-  sockets: number,
+  receipt: Receipt | undefined,
   index: number,
   { events, refusals, receipts }: Publication,
 ): Promise<void> {
   return published.then(
     (id) => {
-      if (receipts !== undefined) receipts[index] = receiptOf(idText(id), sockets);
+      if (receipts !== undefined && receipt !== undefined) receipts[index] = filled(receipt, id);
     },
     (error: unknown) => void refusals.push(refusal(index, events[index] as PublishEventRequest, error)),
   );
+}
+
+function filled(receipt: Receipt, id: EventId): Receipt {
+  receipt.id = idText(id);
+  return receipt;
 }
 
 /** Publishes one event with a key, and notes its receipt or its refusal when the event has its answer. */
 function publishKeyed(keyed: KeyedEvents, index: number, { events, refusals, receipts }: Publication): void {
   keyed.publish(
     index,
-    ({ id, sockets }) => {
-      if (receipts !== undefined) receipts[index] = receiptOf(id, sockets);
+    (answer) => {
+      if (receipts !== undefined) receipts[index] = receiptOf(answer);
     },
     (error) => void refusals.push(refusal(index, events[index] as PublishEventRequest, error)),
   );

@@ -1,6 +1,7 @@
 /** Makes the receipts of a batch: what its producer learns about each event, when it asked. */
 
 import type { PublishEventsResponse_Receipt } from "../../../gen/eventwire/v1/event_service_pb.js";
+import type { KeyAnswer } from "../../store/idempotency-keys.js";
 
 export type Receipt = PublishEventsResponse_Receipt;
 
@@ -13,7 +14,18 @@ export function emptyReceipts(count: number): Receipt[] {
   return Array<Receipt>(count).fill({ $typeName, id: "" });
 }
 
-/** `id` is the text of the event's id. */
-export function receiptOf(id: string, sockets: number): Receipt {
-  return { $typeName, id, sockets };
+/** Makes the receipt of an event before the event is published. Publishing fills in `position` and `webhooks`. */
+export function newReceipt(sockets: number): Receipt {
+  return { $typeName, id: "", sockets, webhooks: 0 };
+}
+
+/** Makes the receipt of an event with an idempotency key. */
+export function receiptOf({ id, sockets, position, webhooks }: KeyAnswer): Receipt {
+  return {
+    $typeName,
+    id,
+    sockets,
+    ...(position !== undefined && { position }),
+    ...(webhooks !== undefined && { webhooks }),
+  };
 }

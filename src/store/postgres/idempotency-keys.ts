@@ -115,13 +115,25 @@ interface StateRow {
   readonly id: string | null;
   readonly sockets: number | null;
   readonly otherNodesReached: boolean | null;
+  readonly position: string | null;
+  readonly webhooks: number | null;
 }
 
 /** A call without a row saw a key that another statement was storing at this moment. */
 function stateOf(row: StateRow | undefined): KeyState {
   if (row === undefined) return { state: "busy" };
-  const { sameContent, ageMs, id, sockets, otherNodesReached } = row;
+  const { sameContent, ageMs } = row;
   if (sameContent === null) return { state: "claimed" };
-  const answer = id === null ? undefined : { id, sockets: sockets ?? 0, otherNodesReached: otherNodesReached ?? true };
-  return { state: "used", sameContent, ageMs: ageMs ?? 0, answer };
+  return { state: "used", sameContent, ageMs: ageMs ?? 0, answer: answerOf(row) };
+}
+
+function answerOf({ id, sockets, otherNodesReached, position, webhooks }: StateRow): KeyAnswer | undefined {
+  if (id === null) return undefined;
+  return {
+    id,
+    sockets: sockets ?? 0,
+    otherNodesReached: otherNodesReached ?? true,
+    ...(position !== null && { position }),
+    ...(webhooks !== null && { webhooks }),
+  };
 }

@@ -36,7 +36,7 @@ const claimText = `
   ), used as (
     select given.call, stored.content = given.content as "sameContent",
       (extract(epoch from now.at - stored.claimed_at) * 1000)::int as "ageMs",
-      stored.id, stored.sockets, stored.other_nodes_reached as "otherNodesReached"
+      stored.id, stored.sockets, stored.other_nodes_reached as "otherNodesReached", stored.position, stored.webhooks
     from given cross join now join idempotency_key as stored on stored.key = given.key
     where stored.claimed_at > now.at - interval '${keySeconds} seconds'
   ), first as (
@@ -54,14 +54,16 @@ const claimText = `
     on conflict do nothing
   )
   select call, null::boolean as "sameContent", null::int as "ageMs", null::uuid as id, null::int as sockets,
-    null::boolean as "otherNodesReached" from first
+    null::boolean as "otherNodesReached", null::text as position, null::int as webhooks from first
   union all
   select * from used`;
 
 const settleText = `
   update idempotency_key as stored
-  set id = given.id, sockets = given.sockets, other_nodes_reached = given.reached
-  from unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::int[], $5::boolean[]) as given (key, call, id, sockets, reached)
+  set id = given.id, sockets = given.sockets, other_nodes_reached = given.reached, position = given.position,
+    webhooks = given.webhooks
+  from unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::int[], $5::boolean[], $6::text[], $7::int[])
+    as given (key, call, id, sockets, reached, position, webhooks)
   where stored.key = given.key and stored.call = given.call`;
 
 const releaseText = `
@@ -102,6 +104,8 @@ export function settleKeys(settlements: readonly (KeyUse & { readonly answer: Ke
     answers.map(({ id }) => id),
     answers.map(({ sockets }) => sockets),
     answers.map(({ otherNodesReached }) => otherNodesReached),
+    answers.map(({ position }) => position ?? null),
+    answers.map(({ webhooks }) => webhooks ?? null),
   ];
   return { name: "settle", text: settleText, values };
 }

@@ -155,6 +155,11 @@ export const migrations: Record<string, Migration> = {
           .execute(db);
     },
   },
+  "0014_key_positions": {
+    async up(db) {
+      await sql`alter table idempotency_key add column position text, add column webhooks integer`.execute(db);
+    },
+  },
 };
 
 /**

@@ -1,0 +1,98 @@
+/**
+ * Decides from where the consumers of this node get their events: from the journal, with positions, or from the bus, without positions.
+ * It changes from one to the other without losing or repeating an event.
+ */
+
+import { setTimeout as delay } from "node:timers/promises";
+import type { Logger } from "pino";
+import type { FollowedScopes } from "./followed-scope.js";
+import type { HistoryGap } from "./history.js";
+import type { Journal } from "./journal.js";
+import type { JournalKeeper } from "./journal-keeper.js";
+import type { Mirror, Place } from "./mirror.js";
+import type { UnableNodes } from "./unable-nodes.js";
+
+export interface FeedingOptions {
+  readonly scopes: FollowedScopes;
+  readonly mirror: Mirror;
+  readonly keeper: JournalKeeper;
+  readonly unable: UnableNodes;
+  /** Returns the journal that is open now. */
+  readonly journal: () => Journal | undefined;
+  /** Called with each span in which consumers may not have been given an event. */
+  readonly onGap: (gap: HistoryGap) => void;
+  readonly logger: Logger;
+}
+
+/** How long a return waits until the bus has brought what the journal brought first, in milliseconds. */
+const busMsMax = 1_000;
+const busLookMs = 20;
+
+export class Feeding {
+  readonly #options: FeedingOptions;
+  #isThere = false;
+  /** The last position that a consumer of this node got. Undefined when none did. */
+  #given: Place | undefined;
+  /** Whether a consumer got an event without a position since the history was last there. */
+  #isBare = false;
+
+  constructor(options: FeedingOptions) {
+    this.#options = options;
+  }
+
+  /** Whether the consumers are fed from the journal. Always false while nobody follows anything. */
+  get isThere(): boolean {
+    return this.#isThere;
+  }
+
+  /** Notes that a consumer got an event without a position. */
+  gaveBare(): void {
+    this.#isBare = true;
+  }
+
+  /** Feeds nobody any more, because nobody follows anything or the node is closing. */
+  stop(): void {
+    this.#isThere = false;
+  }
+
+  /** Feeds the consumers from the bus. What the bus has brought already comes first. */
+  leave(reason: string): void {
+    if (!this.#isThere) return;
+    const { mirror, scopes, logger } = this.#options;
+    this.#isThere = false;
+    this.#given = mirror.place;
+    logger.warn({ reason }, "the history is away: consumers of eventwire.v1 get events without positions");
+    for (const followed of scopes) if (followed.release() > 0) this.#isBare = true;
+  }
+
+  /**
+   * Feeds the consumers from the journal, when this node has read it to its end and can still keep events. Does nothing else when that
+   * is not so. Rejects when the journal ends.
+   */
+  async comeBack(journal: Journal): Promise<void> {
+    const { mirror, scopes, keeper, unable, logger } = this.#options;
+    await mirror.read(journal);
+    // A client that keeps an old position over events without one must not get these events again.
+    if (this.#isBare && (this.#given === undefined || mirror.accepts(this.#given)))
+      await mirror.reached(await journal.mark({ kind: "break", from: undefined }));
+    await mirror.caughtUp(journal);
+    for (let waited = 0; waited < busMsMax && scopes.awaitBus; waited += busLookMs) await delay(busLookMs);
+    if (this.#options.journal() !== journal || unable.present || keeper.owes) return;
+    if (scopes.size === 0 || !scopes.areKnown) return;
+    this.#isThere = true;
+    this.#isBare = false;
+    this.#giveUp();
+    logger.info("the history is there: consumers of eventwire.v1 can resume");
+  }
+
+  /** Tells of the events that the bus has not brought yet. They are not handed over any more. */
+  #giveUp(): void {
+    const { scopes, onGap } = this.#options;
+    for (const followed of scopes) {
+      const from = followed.giveUp();
+      const { accountId, instanceId } = followed.scope;
+      const whose = { accountId, ...(instanceId !== "" && { instanceId }) };
+      if (from !== undefined) onGap({ reason: "history_interrupted", from, until: Date.now(), ...whose });
+    }
+  }
+}
