@@ -117,7 +117,8 @@ export interface FetchFrom {
   readonly after: number;
   /**
    * Absent: deliveries in the order of their numbers. Given: only deliveries that were tried before and whose next
-   * attempt is due, in the order of their times, except those with these numbers.
+   * attempt is due, in the order of their times, except those with these numbers; and after them the delivery that is
+   * due next.
    */
   readonly dueExcept?: readonly number[];
 }

@@ -9,6 +9,8 @@ import type { Lane } from "./lane.js";
 import type { MemoryCount } from "./requests-under-way.js";
 
 const lanesMax = 64;
+/** Most lanes of receivers that hang in one question. The others in it do not depend on them. */
+const slowLanesMax = 16;
 /** Most deliveries that one lane gets at once. */
 const deliveriesMax = 32;
 /** With more bytes of events in memory, no lane gets deliveries. */
@@ -59,22 +61,21 @@ export class Fetcher implements MemoryCount {
   }
 
   #start(): void {
-    if (!this.#running && this.#served !== undefined) void this.#run();
+    const isHungry = this.#hungry.size > 0 || this.#slow.size > 0;
+    if (!this.#running && isHungry && this.hasRoom) void this.#run();
   }
 
-  /** The lanes that may get deliveries now. Undefined when there are none. */
-  get #served(): Set<Lane> | undefined {
-    if (!this.hasRoom || this.#closed) return undefined;
-    if (this.#hungry.size > 0) return this.#hungry;
-    return this.#slow.size > 0 && this.#hangingBytes <= hangingBytesMax ? this.#slow : undefined;
+  /** Takes the lanes that get deliveries next out of their queues. */
+  #next(): Lane[] {
+    if (!this.hasRoom || this.#closed) return [];
+    const slow = this.#hangingBytes <= hangingBytesMax ? take(this.#slow, slowLanesMax) : [];
+    return [...slow, ...take(this.#hungry, lanesMax - slow.length)];
   }
 
   async #run(): Promise<void> {
     this.#running = true;
     await nextTurn();
-    for (let served = this.#served; served !== undefined; served = this.#served) {
-      const lanes = [...served].slice(0, lanesMax);
-      for (const lane of lanes) served.delete(lane);
+    for (let lanes = this.#next(); lanes.length > 0; lanes = this.#next()) {
       try {
         const found = await this.#queue.fetch(
           lanes.map((lane) => lane.wanted),
@@ -90,6 +91,17 @@ export class Fetcher implements MemoryCount {
     }
     this.#running = false;
   }
+}
+
+/** Takes the lanes that have waited longest. */
+function take(queue: Set<Lane>, count: number): Lane[] {
+  const taken: Lane[] = [];
+  for (const lane of queue) {
+    if (taken.length >= count) break;
+    queue.delete(lane);
+    taken.push(lane);
+  }
+  return taken;
 }
 
 function deal(lanes: readonly Lane[], found: readonly WaitingDelivery[]): void {

@@ -102,13 +102,27 @@ export class LaneMemory {
       return;
     }
     const known = this.#known();
-    for (const delivery of deliveries) {
-      // A delivery that was in memory when the question was asked may have been tried and stored since.
-      if (!before.has(delivery.number) && !known.has(delivery.number)) this.#add(delivery);
-      if (what === "in order") this.#tail = Math.max(this.#tail, delivery.number);
+    // A delivery that was in memory when the question was asked may have been tried and stored since.
+    const fresh = deliveries.filter(({ number }) => !before.has(number) && !known.has(number));
+    if (what === "due") {
+      this.#takeDue(fresh);
+      return;
     }
-    if (what === "in order") this.#more = !all || moreCame;
-    else this.#ready.sort((a, b) => a.dueAt - b.dueAt);
+    for (const delivery of fresh) this.#add(delivery);
+    this.#tail = Math.max(this.#tail, deliveries.at(-1)?.number ?? 0);
+    this.#more = !all || moreCame;
+  }
+
+  /** Takes deliveries that are due, and notes when the next of the others is due. */
+  #takeDue(deliveries: readonly WaitingDelivery[]): void {
+    const now = Date.now();
+    for (const delivery of deliveries) {
+      if (delivery.dueAt > now) this.putOff(delivery);
+      else this.#add(delivery);
+    }
+    this.#ready.sort((a, b) => a.dueAt - b.dueAt);
+    // Further deliveries may be due, so the lane asks again until none is.
+    if (deliveries.some(({ dueAt }) => dueAt <= now)) this.#dueAt = Math.min(this.#dueAt, now);
   }
 
   /** Ends the question without its answer. */

@@ -181,6 +181,21 @@ describe("a failing receiver", () => {
     expect(await rows("select id::text from webhook_event where id = $1", [id])).toEqual([{ id }]);
   });
 
+  it("gets all events of an unordered webhook again when they are due, however many", async () => {
+    const tried = new Map<number, number[]>();
+    const receiver = await startReceiver((answer, { body }) => {
+      const times = tried.get(numberIn(body)) ?? [];
+      tried.set(numberIn(body), [...times, performance.now()]);
+      answer.writeHead(times.length === 0 ? 500 : 204).end();
+    });
+    const name = await hookedInstance(server, receiver.origin, { ordered: false });
+    for (let n = 1; n <= 100; n++) await publish(server, name, { n });
+    await settled(name);
+    const waits = [...tried.values()].map(([first = 0, second = Number.POSITIVE_INFINITY]) => second - first);
+    // The first delay is one second and a fifth at most. A lane that forgets its webhook reads it again after 10 s.
+    expect(Math.max(...waits)).toBeLessThan(8_000);
+  });
+
   it("that refuses one event for good loses only that one", async () => {
     const receiver = await startReceiver(statuses(422));
     const name = await hookedInstance(server, receiver.origin);

@@ -86,10 +86,15 @@ function fetchDue(from: readonly FetchFrom[], limit: number) {
     select ${columns} from unnest(${ids}::bigint[], ${held}::text[]) as asked (webhook_id, held)
     cross join lateral (
       select delivery.*, sum(bytes) over (order by due_at, number) - bytes as before from (
-        select * from webhook_delivery
-        where webhook_id = asked.webhook_id and state = 0 and due_at <= clock_timestamp()
-          and number <> all (asked.held::bigint[])
-        order by due_at limit ${limit}) as delivery) as head
+        (select * from webhook_delivery
+          where webhook_id = asked.webhook_id and state = 0 and due_at <= now()
+            and number <> all (asked.held::bigint[])
+          order by due_at limit ${limit})
+        union all
+        (select * from webhook_delivery
+          where webhook_id = asked.webhook_id and state = 0 and due_at > now()
+            and number <> all (asked.held::bigint[])
+          order by due_at limit 1)) as delivery) as head
     join webhook_event as event on event.id = head.event_id
     where head.before < ${fetchBytesMax}
     order by head.webhook_id, head.number`;
