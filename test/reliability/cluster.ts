@@ -1,5 +1,6 @@
 /** Several nodes as processes of their own, on one PostgreSQL and one nats-server, each of which can be killed. */
 
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { childrenOf } from "../support/children.js";
 import { jetStream } from "../support/history-nodes.js";
 import { type KillablePostgres, startKillablePostgres } from "../support/killable-postgres.js";
@@ -108,8 +109,10 @@ export async function startCluster(workers: readonly number[], env: Record<strin
         await process.ended;
       } else {
         killOne(worker, "SIGKILL");
-        await until(() => !workersOf(process).includes(worker));
+        await until(() => !exists(worker));
       }
+      // In this turn the driver hears of the connections that ended with the process.
+      await nextTurn();
       death.goneAt = Date.now();
     },
     async stop(process) {
@@ -148,6 +151,15 @@ export async function startCluster(workers: readonly number[], env: Record<strin
       await Promise.all([nats.close(), postgres.close()]);
     },
   };
+}
+
+/** A process that is ending has closed all its connections only when it does not exist any more. */
+function exists(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
 
 /** To the process and its workers. */
