@@ -117,8 +117,8 @@ function scenes({ cluster, readers, channels, heavy, random }: FaultOptions): ((
  * would not listen, and that is no answer that anybody gives.
  */
 async function killWorker(cluster: Cluster, running: NodeProcess, victim: number): Promise<void> {
-  await cluster.kill(running, victim);
   const killedAt = Date.now();
+  await cluster.kill(running, victim);
   // A new connection leads to any worker, and a worker says for how long it has been running.
   await until(async () => (await upSeconds(running)) < Math.floor((Date.now() - killedAt) / 1_000));
 }
