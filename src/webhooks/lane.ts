@@ -7,7 +7,7 @@ import type { AttemptRecord, FetchFrom, LeasedWebhook, WaitingDelivery } from ".
 import { LaneMemory } from "./lane-memory.js";
 import type { MemoryCount } from "./requests-under-way.js";
 import type { Attempt, WebhookTarget } from "./sender/sender.js";
-import { type Condition, judge, type Rules, undecided } from "./verdict.js";
+import { type Condition, judge, type Rules, recordOf, undecided } from "./verdict.js";
 
 /** Most requests of an unordered webhook at once. */
 const unorderedMax = 8;
@@ -15,7 +15,7 @@ const unorderedMax = 8;
 const keepMsMax = 2_000;
 
 /** What a lane needs of the part that runs all lanes. */
-export interface LaneHost extends Omit<Rules, "ordered"> {
+export interface LaneHost extends Rules {
   readonly memory: MemoryCount;
   /** Whether requests may be sent: the leases of this node hold, and attempts get stored. */
   maySend(): boolean;
@@ -189,39 +189,23 @@ export class Lane {
 
   #settle(tried: WaitingDelivery, at: number, attempt: Attempt): void {
     const { ordered } = this.webhook;
-    const { failingMsMax } = this.#host;
-    const retryIn: Rules["retryIn"] = (delivery) => this.#host.retryIn(delivery);
     const verdict =
       this.#changed && attempt.outcome !== "delivered"
         ? undecided(tried, at, this.#condition)
-        : judge(tried, attempt, { at, now: Date.now() }, this.#condition, { failingMsMax, retryIn, ordered });
+        : judge(tried, attempt, { at, now: Date.now() }, this.#condition, ordered, this.#host);
     const { state, delivery, condition, disable } = verdict;
     this.#condition = condition;
-    this.#record(delivery, { ...attempt, at, state });
+    this.#memory.unstored.add(tried.number);
+    this.#host.record(recordOf(this.webhook, tried, at, attempt, verdict), () => {
+      this.#memory.unstored.delete(tried.number);
+      if (this.#resetting) this.work();
+    });
     if (this.#closed) return;
     if (state === "waiting" && (ordered || condition.pauses > 0)) {
       this.#memory.putBack(delivery);
       this.#wait(delivery.dueAt);
     } else if (state === "waiting") this.#memory.putOff(delivery);
     if (disable !== undefined) this.#host.disable(this, disable);
-  }
-
-  #record(
-    { number, event, bytes, shared, attempts, firstAt = 0, dueAt }: WaitingDelivery,
-    made: Pick<AttemptRecord, "state" | "at" | "status" | "ms" | "error" | "responseHead">,
-  ): void {
-    const { state, at, status, ms, error, responseHead } = made;
-    const { pausedUntil, pauses } = this.#condition;
-    const { id: webhookId, node } = this.webhook;
-    this.#memory.unstored.add(number);
-    const record: AttemptRecord = {
-      ...{ webhookId, node, number, eventId: event.id, bytes, shared, state, attempts, firstAt, dueAt },
-      ...{ at, status, ms, error, responseHead, pausedUntil, pauses },
-    };
-    this.#host.record(record, () => {
-      this.#memory.unstored.delete(number);
-      if (this.#resetting) this.work();
-    });
   }
 
   /** Sends nothing until then. Before a long wait, what is in memory is left to the database. */

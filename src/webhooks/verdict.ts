@@ -1,6 +1,6 @@
 /** Decides after an attempt what becomes of the delivery and of its webhook. */
 
-import type { WaitingDelivery } from "../store/webhook-queue.js";
+import type { AttemptRecord, LeasedWebhook, WaitingDelivery } from "../store/webhook-queue.js";
 import type { FailedDelivery } from "./sender/retry-schedule.js";
 import type { Attempt } from "./sender/sender.js";
 
@@ -24,7 +24,6 @@ export interface Verdict {
 }
 
 export interface Rules {
-  readonly ordered: boolean;
   /** How long a webhook may fail before it is disabled, in milliseconds. */
   readonly failingMsMax: number;
   /** Time until the next attempt, in milliseconds. Undefined when the delivery dies. */
@@ -37,7 +36,8 @@ export function judge(
   attempt: Attempt,
   { at, now }: { at: number; now: number },
   before: Condition,
-  { ordered, failingMsMax, retryIn }: Rules,
+  ordered: boolean,
+  { failingMsMax, retryIn }: Rules,
 ): Verdict {
   const { outcome, retryAfterMs } = attempt;
   const failingSince = outcome === "delivered" ? undefined : (before.failingSince ?? at);
@@ -75,6 +75,38 @@ export function undecided(delivery: WaitingDelivery, at: number, { failingSince 
     delivery: { ...delivery, attempts: attempts + 1, firstAt, dueAt: at },
     condition: { failingSince, pausedUntil: 0, pauses: 0 },
     disable: undefined,
+  };
+}
+
+/**
+ * The record of an attempt that began at `at`. `tried` is the delivery as it was before. The fields are copied one by
+ * one, because spreads of objects took a quarter of the CPU of a delivery.
+ */
+export function recordOf(
+  { id, node }: LeasedWebhook,
+  tried: WaitingDelivery,
+  at: number,
+  attempt: Attempt,
+  { state, delivery, condition }: Verdict,
+): AttemptRecord {
+  return {
+    webhookId: id,
+    node,
+    number: tried.number,
+    eventId: tried.event.id,
+    bytes: tried.bytes,
+    shared: tried.shared,
+    state,
+    attempts: delivery.attempts,
+    at,
+    firstAt: delivery.firstAt ?? 0,
+    dueAt: delivery.dueAt,
+    status: attempt.status,
+    ms: attempt.ms,
+    error: attempt.error,
+    responseHead: attempt.responseHead,
+    pausedUntil: condition.pausedUntil,
+    pauses: condition.pauses,
   };
 }
 

@@ -28,8 +28,8 @@ const paused = ended("pause", "status_403", 403);
 
 /** An attempt that takes no time. */
 function after(before: Pick<Verdict, "delivery" | "condition">, attempt: Attempt, at: number, ordered = true): Verdict {
-  const rules = { ordered, failingMsMax: 120 * hour, retryIn: next };
-  return judge(before.delivery, attempt, { at, now: at }, before.condition, rules);
+  const rules = { failingMsMax: 120 * hour, retryIn: next };
+  return judge(before.delivery, attempt, { at, now: at }, before.condition, ordered, rules);
 }
 const begin = { delivery: fresh, condition: fine };
 
