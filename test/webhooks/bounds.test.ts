@@ -1,7 +1,7 @@
 /** The bounds of the queue: what producers are told at a bound, and what is dropped when they go on. */
 
 import { createClient } from "@connectrpc/connect";
-import { createConnectTransport } from "@connectrpc/connect-node";
+import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { EventService } from "../../gen/eventwire/v1/event_service_pb.js";
 import { QueueBound } from "../../src/webhooks/queue-bound.js";
@@ -47,7 +47,7 @@ describe("with WEBHOOK_QUEUE_FULL=refuse", () => {
     expect(rest.headers.get("eventwire-error")).toBe(`WEBHOOK_QUEUE_FULL; rule="${rule}"`);
     expect(rest.headers.get("retry-after")).toBe("1");
 
-    const { token } = { token: server.accountToken };
+    const token = server.accountToken;
     const client = createClient(
       EventService,
       createConnectTransport({ baseUrl: server.server.grpcUrl, httpVersion: "2" }),
@@ -57,18 +57,22 @@ describe("with WEBHOOK_QUEUE_FULL=refuse", () => {
     expect(refused).toMatchObject({ rawMessage: "Webhook queue full" });
     expect(refused.metadata.get("eventwire-error")).toBe(`WEBHOOK_QUEUE_FULL; rule="${rule}"`);
 
-    const stream = openEventStream(server.server.grpcUrl, token);
-    stream.send({ sequence: 1n, events: [event, event] });
-    const answer = await stream.acknowledgement();
-    stream.end();
-    const refusal = { reason: "WEBHOOK_QUEUE_FULL", message: "Webhook queue full" };
-    expect(answer).toMatchObject({
-      published: 0,
-      refusals: [
-        { index: 0, ...refusal },
-        { index: 1, ...refusal },
-      ],
-    });
+    const answers = [];
+    const batches = (async function* () {
+      yield { sequence: 1n, events: [event, event] };
+    })();
+    const overGrpc = createClient(EventService, createGrpcTransport({ baseUrl: server.server.grpcUrl }));
+    for await (const answer of overGrpc.publishEvents(batches, { headers: { token } })) answers.push(answer);
+    const refusal = { reason: "WEBHOOK_QUEUE_FULL", message: "Webhook queue full", rule };
+    expect(answers).toMatchObject([
+      {
+        published: 0,
+        refusals: [
+          { index: 0, ...refusal },
+          { index: 1, ...refusal },
+        ],
+      },
+    ]);
 
     expect(await numbersIn(server, name)).toEqual([1, 2, 3, 4, 5]);
     expect(await scrape(server.server.grpcUrl, "eventwire_webhook_events_refused_total")).toEqual([4]);

@@ -1,7 +1,11 @@
 /** Publishing to webhooks, and delivering, while the database is away, silent or slow. */
 
+import { createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { EventService } from "../../gen/eventwire/v1/event_service_pb.js";
 import { type DatabaseProxy, startDatabaseProxy } from "../support/database-proxy.js";
+import { eventOf } from "../support/event-stream.js";
 import { query } from "../support/postgres.js";
 import type { PublicServer } from "../support/public-server.js";
 import { startReceiver } from "../support/receiver.js";
@@ -112,11 +116,18 @@ describe("with WEBHOOK_OUTAGE=accept", () => {
     await proxy.cut();
     expect(await publish(server, name, { n: 2 })).toMatchObject({ success: true, webhooksStored: false });
     expect(await publish(server, name, { n: 3 })).toMatchObject({ success: true, webhooksStored: false });
-    expect(await scrape(server.server.grpcUrl, "eventwire_webhook_events_not_stored_total")).toEqual([2]);
+    const client = createClient(EventService, createGrpcTransport({ baseUrl: server.server.grpcUrl }));
+    const batches = (async function* () {
+      yield { sequence: 1n, events: [eventOf(name, "message.status", '{"n":5}')] };
+    })();
+    const headers = { token: server.accountToken };
+    for await (const answer of client.publishEvents(batches, { headers }))
+      expect(answer).toMatchObject({ published: 1, webhooksStored: false });
+    expect(await scrape(server.server.grpcUrl, "eventwire_webhook_events_not_stored_total")).toEqual([3]);
     await proxy.heal();
     await until(async () => (await publish(server, name, { n: 4 })).webhooksStored === undefined);
     await until(() => receiver.requests.some(({ body }) => numberIn(body) === 4));
-    expect(receiver.requests.map(({ body }) => numberIn(body)).filter((n) => n === 2 || n === 3)).toEqual([]);
+    expect(receiver.requests.map(({ body }) => numberIn(body)).filter((n) => [2, 3, 5].includes(n))).toEqual([]);
     expect((await query(server.database.url, "select 1 from webhook_delivery where state = 0")).rowCount).toBe(0);
   });
 });
