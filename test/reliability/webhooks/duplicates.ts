@@ -11,6 +11,8 @@ export interface Breakages {
   readonly deaths: readonly Death[];
   readonly databaseAway: readonly Span[];
   readonly nodeStopped: readonly Span[];
+  /** When nodes logged that they had lost their leases. */
+  readonly leasesLost: readonly Span[];
 }
 
 export interface Span {
@@ -25,6 +27,7 @@ export const reasons = {
   nodeKilled: "the node was killed before it stored the outcome",
   databaseAway: "the outcome could not be stored, because PostgreSQL was away",
   nodeStopped: "the node was stopped, and so got the answer too late",
+  leasesLost: "a node lost its leases, and logged that",
   unexplained: "unexplained",
 } as const;
 
@@ -57,6 +60,7 @@ export function reasonOf(before: Arrival, again: Arrival, breakages: Breakages):
   if (nodeDied) return reasons.nodeKilled;
   if (breakages.databaseAway.some((span) => overlaps(span, between, recoveryMs))) return reasons.databaseAway;
   if (breakages.nodeStopped.some((span) => overlaps(span, between, recoveryMs))) return reasons.nodeStopped;
+  if (breakages.leasesLost.some((span) => overlaps(span, between, recoveryMs))) return reasons.leasesLost;
   return isLate ? reasons.noAnswer : reasons.unexplained;
 }
 

@@ -39,7 +39,7 @@ function answeredLine(n: number, key = `1-${n}`): string {
 }
 
 const received = (numbers: readonly number[]) => numbers.flatMap((n) => [took(n), answeredLine(n)]);
-const nothingBroke: Breakages = { troubles: [], deaths: [], databaseAway: [], nodeStopped: [] };
+const nothingBroke: Breakages = { troubles: [], deaths: [], databaseAway: [], nodeStopped: [], leasesLost: [] };
 
 async function settled(published: Publication[], lines: readonly string[], more: Partial<WebhookBooks> = {}) {
   const arrivals = await readArrivals(lines);
@@ -140,6 +140,11 @@ describe("the ledger of webhooks", () => {
       reason: reasons.nodeStopped,
       first: [took(3), answeredLine(3)],
       breakages: { nodeStopped: [{ from: 1_250, until: 1_360 }] },
+    },
+    {
+      reason: reasons.leasesLost,
+      first: [took(3), answeredLine(3)],
+      breakages: { leasesLost: [{ from: 4_000, until: 4_000 }] },
     },
   ])("says why an event came again: $reason", async ({ reason, first, breakages = {} }) => {
     const again = [took(3, { key: "2-1", at: 8_000 }), answeredLine(3, "2-1")];

@@ -73,7 +73,9 @@ export function settleWebhooks(
   function takeFirst(webhook: LedgerWebhook, arrival: Arrival, event: Publication): void {
     const tops = highest[webhook.index] as Map<number, number>;
     const top = tops.get(event.connection) ?? 0;
-    if (webhook.ordered && arrival.n < top)
+    // An event that died with its webhook may still have been on its way.
+    const died = disabled[webhook.index]?.has(event.id ?? "") === true;
+    if (webhook.ordered && arrival.n < top && !died)
       found.disordered.push(`${describe(event, webhook)}: came at ${time(arrival.at)}, after number ${top}`);
     tops.set(event.connection, Math.max(top, arrival.n));
     if (event.answer === "error" || (answered(event) && typesAt(webhook, event) === "does not take"))

@@ -83,6 +83,7 @@ export async function startWebhookLedger({
             deaths: books.deaths,
             databaseAway: spansOf(books.faults, postgresKilled),
             nodeStopped: spansOf(books.faults, nodeStopped),
+            leasesLost: cluster.processes.flatMap(({ stderr }) => leasesLost(stderr)),
           },
         },
       );
@@ -100,6 +101,14 @@ export async function startWebhookLedger({
 
 function diedDisabled({ last }: { readonly last?: { readonly error?: string } }): boolean {
   return last?.error === "The webhook was disabled.";
+}
+
+/** The moments at which the log of a node says that the leases were lost. */
+function leasesLost(log: string): Span[] {
+  return [...log.matchAll(/"time":"([^"]+)"[^\n]*"msg":"leases of webhooks lost/g)].map(([, text = ""]) => {
+    const time = Date.parse(text);
+    return { from: time, until: time };
+  });
 }
 
 function spansOf(faults: readonly Fault[], wanted: string): Span[] {
