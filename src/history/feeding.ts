@@ -5,6 +5,7 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
+import type { Event } from "../bus/bus.js";
 import type { FollowedScopes } from "./followed-scope.js";
 import type { HistoryGap } from "./history.js";
 import type { Journal } from "./journal.js";
@@ -62,7 +63,8 @@ export class Feeding {
     this.#isThere = false;
     this.#given = mirror.place;
     logger.warn({ reason }, "the history is away: consumers of eventwire.v1 get events without positions");
-    for (const followed of scopes) if (followed.release() > 0) this.#isBare = true;
+    const came = (event: Event): boolean => mirror.log.has(event);
+    for (const followed of scopes) if (followed.release(came) > 0) this.#isBare = true;
   }
 
   /**

@@ -37,8 +37,8 @@ export class FollowedScope {
   }
 
   /** Hands over the events that still wait for the journal, without positions. Returns their number. */
-  release(): number {
-    const events = this.#matching.release();
+  release(came: (event: Event) => boolean): number {
+    const events = this.#matching.release(came);
     for (const event of events) this.#handler(event, undefined);
     return events.length;
   }
@@ -60,8 +60,8 @@ export class FollowedScope {
   }
 
   /** See `Matching.overdue`. */
-  overdue(looks: number): number | undefined {
-    return this.#matching.overdue(looks);
+  overdue(looks: number, came: (event: Event) => boolean): number | undefined {
+    return this.#matching.overdue(looks, came);
   }
 }
 
@@ -99,8 +99,8 @@ export class FollowedScopes {
   }
 
   /** Does what `Matching.overdue` says for all scopes. */
-  overdue(looks: number): number | undefined {
-    const overdue = [...this].map((followed) => followed.overdue(looks)).filter((from) => from !== undefined);
+  overdue(looks: number, came: (event: Event) => boolean): number | undefined {
+    const overdue = [...this].map((followed) => followed.overdue(looks, came)).filter((from) => from !== undefined);
     return overdue.length === 0 ? undefined : Math.min(...overdue);
   }
 

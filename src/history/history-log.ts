@@ -3,8 +3,10 @@
  * their bytes in all. It knows for each scope from which sequence number on no event of the scope is missing.
  */
 
+import type { Event } from "../bus/bus.js";
 import { Entries } from "./entries.js";
 import type { DropReason, HistoryScope, HistoryStats, Kept } from "./history.js";
+import { idKey } from "./journal.js";
 
 export interface HistoryLimits {
   readonly seconds: number;
@@ -127,6 +129,14 @@ export class HistoryLog {
     // An instance without a log had only events that the account has dropped.
     const dropped = log?.dropped ?? account?.dropped ?? none;
     return Math.max(dropped, Math.min(log?.since ?? Number.POSITIVE_INFINITY, ofAccount));
+  }
+
+  /** Whether an event is kept. Looks through the events of the instance. */
+  has({ id, instanceId }: Event): boolean {
+    const key = idKey(id);
+    for (const { kept } of this.#instances.get(instanceId)?.entries ?? [])
+      if (idKey(kept.event.id) === key) return true;
+    return false;
   }
 
   /** Returns the last event of the scope. Undefined when none is kept. */

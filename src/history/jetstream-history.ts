@@ -219,7 +219,8 @@ class JetStreamHistory implements History {
 
   #look(): void {
     this.#mirror.log.expire(performance.now());
-    const from = this.#feeding.isThere ? this.#scopes.overdue(looksMax) : undefined;
+    const came = (event: Event): boolean => this.#mirror.log.has(event);
+    const from = this.#feeding.isThere ? this.#scopes.overdue(looksMax, came) : undefined;
     if (from !== undefined) {
       this.#logger.warn({ from: new Date(from).toISOString() }, "events of the bus did not come into the history");
       this.#onGap({ reason: "history_interrupted", from, until: Date.now() });

@@ -44,9 +44,12 @@ export class Matching {
     return isThere;
   }
 
-  /** Returns the events that wait for their copy from the journal, in the order in which the bus brought them. They wait no longer. */
-  release(): Event[] {
-    const events = [...this.#waiting.values()].map(({ event }) => event);
+  /**
+   * Returns the events that wait for their copy from the journal, in the order in which the bus brought them. They wait no longer.
+   * The events that `came` knows are left out: their copies from the journal came before the scope was followed.
+   */
+  release(came: (event: Event) => boolean): Event[] {
+    const events = [...this.#waiting.values()].map(({ event }) => event).filter((event) => !came(event));
     for (const [key, { event }] of this.#waiting) this.#handed.add(key, event.time);
     this.#waiting = new Map();
     return events;
@@ -77,13 +80,14 @@ export class Matching {
 
   /**
    * Call this about twice a second. Forgets the events that have waited for more than `looks` calls, and returns when the first of
-   * them was accepted. Undefined when no event waits for that long.
+   * them was accepted. Undefined when no event waits for that long. The events that `came` knows do not count.
    */
-  overdue(looks: number): number | undefined {
+  overdue(looks: number, came: (event: Event) => boolean): number | undefined {
     let from: number | undefined;
     for (const [key, waiting] of this.#waiting) {
       if (++waiting.looks <= looks) continue;
       this.#waiting.delete(key);
+      if (came(waiting.event)) continue;
       from = Math.min(from ?? waiting.event.time, waiting.event.time);
     }
     return from;

@@ -140,6 +140,25 @@ describe.skipIf(await lacks("nats-server")).concurrent("JetStream", () => {
     expect(follower.numbers()).toEqual([2, 3]);
   });
 
+  it("goes away as the bus brings an event from before the consumer: the event does not come", async ({
+    onTestFinished: atEnd,
+  }) => {
+    const { nats, options, a, b, scope, follower } = await openHistoryPair(atEnd, jetStream());
+    await b.follow({ ...scope, instanceId: "another" });
+    const before = a.draft(scope, 1);
+    a.history.take(before);
+    await follower.have(1);
+    const late = await b.follow(scope);
+    a.bus.publish(before);
+    await a.bus.flush();
+    const cut = await openHistoryNode(nats.url, { ...options, journalUrl: "nats://127.0.0.1:1" });
+    await b.isThere(false);
+    await cut.close();
+    b.publish(scope, 2);
+    await late.have(1);
+    expect([late.numbers(), b.gaps]).toEqual([[2], []]);
+  });
+
   it("is away from one node alone, which reads its events a second time: no event comes twice, and none may be missing", async ({
     onTestFinished: atEnd,
   }) => {
