@@ -8,7 +8,11 @@ import type { WaitingDelivery, WebhookQueue } from "../store/webhook-queue.js";
 import type { Lane } from "./lane.js";
 import type { MemoryCount } from "./requests-under-way.js";
 
+/** Fewest and most lanes in one question. */
+const lanesMin = 4;
 const lanesMax = 64;
+/** After an answer with more bytes, the next question is for the fewest lanes. Otherwise it is for twice as many. */
+const answerBytesMax = 4 * 1024 * 1024;
 /** Most lanes of receivers that hang in one question. The others in it do not depend on them. */
 const slowLanesMax = 16;
 /** Most deliveries that one lane gets at once. */
@@ -29,6 +33,8 @@ export class Fetcher implements MemoryCount {
   #closed = false;
   #heldBytes = 0;
   #hangingBytes = 0;
+  /** Lanes in the next question. Few at first, because an event may have some megabytes. */
+  #lanesMax = lanesMin;
 
   constructor(queue: WebhookQueue, onFailure: (error: unknown) => void) {
     this.#queue = queue;
@@ -68,8 +74,9 @@ export class Fetcher implements MemoryCount {
   /** Takes the lanes that get deliveries next out of their queues. */
   #next(): Lane[] {
     if (!this.hasRoom || this.#closed) return [];
-    const slow = this.#hangingBytes <= hangingBytesMax ? take(this.#slow, slowLanesMax) : [];
-    return [...slow, ...take(this.#hungry, lanesMax - slow.length)];
+    const slow =
+      this.#hangingBytes <= hangingBytesMax ? take(this.#slow, Math.min(slowLanesMax, this.#lanesMax / 2)) : [];
+    return [...slow, ...take(this.#hungry, this.#lanesMax - slow.length)];
   }
 
   async #run(): Promise<void> {
@@ -81,6 +88,8 @@ export class Fetcher implements MemoryCount {
           lanes.map((lane) => lane.wanted),
           deliveriesMax,
         );
+        const bytes = found.reduce((sum, delivery) => sum + delivery.bytes, 0);
+        this.#lanesMax = bytes > answerBytesMax ? lanesMin : Math.min(2 * this.#lanesMax, lanesMax);
         deal(lanes, found);
       } catch (error) {
         this.#onFailure(error);
