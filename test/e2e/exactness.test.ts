@@ -7,6 +7,7 @@ import { pino } from "pino";
 import { expect, it } from "vitest";
 import { startServer } from "../../src/server.js";
 import { readSettings } from "../../src/settings/settings.js";
+import { databaseRead } from "../support/database-read.js";
 import { driveExactly } from "../support/exactness.js";
 import { createTestDatabase } from "../support/postgres.js";
 import { Random } from "../support/random.js";
@@ -37,6 +38,7 @@ it(`gives every socket what its filter takes, once, in order, or the right close
     onUnusable: unexpected,
   });
   try {
+    await databaseRead(server.url);
     const end = Date.now() + seconds * 1_000;
     const target = { ...server, accountToken, pendingBytesMax: settings.socketPendingBytesMax };
     const tally = await driveExactly(target, new Random(seed), () => Date.now() > end);

@@ -9,6 +9,7 @@ import { type Server, startServer } from "../../src/server.js";
 import { readSettings } from "../../src/settings/settings.js";
 import { openCommandStore } from "../../src/store/open-store.js";
 import type { Account, Store } from "../../src/store/store.js";
+import { databaseRead } from "./database-read.js";
 import { createTestDatabase, type TestDatabase } from "./postgres.js";
 
 export interface PublicServer {
@@ -69,9 +70,7 @@ export async function startPublicServer(
     throw error;
   });
 
-  // A busy machine may read the directory later than the server waits for it.
-  const isStarting = async () => (await (await fetch(`${server.url}/health`)).text()).includes(`"db":"starting"`);
-  while (settings.tlsCert === undefined && (await isStarting()));
+  if (settings.tlsCert === undefined) await databaseRead(server.url);
 
   async function call(method: string, path: string, body?: unknown) {
     const response = await fetch(`${server.url}${path}`, {
