@@ -9,15 +9,15 @@
  * time that passes.
  */
 
-import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocket } from "ws";
 import { createPublisher } from "../../dist/src/client/node/publisher.js";
-import { accountToken, cpuMs, freePort, makeDatabase, memoryMiB, started, startNode } from "./driver/nodes.mjs";
+import { startNats } from "./driver/nats.mjs";
+import { accountToken, cpuMs, makeDatabase, memoryMiB, startNode } from "./driver/nodes.mjs";
 
 const events = Number(process.argv[2] ?? 200_000);
 const consumers = 10;
@@ -82,25 +82,4 @@ async function measure(name, { protocols, env }) {
     await database.drop();
     rmSync(directory, { recursive: true, force: true });
   }
-}
-
-async function startNats(directory, ends) {
-  const port = await freePort();
-  writeFileSync(
-    join(directory, "nats.conf"),
-    `host: 127.0.0.1\nport: ${port}\nmax_payload: 33554432\njetstream { max_memory_store: 268435456, max_file_store: 0, store_dir: "js" }\n`,
-  );
-  const stdio = ["ignore", "ignore", "pipe"];
-  const child = started(spawn("nats-server", ["-c", "nats.conf"], { cwd: directory, stdio }));
-  const gone = once(child, "exit");
-  ends.push(async () => {
-    child.kill("SIGTERM");
-    await gone;
-  });
-  let log = "";
-  for await (const chunk of child.stderr) {
-    log += chunk;
-    if (log.includes("Server is ready")) break;
-  }
-  return { url: `nats://127.0.0.1:${port}`, pid: child.pid };
 }
