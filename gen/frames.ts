@@ -113,7 +113,7 @@ export interface ConfigChangedFrame {
 export interface GapFrame {
   /** Always `gap`. */
   readonly control: "gap";
-  /** Why: `bus_interrupted` (the bus between the nodes was away from the node of this connection), `bus_lost` (events that another node accepted did not arrive or could not be read, for example because the bus was away from that node) or `history_expired` (the client asked to go on after a position, and `resumed` in its `hello` is false) or `history_interrupted` (a node could not put events into the history that the nodes share, or more were put there than it holds). A later release may send other reasons. */
+  /** Why: `bus_interrupted` (the bus between the nodes was away from the node of this connection), `bus_lost` (events that another node accepted did not arrive or could not be read, for example because the bus was away from that node), `history_expired` (the client asked to go on after a position, and `resumed` in its `hello` is false) or `history_interrupted` (a node could not put events into the history that the nodes share, or the nodes put more events there than the history holds). A later release may send other reasons. */
   readonly reason: string;
   /** Events that were accepted from this time on may be missing. The gateway sets this time a little too early rather than too late, because the clocks of its nodes may differ. After a text that is not a position it is the year 1970. */
   readonly from: string;

@@ -364,9 +364,9 @@ export enum Reason {
   SET_WEBHOOK_FAILED = 43,
 
   /**
-   * The node could not store the event for the webhooks of its instance, because the database is away. No webhook gets
-   * the event. Sockets may have got it when the database went away during the call. Set WEBHOOK_OUTAGE to `accept` to
-   * have such events published to sockets alone.
+   * The node could not store the event for the webhooks of its instance, because the database is away or too slow. When
+   * the database went away during the call, sockets may have got the event, and webhooks may get it. Set WEBHOOK_OUTAGE to
+   * `accept` to have such events published to sockets alone.
    *
    * @generated from enum value: REASON_STORE_EVENT_FAILED = 44;
    */

@@ -460,10 +460,10 @@ export type GapFrame = Message<"eventwire.v1.GapFrame"> & {
 
   /**
    * Why: `bus_interrupted` (the bus between the nodes was away from the node of this connection), `bus_lost` (events that
-   * another node accepted did not arrive or could not be read, for example because the bus was away from that node) or
+   * another node accepted did not arrive or could not be read, for example because the bus was away from that node),
    * `history_expired` (the client asked to go on after a position, and `resumed` in its `hello` is false) or
-   * `history_interrupted` (a node could not put events into the history that the nodes share, or more were put there than it
-   * holds). A later release may send other reasons.
+   * `history_interrupted` (a node could not put events into the history that the nodes share, or the nodes put more events
+   * there than the history holds). A later release may send other reasons.
    *
    * @generated from field: string reason = 2;
    */

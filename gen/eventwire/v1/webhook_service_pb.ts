@@ -183,8 +183,8 @@ export type SetWebhookRequest = Message<"eventwire.v1.SetWebhookRequest"> & {
   secret?: string | undefined;
 
   /**
-   * Asks the gateway to sign requests. A secret that the webhook has already stays, and while a secret is being replaced,
-   * the secret before stays too.
+   * Asks the gateway to sign requests. The webhook keeps the secret that it has. During a rotation it keeps the old secret
+   * too.
    *
    * @generated from field: bool sign = 10;
    */
@@ -891,7 +891,7 @@ export type RotateWebhookSecretRequest = Message<"eventwire.v1.RotateWebhookSecr
   label: string;
 
   /**
-   * How long requests are signed with the secret before, too, in seconds: up to 604,800; 86,400 by default.
+   * How long requests are signed with the old secret too, in seconds: up to 604,800; 86,400 by default.
    *
    * @generated from field: optional uint32 grace_seconds = 3;
    */
@@ -950,7 +950,7 @@ export const RotateWebhookSecretResponseSchema: GenMessage<RotateWebhookSecretRe
  */
 export const WebhookService: GenService<{
   /**
-   * Creates or replaces the webhook with this label. A repeated call changes nothing. A field that is left out takes its
+   * Creates or replaces the webhook with this label. The same call again changes nothing. A field that is left out takes its
    * default, so no value of the earlier configuration stays. When three other webhooks of the instance are enabled, a
    * further enabled one is refused.
    *
@@ -1043,8 +1043,8 @@ export const WebhookService: GenService<{
     output: typeof SendTestEventResponseSchema;
   },
   /**
-   * Gives an enabled webhook a new secret. For a while requests are signed with the secret before, too, so that the
-   * receiver can change over without a failure.
+   * Gives an enabled webhook a new secret. For a while requests are signed with the old secret too, so that the receiver
+   * can change over without a failure.
    *
    * @generated from rpc eventwire.v1.WebhookService.RotateWebhookSecret
    */
