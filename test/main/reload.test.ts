@@ -63,6 +63,8 @@ async function start(env: Record<string, string> = {}): Promise<Node> {
     return { frames, socket };
   }
 
+  // A busy machine reads the directory later than the ports are open.
+  await until(async () => (await call("GET", "/health")) === 200);
   expect(await call("POST", "/api/instance/new", { name: "desk-1", websocketEnabled: true })).toBe(201);
   return { server, dataDir, write, call, openSocket };
 }
