@@ -108,9 +108,10 @@ export interface BusStats {
 
 /**
  * How much earlier than its arrival an event may have been accepted, by the clock of the node that accepted the event,
- * in milliseconds. The clocks of two nodes differ a little, and the event travels for some milliseconds.
+ * in milliseconds. The clocks of two nodes differ a little. The event travels for some milliseconds, and for seconds when
+ * the node that accepted it has too much to do.
  */
-export const travelMsMax = 1_000;
+export const travelMsMax = 5_000;
 
 /**
  * A span in which events of other nodes may have been lost on their way to this node. Both times are in milliseconds

@@ -23,6 +23,11 @@ export class FollowedScope {
     this.#handler = handler;
   }
 
+  /** See `Matching.passed`. */
+  passed(event: Event): void {
+    this.#matching.passed(event);
+  }
+
   /** Takes an event that the bus brought. Returns whether consumers may have got the event without a position. */
   heard(event: Event, isThere: boolean): boolean {
     if (isThere && !this.isKnown) return false;

@@ -131,6 +131,14 @@ export class HistoryLog {
     return Math.max(dropped, Math.min(log?.since ?? Number.POSITIVE_INFINITY, ofAccount));
   }
 
+  /** Returns the events of the scope whose age began at `since` or later, in the milliseconds that `expire` gets. */
+  recent(scope: HistoryScope, since: number): Event[] {
+    const entries = this.#logOf(scope)?.entries ?? (scope.instanceId === "" ? this.#newerThan(since) : []);
+    return [...entries]
+      .filter(({ at, of }) => at >= since && of.accountId === scope.accountId)
+      .map(({ kept }) => kept.event);
+  }
+
   /** Whether an event is kept. Looks through the events of the instance. */
   has({ id, instanceId }: Event): boolean {
     const key = idKey(id);
@@ -174,6 +182,10 @@ export class HistoryLog {
         log.entries.push(entry);
     this.#accounts.set(accountId, log);
     return log;
+  }
+
+  *#newerThan(since: number): Generator<Entry> {
+    for (let entry = this.#newest; entry !== undefined && entry.at >= since; entry = entry.older) yield entry;
   }
 
   #drop(entry: Entry, reason: DropReason): void {

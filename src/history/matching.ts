@@ -7,7 +7,7 @@ import type { Event } from "../bus/bus.js";
 import { idKey } from "./journal.js";
 
 /** How long it is remembered that one copy of an event came, in milliseconds. The other copy comes within a few milliseconds. */
-const rememberedMs = 5_000;
+export const rememberedMs = 5_000;
 
 interface Waiting {
   readonly event: Event;
@@ -22,6 +22,11 @@ export class Matching {
   readonly #handed = new Recent();
   /** The events that the journal brought first while the history was away. They are handed over when the bus brings them. */
   readonly #skipped = new Recent();
+
+  /** Notes an event that the journal brought before anybody followed the scope. Its late copy of the bus is not handed over. */
+  passed({ id, time }: Event): void {
+    this.#handed.add(idKey(id), time);
+  }
 
   /** Notes a copy of the bus. Returns whether to hand it over. While the history is there, its copy from the journal is awaited. */
   heard(event: Event, isThere: boolean): boolean {

@@ -43,3 +43,11 @@ it("an event that the bus brings in time is handed over, and nothing is given up
   expect(handed).toEqual([one]);
   expect([followed.awaitsBus, followed.giveUp()]).toEqual([false, undefined]);
 });
+
+it("an event that the journal brought before the scope was followed does not come with its late copy of the bus", () => {
+  const { followed, handed } = scope(true);
+  const [before, next] = [event(Date.now()), event(Date.now())];
+  followed.passed(before);
+  for (const one of [before, next]) followed.heard(one, false);
+  expect(handed).toEqual([next]);
+});
