@@ -61,7 +61,7 @@ export async function runCommandLine(self: Omit<NodeJS.Process, "env">, env: Nod
 
   const program = new Command("eventwire")
     .description(
-      "Publish over gRPC, Connect or REST; deliver to every open WebSocket. Settings are environment variables.",
+      "Publish over gRPC, Connect or REST; deliver to open WebSockets and webhooks. Settings are environment variables.",
     )
     .version(version)
     .showHelpAfterError();

@@ -4,6 +4,7 @@
  */
 
 import type { Argument, Command, Option } from "commander";
+import { AppError } from "../domain/errors.js";
 import type { Webhook } from "../domain/webhook.js";
 import type { Store } from "../store/store.js";
 import type { Delivery, DeliveryAttempt } from "../store/webhook-operations.js";
@@ -22,7 +23,7 @@ import {
 } from "./webhook-options.js";
 import { showDeliveries, showDelivery, showQueues, showSecret, showWebhooks } from "./webhook-tables.js";
 
-/** How long the secret before signs requests too, after a new one was made. */
+/** How long requests are signed with the old secret too, after a new secret was made. */
 const graceMs = 86_400_000;
 
 /** The options that every command on one webhook has. */
@@ -59,7 +60,7 @@ export function addWebhookCommands(program: Command, line: CommandLine): void {
         chosen.json,
         async (store) => {
           const { id } = await findInstance(store, chosen.account, instance);
-          const result = await work(store, id, chosen, given);
+          const result = await work(store, id, chosen, given).catch(explain);
           if (result === undefined) throw new Error(`There is no webhook ${chosen.label} of the instance ${instance}.`);
           return result;
         },
@@ -170,8 +171,13 @@ export function addWebhookCommands(program: Command, line: CommandLine): void {
 
   add<object, Webhook>({
     name: "rotate-secret",
-    description: "give a webhook a new secret and print it; the secret before signs requests too, for a day",
+    description: "give a webhook a new secret and print it; for a day requests are signed with the old secret too",
     work: (store, id, { label }) => store.rotateSecret(id, label, graceMs),
     show: showSecret,
   });
+}
+
+/** Throws an error that says what helps. The message of an AppError alone is written for a program. */
+function explain(error: unknown): never {
+  throw error instanceof AppError ? new Error(error.meaning, { cause: error }) : error;
 }

@@ -9,7 +9,7 @@ export function showWebhooks(webhooks: readonly Webhook[]): string[] {
     ["LABEL", "STATE", "URL", "EVENTS"],
     webhooks.map(({ label, enabled, url, events, disabledReason }) => [
       label,
-      enabled ? "enabled" : (disabledReason ?? "disabled"),
+      enabled ? "enabled" : disabledReason === undefined ? "disabled" : `disabled: ${disabledReason}`,
       url,
       events.length === 0 ? "all" : events.join(","),
     ]),

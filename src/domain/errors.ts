@@ -59,6 +59,11 @@ export class AppError extends Error {
     this.retryAfterSeconds = retryAfterSeconds ?? (status === 429 || status === 503 ? 1 : undefined);
   }
 
+  /** What the reason means and what helps against it, as docs/ERRORS.md says. A client does not get this text. */
+  get meaning(): string {
+    return catalogue[this.reason].meaning;
+  }
+
   /**
    * Returns an AppError unchanged. Any other error becomes INTERNAL, so that a client never sees the text of a library.
    */

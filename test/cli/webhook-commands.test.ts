@@ -51,7 +51,18 @@ it("set a webhook, which the service then uses, and mend its deliveries", async 
   ]);
   expect(await runJson("list", "desk")).toMatchObject([{ enabled: false }]);
   for (const command of ["test", "replay", "rotate-secret"])
-    await expect(run(command, "desk")).rejects.toThrow("Webhook is disabled");
+    await expect(run(command, "desk")).rejects.toThrow("Enable the webhook first.");
+});
+
+it("say what helps against a refusal, and why the gateway has disabled a webhook", async () => {
+  const receiver = await startReceiver((answer) => answer.writeHead(410).end());
+  const name = await hookedInstance(server, receiver.origin);
+  const set = (label: string) => run("set", name, "--label", label, "--url", receiver.origin);
+  for (const label of ["two", "three"]) await set(label);
+  await expect(set("four")).rejects.toThrow("Disable one of them first.");
+  await publish(server, name, { n: 1 });
+  const state = /^default +disabled: The receiver answered 410\. +http/;
+  await until(async () => (await run("list", name)).some((line) => state.test(line)));
 });
 
 it("set every field of a webhook, and print the secret of one that signs", async () => {

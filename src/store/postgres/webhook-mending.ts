@@ -30,7 +30,7 @@ export async function skipFirst(db: Kysely<Schema>, id: string): Promise<number 
     ),
     skipped as (
       update webhook_delivery as delivery set
-        state = 2, error = 'An operator skipped the delivery.', ended_at = clock_timestamp(), due_at = null
+        state = 2, error = 'The delivery was skipped.', ended_at = clock_timestamp(), due_at = null
       from first where delivery.webhook_id = first.webhook_id and delivery.number = first.number
       returning delivery.webhook_id, delivery.number, delivery.bytes
     ),
