@@ -70,7 +70,7 @@ export async function startPublicServer(
     throw error;
   });
 
-  if (settings.tlsCert === undefined) await databaseRead(server.url);
+  await databaseRead(server.url);
 
   async function call(method: string, path: string, body?: unknown) {
     const response = await fetch(`${server.url}${path}`, {
