@@ -113,8 +113,8 @@ function scenes({ cluster, readers, channels, heavy, random }: FaultOptions): ((
 }
 
 /**
- * Resolves when another one has taken its place, and answers. Before that the other worker must not be killed: the node
- * would not listen, and that is no answer that anybody gives.
+ * Resolves when another worker has taken the place of the victim, and answers. Until then the other worker must not be
+ * killed, because a node without a worker that listens refuses connections, and no answer is excused by that.
  */
 async function killWorker(cluster: Cluster, running: NodeProcess, victim: number): Promise<void> {
   const killedAt = Date.now();
