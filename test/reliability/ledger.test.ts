@@ -45,8 +45,9 @@ it.skipIf(await lacks("nats-server"))(
         step,
         choose: () => random.pick(cluster.nodes).running,
         disturb: async (stage) => {
+          await webhooks.set(stage.channels);
           const breaking = injectFaults({ ...stage, cluster, random: new Random(seed), seconds, step });
-          const [faults] = await Promise.all([breaking, webhooks.disturb(stage.channels)]);
+          const [faults] = await Promise.all([breaking, webhooks.disturb()]);
           return faults;
         },
       });

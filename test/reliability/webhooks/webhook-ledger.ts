@@ -25,12 +25,14 @@ export const webhookSettings = {
   WEBHOOK_RETRY_SECONDS: [1, 1, 1, 1, 2, 2, 2, 2, ...Array.from({ length: 22 }, () => 6)].join(","),
 };
 
-/** So much earlier than the other faults the faults of receivers end, in milliseconds, so that the run ends in time. */
-const lastChangesMs = 5_000;
+/** So much earlier than the other faults the faults of receivers end, so that the run ends in time. */
+const lastChangesSeconds = 5;
 
 export interface WebhookLedger {
-  /** Sets the webhooks, and breaks things until the time is over. Resolves when everything is mended. */
-  disturb(channels: readonly Channel[]): Promise<void>;
+  /** Sets the webhooks. */
+  set(channels: readonly Channel[]): Promise<void>;
+  /** Breaks things until the time is over. Resolves when everything is mended. */
+  disturb(): Promise<void>;
   /** Waits until nothing waits for a webhook any more. Prints the table, and returns all that must not be. */
   settle(books: Books): Promise<string[]>;
 }
@@ -53,13 +55,14 @@ export async function startWebhookLedger({
   const choose = () => cluster.nodes[calls++ % cluster.nodes.length] as Node;
 
   return {
-    async disturb(channels) {
-      const end = Date.now() + seconds * 1_000 - lastChangesMs;
+    async set(channels) {
       webhooks = planWebhooks(channels, receivers.all);
       await Promise.all(webhooks.map((webhook) => configure(cluster, webhook, webhook.current, choose)));
+    },
+
+    async disturb() {
       const options = { cluster, receivers, webhooks, random, choose };
-      const left = (end - Date.now()) / 1_000;
-      faults = await playScenes({ random, seconds: left, step }, () => receiverScenes(options));
+      faults = await playScenes({ random, seconds: seconds - lastChangesSeconds, step }, () => receiverScenes(options));
       for (const webhook of webhooks.filter(({ current }) => !current.enabled))
         await configure(cluster, webhook, { ...webhook.current, enabled: true }, choose);
     },
