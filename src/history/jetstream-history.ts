@@ -17,7 +17,7 @@ import type { HistoryLimits } from "./history-log.js";
 import type { Journal } from "./journal.js";
 import { JournalKeeper } from "./journal-keeper.js";
 import { LastingJournal } from "./lasting-journal.js";
-import { rememberedMs } from "./matching.js";
+import { lateMs } from "./matching.js";
 import { Mirror } from "./mirror.js";
 import { ModeRenewals } from "./mode-renewals.js";
 import { UnableNodes } from "./unable-nodes.js";
@@ -128,7 +128,7 @@ class JetStreamHistory implements History {
 
   follow(scope: HistoryScope, handler: FollowHandler): Following {
     const followed = new FollowedScope(scope, handler);
-    for (const event of this.#mirror.log.recent(scope, performance.now() - rememberedMs)) followed.passed(event);
+    for (const event of this.#mirror.log.recent(scope, performance.now() - lateMs)) followed.passed(event);
     this.#scopes.add(followed);
     this.#keeper.follow(scope);
     clearTimeout(this.#idleTimer);

@@ -6,8 +6,13 @@
 import type { Event } from "../bus/bus.js";
 import { idKey } from "./journal.js";
 
-/** How long it is remembered that one copy of an event came, in milliseconds. The other copy comes within a few milliseconds. */
-export const rememberedMs = 5_000;
+/** How late the second copy of an event may come for the copies to be awaited, in milliseconds. It comes within a few milliseconds. */
+export const lateMs = 5_000;
+/**
+ * How long it is remembered that one copy of an event came, in milliseconds. The other copy comes later than `lateMs` when the node that
+ * accepted the event was stopped for a while between its two copies.
+ */
+const rememberedMs = 30_000;
 
 interface Waiting {
   readonly event: Event;
@@ -67,7 +72,7 @@ export class Matching {
 
   /** Whether the bus is still to bring an event that the journal brought first, as far as can be known. */
   get awaitsBus(): boolean {
-    return this.#skipped.since(Date.now() - rememberedMs).length > 0;
+    return this.#skipped.since(Date.now() - lateMs).length > 0;
   }
 
   /**
@@ -75,7 +80,7 @@ export class Matching {
    * later events of their publisher. Returns when the first of them was accepted. Undefined when there is none.
    */
   giveUp(): number | undefined {
-    const late = this.#skipped.since(Date.now() - rememberedMs).map(([, time]) => time);
+    const late = this.#skipped.since(Date.now() - lateMs).map(([, time]) => time);
     for (const [key, time] of this.#skipped.since(0)) {
       this.#skipped.delete(key);
       this.#handed.add(key, time);

@@ -1,6 +1,6 @@
 /** What a scope hands over of events that come from the journal before the bus brings them. */
 
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished, vi } from "vitest";
 import type { Event } from "../../src/bus/bus.js";
 import { createIdMint } from "../../src/domain/event-id.js";
 import { FollowedScope } from "../../src/history/followed-scope.js";
@@ -50,4 +50,17 @@ it("an event that the journal brought before the scope was followed does not com
   followed.passed(before);
   for (const one of [before, next]) followed.heard(one, false);
   expect(handed).toEqual([next]);
+});
+
+it("an event does not come again when the bus brings its copy twelve seconds after the journal", () => {
+  vi.useFakeTimers({ toFake: ["performance"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { followed, handed } = scope(true);
+  const events = [0, 1, 2].map((n) => event(Date.now() + n));
+  for (const [sequence, one] of events.entries()) {
+    followed.fed({ sequence, event: one, position: "" }, true);
+    vi.advanceTimersByTime(6_000);
+  }
+  for (const one of events) followed.heard(one, false);
+  expect(handed).toEqual(events);
 });
