@@ -25,6 +25,8 @@ interface Series {
   /** By number of the event: the index of the filter that was in force. */
   readonly filters: Map<number, number>;
   last: number;
+  /** The connection of the publisher that brought `last`. */
+  connection: number;
 }
 
 export function readLife(life: Life, books: Books, wrong: Wrong): Reading {
@@ -46,11 +48,11 @@ export function readLife(life: Life, books: Books, wrong: Wrong): Reading {
     if (!takesAt(event, filters[filter]) || event.answer === "error") wrong.strangers.push(describe(event, life));
     const mine = seriesOf(series, event);
     if (mine.filters.has(n)) wrong.duplicates.push(describe(event, life));
-    else if (n < mine.last && !mayBeLate(event, severalWorkers))
+    else if (n < mine.last && !mayBeLate(event, mine.connection, severalWorkers))
       wrong.disordered.push(`${describe(event, life)}, behind ${mine.last}`);
     mine.numbers.push(n);
     mine.filters.set(n, filter);
-    mine.last = Math.max(mine.last, n);
+    if (n > mine.last) Object.assign(mine, { last: n, connection: event.connection });
     const source = sourceOf(event);
     latestStart.set(source, Math.max(latestStart.get(source) ?? 0, event.startedAt));
   }
@@ -83,14 +85,23 @@ function takesAt({ wanted, type }: Publication, filter: FilterTold | undefined):
   return wanted && (filter === undefined || (filter.types & (eventTypeBit.get(type) as number)) !== 0);
 }
 
-/** The next call can have gone to another worker, which hands it to its own sockets while NATS still has this one. */
-function mayBeLate({ process, answer }: Publication, severalWorkers: ReadonlySet<number>): boolean {
+/**
+ * Whether an event may come after a later one of its publisher. The next call can have gone to another worker, which hands
+ * it to its own sockets while NATS still has this one. And a node goes on publishing what it has read from a stream that it
+ * has ended with an error, while the publisher goes on with another stream.
+ */
+function mayBeLate(
+  { process, answer, connection }: Publication,
+  later: number,
+  severalWorkers: ReadonlySet<number>,
+): boolean {
+  if (answer === "unstored" && connection !== later) return true;
   return severalWorkers.has(process) && answer !== "ok";
 }
 
 function seriesOf(series: Map<string, Series>, event: Publication): Series {
   const name = seriesName(event);
-  const mine = series.get(name) ?? { numbers: [], filters: new Map(), last: 0 };
+  const mine = series.get(name) ?? { numbers: [], filters: new Map(), last: 0, connection: event.connection };
   series.set(name, mine);
   return mine;
 }

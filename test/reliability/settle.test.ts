@@ -81,6 +81,12 @@ describe("the ledger", () => {
     expect(settled(events(), one, { severalWorkers }).disordered).toHaveLength(1);
   });
 
+  it("lets an event of a stream that ended come behind those of the next stream, and of no other", () => {
+    const late = (connection: number) =>
+      settled(third({ answer: "unstored", connection }), life([1, 2, 4, 3, 5])).disordered.length;
+    expect([late(2), late(1)]).toEqual([0, 1]);
+  });
+
   it("does not take the absence of other nodes for one on the node itself", () => {
     const one = life([1, 2, 4, 5], { process: 1 });
     expect(settled(third({ answer: "unreached" }), one).total.unexplained).toBe(1);
