@@ -114,7 +114,8 @@ export function keepLife(options: LifeOptions): Listener & { stop(): void } {
   };
 }
 
-function nothingTold(): Told {
+/** What a connection was told before its first control frame. */
+export function nothingTold(): Told {
   return {
     filters: [],
     gaps: [],
@@ -126,7 +127,7 @@ function nothingTold(): Told {
   };
 }
 
-/** The position to go on after, when this control frame follows one that left `before`. */
+/** The position that a consumer has after this control frame. `before` is the position that it had until then. */
 function positionAfter({ control, position }: ControlTold, before: string | undefined): string | undefined {
   if (control === "hello" || control === "position") return position ?? undefined;
   return control === "closing" ? (position ?? before) : before;

@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { type EventType, eventTypes } from "../../src/domain/event-type.js";
 import type { Books, Life, Publication, Receipt, Told } from "./books.js";
-import { bitsOf } from "./lives.js";
+import { bitsOf, nothingTold } from "./lives.js";
 import { settle, violations } from "./settle.js";
 
 const [first, second] = eventTypes as unknown as [EventType, EventType];
@@ -43,13 +43,8 @@ function consumer(numbers: readonly number[], told: Partial<Told> = {}, more: Pa
     received: receipts(numbers),
     closed: undefined,
     told: {
+      ...nothingTold(),
       filters: [{ types: bitsOf([]), after: 0, at: 0 }],
-      gaps: [],
-      closing: undefined,
-      resumed: undefined,
-      refusal: undefined,
-      position: undefined,
-      wrong: [],
       ...told,
     },
     ...more,

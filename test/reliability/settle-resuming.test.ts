@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { type EventType, eventTypes } from "../../src/domain/event-type.js";
 import type { Books, GapTold, Life, Publication, Told } from "./books.js";
-import { bitsOf } from "./lives.js";
+import { bitsOf, nothingTold } from "./lives.js";
 import { settleResuming, violations } from "./settle.js";
 
 const [first, second] = eventTypes as unknown as [EventType, EventType];
@@ -41,13 +41,8 @@ function connection(openedAt: number, until: number | undefined, numbers: number
     received: numbers.map((n) => ({ instance: 0, publisher: 7, n })),
     closed: until === undefined ? undefined : { at: until, code: 1006, reason: "", cut: true },
     told: {
+      ...nothingTold(),
       filters: [{ ...all, at: openedAt }],
-      gaps: [],
-      closing: undefined,
-      resumed: undefined,
-      refusal: undefined,
-      position: undefined,
-      wrong: [],
       ...told,
     },
   };

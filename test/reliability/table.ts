@@ -32,16 +32,28 @@ export function renderSettlement(
   faults: readonly Fault[],
   columns: Columns,
 ): string {
-  const times = (kind: string): number => faults.filter((fault) => fault.kind === kind).length;
-  const row = (name: string, count: number | string, tally: Tally): string =>
-    `| ${name} | ${count} | ${columns.map(([, key]) => tally[key].toLocaleString("en")).join(" | ")} |`;
   return [
-    `| fault | times | ${columns.map(([title]) => title).join(" | ")} |`,
-    `| --- | ---: |${columns.map(() => " ---: |").join("")}`,
-    ...[...byFault].sort().map(([kind, tally]) => row(kind, times(kind) || "", tally)),
-    row("**all**", faults.length, total),
+    ...faultRows(columns, byFault, total, faults),
     "",
     `Duplicates: ${duplicates.length}. Out of order: ${disordered.length}. Never due: ${strangers.length}.` +
       (columns === v1Columns ? ` Told something wrong, or nothing at the end: ${mistold.length}.` : ""),
   ].join("\n");
+}
+
+/** The rows of a table with one row for each kind of fault, and one for all. A column is a title and the count to show. */
+export function faultRows<Key extends string>(
+  columns: readonly (readonly [title: string, key: Key])[],
+  byFault: Iterable<[kind: string, counts: Readonly<Record<Key, number>>]>,
+  total: Readonly<Record<Key, number>>,
+  faults: readonly Fault[],
+): string[] {
+  const times = (kind: string): number => faults.filter((fault) => fault.kind === kind).length;
+  const row = (name: string, count: number | string, counts: Readonly<Record<Key, number>>): string =>
+    `| ${name} | ${count} | ${columns.map(([, key]) => counts[key].toLocaleString("en")).join(" | ")} |`;
+  return [
+    `| fault | times | ${columns.map(([title]) => title).join(" | ")} |`,
+    `| --- | ---: |${columns.map(() => " ---: |").join("")}`,
+    ...[...byFault].sort().map(([kind, counts]) => row(kind, times(kind) || "", counts)),
+    row("**all**", faults.length, total),
+  ];
 }

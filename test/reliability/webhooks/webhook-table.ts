@@ -1,6 +1,7 @@
 /** The settlement of the webhooks as a Markdown table. */
 
 import type { Fault } from "../books.js";
+import { faultRows } from "../table.js";
 import type { WebhookSettlement, WebhookTally } from "./settle-webhooks.js";
 
 const columns: readonly (readonly [title: string, key: keyof WebhookTally])[] = [
@@ -13,15 +14,9 @@ const columns: readonly (readonly [title: string, key: keyof WebhookTally])[] = 
 
 export function renderWebhooks(settlement: WebhookSettlement, faults: readonly Fault[]): string {
   const { byFault, total, reasons, lost, disordered, wrong } = settlement;
-  const times = (kind: string): number => faults.filter((fault) => fault.kind === kind).length;
-  const row = (name: string, count: number | string, tally: WebhookTally): string =>
-    `| ${name} | ${count} | ${columns.map(([, key]) => tally[key].toLocaleString("en")).join(" | ")} |`;
   const why = [...reasons].sort().map(([reason, count]) => `${reason} ${count.toLocaleString("en")}`);
   return [
-    `| fault | times | ${columns.map(([title]) => title).join(" | ")} |`,
-    `| --- | ---: |${columns.map(() => " ---: |").join("")}`,
-    ...[...byFault].sort().map(([kind, tally]) => row(kind, times(kind) || "", tally)),
-    row("**all**", faults.length, total),
+    ...faultRows(columns, byFault, total, faults),
     "",
     `Lost: ${lost.length}. Out of order: ${disordered.length}. Wrong: ${wrong.length}.`,
     `Arrived again: ${why.join("; ") || "none"}.`,
