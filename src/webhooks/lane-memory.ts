@@ -8,7 +8,7 @@ import { type MemoryCount, RequestsUnderWay } from "./requests-under-way.js";
 
 /** With fewer deliveries in memory, the lane asks for more. */
 const readyMin = 8;
-/** With so many deliveries in memory, or so many bytes of events, the lane takes no more from producers. */
+/** The lane takes deliveries from producers while it has fewer deliveries and fewer bytes of events than this in memory. */
 const readyMax = 64;
 const readyBytesMax = 256 * 1024;
 

@@ -208,7 +208,7 @@ export class Lane {
     if (disable !== undefined) this.#host.disable(this, disable);
   }
 
-  /** Sends nothing until then. Before a long wait, what is in memory is left to the database. */
+  /** Sends nothing until this time. Before a long wait, the lane gives up its events in memory, and reads them again later. */
   #wait(until: number): void {
     if (this.webhook.ordered) this.#resumeAt = until;
     if (until - Date.now() > keepMsMax) this.#reset();

@@ -33,7 +33,7 @@ export interface ControlTold {
 export interface Listener {
   /** Called when a plain socket is open. The other kinds of connections get a `hello`. */
   opened(): void;
-  /** `data`: text with the begin of the event's data. A plain socket's events have no position. */
+  /** `data` is the first part of the event's data, as text. A plain socket's events have no position. */
   event(data: string, position?: string): void;
   control(frame: ControlTold): void;
   /** Called once, also after an attempt that failed. */

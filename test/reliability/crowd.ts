@@ -41,7 +41,7 @@ export interface Reader {
 
 /** Of so many consumers of one kind, one is connected to the whole account. */
 const accountEvery = 9;
-/** Of so many consumers of one kind, one goes on after its last position. */
+/** Every second consumer of a kind goes on after its last position. */
 const resumesEvery = 2;
 const v1Kinds = Object.keys(dials).filter((kind) => kind !== plainKind);
 

@@ -30,7 +30,7 @@ export async function startReceiver() {
 /** Resolves with the time and the CPU of a bare loop of `count` requests. */
 export const startLoop = (port, count) => startRole("bare", port, count);
 
-/** Waits until a receiver has so many requests, and tells when the first and the last came. */
+/** Waits until a receiver has got `count` requests. Resolves to what the receiver tells of them. */
 export async function settle(hook, count) {
   for (;;) {
     const told = await hook.ask("tell");
