@@ -83,6 +83,8 @@ describe.skipIf(await lacks("nats-server"))("accounts on NATS", () => {
       near.publish(eventOf(instance, n, { accountId: account }));
       expect(await near.flush()).toBe(true);
     }
+    // Until the far node has read these three, a new listener to the instance would get them too.
+    await ear.have(3);
     // A listener to the instance comes, of whom nobody is told.
     const late = collector();
     await far.subscribe({ id: instance, accountId: account }, late.handler).inForce;
