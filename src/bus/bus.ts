@@ -44,6 +44,8 @@ export interface Event {
    * year 10000. Undefined when the producer did not say.
    */
   readonly occurredAt?: number | undefined;
+  /** The name of the node that accepted the event. Undefined on that node itself. */
+  readonly origin?: string | undefined;
   /** The account of the instance. */
   readonly accountId: string;
   readonly instanceId: string;

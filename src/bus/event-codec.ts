@@ -102,7 +102,7 @@ export function decodeEvent(subject: Subject, bytes: Uint8Array): Arrived {
   if (type === "") throw new Error("it has no event type");
   if (!isEventType(type)) return { instanceId, event: undefined, origin, series, sequence };
   const { id, time } = message.id.length === 0 ? stampOfOlderNode(message, instanceId) : readStamp(message);
-  const event: Event = { id, time, occurredAt, accountId, instanceId, type, data, slot, media };
+  const event: Event = { id, time, occurredAt, origin, accountId, instanceId, type, data, slot, media };
   return { instanceId, event, origin, series, sequence };
 }
 

@@ -81,7 +81,7 @@ export async function openNatsBus({ nats, mayBeWanted, logger }: NatsBusOptions)
 
   return {
     stats,
-    talk: createNatsTalk({ link, subjectOf, unconfirmed: outbox.unconfirmed }),
+    talk: createNatsTalk({ link, subjectOf, origin, unconfirmed: outbox.unconfirmed }),
     watchGaps(listener) {
       onGap = listener;
     },

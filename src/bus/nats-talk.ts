@@ -11,13 +11,15 @@ export interface NatsTalkOptions {
   readonly link: NatsLink;
   /** Makes the full subject of a name: see `nats-subjects.ts`. */
   readonly subjectOf: (name: string) => string;
+  /** The name of this node. */
+  readonly origin: string;
   /** See `Outbox.unconfirmed`. */
   readonly unconfirmed: () => Event[];
 }
 
 const nothing = new Uint8Array(0);
 
-export function createNatsTalk({ link, subjectOf, unconfirmed }: NatsTalkOptions): NodeTalk {
+export function createNatsTalk({ link, subjectOf, origin: self, unconfirmed }: NatsTalkOptions): NodeTalk {
   const interest = createInterest({ link, subjectOf });
 
   return {
@@ -46,11 +48,13 @@ export function createNatsTalk({ link, subjectOf, unconfirmed }: NatsTalkOptions
 
     unconfirmed,
     // The numbers of an event count what its node sends on the bus, so they mean nothing here.
-    encode: (event) => encodeEvent({ event, origin: "", series: 0, sequence: 0 }),
+    encode: (event) => encodeEvent({ event, origin: self, series: 0, sequence: 0 }),
 
     decode(instance, bytes) {
       try {
-        return decodeEvent(instance, bytes).event;
+        const { event } = decodeEvent(instance, bytes);
+        if (event?.origin === self) (event as { origin?: string | undefined }).origin = undefined;
+        return event;
       } catch {
         return undefined;
       }

@@ -1,12 +1,13 @@
 /**
  * Decides from where the consumers of this node get their events: from the journal, with positions, or from the bus, without positions.
- * It changes from one to the other without losing or repeating an event.
+ * It changes from one to the other without losing or repeating an event. Right after the change to the journal, consumers get no
+ * positions yet: a consumer that went on after such a position would get again what the bus had brought it before.
  */
 
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Event } from "../bus/bus.js";
-import type { FollowedScopes } from "./followed-scope.js";
+import type { FeedState, FollowedScopes } from "./followed-scope.js";
 import type { HistoryGap } from "./history.js";
 import type { Journal } from "./journal.js";
 import type { JournalKeeper } from "./journal-keeper.js";
@@ -25,13 +26,14 @@ export interface FeedingOptions {
   readonly logger: Logger;
 }
 
-/** How long a return waits until the bus has brought what the journal brought first, in milliseconds. */
-const busMsMax = 1_000;
-const busLookMs = 20;
+/** How long a return waits until the bus, and then the journal, has brought what the other one brought first, in milliseconds. */
+const returnMsMax = 1_000;
+const returnLookMs = 20;
 
-export class Feeding {
+export class Feeding implements FeedState {
   readonly #options: FeedingOptions;
   #isThere = false;
+  #hasPositions = false;
   /** The last position that a consumer of this node got. Undefined when none did. */
   #given: Place | undefined;
   /** Whether a consumer got an event without a position since the history was last there. */
@@ -46,6 +48,11 @@ export class Feeding {
     return this.#isThere;
   }
 
+  /** Whether the consumers get positions, and can go on after one. */
+  get hasPositions(): boolean {
+    return this.#hasPositions;
+  }
+
   /** Notes that a consumer got an event without a position. */
   gaveBare(): void {
     this.#isBare = true;
@@ -54,14 +61,16 @@ export class Feeding {
   /** Feeds nobody any more, because nobody follows anything or the node is closing. */
   stop(): void {
     this.#isThere = false;
+    this.#hasPositions = false;
   }
 
   /** Feeds the consumers from the bus. What the bus has brought already comes first. */
   leave(reason: string): void {
     if (!this.#isThere) return;
     const { mirror, scopes, logger } = this.#options;
+    if (this.#hasPositions) this.#given = mirror.place;
     this.#isThere = false;
-    this.#given = mirror.place;
+    this.#hasPositions = false;
     logger.warn({ reason }, "the history is away: consumers of eventwire.v1 get events without positions");
     const came = (event: Event): boolean => mirror.log.has(event);
     for (const followed of scopes) if (followed.release(came) > 0) this.#isBare = true;
@@ -78,12 +87,17 @@ export class Feeding {
     if (this.#isBare && (this.#given === undefined || mirror.accepts(this.#given)))
       await mirror.reached(await journal.mark({ kind: "break", from: undefined }));
     await mirror.caughtUp(journal);
-    for (let waited = 0; waited < busMsMax && scopes.awaitBus; waited += busLookMs) await delay(busLookMs);
+    await whileDue(() => scopes.awaitBus);
     if (this.#options.journal() !== journal || unable.present || keeper.owes) return;
     if (scopes.size === 0 || !scopes.areKnown) return;
     this.#isThere = true;
     this.#isBare = false;
     this.#giveUp();
+    for (const followed of scopes) followed.awaitJournal();
+    await whileDue(() => this.#isThere && scopes.awaitJournal);
+    if (!this.#isThere) return;
+    for (const followed of scopes) followed.endAwaiting();
+    this.#hasPositions = true;
     logger.info("the history is there: consumers of eventwire.v1 can resume");
   }
 
@@ -97,4 +111,9 @@ export class Feeding {
       if (from !== undefined) onGap({ reason: "history_interrupted", from, until: Date.now(), ...whose });
     }
   }
+}
+
+/** Resolves when nothing is due any more, and after `returnMsMax` at the latest. */
+async function whileDue(isDue: () => boolean): Promise<void> {
+  for (let waited = 0; waited < returnMsMax && isDue(); waited += returnLookMs) await delay(returnLookMs);
 }

@@ -2,7 +2,15 @@
 
 import type { Event } from "../bus/bus.js";
 import type { FollowHandler, HistoryScope, Kept } from "./history.js";
-import { Matching } from "./matching.js";
+import { type Heard, Matching } from "./matching.js";
+
+/** Where consumers get their events from: see `Feeding`. */
+export interface FeedState {
+  /** Whether they get the events from the journal. */
+  readonly isThere: boolean;
+  /** Whether they get positions too. */
+  readonly hasPositions: boolean;
+}
 
 export class FollowedScope {
   readonly scope: HistoryScope;
@@ -28,23 +36,29 @@ export class FollowedScope {
     this.#matching.passed(event);
   }
 
-  /** Takes an event that the bus brought. Returns whether consumers may have got the event without a position. */
-  heard(event: Event, isThere: boolean): boolean {
-    if (isThere && !this.isKnown) return false;
-    const isHanded = this.#matching.heard(event, isThere);
-    if (isHanded) this.#handler(event, undefined);
-    return isHanded && this.mayHaveConsumers;
+  /** Takes an event that the bus brought. */
+  heard(event: Event, isThere: boolean, came: Came): Heard {
+    if (isThere && !this.isKnown) return "dropped";
+    const heard = this.#matching.heard(event, isThere);
+    if (heard === "handed") this.#handler(event, undefined);
+    return heard === "lacked" && came(event) ? "dropped" : heard;
   }
 
-  /** Takes an event of the journal. */
-  fed({ event, position }: Kept, isThere: boolean): void {
-    if (this.#matching.fed(event, isThere)) this.#handler(event, position);
+  /**
+   * Takes an event of the journal. Returns whether the journal lacks an event of the bus, or has brought one too late, so that a consumer
+   * which goes on after a position may miss the event or get it twice: then it returns the time since when that is so.
+   */
+  fed({ event, position }: Kept, { isThere, hasPositions }: FeedState, came: Came): number | undefined {
+    const overtaken = this.#handOver(this.#matching.overtaken(event, came));
+    const fed = this.#matching.fed(event, isThere);
+    if (fed === "handed") this.#handler(event, hasPositions ? position : undefined);
+    return overtaken ?? (fed === "late" && hasPositions ? event.time : undefined);
   }
 
   /** Hands over the events that still wait for the journal, without positions. Returns their number. */
-  release(came: (event: Event) => boolean): number {
+  release(came: Came): number {
     const events = this.#matching.release(came);
-    for (const event of events) this.#handler(event, undefined);
+    this.#handOver(events);
     return events.length;
   }
 
@@ -64,11 +78,39 @@ export class FollowedScope {
     return this.mayHaveConsumers ? from : undefined;
   }
 
-  /** See `Matching.overdue`. */
-  overdue(looks: number, came: (event: Event) => boolean): number | undefined {
-    return this.#matching.overdue(looks, came);
+  /** See `Matching.awaitJournal`. */
+  awaitJournal(): void {
+    this.#matching.awaitJournal();
+  }
+
+  /** See `Matching.awaitsJournal`. A scope without consumers awaits nothing. */
+  get awaitsJournal(): boolean {
+    return this.mayHaveConsumers && this.#matching.awaitsJournal;
+  }
+
+  /** See `Matching.endAwaiting`. A scope without consumers goes on awaiting: nobody has got its events, so none can be late. */
+  endAwaiting(): void {
+    if (this.mayHaveConsumers) this.#matching.endAwaiting();
+  }
+
+  /** Hands over what `Matching.overdue` returns. Returns when the first of these events was accepted, or undefined when there is none. */
+  overdue(looks: number, came: Came): number | undefined {
+    return this.#handOver(this.#matching.overdue(looks, came));
+  }
+
+  /** Hands over events without positions. Returns when the first of them was accepted. */
+  #handOver(events: readonly Event[]): number | undefined {
+    let first: number | undefined;
+    for (const event of events) {
+      this.#handler(event, undefined);
+      first = earlier(first, event.time);
+    }
+    return first;
   }
 }
+
+/** Tells whether the journal has brought an event, as far as is kept. */
+type Came = (event: Event) => boolean;
 
 /** The followed scopes of a node, by instance and by account. */
 export class FollowedScopes {
@@ -103,18 +145,28 @@ export class FollowedScopes {
     return [...this].every(({ isKnown }) => isKnown);
   }
 
-  /** Does what `Matching.overdue` says for all scopes. */
-  overdue(looks: number, came: (event: Event) => boolean): number | undefined {
-    const overdue = [...this].map((followed) => followed.overdue(looks, came)).filter((from) => from !== undefined);
-    return overdue.length === 0 ? undefined : Math.min(...overdue);
+  /** Does what `Matching.awaitsJournal` says for all scopes. */
+  get awaitJournal(): boolean {
+    return [...this].some(({ awaitsJournal }) => awaitsJournal);
   }
 
-  /** Gives an event of the journal to the scopes that the event belongs to. */
-  feed(kept: Kept, isThere: boolean): void {
-    const { accountId, instanceId } = kept.event;
-    this.#scopes.get(`${accountId}.${instanceId}`)?.fed(kept, isThere);
-    this.#scopes.get(`${accountId}.`)?.fed(kept, isThere);
+  /** Does what `FollowedScope.overdue` says for all scopes. */
+  overdue(looks: number, came: Came): number | undefined {
+    let first: number | undefined;
+    for (const followed of this) first = earlier(first, followed.overdue(looks, came));
+    return first;
   }
+
+  /** Gives an event of the journal to the scopes that the event belongs to. Returns what `FollowedScope.fed` says. */
+  feed(kept: Kept, state: FeedState, came: Came): number | undefined {
+    const { accountId, instanceId } = kept.event;
+    const ofInstance = this.#scopes.get(`${accountId}.${instanceId}`)?.fed(kept, state, came);
+    return earlier(ofInstance, this.#scopes.get(`${accountId}.`)?.fed(kept, state, came));
+  }
+}
+
+function earlier(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
 }
 
 function keyOf({ accountId, instanceId }: HistoryScope): string {

@@ -17,9 +17,9 @@ export interface HeldEvent {
 export function holdEvent(event: Event): HeldEvent {
   const data = ownBytes(event.data);
   const media = event.media && ownBytes(event.media);
-  const { id, time, occurredAt, accountId, instanceId, type, slot } = event;
+  const { id, time, occurredAt, origin, accountId, instanceId, type, slot } = event;
   return {
-    event: { id, time, occurredAt, accountId, instanceId, type, data, slot, media },
+    event: { id, time, occurredAt, origin, accountId, instanceId, type, data, slot, media },
     bytes: objectBytes + data.length + (media?.length ?? 0),
   };
 }

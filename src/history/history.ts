@@ -44,8 +44,8 @@ export type Resume =
   | { readonly refusal: ResumeRefusal; readonly from: number };
 
 /**
- * Gets the events of a scope in the order of their positions, each once. `position` is undefined while the history is away: such
- * an event is in no history, and no consumer can go on after it.
+ * Gets the events of a scope in the order of their positions, each once. No consumer can go on after an event without a position: the
+ * history is away, is only coming back, or lacks this event.
  */
 export type FollowHandler = (event: Event, position: string | undefined) => void;
 
@@ -57,7 +57,7 @@ export interface Following {
    */
   readonly inForce: Promise<void> | undefined;
   /**
-   * The position up to which the handler was given everything. Undefined while the history is away. It is a place in the same order
+   * The position up to which the handler was given everything. Undefined while the history is away or only coming back. It is a place in the same order
    * also when the scope had no event yet.
    */
   readonly position: string | undefined;

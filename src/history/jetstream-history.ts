@@ -31,10 +31,7 @@ export interface JetStreamHistoryOptions {
 }
 
 const tendMs = 500;
-/**
- * For how many looks an event may wait for its copy from the journal. A journal that has stalled is found out sooner, and then the
- * event is handed over.
- */
+/** For how many looks an event may wait for its copy from the journal. A journal that has stalled is found out sooner. */
 const looksMax = 6;
 
 /** Opens the history. Waits two seconds at most for JetStream. Never rejects. */
@@ -55,6 +52,7 @@ class JetStreamHistory implements History {
   readonly #feeding: Feeding;
   readonly #closes: CloseNotes;
   readonly #renewals: ModeRenewals;
+  readonly #came = (event: Event): boolean => this.#mirror.log.has(event);
   #onGap = (_: HistoryGap): void => {};
   #tending: Promise<void> | undefined;
   #tendTimer: NodeJS.Timeout | undefined;
@@ -77,7 +75,7 @@ class JetStreamHistory implements History {
     this.#mirror = new Mirror({
       limits,
       decode: talk.decode,
-      onKept: (kept) => this.#scopes.feed(kept, this.#feeding.isThere),
+      onKept: (kept) => this.#lacked(this.#scopes.feed(kept, this.#feeding, this.#came)),
       onLost: (from) => this.#lost(from),
       onBreak: (from) => this.#broken(from),
     });
@@ -99,12 +97,12 @@ class JetStreamHistory implements History {
   }
 
   get available() {
-    return this.#scopes.size === 0 ? this.#journal !== undefined : this.#feeding.isThere;
+    return this.#scopes.size === 0 ? this.#journal !== undefined : this.#feeding.hasPositions;
   }
 
   get reach() {
     const { events, seconds } = this.#options.limits;
-    return this.#feeding.isThere ? { events, seconds } : undefined;
+    return this.#feeding.hasPositions ? { events, seconds } : undefined;
   }
 
   async start(): Promise<void> {
@@ -142,13 +140,11 @@ class JetStreamHistory implements History {
         return begun.then(caughtUp);
       },
       get position() {
-        return feeding.isThere ? mirror.position : undefined;
+        return feeding.hasPositions ? mirror.position : undefined;
       },
-      resume: (position) => mirror.resume(scope, position, feeding.isThere),
-      after: (sequence, max) => (feeding.isThere ? mirror.log.after(scope, sequence, max) : undefined),
-      heard: (event) => {
-        if (followed.heard(event, feeding.isThere)) feeding.gaveBare();
-      },
+      resume: (position) => mirror.resume(scope, position, feeding.hasPositions),
+      after: (sequence, max) => (feeding.hasPositions ? mirror.log.after(scope, sequence, max) : undefined),
+      heard: (event) => this.#heard(followed, event),
       stop: () => this.#stop(followed),
     };
   }
@@ -208,6 +204,16 @@ class JetStreamHistory implements History {
     }
   }
 
+  #heard(followed: FollowedScope, event: Event): void {
+    const heard = followed.heard(event, this.#feeding.isThere, this.#came);
+    if (!followed.mayHaveConsumers) return;
+    if (heard === "handed") this.#feeding.gaveBare();
+    if (heard !== "lacked") return;
+    const { accountId, instanceId, time } = event;
+    this.#onGap({ reason: "history_interrupted", from: time, until: Date.now(), accountId, instanceId });
+    this.#lacked(time);
+  }
+
   #stop(followed: FollowedScope): void {
     this.#scopes.delete(followed);
     const journal = this.#journal;
@@ -221,14 +227,22 @@ class JetStreamHistory implements History {
 
   #look(): void {
     this.#mirror.log.expire(performance.now());
-    const came = (event: Event): boolean => this.#mirror.log.has(event);
-    const from = this.#feeding.isThere ? this.#scopes.overdue(looksMax, came) : undefined;
-    if (from !== undefined) {
-      this.#logger.warn({ from: new Date(from).toISOString() }, "events of the bus did not come into the history");
-      this.#onGap({ reason: "history_interrupted", from, until: Date.now() });
-      this.#keeper.owe(from);
-    }
+    if (this.#feeding.isThere) this.#lacked(this.#scopes.overdue(looksMax, this.#came));
     void this.#tend();
+  }
+
+  /**
+   * Puts a break into the journal soon, because the journal lacks events since this time that consumers got from the bus, or got
+   * them too late. Does nothing when there is no such time.
+   */
+  #lacked(from: number | undefined): void {
+    if (from === undefined) return;
+    if (!this.#keeper.owes)
+      this.#logger.warn(
+        { from: new Date(from).toISOString() },
+        "events of the bus did not come into the history in time",
+      );
+    this.#keeper.owe(from);
   }
 
   /** Does what is due. Calls during a run share it. Never rejects. */

@@ -4,6 +4,7 @@
  */
 
 import type { Event } from "../bus/bus.js";
+import { type EventId, isLess } from "../domain/event-id.js";
 import { idKey } from "./journal.js";
 
 /** How late the second copy of an event may come for the copies to be awaited, in milliseconds. It comes within a few milliseconds. */
@@ -20,54 +21,134 @@ interface Waiting {
   looks: number;
 }
 
+/** Of the events of one node. */
+interface OfNode {
+  /**
+   * The events that came over the bus while the history was there, and not from the journal yet: those of each instance in the order of
+   * their acceptance.
+   */
+  readonly waiting: Map<string, Waiting>;
+  /** The id of the last event whose copy of the journal was handed over. */
+  last: EventId | undefined;
+  /** When that event was accepted, in milliseconds since 1970. */
+  lastTime: number;
+}
+
+/**
+ * What becomes of a copy of the bus. `lacked`: the journal lacks the event, and has brought a later event of the same node. Handed over
+ * now, the event would be out of order.
+ */
+export type Heard = "handed" | "awaited" | "dropped" | "lacked";
+
+/** What becomes of a copy of the journal. `late`: the copy of the bus was handed over, and later positions may have been given since. */
+export type Fed = "handed" | "dropped" | "late";
+
+const none: readonly Event[] = [];
+
 export class Matching {
-  /** The events that came over the bus while the history was there, and not from the journal yet. */
-  #waiting = new Map<string, Waiting>();
-  /** The events that were handed over and whose other copy has not come. */
-  readonly #handed = new Recent();
+  /** By the name of the node that accepted the events. */
+  readonly #nodes = new Map<string | undefined, OfNode>();
+  /** The events whose copy of the journal was handed over. Their copies of the bus are not. */
+  readonly #fed = new Recent();
+  /** The events whose copy of the bus was handed over. Their copies of the journal are not. */
+  readonly #bare = new Recent();
   /** The events that the journal brought first while the history was away. They are handed over when the bus brings them. */
   readonly #skipped = new Recent();
+  /** When `forget` was called, in milliseconds since 1970. */
+  #forgotAt = 0;
+  /** Of `#bare`, the events whose copies of the journal may still come since the history came back. */
+  #awaited = new Set<string>();
 
   /** Notes an event that the journal brought before anybody followed the scope. Its late copy of the bus is not handed over. */
   passed({ id, time }: Event): void {
-    this.#handed.add(idKey(id), time);
+    this.#fed.add(idKey(id), time);
   }
 
-  /** Notes a copy of the bus. Returns whether to hand it over. While the history is there, its copy from the journal is awaited. */
-  heard(event: Event, isThere: boolean): boolean {
+  /** Notes a copy of the bus. While the history is there, its copy from the journal is awaited. */
+  heard(event: Event, isThere: boolean): Heard {
     const key = idKey(event.id);
-    if (this.#handed.delete(key)) return false;
-    if (!this.#skipped.delete(key) && isThere) {
-      this.#waiting.set(key, { event, looks: 0 });
-      return false;
+    if (this.#fed.delete(key)) return "dropped";
+    if (this.#skipped.delete(key)) return "handed";
+    const { waiting, last } = this.#nodeOf(event);
+    const isLacked = last !== undefined && isLess(event.id, last);
+    if (isThere && !isLacked) {
+      waiting.set(key, { event, looks: 0 });
+      return "awaited";
     }
-    this.#handed.add(key, event.time);
-    return true;
+    this.#bare.add(key, event.time);
+    if (!isLacked) return "handed";
+    return event.time > this.#forgotAt ? "lacked" : "dropped";
   }
 
-  /** Notes a copy of the journal. Returns whether to hand it over. */
-  fed(event: Event, isThere: boolean): boolean {
+  /** Notes a copy of the journal. */
+  fed(event: Event, isThere: boolean): Fed {
     const key = idKey(event.id);
-    if (this.#waiting.delete(key)) return true;
-    if (this.#handed.delete(key)) return false;
-    (isThere ? this.#handed : this.#skipped).add(key, event.time);
-    return isThere;
+    const node = this.#nodeOf(event);
+    if (!node.waiting.delete(key)) {
+      if (this.#bare.delete(key)) return this.#awaited.delete(key) || !isThere ? "dropped" : "late";
+      (isThere ? this.#fed : this.#skipped).add(key, event.time);
+      if (!isThere) return "dropped";
+    }
+    node.last = event.id;
+    node.lastTime = event.time;
+    return "handed";
   }
 
   /**
-   * Returns the events that wait for their copy from the journal, in the order in which the bus brought them. They wait no longer.
-   * The events that `came` knows are left out: their copies from the journal came before the scope was followed.
+   * Returns the events that wait, although the journal has now brought this later event of the same node. The journal lacks them. Hand
+   * them over before this event: they wait no longer. The events that `came` knows are left out.
    */
-  release(came: (event: Event) => boolean): Event[] {
-    const events = [...this.#waiting.values()].map(({ event }) => event).filter((event) => !came(event));
-    for (const [key, { event }] of this.#waiting) this.#handed.add(key, event.time);
-    this.#waiting = new Map();
+  overtaken({ id, origin }: Event, came: (event: Event) => boolean): readonly Event[] {
+    const waiting = this.#nodes.get(origin)?.waiting;
+    if (waiting === undefined || waiting.size === 0) return none;
+    const events: Event[] = [];
+    for (const [key, { event }] of waiting) {
+      if (!isLess(event.id, id)) break;
+      waiting.delete(key);
+      this.#bare.add(key, event.time);
+      if (!came(event)) events.push(event);
+    }
     return events;
   }
 
-  /** Forgets the events that wait. Those that the journal brings all the same are handed over then. */
+  /**
+   * Returns the events that wait for their copy from the journal, those of each node in the order in which the bus brought them. They
+   * wait no longer. The events that `came` knows are left out: their copies from the journal came before the scope was followed.
+   */
+  release(came: (event: Event) => boolean): Event[] {
+    this.#awaited.clear();
+    const waiting = [...this.#nodes.values()].flatMap((node) => [...node.waiting.values()]);
+    this.#endWaiting();
+    for (const { event } of waiting) this.#bare.add(idKey(event.id), event.time);
+    return waiting.map(({ event }) => event).filter((event) => !came(event));
+  }
+
+  /**
+   * Call this when the journal has lost events and consumers were told of a gap. Forgets the events that wait. Those that the journal
+   * brings all the same are handed over then. Those that only the bus brings later, after later events of their node, are dropped.
+   */
   forget(): void {
-    this.#waiting = new Map();
+    this.#forgotAt = Date.now();
+    this.#endWaiting();
+  }
+
+  #endWaiting(): void {
+    for (const { waiting } of this.#nodes.values()) waiting.clear();
+  }
+
+  /** Call this when the history comes back. Awaits the copies of the journal of the events that were handed over last. */
+  awaitJournal(): void {
+    this.#awaited = new Set(this.#bare.since(Date.now() - lateMs).map(([key]) => key));
+  }
+
+  /** Whether the journal is still to bring an event that was handed over before the history came back, as far as can be known. */
+  get awaitsJournal(): boolean {
+    return this.#awaited.size > 0;
+  }
+
+  /** Awaits no copies of the journal any more. A copy that comes all the same is late. */
+  endAwaiting(): void {
+    this.#awaited.clear();
   }
 
   /** Whether the bus is still to bring an event that the journal brought first, as far as can be known. */
@@ -83,24 +164,36 @@ export class Matching {
     const late = this.#skipped.since(Date.now() - lateMs).map(([, time]) => time);
     for (const [key, time] of this.#skipped.since(0)) {
       this.#skipped.delete(key);
-      this.#handed.add(key, time);
+      this.#fed.add(key, time);
     }
     return late.length === 0 ? undefined : Math.min(...late);
   }
 
   /**
-   * Call this about twice a second. Forgets the events that have waited for more than `looks` calls, and returns when the first of
-   * them was accepted. Undefined when no event waits for that long. The events that `came` knows do not count.
+   * Call this about twice a second. Returns the events that have waited for more than `looks` calls: the journal lacks them. Hand them
+   * over. The events that `came` knows are left out.
    */
-  overdue(looks: number, came: (event: Event) => boolean): number | undefined {
-    let from: number | undefined;
-    for (const [key, waiting] of this.#waiting) {
-      if (++waiting.looks <= looks) continue;
-      this.#waiting.delete(key);
-      if (came(waiting.event)) continue;
-      from = Math.min(from ?? waiting.event.time, waiting.event.time);
+  overdue(looks: number, came: (event: Event) => boolean): Event[] {
+    const events: Event[] = [];
+    const forgotten = Date.now() - rememberedMs;
+    for (const [origin, { waiting, lastTime }] of this.#nodes) {
+      for (const [key, one] of waiting) {
+        if (++one.looks <= looks) continue;
+        waiting.delete(key);
+        this.#bare.add(key, one.event.time);
+        if (!came(one.event)) events.push(one.event);
+      }
+      if (waiting.size === 0 && lastTime < forgotten) this.#nodes.delete(origin);
     }
-    return from;
+    return events;
+  }
+
+  #nodeOf({ origin }: Event): OfNode {
+    const known = this.#nodes.get(origin);
+    if (known !== undefined) return known;
+    const node: OfNode = { waiting: new Map(), last: undefined, lastTime: 0 };
+    this.#nodes.set(origin, node);
+    return node;
   }
 }
 

@@ -8,15 +8,28 @@ import { FollowedScope } from "../../src/history/followed-scope.js";
 const of = { accountId: "a", instanceId: "1" };
 const mint = createIdMint();
 
-function event(time: number): Event {
-  return { id: mint(time), time, ...of, type: "call.update", data: Buffer.from("{}") };
+function event(time: number, origin?: string): Event {
+  return { id: mint(time), time, origin, ...of, type: "call.update", data: Buffer.from("{}") };
+}
+
+const away = { isThere: false, hasPositions: false };
+const back = { isThere: true, hasPositions: false };
+const there = { isThere: true, hasPositions: true };
+const notCame = () => false;
+
+function kept(sequence: number, event: Event) {
+  return { sequence, event, position: `at ${sequence}` };
 }
 
 function scope(mayHaveConsumers: boolean) {
   const handed: Event[] = [];
-  const followed = new FollowedScope(of, (one) => void handed.push(one));
+  const positions: (string | undefined)[] = [];
+  const followed = new FollowedScope(of, (one, position) => {
+    handed.push(one);
+    positions.push(position);
+  });
   Object.assign(followed, { isKnown: true, mayHaveConsumers });
-  return { followed, handed };
+  return { followed, handed, positions };
 }
 
 it.each([true, false])(
@@ -25,12 +38,12 @@ it.each([true, false])(
     const { followed, handed } = scope(has);
     const now = Date.now();
     const [old, late, next] = [event(now - 60_000), event(now - 100), event(now)];
-    for (const [sequence, one] of [old, late].entries()) followed.fed({ sequence, event: one, position: "" }, false);
+    for (const [sequence, one] of [old, late].entries()) followed.fed(kept(sequence, one), away, notCame);
     expect(followed.awaitsBus).toBe(has);
     expect(followed.giveUp()).toBe(has ? late.time : undefined);
     expect([followed.awaitsBus, followed.giveUp()]).toEqual([false, undefined]);
-    followed.fed({ sequence: 2, event: next, position: "" }, true);
-    for (const one of [old, late, next]) followed.heard(one, true);
+    followed.fed(kept(2, next), there, notCame);
+    for (const one of [old, late, next]) followed.heard(one, true, notCame);
     expect(handed).toEqual([next]);
   },
 );
@@ -38,8 +51,8 @@ it.each([true, false])(
 it("an event that the bus brings in time is handed over, and nothing is given up", () => {
   const { followed, handed } = scope(true);
   const one = event(Date.now());
-  followed.fed({ sequence: 1, event: one, position: "" }, false);
-  followed.heard(one, false);
+  followed.fed(kept(1, one), away, notCame);
+  followed.heard(one, false, notCame);
   expect(handed).toEqual([one]);
   expect([followed.awaitsBus, followed.giveUp()]).toEqual([false, undefined]);
 });
@@ -48,7 +61,7 @@ it("an event that the journal brought before the scope was followed does not com
   const { followed, handed } = scope(true);
   const [before, next] = [event(Date.now()), event(Date.now())];
   followed.passed(before);
-  for (const one of [before, next]) followed.heard(one, false);
+  for (const one of [before, next]) followed.heard(one, false, notCame);
   expect(handed).toEqual([next]);
 });
 
@@ -58,9 +71,63 @@ it("an event does not come again when the bus brings its copy twelve seconds aft
   const { followed, handed } = scope(true);
   const events = [0, 1, 2].map((n) => event(Date.now() + n));
   for (const [sequence, one] of events.entries()) {
-    followed.fed({ sequence, event: one, position: "" }, true);
+    followed.fed(kept(sequence, one), there, notCame);
     vi.advanceTimersByTime(6_000);
   }
-  for (const one of events) followed.heard(one, false);
+  for (const one of events) followed.heard(one, false, notCame);
   expect(handed).toEqual(events);
+});
+
+it("while the history comes back, no event has a position before the journal has brought what was handed over without one", () => {
+  const { followed, handed, positions } = scope(true);
+  const [bare, first, second] = [event(Date.now()), event(Date.now()), event(Date.now())];
+  followed.heard(bare, false, notCame);
+  followed.awaitJournal();
+  expect(followed.awaitsJournal).toBe(true);
+  followed.fed(kept(1, first), back, notCame);
+  expect(followed.fed(kept(2, bare), back, notCame)).toBeUndefined();
+  expect(followed.awaitsJournal).toBe(false);
+  followed.fed(kept(3, second), there, notCame);
+  expect(handed).toEqual([bare, first, second]);
+  expect(positions).toEqual([undefined, undefined, "at 3"]);
+});
+
+it("when the journal brings it after positions were given, the event does not come again, and the history breaks", () => {
+  const { followed, handed } = scope(true);
+  const bare = event(Date.now());
+  followed.heard(bare, false, notCame);
+  followed.awaitJournal();
+  followed.endAwaiting();
+  expect(followed.fed(kept(1, bare), there, notCame)).toBe(bare.time);
+  expect(handed).toEqual([bare]);
+});
+
+it("an event that the journal lacks comes before the next event of its node, and after no later one when the history goes away", () => {
+  const { followed, handed, positions } = scope(true);
+  const [lacked, other] = [event(Date.now(), "b"), event(Date.now(), "c")];
+  const [next, last] = [event(Date.now(), "b"), event(Date.now(), "b")];
+  for (const one of [lacked, other, next, last]) followed.heard(one, true, notCame);
+  expect(followed.fed(kept(1, other), there, notCame)).toBeUndefined();
+  expect(followed.fed(kept(2, next), there, notCame)).toBe(lacked.time);
+  followed.release(notCame);
+  expect(handed).toEqual([other, lacked, next, last]);
+  expect(positions).toEqual(["at 1", undefined, "at 2", undefined]);
+});
+
+it("an event that waits for the journal is handed over after a few looks", () => {
+  const { followed, handed } = scope(true);
+  const one = event(Date.now());
+  followed.heard(one, true, notCame);
+  expect([followed.overdue(1, notCame), handed]).toEqual([undefined, []]);
+  expect([followed.overdue(1, notCame), handed]).toEqual([one.time, [one]]);
+});
+
+it("an event that the journal lacks is not handed over when the bus brings it after a later event of its node", () => {
+  const { followed, handed } = scope(true);
+  const [lacked, other, next] = [event(Date.now(), "b"), event(Date.now(), "c"), event(Date.now(), "b")];
+  followed.fed(kept(1, next), there, notCame);
+  expect([true, false].map((isThere) => followed.heard(lacked, isThere, notCame))).toEqual(["lacked", "lacked"]);
+  expect(followed.heard(lacked, true, () => true)).toBe("dropped");
+  expect(followed.heard(other, true, notCame)).toBe("awaited");
+  expect(handed).toEqual([next]);
 });
