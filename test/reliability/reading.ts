@@ -21,7 +21,7 @@ export interface Reading {
 /** The events of one publisher and instance that came. */
 interface Series {
   /** In the order of their arrival. */
-  readonly numbers: number[];
+  readonly events: Publication[];
   /** By number of the event: the index of the filter that was in force. */
   readonly filters: Map<number, number>;
   last: number;
@@ -50,7 +50,7 @@ export function readLife(life: Life, books: Books, wrong: Wrong): Reading {
     if (mine.filters.has(n)) wrong.duplicates.push(describe(event, life));
     else if (n < mine.last && !mayBeLate(event, mine.connection, severalWorkers))
       wrong.disordered.push(`${describe(event, life)}, behind ${mine.last}`);
-    mine.numbers.push(n);
+    mine.events.push(event);
     mine.filters.set(n, filter);
     if (n > mine.last) Object.assign(mine, { last: n, connection: event.connection });
     const source = sourceOf(event);
@@ -64,12 +64,14 @@ export function readLife(life: Life, books: Books, wrong: Wrong): Reading {
       (!severalWorkers.has(event.process) && (latestStart.get(sourceOf(event)) ?? 0) > event.answeredAt),
     surelyTakes(event) {
       if (filters.length < 2) return takesAt(event, filters[0]);
-      const { numbers, filters: at } = seriesOf(series, event);
-      const before = numbers.findLast((n) => n < event.n);
-      const behind = numbers.find((n) => n > event.n);
+      const { events, filters: at } = seriesOf(series, event);
+      const precedes = (one: Publication, next: Publication) =>
+        one.n < next.n && !mayBeLate(one, next.connection, severalWorkers);
+      const before = events.findLast((one) => precedes(one, event));
+      const after = events.find((one) => precedes(event, one));
       const told = filters.findLastIndex((one) => one.at < event.startedAt);
-      const first = Math.max(told, before === undefined ? 0 : (at.get(before) as number));
-      const last = behind === undefined ? filters.length - 1 : (at.get(behind) as number);
+      const first = Math.max(told, before === undefined ? 0 : (at.get(before.n) as number));
+      const last = after === undefined ? filters.length - 1 : (at.get(after.n) as number);
       return filters.slice(first, last + 1).every((one) => takesAt(event, one));
     },
   };
@@ -101,7 +103,7 @@ function mayBeLate(
 
 function seriesOf(series: Map<string, Series>, event: Publication): Series {
   const name = seriesName(event);
-  const mine = series.get(name) ?? { numbers: [], filters: new Map(), last: 0, connection: event.connection };
+  const mine = series.get(name) ?? { events: [], filters: new Map(), last: 0, connection: event.connection };
   series.set(name, mine);
   return mine;
 }

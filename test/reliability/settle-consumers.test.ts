@@ -157,6 +157,19 @@ describe("the ledger, of a consumer of eventwire.v1", () => {
     });
   });
 
+  it("takes no event of a stream that ended for a neighbour of the next stream's events", () => {
+    // The second event comes late, after the filter has changed. The third one came before it, under the old filter.
+    const filters = [
+      { types: bitsOf([first]), after: 0, at: 0 },
+      { types: bitsOf([]), after: 2, at: 200 },
+    ];
+    const expected = (answer: Publication["answer"]) => {
+      const published = events(({ n }) => (n === 2 ? { answer } : { connection: 2 }));
+      return settled(published, consumer([1, 4, 2, 5], { filters })).total.unexplained;
+    };
+    expect([expected("unstored"), expected("ok")]).toEqual([0, 1]);
+  });
+
   it("expects an event that began after the consumer was told its filter", () => {
     const filters = [
       { types: bitsOf([first]), after: 0, at: 0 },
