@@ -1,7 +1,7 @@
 /**
  * What webhooks cost a node: publishing to them, delivering, the latency, a receiver that hangs, and long queues.
  *
- *     npm run build && DATABASE_URL=postgres://… node test/bench/webhooks.mjs [publish deliver latency hanging queued webhooks tables]
+ *     npm run build && DATABASE_URL=postgres://… node test/bench/webhooks.mjs [publish deliver latency hanging queued webhooks tables many-tables]
  *
  * Each part makes a database of its own on that server, and starts the program and a receiver as processes of their own.
  * The machine must be quiet.
@@ -10,7 +10,11 @@
 import { settle, startLoop, startReceiver, warmUp } from "./driver/receivers.mjs";
 import { drained, flood, makeInstances, openNode, paced } from "./driver/webhook-node.mjs";
 
-const parts = { publish, deliver, latency, hanging, queued, webhooks, tables };
+const parts = {
+  ...{ publish, deliver, latency, hanging, queued, webhooks },
+  tables: () => tables(1, 1_000_000),
+  "many-tables": () => tables(10_000, 200_000),
+};
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(parts);
 for (const name of names) {
   console.log(`\n### ${name}\n`);
@@ -119,39 +123,34 @@ async function queued() {
   }
 }
 
-/** What the tables hold after a million deliveries: to one webhook, and to 10,000 webhooks. */
-async function tables() {
-  for (const [number, count] of [
-    [1, 1_000_000],
-    [10_000, 200_000],
-  ]) {
-    const hook = await startReceiver();
-    const node = await openNode();
-    await makeInstances(node, number, { url: `${hook.url}/` });
-    const again = await node.refill(count);
-    const queuedMb = new Map((await again.tables()).map(({ name, mb }) => [name, mb]));
-    const { from, until } = await settle(hook, count);
+/** What the tables hold after `count` deliveries to `number` webhooks. */
+async function tables(number, count) {
+  const hook = await startReceiver();
+  const node = await openNode();
+  await makeInstances(node, number, { url: `${hook.url}/` });
+  const again = await node.refill(count);
+  const queuedMb = new Map((await again.tables()).map(({ name, mb }) => [name, mb]));
+  const { from, until } = await settle(hook, count);
+  console.log(
+    `${count.toLocaleString("en")} deliveries to ${number.toLocaleString("en")} webhooks, ${perSecond(count, until - from)} a second\n`,
+  );
+  console.log(
+    "| table | queued | delivered | live rows | dead rows | autovacuums | scans of an index | scans of the table |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+  );
+  for (const table of await again.tables()) {
+    const counts = [table.live, table.dead, table.autovacuums, table.byIndex, table.whole];
     console.log(
-      `${count.toLocaleString("en")} deliveries to ${number.toLocaleString("en")} webhooks, ${perSecond(count, until - from)} a second\n`,
+      `| ${table.name} | ${queuedMb.get(table.name).toFixed(1)} MB | ${table.mb.toFixed(1)} MB | ${counts.map((one) => Number(one).toLocaleString("en")).join(" | ")} |`,
     );
-    console.log(
-      "| table | queued | delivered | live rows | dead rows | autovacuums | scans of an index | scans of the table |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
-    );
-    for (const table of await again.tables()) {
-      const counts = [table.live, table.dead, table.autovacuums, table.byIndex, table.whole];
-      console.log(
-        `| ${table.name} | ${queuedMb.get(table.name).toFixed(1)} MB | ${table.mb.toFixed(1)} MB | ${counts.map((one) => Number(one).toLocaleString("en")).join(" | ")} |`,
-      );
-    }
-    console.log("\n| index | scans |\n| --- | ---: |");
-    const used =
-      "select indexrelname as name, idx_scan as scans from pg_stat_user_indexes where relname ~ '^webhook' order by 1";
-    for (const { name, scans } of (await again.query(used)).rows)
-      console.log(`| ${name} | ${Number(scans).toLocaleString("en")} |`);
-    console.log();
-    await again.close();
-    hook.stop();
   }
+  console.log("\n| index | scans |\n| --- | ---: |");
+  const used =
+    "select indexrelname as name, idx_scan as scans from pg_stat_user_indexes where relname ~ '^webhook' order by 1";
+  for (const { name, scans } of (await again.query(used)).rows)
+    console.log(`| ${name} | ${Number(scans).toLocaleString("en")} |`);
+  console.log();
+  await again.close();
+  hook.stop();
 }
 
 /** 20,000 events, spread over a growing number of webhooks. */
