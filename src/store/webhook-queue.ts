@@ -40,12 +40,15 @@ export interface Appended {
   readonly waiting: number;
 }
 
+/** A stored event as far as a request to a webhook needs it. */
+export type QueuedEvent = Omit<StoredEvent, "instanceId" | "time">;
+
 /** A delivery that waits, with its event. */
 export interface WaitingDelivery {
   readonly webhookId: string;
   /** The place in the queue of the webhook. Numbers grow and are used once. */
   readonly number: number;
-  readonly event: StoredEvent;
+  readonly event: QueuedEvent;
   /** Number of attempts so far. */
   readonly attempts: number;
   /** When the first attempt began, in milliseconds since 1970. Undefined before the first attempt. */

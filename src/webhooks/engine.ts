@@ -1,7 +1,7 @@
 /** Delivers the waiting events of all webhooks that this node has leased: puts the parts together, and sends the requests. */
 
 import type { Logger } from "pino";
-import type { FrameBuilder, FrameFormat } from "../delivery/frames/frame.js";
+import type { PlainFormat, PlainFrameBuilder } from "../delivery/frames/plain.js";
 import type { Directory, Entry } from "../directory/directory.js";
 import type { Append, Appended, WaitingDelivery, WebhookQueue } from "../store/webhook-queue.js";
 import { Disabling } from "./disabling.js";
@@ -26,7 +26,7 @@ export interface EngineOptions {
   readonly sender: WebhookSender;
   readonly schedule: RetrySchedule;
   readonly directory: Directory;
-  readonly format: FrameFormat;
+  readonly format: PlainFormat;
   /** How long a webhook may fail before it is disabled, in milliseconds. */
   readonly failingMsMax: number;
   readonly onAttempt: (attempt: Attempt) => void;
@@ -41,7 +41,7 @@ export interface News {
 
 export class Engine {
   readonly #options: EngineOptions;
-  readonly #builders = new WeakMap<Entry["instance"], FrameBuilder>();
+  readonly #builders = new WeakMap<Entry["instance"], PlainFrameBuilder>();
   readonly #recorder: Recorder;
   readonly #fetcher: Fetcher;
   readonly #leases: Leases;
@@ -173,7 +173,7 @@ export class Engine {
    * exist any more; its lane then ends.
    */
   #body(lane: Lane, { event }: WaitingDelivery): Uint8Array | Attempt | undefined {
-    const entry = this.#options.directory.instanceById(event.instanceId);
+    const entry = this.#options.directory.instanceById(lane.webhook.instanceId);
     if (entry === undefined) {
       this.#lanes.drop(lane.webhook.id);
       return undefined;

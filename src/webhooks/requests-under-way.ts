@@ -18,6 +18,7 @@ export interface MemoryCount {
 }
 
 interface Request {
+  readonly number: number;
   readonly since: number;
   readonly bytes: number;
   hangs: boolean;
@@ -25,7 +26,8 @@ interface Request {
 
 export class RequestsUnderWay {
   readonly #count: MemoryCount;
-  readonly #requests = new Map<number, Request>();
+  /** Few, so a search is faster than a map. */
+  readonly #requests: Request[] = [];
   #hanging = 0;
   #slow = false;
 
@@ -34,12 +36,12 @@ export class RequestsUnderWay {
   }
 
   get size(): number {
-    return this.#requests.size;
+    return this.#requests.length;
   }
 
   /** The numbers of the deliveries. */
-  get numbers(): Iterable<number> {
-    return this.#requests.keys();
+  get numbers(): number[] {
+    return this.#requests.map(({ number }) => number);
   }
 
   /** Whether a request hangs. */
@@ -54,13 +56,14 @@ export class RequestsUnderWay {
 
   /** Begins a request. The bytes of the delivery are counted as held already. */
   begin({ number, bytes }: WaitingDelivery): void {
-    this.#requests.set(number, { since: performance.now(), bytes, hangs: false });
+    this.#requests.push({ number, since: performance.now(), bytes, hangs: false });
   }
 
   /** Ends a request. The bytes of the delivery are no longer counted. */
   end({ number, bytes }: WaitingDelivery): void {
-    const hung = this.#requests.get(number)?.hangs === true;
-    this.#requests.delete(number);
+    const at = this.#requests.findIndex((request) => request.number === number);
+    const hung = this.#requests[at]?.hangs === true;
+    if (at !== -1) this.#requests.splice(at, 1);
     if (hung) this.#hanging--;
     this.#slow = hung || this.hang;
     if (hung) this.#count.hanging(-bytes);
@@ -71,7 +74,7 @@ export class RequestsUnderWay {
   look(): boolean {
     const before = this.#hanging;
     const now = performance.now();
-    for (const request of this.#requests.values()) {
+    for (const request of this.#requests) {
       if (request.hangs || now - request.since < hangsAfterMs) continue;
       request.hangs = true;
       this.#hanging++;

@@ -3,8 +3,9 @@
 import type { Event, MediaSlot } from "../bus/bus.js";
 import { editMedia } from "../delivery/frames/media.js";
 import { join } from "../delivery/frames/parts.js";
-import { idOfBytes, idText } from "../domain/event-id.js";
-import type { Append, Appended, StoredEvent, WaitingDelivery } from "../store/webhook-queue.js";
+import type { FrameContent } from "../delivery/frames/splice.js";
+import { idText } from "../domain/event-id.js";
+import type { Append, Appended, QueuedEvent, StoredEvent, WaitingDelivery } from "../store/webhook-queue.js";
 import { packMedia, unpackMedia } from "./stored-media.js";
 
 /**
@@ -21,18 +22,10 @@ export function toStored(event: Event, mediaWanted: boolean, mediaMaxBytes: numb
   return { ...plain, data: packed.data, media: packed.media, mediaAt: packed.at, slot: JSON.stringify(slot) };
 }
 
-/** The event of a stored form, as far as a frame needs it: without its account, and without the time of its producer. */
-export function fromStored({ id, instanceId, type, time, data, media, mediaAt, slot }: StoredEvent): Event {
-  const place = slot === undefined ? undefined : (JSON.parse(slot) as MediaSlot);
-  const content = unpackMedia({ data, slot: place, media, at: mediaAt });
-  return {
-    id: idOfBytes(Buffer.from(id.replaceAll("-", ""), "hex")),
-    time,
-    accountId: "",
-    instanceId,
-    type,
-    ...content,
-  };
+/** What a plain frame needs of a stored event. */
+export function fromStored({ type, data, media, mediaAt, slot }: QueuedEvent): FrameContent {
+  if (slot === undefined) return { type, data };
+  return { type, ...unpackMedia({ data, slot: JSON.parse(slot) as MediaSlot, media, at: mediaAt }) };
 }
 
 /** The deliveries that an append has made, by webhook, in the order of their numbers. */

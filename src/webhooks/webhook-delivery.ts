@@ -2,7 +2,7 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
-import type { FrameFormat } from "../delivery/frames/frame.js";
+import type { PlainFormat } from "../delivery/frames/plain.js";
 import type { Directory, DirectoryListener } from "../directory/directory.js";
 import type { Outbox } from "../service/sinks.js";
 import type { QueueTotals, WebhookQueue } from "../store/webhook-queue.js";
@@ -19,7 +19,7 @@ export interface WebhookDeliveryOptions {
   readonly begun: Promise<void>;
   readonly directory: Directory & { listen(listener: DirectoryListener): void };
   /** Makes the body of a request. */
-  readonly format: FrameFormat;
+  readonly format: PlainFormat;
   readonly mediaMaxBytes: number;
   /** The version of the program, for `User-Agent`. */
   readonly version: string;

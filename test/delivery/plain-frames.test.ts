@@ -2,7 +2,6 @@ import { describe, expect, it } from "vitest";
 import { createPlainFormat } from "../../src/delivery/frames/plain.js";
 import type { EventType } from "../../src/domain/event-type.js";
 import { checkEventData, type EventFacts } from "../../src/service/event-data.js";
-import { stamp } from "../support/stamp.js";
 
 const instance = { id: "1", accountId: "2", name: 'desk "1"', token: "ti_9b1c" };
 const end = ',"instanceData":{"baseUrl":"https://wa.example.net","instance":"desk \\"1\\"","token":"ti_9b1c"}}';
@@ -23,7 +22,7 @@ function dataOf(data: string, { media, base64 = false, max = 1_000, type = "mess
     mediaMaxBytes: max,
     frameTokens: true,
   }).builderFor(instance);
-  const text = build({ ...stamp, instanceId: "1", type, data: bytes, slot, media }, base64).toString();
+  const text = build({ type, data: bytes, slot, media }, base64).toString();
   const start = `{"event":"${type}","data":`;
   expect(text.startsWith(start)).toBe(true);
   expect(text.endsWith(end)).toBe(true);

@@ -2,15 +2,22 @@
 
 import { type EventType, eventTypes } from "../../domain/event-type.js";
 import type { Instance } from "../../domain/instance.js";
-import type { EventFormatOptions, FrameFormat } from "./frame.js";
-import { spliceFrame } from "./splice.js";
+import type { EventFormatOptions, Frame } from "./frame.js";
+import { type FrameContent, spliceFrame } from "./splice.js";
 
 export interface PlainFormatOptions extends EventFormatOptions {
   /** Whether the frames have the token of their instance. Otherwise the token in the frames is empty. */
   readonly frameTokens: boolean;
 }
 
-export function createPlainFormat({ baseUrl, mediaMaxBytes, frameTokens }: PlainFormatOptions): FrameFormat {
+/** A `FrameFormat` whose frames need less of an event than the frames of other formats. */
+export interface PlainFormat {
+  builderFor(instance: Instance): PlainFrameBuilder;
+}
+
+export type PlainFrameBuilder = (event: FrameContent, media: boolean) => Frame;
+
+export function createPlainFormat({ baseUrl, mediaMaxBytes, frameTokens }: PlainFormatOptions): PlainFormat {
   return {
     builderFor(instance) {
       const tail = frameTail(instance, baseUrl, frameTokens);

@@ -8,10 +8,13 @@ import type { Frame } from "./frame.js";
 import { editMedia } from "./media.js";
 import { join } from "./parts.js";
 
+/** What a frame takes from its event when nothing of the event but data and media stands in the frame. */
+export type FrameContent = Pick<Event, "type" | "data" | "slot" | "media">;
+
 /** Returns a new frame. `head` stands before the data, and `tail` after the data. */
 export function spliceFrame(
   head: Uint8Array,
-  event: Event,
+  event: FrameContent,
   tail: Uint8Array,
   mediaBase64: boolean,
   mediaMaxBytes: number,

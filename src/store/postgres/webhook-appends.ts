@@ -2,6 +2,7 @@
 
 import { type Kysely, sql } from "kysely";
 import type { Append, Appended } from "../webhook-queue.js";
+import { unquoted } from "./array-parameter.js";
 import type { Schema } from "./schema.js";
 import { livingNode } from "./webhook-leases.js";
 
@@ -27,10 +28,11 @@ export async function appendEvents(
   // stand in one value, which pg sends as bytes; an array of bytes would be sent as hexadecimal text.
   const { rows } = await sql<Row>`
     with wanted as (
-      select * from unnest(${ids}::bigint[], ${counts}::int[], ${sizes}::bigint[]) as wanted (webhook_id, count, bytes)
+      select * from unnest(${unquoted(ids)}::bigint[], ${unquoted(counts)}::int[], ${unquoted(sizes)}::bigint[])
+        as wanted (webhook_id, count, bytes)
     ),
     locked as (
-      select webhook_id from webhook_queue where webhook_id = any(${ids}::bigint[]) order by webhook_id for update
+      select webhook_id from webhook_queue where webhook_id = any(${unquoted(ids)}::bigint[]) order by webhook_id for update
     ),
     tail as (
       update webhook_queue as queue set
@@ -44,14 +46,17 @@ export async function appendEvents(
       returning queue.webhook_id, queue.appended, queue.appended - wanted.count as before, queue.owner
     ),
     delivery as (
-      select * from unnest(${deliveries.webhooks}::bigint[], ${deliveries.events}::int[], ${deliveries.ordinals}::int[])
+      select * from unnest(
+          ${unquoted(deliveries.webhooks)}::bigint[], ${unquoted(deliveries.events)}::int[],
+          ${unquoted(deliveries.ordinals)}::int[])
         as delivery (webhook_id, event, ordinal)
     ),
     event as (
       select * from unnest(
-          ${events.index}::int[], ${events.id}::uuid[], ${events.instance}::uuid[], ${events.type}::text[],
-          ${events.time}::bigint[], ${events.dataFrom}::int[], ${events.dataBytes}::int[],
-          ${events.mediaBytes}::int[], ${events.mediaAt}::int[], ${events.slot}::text[], ${events.deliveries}::int[]
+          ${unquoted(events.index)}::int[], ${unquoted(events.id)}::uuid[], ${unquoted(events.instance)}::uuid[],
+          ${events.type}::text[], ${unquoted(events.time)}::bigint[], ${unquoted(events.dataFrom)}::int[],
+          ${unquoted(events.dataBytes)}::int[], ${unquoted(events.mediaBytes)}::int[],
+          ${unquoted(events.mediaAt)}::int[], ${events.slot}::text[], ${unquoted(events.deliveries)}::int[]
         ) as event (index, id, instance_id, type, accepted, data_from, data_bytes, media_bytes, media_at, slot, deliveries)
     ),
     stored as (

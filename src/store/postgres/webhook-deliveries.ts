@@ -3,6 +3,7 @@
 import { type Kysely, sql } from "kysely";
 import type { EventType } from "../../domain/event-type.js";
 import type { AttemptRecord, FetchFrom, WaitingDelivery, WebhookQueue } from "../webhook-queue.js";
+import { unquoted } from "./array-parameter.js";
 import type { Schema } from "./schema.js";
 
 /** Deliveries of one webhook are read until their events hold this many bytes. */
@@ -45,11 +46,9 @@ interface DeliveryRow {
   webhook_id: string;
   number: string;
   event_id: string;
-  instance_id: string;
   type: string;
   bytes: number;
   attempts: number;
-  accepted_at: Date;
   first_at: Date | null;
   due_at: Date | null;
   deliveries: number;
@@ -60,12 +59,12 @@ interface DeliveryRow {
 }
 
 const columns = sql`
-  head.webhook_id, head.number, head.event_id, head.type, head.bytes, head.attempts, head.accepted_at, head.first_at,
-  head.due_at, event.instance_id, event.deliveries, event.data, event.media, event.media_at, event.slot`;
+  head.webhook_id, head.number, head.event_id, head.type, head.bytes, head.attempts, head.first_at, head.due_at,
+  event.deliveries, event.data, event.media, event.media_at, event.slot`;
 
 function fetchInOrder(from: readonly FetchFrom[], limit: number) {
-  const ids = from.map(({ webhookId }) => webhookId);
-  const after = from.map((one) => one.after);
+  const ids = unquoted(from.map(({ webhookId }) => webhookId));
+  const after = unquoted(from.map((one) => one.after));
   return sql<DeliveryRow>`
     select ${columns} from unnest(${ids}::bigint[], ${after}::bigint[]) as asked (webhook_id, after)
     cross join lateral (
@@ -106,9 +105,7 @@ function toWaiting(row: DeliveryRow): WaitingDelivery {
     number: Number(row.number),
     event: {
       id: row.event_id,
-      instanceId: row.instance_id,
       type: row.type as EventType,
-      time: row.accepted_at.getTime(),
       data: row.data,
       media: row.media ?? undefined,
       mediaAt: row.media_at ?? undefined,
@@ -132,8 +129,9 @@ function storable(text: string | undefined): string | null {
  * here.
  */
 function recordAttempts(attempts: readonly AttemptRecord[]) {
-  const column = <T>(read: (attempt: AttemptRecord) => T) => attempts.map(read);
-  const ids = [...new Set(column((one) => one.webhookId))];
+  const column = (read: (attempt: AttemptRecord) => number | string | null) => unquoted(attempts.map(read));
+  const texts = (read: (attempt: AttemptRecord) => string | undefined) => attempts.map((one) => storable(read(one)));
+  const ids = unquoted([...new Set(attempts.map(({ webhookId }) => webhookId))]);
   const time = (name: string) => sql`case when ${sql.ref(name)} > 0 then to_timestamp(${sql.ref(name)} / 1000.0) end`;
   return sql<{ event_id: string }>`
     with attempt as (
@@ -143,8 +141,8 @@ function recordAttempts(attempts: readonly AttemptRecord[]) {
         ${column((one) => one.attempts)}::int[],
         ${column((one) => one.at)}::bigint[], ${column((one) => one.firstAt)}::bigint[],
         ${column((one) => Math.ceil(one.dueAt))}::bigint[], ${column((one) => one.status ?? null)}::int[],
-        ${column((one) => Math.round(one.ms))}::int[], ${column((one) => storable(one.error))}::text[],
-        ${column((one) => storable(one.responseHead))}::text[], ${column((one) => Math.ceil(one.pausedUntil))}::bigint[],
+        ${column((one) => Math.round(one.ms))}::int[], ${texts((one) => one.error)}::text[],
+        ${texts((one) => one.responseHead)}::text[], ${column((one) => Math.ceil(one.pausedUntil))}::bigint[],
         ${column((one) => one.pauses)}::int[]
       ) with ordinality as attempt (
         webhook_id, number, node, state, attempts, at, first_at, due_at, status, ms, error, response, paused_until, pauses, turn)
@@ -166,25 +164,27 @@ function recordAttempts(attempts: readonly AttemptRecord[]) {
         and (last.state = 1 or not last.is_lost)
       returning delivery.webhook_id, delivery.number, delivery.event_id, delivery.bytes, delivery.state
     ),
+    counts as (
+      select webhook_id, count(*) filter (where state <> 0) as finished,
+        coalesce(sum(bytes) filter (where state <> 0), 0) as bytes, count(*) filter (where state = 2) as dead
+      from changed group by webhook_id
+    ),
     progress as (
       update webhook_progress as progress set
-        finished = progress.finished + sums.finished, finished_bytes = progress.finished_bytes + sums.bytes,
-        dead = progress.dead + sums.dead,
+        finished = progress.finished + coalesce(counts.finished, 0),
+        finished_bytes = progress.finished_bytes + coalesce(counts.bytes, 0),
+        dead = progress.dead + coalesce(counts.dead, 0),
         failing_since = case when sums.is_lost then progress.failing_since when sums.delivered > 0 then null
           else coalesce(progress.failing_since, to_timestamp(sums.at / 1000.0)) end,
         paused_until = case when sums.is_lost then progress.paused_until
           when sums.paused_until > 0 then to_timestamp(sums.paused_until / 1000.0) end,
         pauses = case when sums.is_lost then progress.pauses else sums.pauses end
       from (
-        select attempt.webhook_id,
-          (select count(*) from changed where changed.webhook_id = attempt.webhook_id and changed.state <> 0) as finished,
-          (select coalesce(sum(bytes), 0) from changed
-            where changed.webhook_id = attempt.webhook_id and changed.state <> 0) as bytes,
-          (select count(*) from changed where changed.webhook_id = attempt.webhook_id and changed.state = 2) as dead,
-          bool_or(queue.owner <> attempt.node) is true as is_lost,
+        select attempt.webhook_id, bool_or(queue.owner <> attempt.node) is true as is_lost,
           count(*) filter (where attempt.state = 1) as delivered, min(at) as at,
           (array_agg(paused_until order by turn desc))[1] as paused_until, (array_agg(pauses order by turn desc))[1] as pauses
         from attempt left join queue using (webhook_id) group by attempt.webhook_id) as sums
+      left join counts using (webhook_id)
       where progress.webhook_id = sums.webhook_id and progress.webhook_id = any(${ids}::bigint[])
     ),
     logged as (

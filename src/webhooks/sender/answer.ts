@@ -1,7 +1,7 @@
 /** Reads the answer to one request, as far as a delivery needs the answer, and tells once how the attempt ended. */
 
 import type { Dispatcher } from "undici";
-import { causeOfStatus, describeFailure, type Failure } from "./outcome.js";
+import { causeOfStatus, describeFailure, type Failure, timeoutFailure } from "./outcome.js";
 import { readRetryAfter } from "./retry-after.js";
 
 /** With more bytes in its body, an answer is read no further. */
@@ -21,16 +21,21 @@ export interface Ending extends Failure {
  * status that has arrived.
  */
 export class Answer implements Dispatcher.DispatchHandler {
+  readonly #timeoutSeconds: number;
+  /** When the attempt has taken too long, on the clock of `performance.now()`. */
+  readonly #until: number;
   readonly #done: (ending: Ending) => void;
   #controller: Dispatcher.DispatchController | undefined;
   #ended = false;
   #status: number | undefined;
   #retryAfterMs: number | undefined;
   #bodyBytes = 0;
-  readonly #head: Buffer[] = [];
+  #head: Buffer[] | undefined;
   #headBytes = 0;
 
-  constructor(done: (ending: Ending) => void) {
+  constructor(timeoutSeconds: number, done: (ending: Ending) => void) {
+    this.#timeoutSeconds = timeoutSeconds;
+    this.#until = performance.now() + timeoutSeconds * 1000;
     this.#done = done;
   }
 
@@ -38,6 +43,11 @@ export class Answer implements Dispatcher.DispatchHandler {
   stop(failure: Failure): void {
     this.#end(failure);
     this.#controller?.abort(new Error(failure.sentence));
+  }
+
+  /** Ends the attempt if it has taken too long at `now`. */
+  expire(now: number): void {
+    if (now >= this.#until) this.stop(timeoutFailure(this.#timeoutSeconds));
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -49,14 +59,18 @@ export class Answer implements Dispatcher.DispatchHandler {
   onResponseStart(_: Dispatcher.DispatchController, status: number, headers: Record<string, unknown>): void {
     if (status < 200) return;
     this.#status = status;
-    const value = [headers["retry-after"]].flat()[0];
+    const after = headers["retry-after"];
+    const value = Array.isArray(after) ? after[0] : after;
     if (typeof value === "string") this.#retryAfterMs = readRetryAfter(value, Date.now());
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     const room = headMaxBytes - this.#headBytes;
     // undici uses the memory of a chunk again, so the kept bytes are copied.
-    if (room > 0) this.#head.push(Buffer.from(chunk.subarray(0, room)));
+    if (room > 0) {
+      this.#head ??= [];
+      this.#head.push(Buffer.from(chunk.subarray(0, room)));
+    }
     this.#headBytes = Math.min(this.#headBytes + chunk.length, headMaxBytes);
     this.#bodyBytes += chunk.length;
     if (this.#bodyBytes <= bodyMaxBytes) return;
@@ -76,7 +90,7 @@ export class Answer implements Dispatcher.DispatchHandler {
     if (this.#ended) return;
     this.#ended = true;
     const status = this.#status;
-    const head = this.#headBytes === 0 ? undefined : Buffer.concat(this.#head).toString();
+    const head = this.#head && Buffer.concat(this.#head).toString();
     const answered = status === undefined ? undefined : { cause: causeOfStatus(status), sentence: "" };
     const { cause, sentence } = answered ?? failure ?? describeFailure(undefined);
     this.#done({ cause, sentence, status, head, retryAfterMs: this.#retryAfterMs });

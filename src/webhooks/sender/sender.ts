@@ -7,8 +7,9 @@ import type { Agent } from "undici";
 import type { EventType } from "../../domain/event-type.js";
 import { createAddressGuard } from "./address-guard.js";
 import { Answer, type Ending } from "./answer.js";
+import { AwaitedAnswers } from "./awaited-answers.js";
 import { createNameLookup } from "./name-lookup.js";
-import { type AttemptCause, attemptCauses, type Outcome, stoppedFailure, timeoutFailure } from "./outcome.js";
+import { type AttemptCause, attemptCauses, type Outcome, stoppedFailure } from "./outcome.js";
 import { headersOf, type PreparedTarget, prepareTarget } from "./prepared-target.js";
 import { requestTarget } from "./request-url.js";
 
@@ -83,12 +84,12 @@ export function createWebhookSender({ version, allowPrivate, nameServers }: Send
   let agent: Agent | undefined;
   let closed = false;
   const prepared = new WeakMap<WebhookTarget, PreparedTarget>();
-  const underWay = new Set<Answer>();
-  const bySignal = new WeakMap<AbortSignal, Set<Answer>>();
+  const awaited = new AwaitedAnswers();
 
   async function openAgent(): Promise<Agent> {
     const { createAgent } = await import("./agent.js");
-    return createAgent(guard, lookUp);
+    agent = createAgent(guard, lookUp);
+    return agent;
   }
 
   function prepare(target: WebhookTarget): PreparedTarget {
@@ -100,39 +101,23 @@ export function createWebhookSender({ version, allowPrivate, nameServers }: Send
     return found;
   }
 
-  /** A signal gets one listener, because each listener of a signal makes the next one dearer. */
-  function answersOf(signal: AbortSignal): Set<Answer> {
-    let answers = bySignal.get(signal);
-    if (answers === undefined) {
-      const added = new Set<Answer>();
-      signal.addEventListener("abort", () => stopAll(added), { once: true });
-      bySignal.set(signal, added);
-      answers = added;
-    }
-    return answers;
-  }
-
   function attempt(
     over: Agent,
     target: WebhookTarget,
     message: WebhookMessage,
     signal: AbortSignal | undefined,
-  ): Promise<Ending> {
+  ): Promise<Attempt> {
     return new Promise((resolve) => {
-      const group = signal === undefined ? undefined : answersOf(signal);
-      const answer = new Answer((ending) => {
-        clearTimeout(timer);
-        underWay.delete(answer);
-        group?.delete(answer);
+      const start = performance.now();
+      const answer = new Answer(target.timeoutSeconds, (ending) => {
+        awaited.delete(answer, signal);
+        const made = attemptOf(ending, Math.round(performance.now() - start));
         // undici uses a connection again one turn of the event loop after the answer. So the next request of an ordered
         // webhook comes after that turn, and needs no second connection.
-        queueMicrotask(() => setImmediate(resolve, ending));
+        queueMicrotask(() => setImmediate(resolve, made));
       });
-      const { timeoutSeconds } = target;
-      const timer = setTimeout(() => answer.stop(timeoutFailure(timeoutSeconds)), timeoutSeconds * 1000);
-      underWay.add(answer);
-      group?.add(answer);
       if (closed || signal?.aborted) return answer.stop(stoppedFailure);
+      awaited.add(answer, signal);
       try {
         const ready = prepare(target);
         const path = requestTarget(ready.url, target.byEvents ? message.type : undefined);
@@ -145,29 +130,20 @@ export function createWebhookSender({ version, allowPrivate, nameServers }: Send
   }
 
   return {
-    async send(target, message, signal) {
-      const start = performance.now();
+    send(target, message, signal) {
+      if (agent !== undefined) return attempt(agent, target, message, signal);
       opening ??= openAgent();
-      agent ??= await opening;
-      const { cause, sentence, status, head, retryAfterMs } = await attempt(agent, target, message, signal);
-      return {
-        outcome: attemptCauses[cause],
-        cause,
-        status,
-        ms: Math.round(performance.now() - start),
-        error: status === undefined ? sentence : undefined,
-        responseHead: head,
-        retryAfterMs,
-      };
+      return opening.then((over) => attempt(over, target, message, signal));
     },
     async close() {
       closed = true;
-      stopAll(underWay);
+      awaited.stop();
       await (await opening)?.destroy();
     },
   };
 }
 
-function stopAll(answers: ReadonlySet<Answer>): void {
-  for (const answer of answers) answer.stop(stoppedFailure);
+function attemptOf({ cause, sentence, status, head, retryAfterMs }: Ending, ms: number): Attempt {
+  const error = status === undefined ? sentence : undefined;
+  return { outcome: attemptCauses[cause], cause, status, ms, error, responseHead: head, retryAfterMs };
 }
