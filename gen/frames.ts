@@ -159,7 +159,7 @@ export interface ClosingFrame {
   readonly waitingFrames: number;
   /** The bytes that waited for this connection when its close was decided. */
   readonly waitingBytes: number;
-  /** The position of the last event that was sent to this connection. When there was no event, the position where the connection began. Null when no history is kept, and when the connection still had to get frames from before a `narrowed` frame. */
+  /** The position of the last event that was sent to this connection. When there was no event, the position where the connection began. Null when that event had none, when no history is kept, and when the connection still had to get frames from before a `narrowed` frame. */
   readonly position: string | null;
 }
 

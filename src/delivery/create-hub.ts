@@ -70,7 +70,12 @@ export function createHub({ bus, history, findEntry, pendingBytesMax, ...options
       const { joinedAt: offset, stream } = consumer;
       conversations.stand(consumer, { offset, position: stream.group.position }, frames);
     },
-    onOvertaken: (consumer) => turns.atEnd(() => closeSlow(consumer)),
+    onOvertaken: (consumer) =>
+      turns.atEnd(() => {
+        // When the history went away, the consumer was not too slow.
+        if (consumer.stream.group.position === undefined) closeEach([consumer], internalError);
+        else closeSlow(consumer);
+      }),
     onDelivered(frames) {
       stats.framesDelivered += frames;
     },

@@ -22,7 +22,7 @@ export interface IntakeOptions {
   readonly turns: Pick<Turns, "touch" | "schedule">;
   readonly replays: Pick<Replays, "announce">;
   /**
-   * Called when a stream got an event that is not in the history, while consumers still read older events. They would miss the event.
+   * Called when a stream got an event without a position, while consumers still read older events. They would miss the event.
    */
   readonly onUnplaced: (stream: Stream) => void;
 }

@@ -5,7 +5,8 @@ const slackMin = 64;
 
 export interface Place {
   readonly offset: number;
-  readonly position: string;
+  /** Undefined for an event without a position. */
+  readonly position: string | undefined;
 }
 
 export class Places {
@@ -14,7 +15,7 @@ export class Places {
   #head = 0;
 
   /** Notes the position of an event. Its offset must be greater than all before. */
-  add(offset: number, position: string): void {
+  add(offset: number, position: string | undefined): void {
     this.#places.push({ offset, position });
   }
 

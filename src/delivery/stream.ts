@@ -179,7 +179,7 @@ export class Stream<S extends Selection = Selection> {
   accept(event: Event, position?: string): boolean {
     const frame = this.selection.frameOf(event, position);
     if (frame === undefined) return false;
-    if (position !== undefined) this.log.place(this.accepted, position);
+    if (this.hasControls) this.log.place(this.accepted, position);
     this.pending.push(frame);
     return true;
   }

@@ -67,12 +67,24 @@ export function idOfName(name: string): EventId {
   return { word0, word1: (word1 & ~0xf000) | 0x8000, word2: withVariant(word2), word3 };
 }
 
-/** Whether an id is less than another one, as bytes and as text. Of two ids that one function has minted, the earlier one is. */
-export function isLess(one: EventId, other: EventId): boolean {
+export function isSameId(one: EventId, other: EventId): boolean {
+  return (
+    one.word3 === other.word3 && one.word2 === other.word2 && one.word1 === other.word1 && one.word0 === other.word0
+  );
+}
+
+/** Whether of two ids that one function has minted the first was minted earlier. False for ids that were not minted. */
+export function isEarlier(one: EventId, other: EventId): boolean {
+  if (!isMinted(one) || !isMinted(other)) return false;
   if (one.word0 !== other.word0) return one.word0 >>> 0 < other.word0 >>> 0;
   if (one.word1 !== other.word1) return one.word1 >>> 0 < other.word1 >>> 0;
   if (one.word2 !== other.word2) return one.word2 >>> 0 < other.word2 >>> 0;
   return one.word3 >>> 0 < other.word3 >>> 0;
+}
+
+/** Whether an id is a UUIDv7. */
+function isMinted({ word1 }: EventId): boolean {
+  return (word1 & 0xf000) === 0x7000;
 }
 
 /** Reads an id from its 16 bytes. */

@@ -26,7 +26,7 @@ export interface FeedingOptions {
   readonly logger: Logger;
 }
 
-/** How long a return waits until the bus, and then the journal, has brought what the other one brought first, in milliseconds. */
+/** How long a return waits for the bus, and then as long for the journal, to bring what the other one brought first: in milliseconds. */
 const returnMsMax = 1_000;
 const returnLookMs = 20;
 
@@ -34,10 +34,12 @@ export class Feeding implements FeedState {
   readonly #options: FeedingOptions;
   #isThere = false;
   #hasPositions = false;
-  /** The last position that a consumer of this node got. Undefined when none did. */
+  /** The place up to which consumers of this node had positions when the history last went away. Undefined when it never was there. */
   #given: Place | undefined;
-  /** Whether a consumer got an event without a position since the history was last there. */
-  #isBare = false;
+  /** Whether the bus gave a consumer an event without a position while the history was away. */
+  #gaveUnplaced = false;
+  /** Whether this node has put a break into the journal since the history went away. */
+  #hasBroken = false;
 
   constructor(options: FeedingOptions) {
     this.#options = options;
@@ -53,13 +55,17 @@ export class Feeding implements FeedState {
     return this.#hasPositions;
   }
 
-  /** Notes that a consumer got an event without a position. */
-  gaveBare(): void {
-    this.#isBare = true;
+  /** Notes that the bus gave a consumer an event without a position. */
+  gaveUnplaced(): void {
+    this.#gaveUnplaced = true;
   }
 
-  /** Feeds nobody any more, because nobody follows anything or the node is closing. */
+  /** Feeds nobody from the journal any more, as when nobody follows anything. */
   stop(): void {
+    if (this.#hasPositions) {
+      this.#given = this.#options.mirror.place;
+      this.#hasBroken = false;
+    }
     this.#isThere = false;
     this.#hasPositions = false;
   }
@@ -68,12 +74,10 @@ export class Feeding implements FeedState {
   leave(reason: string): void {
     if (!this.#isThere) return;
     const { mirror, scopes, logger } = this.#options;
-    if (this.#hasPositions) this.#given = mirror.place;
-    this.#isThere = false;
-    this.#hasPositions = false;
+    this.stop();
     logger.warn({ reason }, "the history is away: consumers of eventwire.v1 get events without positions");
     const came = (event: Event): boolean => mirror.log.has(event);
-    for (const followed of scopes) if (followed.release(came) > 0) this.#isBare = true;
+    for (const followed of scopes) if (followed.release(came) > 0) this.#gaveUnplaced = true;
   }
 
   /**
@@ -83,15 +87,19 @@ export class Feeding implements FeedState {
   async comeBack(journal: Journal): Promise<void> {
     const { mirror, scopes, keeper, unable, logger } = this.#options;
     await mirror.read(journal);
+    if (!scopes.areKnown) return;
     // A client that keeps an old position over events without one must not get these events again.
-    if (this.#isBare && (this.#given === undefined || mirror.accepts(this.#given)))
+    const mayCount = !this.#hasBroken && (this.#given === undefined || mirror.accepts(this.#given));
+    if (this.#gaveUnplaced && mayCount) {
       await mirror.reached(await journal.mark({ kind: "break", from: undefined }));
+      this.#hasBroken = true;
+    }
     await mirror.caughtUp(journal);
     await whileDue(() => scopes.awaitBus);
     if (this.#options.journal() !== journal || unable.present || keeper.owes) return;
     if (scopes.size === 0 || !scopes.areKnown) return;
     this.#isThere = true;
-    this.#isBare = false;
+    this.#gaveUnplaced = false;
     this.#giveUp();
     for (const followed of scopes) followed.awaitJournal();
     await whileDue(() => this.#isThere && scopes.awaitJournal);

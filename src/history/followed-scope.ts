@@ -44,15 +44,12 @@ export class FollowedScope {
     return heard === "lacked" && came(event) ? "dropped" : heard;
   }
 
-  /**
-   * Takes an event of the journal. Returns whether the journal lacks an event of the bus, or has brought one too late, so that a consumer
-   * which goes on after a position may miss the event or get it twice: then it returns the time since when that is so.
-   */
+  /** Takes an event of the journal. Returns since when a consumer that goes on may miss an event or get it twice, or undefined. */
   fed({ event, position }: Kept, { isThere, hasPositions }: FeedState, came: Came): number | undefined {
     const overtaken = this.#handOver(this.#matching.overtaken(event, came));
     const fed = this.#matching.fed(event, isThere);
     if (fed === "handed") this.#handler(event, hasPositions ? position : undefined);
-    return overtaken ?? (fed === "late" && hasPositions ? event.time : undefined);
+    return overtaken ?? (fed === "disordered" || (fed === "late" && hasPositions) ? event.time : undefined);
   }
 
   /** Hands over the events that still wait for the journal, without positions. Returns their number. */
@@ -78,19 +75,20 @@ export class FollowedScope {
     return this.mayHaveConsumers ? from : undefined;
   }
 
-  /** See `Matching.awaitJournal`. */
+  /** See `Matching.awaitJournal`. The first consumer of a scope gets what the journal brings, also when the bus has brought it before. */
   awaitJournal(): void {
-    this.#matching.awaitJournal();
+    if (this.mayHaveConsumers) this.#matching.awaitJournal();
+    else this.#matching.forgetUnplaced();
   }
 
-  /** See `Matching.awaitsJournal`. A scope without consumers awaits nothing. */
+  /** See `Matching.awaitsJournal`. */
   get awaitsJournal(): boolean {
-    return this.mayHaveConsumers && this.#matching.awaitsJournal;
+    return this.#matching.awaitsJournal;
   }
 
-  /** See `Matching.endAwaiting`. A scope without consumers goes on awaiting: nobody has got its events, so none can be late. */
+  /** See `Matching.endAwaiting`. */
   endAwaiting(): void {
-    if (this.mayHaveConsumers) this.#matching.endAwaiting();
+    this.#matching.endAwaiting();
   }
 
   /** Hands over what `Matching.overdue` returns. Returns when the first of these events was accepted, or undefined when there is none. */
@@ -140,9 +138,9 @@ export class FollowedScopes {
     return [...this].some(({ awaitsBus }) => awaitsBus);
   }
 
-  /** Whether all nodes know of all scopes. */
+  /** Whether all nodes know of all scopes that may have consumers. */
   get areKnown(): boolean {
-    return [...this].every(({ isKnown }) => isKnown);
+    return [...this].every(({ isKnown, mayHaveConsumers }) => isKnown || !mayHaveConsumers);
   }
 
   /** Does what `Matching.awaitsJournal` says for all scopes. */

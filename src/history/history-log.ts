@@ -4,9 +4,9 @@
  */
 
 import type { Event } from "../bus/bus.js";
+import { isSameId } from "../domain/event-id.js";
 import { Entries } from "./entries.js";
 import type { DropReason, HistoryScope, HistoryStats, Kept } from "./history.js";
-import { idKey } from "./journal.js";
 
 export interface HistoryLimits {
   readonly seconds: number;
@@ -141,9 +141,7 @@ export class HistoryLog {
 
   /** Whether an event is kept. Looks through the events of the instance. */
   has({ id, instanceId }: Event): boolean {
-    const key = idKey(id);
-    for (const { kept } of this.#instances.get(instanceId)?.entries ?? [])
-      if (idKey(kept.event.id) === key) return true;
+    for (const { kept } of this.#instances.get(instanceId)?.entries ?? []) if (isSameId(kept.event.id, id)) return true;
     return false;
   }
 

@@ -70,9 +70,8 @@ export interface Following {
    */
   after(sequence: number, max: number): readonly Kept[] | undefined;
   /**
-   * Delivery calls this with each event of the scope that the bus brings to this node. A history that does not have the event yet,
-   * because its publisher did not know that somebody follows the scope, keeps the event now. While the history is away, the handler
-   * gets the event without a position.
+   * Delivery calls this with each event of the scope that the bus brings to this node. The handler gets the event without a position
+   * while the history is away, and when the history lacks the event.
    */
   heard(event: Event): void;
   /** The handler gets no more events. The events of the scope are kept for `HistoryReach.seconds` more. Call it once. */

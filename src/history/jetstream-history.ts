@@ -2,8 +2,8 @@
  * The history of several nodes, on NATS JetStream. The node that accepts an event appends the event to one journal, and every node
  * with consumers of `eventwire.v1` reads the journal, so that all nodes give the same events the same positions.
  *
- * The history is either there on all nodes or on none. When one node cannot append, all nodes give their consumers the events of the
- * bus, without positions, until every node can append again. Positions from before are refused then.
+ * The nodes leave the history together, and come back one by one. When one node cannot append, all nodes give their consumers the
+ * events of the bus, without positions, until every node can append again. Positions from before are refused then.
  */
 
 import type { Logger } from "pino";
@@ -20,6 +20,7 @@ import { LastingJournal } from "./lasting-journal.js";
 import { lateMs } from "./matching.js";
 import { Mirror } from "./mirror.js";
 import { ModeRenewals } from "./mode-renewals.js";
+import { TurnGaps } from "./turn-gaps.js";
 import { UnableNodes } from "./unable-nodes.js";
 
 export interface JetStreamHistoryOptions {
@@ -52,8 +53,11 @@ class JetStreamHistory implements History {
   readonly #feeding: Feeding;
   readonly #closes: CloseNotes;
   readonly #renewals: ModeRenewals;
+  readonly #lackedGaps = new TurnGaps((gap) => this.#onGap(gap));
   readonly #came = (event: Event): boolean => this.#mirror.log.has(event);
   #onGap = (_: HistoryGap): void => {};
+  /** When a consumer was last let go on after a position, in milliseconds since 1970. */
+  #resumedAt = 0;
   #tending: Promise<void> | undefined;
   #tendTimer: NodeJS.Timeout | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
@@ -75,7 +79,7 @@ class JetStreamHistory implements History {
     this.#mirror = new Mirror({
       limits,
       decode: talk.decode,
-      onKept: (kept) => this.#lacked(this.#scopes.feed(kept, this.#feeding, this.#came)),
+      onKept: (kept) => this.#breakSoon(this.#scopes.feed(kept, this.#feeding, this.#came)),
       onLost: (from) => this.#lost(from),
       onBreak: (from) => this.#broken(from),
     });
@@ -142,7 +146,11 @@ class JetStreamHistory implements History {
       get position() {
         return feeding.hasPositions ? mirror.position : undefined;
       },
-      resume: (position) => mirror.resume(scope, position, feeding.hasPositions),
+      resume: (position) => {
+        const resume = mirror.resume(scope, position, feeding.hasPositions);
+        if ("after" in resume) this.#resumedAt = Date.now();
+        return resume;
+      },
       after: (sequence, max) => (feeding.hasPositions ? mirror.log.after(scope, sequence, max) : undefined),
       heard: (event) => this.#heard(followed, event),
       stop: () => this.#stop(followed),
@@ -195,7 +203,7 @@ class JetStreamHistory implements History {
       await this.#renewals.keep(journal, [followed]);
       await this.#mirror.caughtUp(this.#journal);
       followed.isKnown = true;
-      if (this.#feeding.isThere) return;
+      if (this.#feeding.hasPositions) return;
       // A run that began earlier may have found this scope unready.
       await this.#tending;
       await this.#tend();
@@ -207,11 +215,10 @@ class JetStreamHistory implements History {
   #heard(followed: FollowedScope, event: Event): void {
     const heard = followed.heard(event, this.#feeding.isThere, this.#came);
     if (!followed.mayHaveConsumers) return;
-    if (heard === "handed") this.#feeding.gaveBare();
+    if (heard === "handed") this.#feeding.gaveUnplaced();
     if (heard !== "lacked") return;
-    const { accountId, instanceId, time } = event;
-    this.#onGap({ reason: "history_interrupted", from: time, until: Date.now(), accountId, instanceId });
-    this.#lacked(time);
+    this.#lackedGaps.add(followed.scope, event.time);
+    this.#breakSoon(event.time);
   }
 
   #stop(followed: FollowedScope): void {
@@ -227,15 +234,15 @@ class JetStreamHistory implements History {
 
   #look(): void {
     this.#mirror.log.expire(performance.now());
-    if (this.#feeding.isThere) this.#lacked(this.#scopes.overdue(looksMax, this.#came));
+    this.#breakSoon(this.#scopes.overdue(looksMax, this.#came));
     void this.#tend();
   }
 
   /**
-   * Puts a break into the journal soon, because the journal lacks events since this time that consumers got from the bus, or got
-   * them too late. Does nothing when there is no such time.
+   * Puts a break into the journal soon: a consumer that goes on may miss an event, or get an event twice, that was accepted at this time
+   * or later. Does nothing when there is no such time.
    */
-  #lacked(from: number | undefined): void {
+  #breakSoon(from: number | undefined): void {
     if (from === undefined) return;
     if (!this.#keeper.owes)
       this.#logger.warn(
@@ -243,6 +250,7 @@ class JetStreamHistory implements History {
         "events of the bus did not come into the history in time",
       );
     this.#keeper.owe(from);
+    void this.#tend();
   }
 
   /** Does what is due. Calls during a run share it. Never rejects. */
@@ -278,7 +286,9 @@ class JetStreamHistory implements History {
 
   #broken(from: number | undefined): void {
     for (const { scope, since } of this.#scopes) if (since !== undefined) this.#mirror.begin(scope, since);
-    if (this.#feeding.isThere && from !== undefined)
+    if (from === undefined) return;
+    // While the history is away, consumers get what the bus brings. But one that went on after `from` may have gone on over a lost event.
+    if (this.#feeding.isThere || this.#resumedAt >= from)
       this.#onGap({ reason: "history_interrupted", from, until: Date.now() });
   }
 }

@@ -4,7 +4,7 @@
  */
 
 import type { Event } from "../bus/bus.js";
-import { type EventId, isLess } from "../domain/event-id.js";
+import { type EventId, isEarlier } from "../domain/event-id.js";
 import { idKey } from "./journal.js";
 
 /** How late the second copy of an event may come for the copies to be awaited, in milliseconds. It comes within a few milliseconds. */
@@ -21,42 +21,42 @@ interface Waiting {
   looks: number;
 }
 
-/** Of the events of one node. */
-interface OfNode {
-  /**
-   * The events that came over the bus while the history was there, and not from the journal yet: those of each instance in the order of
-   * their acceptance.
-   */
+/** What is known of the events that one node has accepted for one instance. */
+interface Source {
+  /** The events that came over the bus while the history was there, and not from the journal yet, in the order of their acceptance. */
   readonly waiting: Map<string, Waiting>;
-  /** The id of the last event whose copy of the journal was handed over. */
+  /** The id of the last event that was handed over. */
   last: EventId | undefined;
   /** When that event was accepted, in milliseconds since 1970. */
   lastTime: number;
 }
 
 /**
- * What becomes of a copy of the bus. `lacked`: the journal lacks the event, and has brought a later event of the same node. Handed over
- * now, the event would be out of order.
+ * What becomes of a copy of the bus. `lacked`: the journal lacks the event, and a later event of the same node and instance was handed
+ * over. Handed over now, the event would be out of order.
  */
 export type Heard = "handed" | "awaited" | "dropped" | "lacked";
 
-/** What becomes of a copy of the journal. `late`: the copy of the bus was handed over, and later positions may have been given since. */
-export type Fed = "handed" | "dropped" | "late";
+/**
+ * What becomes of a copy of the journal. `late`: the copy of the bus was handed over, and later positions may have been given since.
+ * `disordered`: no copy was handed over, but a later event of the same node and instance was.
+ */
+export type Fed = "handed" | "dropped" | "late" | "disordered";
 
 const none: readonly Event[] = [];
 
 export class Matching {
-  /** By the name of the node that accepted the events. */
-  readonly #nodes = new Map<string | undefined, OfNode>();
+  /** By the node that accepted the events, and the instance. */
+  readonly #sources = new Map<string, Source>();
   /** The events whose copy of the journal was handed over. Their copies of the bus are not. */
   readonly #fed = new Recent();
-  /** The events whose copy of the bus was handed over. Their copies of the journal are not. */
-  readonly #bare = new Recent();
+  /** The events whose copy of the bus was handed over, without a position. Their copies of the journal are not. */
+  readonly #unplaced = new Recent();
   /** The events that the journal brought first while the history was away. They are handed over when the bus brings them. */
   readonly #skipped = new Recent();
   /** When `forget` was called, in milliseconds since 1970. */
   #forgotAt = 0;
-  /** Of `#bare`, the events whose copies of the journal may still come since the history came back. */
+  /** Of `#unplaced`, the events whose copies of the journal may still come since the history came back. */
   #awaited = new Set<string>();
 
   /** Notes an event that the journal brought before anybody followed the scope. Its late copy of the bus is not handed over. */
@@ -68,59 +68,66 @@ export class Matching {
   heard(event: Event, isThere: boolean): Heard {
     const key = idKey(event.id);
     if (this.#fed.delete(key)) return "dropped";
-    if (this.#skipped.delete(key)) return "handed";
-    const { waiting, last } = this.#nodeOf(event);
-    const isLacked = last !== undefined && isLess(event.id, last);
-    if (isThere && !isLacked) {
-      waiting.set(key, { event, looks: 0 });
+    const source = this.#sourceOf(event);
+    const isSkipped = this.#skipped.delete(key);
+    const isLacked = !isSkipped && source.last !== undefined && isEarlier(event.id, source.last);
+    if (isThere && !isSkipped && !isLacked) {
+      source.waiting.set(key, { event, looks: 0 });
       return "awaited";
     }
-    this.#bare.add(key, event.time);
-    if (!isLacked) return "handed";
+    if (!isSkipped) this.#unplaced.add(key, event.time);
+    if (!isLacked) {
+      handedOver(source, event);
+      return "handed";
+    }
+    // The gap that was told when events were forgotten covers the events from before.
     return event.time > this.#forgotAt ? "lacked" : "dropped";
   }
 
   /** Notes a copy of the journal. */
   fed(event: Event, isThere: boolean): Fed {
     const key = idKey(event.id);
-    const node = this.#nodeOf(event);
-    if (!node.waiting.delete(key)) {
-      if (this.#bare.delete(key)) return this.#awaited.delete(key) || !isThere ? "dropped" : "late";
+    const source = this.#sourceOf(event);
+    if (!source.waiting.delete(key)) {
+      if (this.#unplaced.delete(key)) return this.#awaited.delete(key) || !isThere ? "dropped" : "late";
       (isThere ? this.#fed : this.#skipped).add(key, event.time);
       if (!isThere) return "dropped";
+      if (source.last !== undefined && isEarlier(event.id, source.last)) return "disordered";
     }
-    node.last = event.id;
-    node.lastTime = event.time;
+    handedOver(source, event);
     return "handed";
   }
 
   /**
-   * Returns the events that wait, although the journal has now brought this later event of the same node. The journal lacks them. Hand
-   * them over before this event: they wait no longer. The events that `came` knows are left out.
+   * Returns the events that wait, although the journal has now brought this later event of the same node and instance. The journal lacks
+   * them. Hand them over before this event: they wait no longer. The events that `came` knows are left out.
    */
-  overtaken({ id, origin }: Event, came: (event: Event) => boolean): readonly Event[] {
-    const waiting = this.#nodes.get(origin)?.waiting;
-    if (waiting === undefined || waiting.size === 0) return none;
+  overtaken(event: Event, came: (event: Event) => boolean): readonly Event[] {
+    const source = this.#sourceOf(event);
+    if (source.waiting.size === 0) return none;
     const events: Event[] = [];
-    for (const [key, { event }] of waiting) {
-      if (!isLess(event.id, id)) break;
-      waiting.delete(key);
-      this.#bare.add(key, event.time);
-      if (!came(event)) events.push(event);
+    for (const { event: other } of source.waiting.values()) {
+      if (!isEarlier(other.id, event.id)) break;
+      this.#giveUpWaiting(source, other);
+      if (!came(other)) events.push(other);
     }
     return events;
   }
 
   /**
-   * Returns the events that wait for their copy from the journal, those of each node in the order in which the bus brought them. They
-   * wait no longer. The events that `came` knows are left out: their copies from the journal came before the scope was followed.
+   * Returns the events that wait for their copy from the journal, those of each node and instance in the order in which the bus brought
+   * them. They wait no longer. The events that `came` knows are left out: their copies from the journal came before the scope was
+   * followed.
    */
   release(came: (event: Event) => boolean): Event[] {
     this.#awaited.clear();
-    const waiting = [...this.#nodes.values()].flatMap((node) => [...node.waiting.values()]);
-    this.#endWaiting();
-    for (const { event } of waiting) this.#bare.add(idKey(event.id), event.time);
-    return waiting.map(({ event }) => event).filter((event) => !came(event));
+    const events: Event[] = [];
+    for (const source of this.#sources.values())
+      for (const { event } of source.waiting.values()) {
+        this.#giveUpWaiting(source, event);
+        if (!came(event)) events.push(event);
+      }
+    return events;
   }
 
   /**
@@ -129,16 +136,18 @@ export class Matching {
    */
   forget(): void {
     this.#forgotAt = Date.now();
-    this.#endWaiting();
-  }
-
-  #endWaiting(): void {
-    for (const { waiting } of this.#nodes.values()) waiting.clear();
+    for (const { waiting } of this.#sources.values()) waiting.clear();
   }
 
   /** Call this when the history comes back. Awaits the copies of the journal of the events that were handed over last. */
   awaitJournal(): void {
-    this.#awaited = new Set(this.#bare.since(Date.now() - lateMs).map(([key]) => key));
+    this.#awaited = new Set(this.#unplaced.since(Date.now() - lateMs).map(([key]) => key));
+  }
+
+  /** Call this in place of `awaitJournal` when nobody was there to get the events. The journal's copies are handed over. */
+  forgetUnplaced(): void {
+    this.#unplaced.clear();
+    for (const source of this.#sources.values()) source.last = undefined;
   }
 
   /** Whether the journal is still to bring an event that was handed over before the history came back, as far as can be known. */
@@ -158,15 +167,18 @@ export class Matching {
 
   /**
    * Call this when the history comes back. Gives up the events that the bus is still to bring: handed over then, they would come after
-   * later events of their publisher. Returns when the first of them was accepted. Undefined when there is none.
+   * later events of their publisher. Returns when the first of them was accepted, of those whose copy of the bus would be remembered.
+   * Undefined when there is none.
    */
   giveUp(): number | undefined {
-    const late = this.#skipped.since(Date.now() - lateMs).map(([, time]) => time);
+    const remembered = Date.now() - rememberedMs;
+    let from: number | undefined;
     for (const [key, time] of this.#skipped.since(0)) {
-      this.#skipped.delete(key);
       this.#fed.add(key, time);
+      if (time >= remembered) from = Math.min(from ?? time, time);
     }
-    return late.length === 0 ? undefined : Math.min(...late);
+    this.#skipped.clear();
+    return from;
   }
 
   /**
@@ -176,25 +188,37 @@ export class Matching {
   overdue(looks: number, came: (event: Event) => boolean): Event[] {
     const events: Event[] = [];
     const forgotten = Date.now() - rememberedMs;
-    for (const [origin, { waiting, lastTime }] of this.#nodes) {
-      for (const [key, one] of waiting) {
-        if (++one.looks <= looks) continue;
-        waiting.delete(key);
-        this.#bare.add(key, one.event.time);
-        if (!came(one.event)) events.push(one.event);
+    for (const [key, source] of this.#sources) {
+      for (const waiting of source.waiting.values()) {
+        if (++waiting.looks <= looks) continue;
+        this.#giveUpWaiting(source, waiting.event);
+        if (!came(waiting.event)) events.push(waiting.event);
       }
-      if (waiting.size === 0 && lastTime < forgotten) this.#nodes.delete(origin);
+      if (source.waiting.size === 0 && source.lastTime < forgotten) this.#sources.delete(key);
     }
     return events;
   }
 
-  #nodeOf({ origin }: Event): OfNode {
-    const known = this.#nodes.get(origin);
-    if (known !== undefined) return known;
-    const node: OfNode = { waiting: new Map(), last: undefined, lastTime: 0 };
-    this.#nodes.set(origin, node);
-    return node;
+  #giveUpWaiting(source: Source, event: Event): void {
+    const key = idKey(event.id);
+    source.waiting.delete(key);
+    this.#unplaced.add(key, event.time);
+    handedOver(source, event);
   }
+
+  #sourceOf({ origin = "", instanceId }: Event): Source {
+    const key = `${origin} ${instanceId}`;
+    const known = this.#sources.get(key);
+    if (known !== undefined) return known;
+    const source: Source = { waiting: new Map(), last: undefined, lastTime: 0 };
+    this.#sources.set(key, source);
+    return source;
+  }
+}
+
+function handedOver(source: Source, { id, time }: Event): void {
+  source.last = id;
+  source.lastTime = time;
 }
 
 /** The keys of events with their times. It forgets an event after `rememberedMs`, and after twice as long at the latest. */
@@ -215,6 +239,11 @@ class Recent {
 
   delete(key: string): boolean {
     return this.#new.delete(key) || this.#old.delete(key);
+  }
+
+  clear(): void {
+    this.#new.clear();
+    this.#old.clear();
   }
 
   #turn(): void {

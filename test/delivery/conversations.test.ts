@@ -3,6 +3,8 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { messageTooBig, shuttingDown } from "../../src/domain/closes.js";
 import type { Principal } from "../../src/domain/instance.js";
+import type { History } from "../../src/history/history.js";
+import { createMemoryHistory } from "../../src/history/memory-history.js";
 import { controlHubs, controls, lastControl, story } from "../support/control-hub.js";
 import { settle, upTo } from "../support/fake-hub.js";
 
@@ -116,6 +118,35 @@ describe.each(controlHubs)("over %s", (_, createHub) => {
       expect(retryAfterMs).toBeGreaterThanOrEqual(0);
       expect(retryAfterMs).toBeLessThan(5_000);
     });
+
+    it.each([true, false])(
+      "has the position of the last event, and none when that event had none: %s",
+      async (hasPositions) => {
+        let isThere = true;
+        const kept = createMemoryHistory({ seconds: 60, events: 10, bytes: 1_000_000 });
+        const history: History = {
+          ...kept,
+          follow: (scope, handler) =>
+            kept.follow(scope, (event, position) => handler(event, isThere ? position : undefined)),
+        };
+        const { hub, open, publish } = createHub({ history });
+        const reader = open();
+        await settle();
+        publish();
+        await settle();
+        isThere = hasPositions;
+        publish();
+        await settle();
+        const closed = hub.close(shuttingDown, 0);
+        await settle(100);
+        await closed;
+        const frames = reader.received.map((text) => JSON.parse(text));
+        const [first, last, closing] = frames.slice(-3);
+        expect(first.position).toEqual(expect.any(String));
+        expect(closing.position).toBe(hasPositions ? last.position : null);
+        await kept.close();
+      },
+    );
 
     it("says what waited for a slow consumer that drains in time, and a random time of one to five seconds", async () => {
       const { hub, open, publish } = createHub();

@@ -2,14 +2,16 @@
 
 import { expect, it, onTestFinished, vi } from "vitest";
 import type { Event } from "../../src/bus/bus.js";
-import { createIdMint } from "../../src/domain/event-id.js";
-import { FollowedScope } from "../../src/history/followed-scope.js";
+import { createIdMint, idOfName } from "../../src/domain/event-id.js";
+import { FollowedScope, FollowedScopes } from "../../src/history/followed-scope.js";
+import type { HistoryGap } from "../../src/history/history.js";
+import { TurnGaps } from "../../src/history/turn-gaps.js";
 
 const of = { accountId: "a", instanceId: "1" };
 const mint = createIdMint();
 
-function event(time: number, origin?: string): Event {
-  return { id: mint(time), time, origin, ...of, type: "call.update", data: Buffer.from("{}") };
+function event(time: number, origin?: string, instanceId = "1"): Event {
+  return { id: mint(time), time, origin, accountId: "a", instanceId, type: "call.update", data: Buffer.from("{}") };
 }
 
 const away = { isThere: false, hasPositions: false };
@@ -130,4 +132,66 @@ it("an event that the journal lacks is not handed over when the bus brings it af
   expect(followed.heard(lacked, true, () => true)).toBe("dropped");
   expect(followed.heard(other, true, notCame)).toBe("awaited");
   expect(handed).toEqual([next]);
+});
+
+it("an event that the journal lacks comes before the next one of its instance, also after an earlier wait of another instance", () => {
+  const { followed, handed } = scope(true);
+  const [lacked, next] = [event(Date.now(), "b"), event(Date.now(), "b")];
+  const other = event(Date.now(), "b", "2");
+  for (const one of [other, lacked, next]) followed.heard(one, true, notCame);
+  expect(followed.fed(kept(1, next), there, notCame)).toBe(lacked.time);
+  expect(handed).toEqual([lacked, next]);
+});
+
+it("an event that the journal brings after a later one was handed over is not handed over, and the history breaks", () => {
+  const { followed, handed } = scope(true);
+  const [early, late] = [event(Date.now(), "b"), event(Date.now(), "b")];
+  followed.heard(late, false, notCame);
+  expect(followed.fed(kept(1, early), back, notCame)).toBe(early.time);
+  expect(handed).toEqual([late]);
+});
+
+it("the first consumer gets an event that the bus brought before the consumer was there", () => {
+  const { followed, handed } = scope(false);
+  const one = event(Date.now());
+  followed.heard(one, false, notCame);
+  handed.length = 0;
+  followed.awaitJournal();
+  expect(followed.awaitsJournal).toBe(false);
+  expect(followed.fed(kept(1, one), there, notCame)).toBeUndefined();
+  expect(handed).toEqual([one]);
+});
+
+it("events of a node of release 0.1.0, whose ids have no order, are all handed over", () => {
+  const { followed, handed } = scope(true);
+  const events = Array.from({ length: 20 }, (_, n) => ({ ...event(n, "old"), id: idOfName(`${n}`) }));
+  for (const one of events) followed.heard(one, false, notCame);
+  expect(handed).toEqual(events);
+});
+
+it("scopes without consumers do not keep the history away from the others", () => {
+  const scopes = new FollowedScopes();
+  const [ready, fresh] = [new FollowedScope(of, () => {}), new FollowedScope({ ...of, instanceId: "2" }, () => {})];
+  Object.assign(ready, { isKnown: true, mayHaveConsumers: true });
+  for (const one of [ready, fresh]) scopes.add(one);
+  expect(scopes.areKnown).toBe(true);
+  fresh.mayHaveConsumers = true;
+  expect(scopes.areKnown).toBe(false);
+});
+
+it("the events that a scope misses in one turn are told as one gap", async () => {
+  const told: HistoryGap[] = [];
+  const gaps = new TurnGaps((gap) => told.push(gap));
+  const other = { accountId: "a", instanceId: "" };
+  const now = Date.now();
+  for (let n = 0; n < 1_000; n++) gaps.add(of, now + 60_000 - n);
+  gaps.add(other, now - 5);
+  await new Promise(setImmediate);
+  expect(told).toEqual([
+    { reason: "history_interrupted", from: now + 59_001, until: now + 60_000, ...of },
+    { reason: "history_interrupted", from: now - 5, until: expect.any(Number), accountId: "a" },
+  ]);
+  gaps.add(of, now);
+  await new Promise(setImmediate);
+  expect(told).toHaveLength(3);
 });

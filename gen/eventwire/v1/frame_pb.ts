@@ -631,8 +631,8 @@ export type ClosingFrame = Message<"eventwire.v1.ClosingFrame"> & {
 
   /**
    * The position of the last event that was sent to this connection. When there was no event, the position where the
-   * connection began. Null when no history is kept, and when the connection still had to get frames from before a `narrowed`
-   * frame.
+   * connection began. Null when that event had none, when no history is kept, and when the connection still had to get frames
+   * from before a `narrowed` frame.
    *
    * @generated from field: optional string position = 8;
    */
