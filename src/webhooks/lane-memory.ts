@@ -89,8 +89,8 @@ export class LaneMemory {
   }
 
   /**
-   * Takes what the database has found. With `all`, no more deliveries wait after them. Ignores an answer that does not
-   * follow what is in memory.
+   * Takes the deliveries that the database has found. With `all`, no more deliveries wait after them. Ignores them when the
+   * memory has lost its last deliveries since the question: these would be missing between.
    */
   give(deliveries: readonly WaitingDelivery[], all: boolean): void {
     const { what, after, known: before } = this.#question ?? { what: "in order", after: 0, known: new Set<number>() };

@@ -215,7 +215,7 @@ export class Lane {
     else this.#workAt(until);
   }
 
-  /** Forgets what is in memory, and reads the waiting deliveries anew once all attempts under way are stored. */
+  /** Drops the deliveries in memory. Reads the waiting ones from the database again once all attempts under way are stored. */
   #reset(): void {
     this.#resetting = true;
     this.work();

@@ -21,9 +21,9 @@ export interface Readers {
   readonly resuming: readonly (readonly Life[])[];
   /** Ends this many connections without a word. */
   cut(count: number): void;
-  /** Ends so many connections of consumers of `eventwire.v1`, which then connect to another node. */
+  /** Ends this many connections of consumers of `eventwire.v1`. The consumers then connect to another node. */
   move(count: number): void;
-  /** Ends so many connections of consumers that go on after their last position, and lets these stay away for so long. */
+  /** Ends this many connections of consumers that go on after their last position. The consumers stay away for `ms` milliseconds. */
   leave(count: number, ms: number): void;
   /** Stops this many readers from reading. With a channel, only readers that get its events. */
   freeze(count: number, ms: number, channel?: Channel): Promise<void>;
