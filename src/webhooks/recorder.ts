@@ -7,6 +7,13 @@ import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promi
 import type { AttemptRecord, WebhookQueue } from "../store/webhook-queue.js";
 
 const groupMax = 1_000;
+/**
+ * After a group of at least so many attempts, the next group begins no earlier than so many milliseconds after the
+ * beginning of that group. Each group changes a row for each of its webhooks, whatever the size of the group. So few
+ * large groups cost PostgreSQL less than many small ones.
+ */
+const largeGroup = 64;
+const largeGroupMs = 20;
 /** With more attempts that wait to be stored, no request is sent. */
 const waitingMax = 2_000;
 const retryMs = 250;
@@ -53,6 +60,7 @@ export class Recorder {
   async #run(): Promise<void> {
     await nextTurn();
     while (this.#waiting.length > 0 && !this.#givenUp) {
+      const began = performance.now();
       const group = this.#waiting.slice(0, groupMax);
       try {
         await this.#options.queue.record(group.map(({ attempt }) => attempt));
@@ -65,6 +73,7 @@ export class Recorder {
       this.#waiting = this.#waiting.slice(group.length);
       for (const { stored } of group) stored();
       if (!hadRoom && this.hasRoom) this.#options.onRoom();
+      if (group.length >= largeGroup) await delay(Math.max(began + largeGroupMs - performance.now(), 0));
     }
     this.#running = undefined;
   }
