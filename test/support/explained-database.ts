@@ -7,6 +7,7 @@ import type { Schema } from "../../src/store/postgres/schema.js";
 
 /** What one part of a plan read. */
 export interface Read {
+  /** A table, or a part of the statement itself: `changed` for `with changed as (…)`. */
   readonly table: string;
   /** `Seq Scan`, `Index Scan` and so on. */
   readonly how: string;
@@ -65,6 +66,7 @@ export function openExplained(url: string): ExplainedDatabase {
 interface Plan {
   readonly "Node Type": string;
   readonly "Relation Name"?: string;
+  readonly "CTE Name"?: string;
   readonly "Index Name"?: string;
   readonly "Actual Rows": number;
   readonly "Actual Loops": number;
@@ -74,7 +76,7 @@ interface Plan {
 }
 
 function walk(plan: Plan, reads: Read[]): void {
-  const table = plan["Relation Name"];
+  const table = plan["Relation Name"] ?? plan["CTE Name"];
   const how = plan["Node Type"];
   if (table !== undefined && how !== "ModifyTable") {
     const out = (plan["Rows Removed by Filter"] ?? 0) + (plan["Rows Removed by Index Recheck"] ?? 0);
