@@ -19,7 +19,7 @@ export interface EventFrame {
   readonly id: string;
   /** The time when the gateway accepted the event. */
   readonly time: string;
-  /** The place of the event in the history: opaque ASCII text of at most 64 characters. Store the last one, and present it as `after` when you connect again. Absent while no history is kept: then forget the one that you have stored, since it stands before this event. */
+  /** The place of the event in the history: opaque ASCII text of at most 64 characters. Store the last one, and present it as `after` when you connect again. Absent when no consumer can go on after this event, as while no history is kept. Then forget the position that you have stored, because that position stands before this event. */
   readonly position?: string;
   /** When it happened, as the producer said in `occurred_at`. Absent when the producer did not say. */
   readonly occurredAt?: string;
@@ -159,7 +159,7 @@ export interface ClosingFrame {
   readonly waitingFrames: number;
   /** The bytes that waited for this connection when its close was decided. */
   readonly waitingBytes: number;
-  /** The position of the last event that was sent to this connection. When there was no event, the position where the connection began. Null when that event had none, when no history is kept, and when the connection still had to get frames from before a `narrowed` frame. */
+  /** The position of the last event that was sent to this connection. When there was no event, the position where the connection began. Null when the last event had no position, when no history is kept, and when the connection still had to get frames from before a `narrowed` frame. */
   readonly position: string | null;
 }
 

@@ -75,7 +75,7 @@ export class Conversations {
 
   /**
    * Says what is known of a consumer of a stream. `position` is that of the last event that it was handed, or the position where it
-   * began. It is undefined when that event had none, while the consumer changes its stream and frames wait, and when no history is
+   * began. It is undefined when the last event had no position, while the consumer changes its stream and frames wait, and when no history is
    * kept. `frames` is how many
    * frames it was given before it joined. Undefined when `has` is false.
    */

@@ -72,7 +72,7 @@ export function createHub({ bus, history, findEntry, pendingBytesMax, ...options
     },
     onOvertaken: (consumer) =>
       turns.atEnd(() => {
-        // When the history went away, the consumer was not too slow.
+        // The history has gone away, so the replay cannot end. The consumer is not to blame.
         if (consumer.stream.group.position === undefined) closeEach([consumer], internalError);
         else closeSlow(consumer);
       }),

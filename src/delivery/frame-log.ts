@@ -23,7 +23,7 @@ export class FrameLog {
   readonly #waiting: { frameBytes: number };
   /** How many readers stand at each offset, from the first frame that is kept to the end of the log. */
   readonly #readers: number[] = [0];
-  /** Present when some frames are of placed events. */
+  /** Present after the first call of `place`. */
   #places: Places | undefined;
 
   constructor(waiting = { frameBytes: 0 }) {
@@ -55,13 +55,13 @@ export class FrameLog {
     }
   }
 
-  /** Notes the position of the event whose frame has or gets this offset, if it has one. The offset must be greater than all before. */
+  /** Notes an event: the offset of its frame, and its position if the event has one. The offset must be greater than all before. */
   place(offset: number, position: string | undefined): void {
     this.#places ??= new Places();
     this.#places.add(offset, position);
   }
 
-  /** Returns the place of the last event before a reader's offset. Undefined when no event was placed. */
+  /** Returns the place of the last event before a reader's offset. Undefined when no event was noted. */
   placeBefore(offset: number): Place | undefined {
     return this.#places?.before(offset);
   }

@@ -1,5 +1,5 @@
 /**
- * The consumers that read older events of the history before they join their stream. Such a consumer is a sequence number: it
+ * The consumers that read older events of the history before they join their stream. Such a consumer is a position: it
  * reads the history as fast as its connection takes frames, so that nothing else waits for it. The history and the stream get
  * each new event at the same time. So a consumer that finds no further event in the history joins the stream at once, and
  * misses none and gets none twice.
@@ -25,12 +25,10 @@ const turnMs = 5;
 const notesMax = 256;
 
 interface Replay {
-  /** The sequence number of the last event that was read. */
-  after: number;
   /** The position before the frames that were handed over last. */
-  before: string | undefined;
+  before: string;
   /** The position of the last event that was read. */
-  reached: string | undefined;
+  reached: string;
   /** How many frames were handed over. */
   frames: number;
   /** How many bytes were handed over that do not make a whole KiB. */
@@ -62,9 +60,9 @@ export class Replays {
     this.#options = options;
   }
 
-  /** Lets a new consumer read the history after the event with this sequence number and position. */
-  begin(consumer: Consumer, after: number, position: string | undefined): void {
-    this.#replays.set(consumer, { after, before: position, reached: position, frames: 0, bytes: 0, notes: [] });
+  /** Lets a new consumer read the history after a position that counts. */
+  begin(consumer: Consumer, position: string): void {
+    this.#replays.set(consumer, { before: position, reached: position, frames: 0, bytes: 0, notes: [] });
     consumer.stream.addReplaying(consumer);
     this.#due.add(consumer);
   }
@@ -147,7 +145,9 @@ export class Replays {
   /** Hands over the next piece, and returns its bytes. Undefined when the replay has ended. */
   #piece(consumer: Consumer, replay: Replay): number | undefined {
     const { group, selection } = consumer.stream;
-    const events = group.following?.after(replay.after, readMax);
+    // A history of another epoch has other sequence numbers, so each piece asks whether the position counts still.
+    const resume = group.resume(replay.reached);
+    const events = "after" in resume ? group.following?.after(resume.after, readMax) : undefined;
     if (events === undefined) {
       this.#options.onOvertaken(consumer);
       return undefined;
@@ -163,7 +163,6 @@ export class Replays {
     replay.before = replay.reached;
     for (const kept of events) {
       if (bytes >= pieceBytes) break;
-      replay.after = kept.sequence;
       replay.reached = kept.position;
       const frame = selection.replayedFrame(kept, this.#frames);
       if (frame === undefined) continue;

@@ -39,8 +39,7 @@ export function createWelcomes(options: WelcomesOptions): (consumer: Consumer, a
     const { after } = asked;
     const resume = after === undefined ? undefined : group.resume(after);
     if (resume !== undefined) count("refusal" in resume ? resume.refusal : "resumed");
-    const resumed = resume !== undefined && "after" in resume ? resume.after : undefined;
-    const replayed = resumed === undefined ? 0 : countTaken(stream, resumed);
+    const replayed = resume !== undefined && "after" in resume ? countTaken(stream, resume.after) : 0;
     conversations.begin(consumer, stream.accepted, {
       ...group.introduction,
       filter,
@@ -52,8 +51,8 @@ export function createWelcomes(options: WelcomesOptions): (consumer: Consumer, a
       heartbeatSeconds,
       waitingBytesMax,
     });
-    if (resumed === undefined || replayed === 0) stream.add(consumer);
-    else replays.begin(consumer, resumed, after);
+    if (after === undefined || replayed === 0) stream.add(consumer);
+    else replays.begin(consumer, after);
   };
 }
 

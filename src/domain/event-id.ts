@@ -73,7 +73,7 @@ export function isSameId(one: EventId, other: EventId): boolean {
   );
 }
 
-/** Whether of two ids that one function has minted the first was minted earlier. False for ids that were not minted. */
+/** Whether `one` was minted before `other`. Both must come from the same node. False when one of the two is no UUIDv7. */
 export function isEarlier(one: EventId, other: EventId): boolean {
   if (!isMinted(one) || !isMinted(other)) return false;
   if (one.word0 !== other.word0) return one.word0 >>> 0 < other.word0 >>> 0;

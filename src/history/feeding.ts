@@ -1,7 +1,7 @@
 /**
  * Decides from where the consumers of this node get their events: from the journal, with positions, or from the bus, without positions.
- * It changes from one to the other without losing or repeating an event. Right after the change to the journal, consumers get no
- * positions yet: a consumer that went on after such a position would get again what the bus had brought it before.
+ * It changes from one to the other without losing or repeating an event. Right after the change to the journal, events have no positions
+ * yet: a consumer that went on after such a position would get events again that it already got from the bus.
  */
 
 import { setTimeout as delay } from "node:timers/promises";
@@ -12,6 +12,7 @@ import type { HistoryGap } from "./history.js";
 import type { Journal } from "./journal.js";
 import type { JournalKeeper } from "./journal-keeper.js";
 import type { Mirror, Place } from "./mirror.js";
+import { gapOf } from "./turn-gaps.js";
 import type { UnableNodes } from "./unable-nodes.js";
 
 export interface FeedingOptions {
@@ -26,7 +27,7 @@ export interface FeedingOptions {
   readonly logger: Logger;
 }
 
-/** How long a return waits for the bus, and then as long for the journal, to bring what the other one brought first: in milliseconds. */
+/** The longest wait of `comeBack` in milliseconds: first for the bus, and then once more for the journal. */
 const returnMsMax = 1_000;
 const returnLookMs = 20;
 
@@ -60,7 +61,7 @@ export class Feeding implements FeedState {
     this.#gaveUnplaced = true;
   }
 
-  /** Feeds nobody from the journal any more, as when nobody follows anything. */
+  /** Stops feeding from the journal. Call this when nobody follows anything, and when the node closes. */
   stop(): void {
     if (this.#hasPositions) {
       this.#given = this.#options.mirror.place;
@@ -95,14 +96,14 @@ export class Feeding implements FeedState {
       this.#hasBroken = true;
     }
     await mirror.caughtUp(journal);
-    await whileDue(() => scopes.awaitBus);
+    await whileDue(() => scopes.anyAwaitsBus);
     if (this.#options.journal() !== journal || unable.present || keeper.owes) return;
     if (scopes.size === 0 || !scopes.areKnown) return;
     this.#isThere = true;
     this.#gaveUnplaced = false;
     this.#giveUp();
     for (const followed of scopes) followed.awaitJournal();
-    await whileDue(() => this.#isThere && scopes.awaitJournal);
+    await whileDue(() => this.#isThere && scopes.anyAwaitsJournal);
     if (!this.#isThere) return;
     for (const followed of scopes) followed.endAwaiting();
     this.#hasPositions = true;
@@ -114,9 +115,7 @@ export class Feeding implements FeedState {
     const { scopes, onGap } = this.#options;
     for (const followed of scopes) {
       const from = followed.giveUp();
-      const { accountId, instanceId } = followed.scope;
-      const whose = { accountId, ...(instanceId !== "" && { instanceId }) };
-      if (from !== undefined) onGap({ reason: "history_interrupted", from, until: Date.now(), ...whose });
+      if (from !== undefined) onGap(gapOf(followed.scope, from));
     }
   }
 }

@@ -44,7 +44,10 @@ export class FollowedScope {
     return heard === "lacked" && came(event) ? "dropped" : heard;
   }
 
-  /** Takes an event of the journal. Returns since when a consumer that goes on may miss an event or get it twice, or undefined. */
+  /**
+   * Takes an event of the journal. Returns a time: a consumer that goes on later may miss an event that was accepted at this time or
+   * later, or get such an event twice. Undefined when there is no such event.
+   */
   fed({ event, position }: Kept, { isThere, hasPositions }: FeedState, came: Came): number | undefined {
     const overtaken = this.#handOver(this.#matching.overtaken(event, came));
     const fed = this.#matching.fed(event, isThere);
@@ -75,7 +78,7 @@ export class FollowedScope {
     return this.mayHaveConsumers ? from : undefined;
   }
 
-  /** See `Matching.awaitJournal`. The first consumer of a scope gets what the journal brings, also when the bus has brought it before. */
+  /** See `Matching.awaitJournal`. While a scope has no consumers, nobody got the bus's copies. So its first consumer gets the journal's. */
   awaitJournal(): void {
     if (this.mayHaveConsumers) this.#matching.awaitJournal();
     else this.#matching.forgetUnplaced();
@@ -91,12 +94,12 @@ export class FollowedScope {
     this.#matching.endAwaiting();
   }
 
-  /** Hands over what `Matching.overdue` returns. Returns when the first of these events was accepted, or undefined when there is none. */
+  /** Hands over what `Matching.overdue` returns. Returns the time at which the first of these events was accepted, if there is one. */
   overdue(looks: number, came: Came): number | undefined {
     return this.#handOver(this.#matching.overdue(looks, came));
   }
 
-  /** Hands over events without positions. Returns when the first of them was accepted. */
+  /** Hands over events without positions. Returns the time at which the first of them was accepted, if there is one. */
   #handOver(events: readonly Event[]): number | undefined {
     let first: number | undefined;
     for (const event of events) {
@@ -134,7 +137,7 @@ export class FollowedScopes {
   }
 
   /** Does what `Matching.awaitsBus` says for all scopes. */
-  get awaitBus(): boolean {
+  get anyAwaitsBus(): boolean {
     return [...this].some(({ awaitsBus }) => awaitsBus);
   }
 
@@ -144,7 +147,7 @@ export class FollowedScopes {
   }
 
   /** Does what `Matching.awaitsJournal` says for all scopes. */
-  get awaitJournal(): boolean {
+  get anyAwaitsJournal(): boolean {
     return [...this].some(({ awaitsJournal }) => awaitsJournal);
   }
 

@@ -57,8 +57,8 @@ export interface Following {
    */
   readonly inForce: Promise<void> | undefined;
   /**
-   * The position up to which the handler was given everything. Undefined while the history is away or only coming back. It is a place in the same order
-   * also when the scope had no event yet.
+   * The position up to which the handler was given everything. Undefined while the history is away or only coming back. It is a place in
+   * the same order also when the scope had no event yet.
    */
   readonly position: string | undefined;
   /** Says whether a consumer can go on after a position, which a client sent. Its text is checked here. */
@@ -70,8 +70,9 @@ export interface Following {
    */
   after(sequence: number, max: number): readonly Kept[] | undefined;
   /**
-   * Delivery calls this with each event of the scope that the bus brings to this node. The handler gets the event without a position
-   * while the history is away, and when the history lacks the event.
+   * Delivery calls this with each event of the scope that the bus brings to this node. While the history is away, the handler gets the
+   * event at once, without a position. Otherwise the handler gets the history's copy. When the history lacks the event, the handler gets
+   * the event later, without a position, or consumers are told a gap.
    */
   heard(event: Event): void;
   /** The handler gets no more events. The events of the scope are kept for `HistoryReach.seconds` more. Call it once. */

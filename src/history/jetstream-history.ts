@@ -56,8 +56,11 @@ class JetStreamHistory implements History {
   readonly #lackedGaps = new TurnGaps((gap) => this.#onGap(gap));
   readonly #came = (event: Event): boolean => this.#mirror.log.has(event);
   #onGap = (_: HistoryGap): void => {};
-  /** When a consumer was last let go on after a position, in milliseconds since 1970. */
-  #resumedAt = 0;
+  /**
+   * When a consumer last went on after a position or was last not given an event, in milliseconds since 1970. A consumer may miss an
+   * event that was accepted until then.
+   */
+  #mayLackAt = 0;
   #tending: Promise<void> | undefined;
   #tendTimer: NodeJS.Timeout | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
@@ -148,7 +151,7 @@ class JetStreamHistory implements History {
       },
       resume: (position) => {
         const resume = mirror.resume(scope, position, feeding.hasPositions);
-        if ("after" in resume) this.#resumedAt = Date.now();
+        if ("after" in resume) this.#mayLackAt = Date.now();
         return resume;
       },
       after: (sequence, max) => (feeding.hasPositions ? mirror.log.after(scope, sequence, max) : undefined),
@@ -188,8 +191,8 @@ class JetStreamHistory implements History {
   #ended(journal: Journal, reason: string): void {
     this.#keeper.leave(journal);
     this.#feeding.leave(reason);
-    // The other nodes may forget the scopes until the next journal is there.
-    for (const followed of this.#scopes) followed.isKnown = false;
+    // The other nodes may forget the scopes until the next journal is there, which may have other sequence numbers.
+    for (const followed of this.#scopes) Object.assign(followed, { isKnown: false, since: undefined });
     this.#mirror.stop();
     if (!this.#isClosing) this.#unable.declare();
   }
@@ -201,7 +204,8 @@ class JetStreamHistory implements History {
     try {
       await this.#mirror.read(journal);
       await this.#renewals.keep(journal, [followed]);
-      await this.#mirror.caughtUp(this.#journal);
+      await this.#mirror.caughtUp(journal);
+      if (this.#journal !== journal) return;
       followed.isKnown = true;
       if (this.#feeding.hasPositions) return;
       // A run that began earlier may have found this scope unready.
@@ -244,10 +248,11 @@ class JetStreamHistory implements History {
    */
   #breakSoon(from: number | undefined): void {
     if (from === undefined) return;
+    this.#mayLackAt = Date.now();
     if (!this.#keeper.owes)
       this.#logger.warn(
         { from: new Date(from).toISOString() },
-        "events of the bus did not come into the history in time",
+        "the history lacks events, or got them late or out of order: positions from before are refused",
       );
     this.#keeper.owe(from);
     void this.#tend();
@@ -287,8 +292,8 @@ class JetStreamHistory implements History {
   #broken(from: number | undefined): void {
     for (const { scope, since } of this.#scopes) if (since !== undefined) this.#mirror.begin(scope, since);
     if (from === undefined) return;
-    // While the history is away, consumers get what the bus brings. But one that went on after `from` may have gone on over a lost event.
-    if (this.#feeding.isThere || this.#resumedAt >= from)
+    // While the history is away, consumers get what the bus brings. But a consumer that went on before may have gone on over a lost event.
+    if (this.#feeding.isThere || this.#mayLackAt >= from)
       this.#onGap({ reason: "history_interrupted", from, until: Date.now() });
   }
 }

@@ -1,6 +1,7 @@
 /**
- * Knows which events of a scope came on which way. Each event comes to a node twice: over the bus, and from the journal. A consumer
- * gets the copy of the journal, which has a position, or while the history is away the copy of the bus. It must get one of the two.
+ * Knows which events of a scope came on which way. Each event comes to a node twice: over the bus, and from the journal. A consumer gets
+ * one of the two copies: that of the journal, or when the history is away or the journal lacks the event, that of the bus. The copy of
+ * the bus has no position.
  */
 
 import type { Event } from "../bus/bus.js";
@@ -32,14 +33,16 @@ interface Source {
 }
 
 /**
- * What becomes of a copy of the bus. `lacked`: the journal lacks the event, and a later event of the same node and instance was handed
+ * What becomes of an event that the bus brings. `handed`: consumers get the event now. `waiting`: the event waits for the journal's copy.
+ * `dropped`: nobody gets this copy. `lacked`: the journal lacks the event, and a later event of the same node and instance was handed
  * over. Handed over now, the event would be out of order.
  */
-export type Heard = "handed" | "awaited" | "dropped" | "lacked";
+export type Heard = "handed" | "waiting" | "dropped" | "lacked";
 
 /**
- * What becomes of a copy of the journal. `late`: the copy of the bus was handed over, and later positions may have been given since.
- * `disordered`: no copy was handed over, but a later event of the same node and instance was.
+ * What becomes of an event that the journal brings. `handed`: consumers get the event now. `dropped`: nobody gets this copy. `late`: the
+ * bus's copy was handed over, and later positions may have been given since. `disordered`: no copy was handed over, but a later event of
+ * the same node and instance was.
  */
 export type Fed = "handed" | "dropped" | "late" | "disordered";
 
@@ -48,15 +51,15 @@ const none: readonly Event[] = [];
 export class Matching {
   /** By the node that accepted the events, and the instance. */
   readonly #sources = new Map<string, Source>();
-  /** The events whose copy of the journal was handed over. Their copies of the bus are not. */
+  /** The events whose journal copy was handed over, or is not needed. Their bus copies are dropped. */
   readonly #fed = new Recent();
-  /** The events whose copy of the bus was handed over, without a position. Their copies of the journal are not. */
+  /** The events whose bus copy was handed over without a position, was lacked, or was known already. Their journal copies are dropped. */
   readonly #unplaced = new Recent();
   /** The events that the journal brought first while the history was away. They are handed over when the bus brings them. */
   readonly #skipped = new Recent();
   /** When `forget` was called, in milliseconds since 1970. */
   #forgotAt = 0;
-  /** Of `#unplaced`, the events whose copies of the journal may still come since the history came back. */
+  /** The events of `#unplaced` whose journal copies are awaited after the history came back. */
   #awaited = new Set<string>();
 
   /** Notes an event that the journal brought before anybody followed the scope. Its late copy of the bus is not handed over. */
@@ -73,7 +76,7 @@ export class Matching {
     const isLacked = !isSkipped && source.last !== undefined && isEarlier(event.id, source.last);
     if (isThere && !isSkipped && !isLacked) {
       source.waiting.set(key, { event, looks: 0 });
-      return "awaited";
+      return "waiting";
     }
     if (!isSkipped) this.#unplaced.add(key, event.time);
     if (!isLacked) {
@@ -167,8 +170,8 @@ export class Matching {
 
   /**
    * Call this when the history comes back. Gives up the events that the bus is still to bring: handed over then, they would come after
-   * later events of their publisher. Returns when the first of them was accepted, of those whose copy of the bus would be remembered.
-   * Undefined when there is none.
+   * later events of their publisher. Returns the time at which the first of these events was accepted. Leaves out events that are older
+   * than `rememberedMs`: whether the bus brought these is forgotten. Undefined when there is none.
    */
   giveUp(): number | undefined {
     const remembered = Date.now() - rememberedMs;

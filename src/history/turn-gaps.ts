@@ -22,10 +22,13 @@ export class TurnGaps {
   }
 
   #tell(): void {
-    for (const [{ accountId, instanceId }, { from, until }] of this.#gaps) {
-      const whose = { accountId, ...(instanceId !== "" && { instanceId }) };
-      this.#onGap({ reason: "history_interrupted", from, until: Math.max(until, Date.now()), ...whose });
-    }
+    for (const [scope, { from, until }] of this.#gaps) this.#onGap(gapOf(scope, from, until));
     this.#gaps.clear();
   }
+}
+
+/** Makes the gap of a scope from a time on until now, or until a later time. Times are in milliseconds since 1970. */
+export function gapOf({ accountId, instanceId }: HistoryScope, from: number, until = from): HistoryGap {
+  const whose = { accountId, ...(instanceId !== "" && { instanceId }) };
+  return { reason: "history_interrupted", from, until: Math.max(until, Date.now()), ...whose };
 }

@@ -89,8 +89,8 @@ export class LaneMemory {
   }
 
   /**
-   * Takes the deliveries that the database has found. With `all`, no more deliveries wait after them. Ignores them when the
-   * memory has lost its last deliveries since the question: these would be missing between.
+   * Takes the deliveries that the database has found. With `all`, no more deliveries wait after them. Ignores them when
+   * deliveries have left the memory for the database since the question: those come before these.
    */
   give(deliveries: readonly WaitingDelivery[], all: boolean): void {
     const { what, after, known: before } = this.#question ?? { what: "in order", after: 0, known: new Set<number>() };

@@ -8,9 +8,9 @@ import type { AttemptRecord, WebhookQueue } from "../store/webhook-queue.js";
 
 const groupMax = 1_000;
 /**
- * After a group of at least so many attempts, the next group begins no earlier than so many milliseconds after the
- * beginning of that group. Each group changes a row for each of its webhooks, whatever the size of the group. So few
- * large groups cost PostgreSQL less than many small ones.
+ * When a group has `largeGroup` attempts or more, the next group begins at least `largeGroupMs` milliseconds after that
+ * group began. Each group changes one row for each of its webhooks, however large the group is. So a few large groups
+ * cost PostgreSQL less than many small ones.
  */
 const largeGroup = 64;
 const largeGroupMs = 20;

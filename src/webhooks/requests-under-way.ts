@@ -26,7 +26,7 @@ interface Request {
 
 export class RequestsUnderWay {
   readonly #count: MemoryCount;
-  /** Few, so a search is faster than a map. */
+  /** There are few requests, so a search in an array is faster than a map. */
   readonly #requests: Request[] = [];
   #hanging = 0;
   #slow = false;

@@ -3,6 +3,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { Event } from "../../src/bus/bus.js";
 import { SharedFrames } from "../../src/delivery/shared-frames.js";
+import type { History } from "../../src/history/history.js";
 import { createMemoryHistory } from "../../src/history/memory-history.js";
 import { eventOf } from "../support/bus-suite.js";
 import { controlHubs, controls, lastControl, positionFormat } from "../support/control-hub.js";
@@ -41,6 +42,39 @@ describe.each(controlHubs)("over %s, a consumer that reads older events", (_, cr
     publish();
     await settle();
     expect(numbers(slow).at(-1)).toBe(1_201);
+  });
+
+  it("is closed, and joins nothing, when another history has begun while it did not read", async () => {
+    const [former, anew] = [historyOf(), historyOf()];
+    let hasBegun = false;
+    const history: History = {
+      ...former,
+      follow(scope, handler) {
+        const [before, after] = [former.follow(scope, handler), anew.follow(scope, () => {})];
+        const now = () => (hasBegun ? after : before);
+        return {
+          ...before,
+          get position() {
+            return now().position;
+          },
+          resume: (position) => now().resume(position),
+          after: (sequence, max) => now().after(sequence, max),
+        };
+      },
+    };
+    const { open, publish } = createHub({ history });
+    const witness = open();
+    await settle();
+    const after = String(controls(witness)[0]?.position);
+    for (let n = 0; n < 200; n++) publish("label.update", 1_000);
+    await settle();
+    const slow = open(10_000, entry("1"), undefined, { after });
+    await settle();
+    hasBegun = true;
+    slow.drain(1e9);
+    await settle();
+    expect(numbers(slow).length).toBeLessThan(200);
+    expect(lastControl(slow)).toMatchObject({ control: "closing", reconnect: true });
   });
 
   it.each([

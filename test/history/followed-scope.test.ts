@@ -130,7 +130,7 @@ it("an event that the journal lacks is not handed over when the bus brings it af
   followed.fed(kept(1, next), there, notCame);
   expect([true, false].map((isThere) => followed.heard(lacked, isThere, notCame))).toEqual(["lacked", "lacked"]);
   expect(followed.heard(lacked, true, () => true)).toBe("dropped");
-  expect(followed.heard(other, true, notCame)).toBe("awaited");
+  expect(followed.heard(other, true, notCame)).toBe("waiting");
   expect(handed).toEqual([next]);
 });
 

@@ -157,8 +157,8 @@ describe("the ledger, of a consumer of eventwire.v1", () => {
     });
   });
 
-  it("takes no event of a stream that ended for a neighbour of the next stream's events", () => {
-    // The second event comes late, after the filter has changed. The third one came before it, under the old filter.
+  it("does not count a late event of an ended stream as a neighbour of the next stream's events", () => {
+    // Event 2 comes late, under the new filter. Event 3 was due under the old filter, which does not take it.
     const filters = [
       { types: bitsOf([first]), after: 0, at: 0 },
       { types: bitsOf([]), after: 2, at: 200 },

@@ -56,8 +56,8 @@ export type EventFrame = Message<"eventwire.v1.EventFrame"> & {
 
   /**
    * The place of the event in the history: opaque ASCII text of at most 64 characters. Store the last one, and present it
-   * as `after` when you connect again. Absent while no history is kept: then forget the one that you have stored, since it
-   * stands before this event.
+   * as `after` when you connect again. Absent when no consumer can go on after this event, as while no history is kept. Then
+   * forget the position that you have stored, because that position stands before this event.
    *
    * @generated from field: optional string position = 4;
    */
@@ -631,7 +631,7 @@ export type ClosingFrame = Message<"eventwire.v1.ClosingFrame"> & {
 
   /**
    * The position of the last event that was sent to this connection. When there was no event, the position where the
-   * connection began. Null when that event had none, when no history is kept, and when the connection still had to get frames
+   * connection began. Null when the last event had no position, when no history is kept, and when the connection still had to get frames
    * from before a `narrowed` frame.
    *
    * @generated from field: optional string position = 8;

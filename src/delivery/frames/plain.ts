@@ -10,7 +10,7 @@ export interface PlainFormatOptions extends EventFormatOptions {
   readonly frameTokens: boolean;
 }
 
-/** A `FrameFormat` whose frames need less of an event than the frames of other formats. */
+/** Like `FrameFormat`. A plain frame needs only the `FrameContent` of an event. */
 export interface PlainFormat {
   builderFor(instance: Instance): PlainFrameBuilder;
 }

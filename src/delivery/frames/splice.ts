@@ -8,7 +8,7 @@ import type { Frame } from "./frame.js";
 import { editMedia } from "./media.js";
 import { join } from "./parts.js";
 
-/** What a frame takes from its event when nothing of the event but data and media stands in the frame. */
+/** The fields of an event that a plain frame needs. Frames of other formats also need the id, the times and the position. */
 export type FrameContent = Pick<Event, "type" | "data" | "slot" | "media">;
 
 /** Returns a new frame. `head` stands before the data, and `tail` after the data. */

@@ -13,7 +13,7 @@ import { stoppedFailure } from "./outcome.js";
 const lookMs = 50;
 
 export class AwaitedAnswers {
-  /** A signal gets one listener for all its answers, because each listener of a signal makes the next one dearer. */
+  /** A signal gets one listener for all its answers, because each listener of a signal makes each further one more expensive. */
   readonly #bySignal = new Map<AbortSignal | undefined, Set<Answer>>();
   #timer: NodeJS.Timeout | undefined;
 
