@@ -75,9 +75,8 @@ export class Conversations {
 
   /**
    * Says what is known of a consumer of a stream. `position` is that of the last event that it was handed, or the position where it
-   * began. It is undefined when the last event had no position, while the consumer changes its stream and frames wait, and when no history is
-   * kept. `frames` is how many
-   * frames it was given before it joined. Undefined when `has` is false.
+   * began. It is undefined when the last event had no position, while the consumer changes its stream and frames wait, and when no
+   * history is kept. `frames` is how many frames the consumer was given before it joined. Undefined when `has` is false.
    */
   describe(consumer: Consumer): { position: string | undefined; frames: number } | undefined {
     const conversation = this.#conversations.get(consumer);

@@ -6,7 +6,6 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
-import type { Event } from "../bus/bus.js";
 import type { FeedState, FollowedScopes } from "./followed-scope.js";
 import type { HistoryGap } from "./history.js";
 import type { Journal } from "./journal.js";
@@ -77,8 +76,7 @@ export class Feeding implements FeedState {
     const { mirror, scopes, logger } = this.#options;
     this.stop();
     logger.warn({ reason }, "the history is away: consumers of eventwire.v1 get events without positions");
-    const came = (event: Event): boolean => mirror.log.has(event);
-    for (const followed of scopes) if (followed.release(came) > 0) this.#gaveUnplaced = true;
+    for (const followed of scopes) if (followed.release(mirror.came) > 0) this.#gaveUnplaced = true;
   }
 
   /**

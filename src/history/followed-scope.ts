@@ -2,7 +2,7 @@
 
 import type { Event } from "../bus/bus.js";
 import type { FollowHandler, HistoryScope, Kept } from "./history.js";
-import { type Heard, Matching } from "./matching.js";
+import { type Came, type Heard, Matching } from "./matching.js";
 
 /** Where consumers get their events from: see `Feeding`. */
 export interface FeedState {
@@ -109,9 +109,6 @@ export class FollowedScope {
     return first;
   }
 }
-
-/** Tells whether the journal has brought an event, as far as is kept. */
-type Came = (event: Event) => boolean;
 
 /** The followed scopes of a node, by instance and by account. */
 export class FollowedScopes {

@@ -54,7 +54,6 @@ class JetStreamHistory implements History {
   readonly #closes: CloseNotes;
   readonly #renewals: ModeRenewals;
   readonly #lackedGaps = new TurnGaps((gap) => this.#onGap(gap));
-  readonly #came = (event: Event): boolean => this.#mirror.log.has(event);
   #onGap = (_: HistoryGap): void => {};
   /**
    * When a consumer last went on after a position or was last not given an event, in milliseconds since 1970. A consumer may miss an
@@ -82,7 +81,7 @@ class JetStreamHistory implements History {
     this.#mirror = new Mirror({
       limits,
       decode: talk.decode,
-      onKept: (kept) => this.#breakSoon(this.#scopes.feed(kept, this.#feeding, this.#came)),
+      onKept: (kept) => this.#breakSoon(this.#scopes.feed(kept, this.#feeding, this.#mirror.came)),
       onLost: (from) => this.#lost(from),
       onBreak: (from) => this.#broken(from),
     });
@@ -217,7 +216,7 @@ class JetStreamHistory implements History {
   }
 
   #heard(followed: FollowedScope, event: Event): void {
-    const heard = followed.heard(event, this.#feeding.isThere, this.#came);
+    const heard = followed.heard(event, this.#feeding.isThere, this.#mirror.came);
     if (!followed.mayHaveConsumers) return;
     if (heard === "handed") this.#feeding.gaveUnplaced();
     if (heard !== "lacked") return;
@@ -238,7 +237,7 @@ class JetStreamHistory implements History {
 
   #look(): void {
     this.#mirror.log.expire(performance.now());
-    this.#breakSoon(this.#scopes.overdue(looksMax, this.#came));
+    this.#breakSoon(this.#scopes.overdue(looksMax, this.#mirror.came));
     void this.#tend();
   }
 

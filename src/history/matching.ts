@@ -46,6 +46,9 @@ export type Heard = "handed" | "waiting" | "dropped" | "lacked";
  */
 export type Fed = "handed" | "dropped" | "late" | "disordered";
 
+/** Tells whether the journal has brought an event, as far as is kept. */
+export type Came = (event: Event) => boolean;
+
 const none: readonly Event[] = [];
 
 export class Matching {
@@ -73,7 +76,7 @@ export class Matching {
     if (this.#fed.delete(key)) return "dropped";
     const source = this.#sourceOf(event);
     const isSkipped = this.#skipped.delete(key);
-    const isLacked = !isSkipped && source.last !== undefined && isEarlier(event.id, source.last);
+    const isLacked = !isSkipped && isPassed(source, event);
     if (isThere && !isSkipped && !isLacked) {
       source.waiting.set(key, { event, looks: 0 });
       return "waiting";
@@ -95,7 +98,7 @@ export class Matching {
       if (this.#unplaced.delete(key)) return this.#awaited.delete(key) || !isThere ? "dropped" : "late";
       (isThere ? this.#fed : this.#skipped).add(key, event.time);
       if (!isThere) return "dropped";
-      if (source.last !== undefined && isEarlier(event.id, source.last)) return "disordered";
+      if (isPassed(source, event)) return "disordered";
     }
     handedOver(source, event);
     return "handed";
@@ -105,7 +108,7 @@ export class Matching {
    * Returns the events that wait, although the journal has now brought this later event of the same node and instance. The journal lacks
    * them. Hand them over before this event: they wait no longer. The events that `came` knows are left out.
    */
-  overtaken(event: Event, came: (event: Event) => boolean): readonly Event[] {
+  overtaken(event: Event, came: Came): readonly Event[] {
     const source = this.#sourceOf(event);
     if (source.waiting.size === 0) return none;
     const events: Event[] = [];
@@ -122,7 +125,7 @@ export class Matching {
    * them. They wait no longer. The events that `came` knows are left out: their copies from the journal came before the scope was
    * followed.
    */
-  release(came: (event: Event) => boolean): Event[] {
+  release(came: Came): Event[] {
     this.#awaited.clear();
     const events: Event[] = [];
     for (const source of this.#sources.values())
@@ -188,7 +191,7 @@ export class Matching {
    * Call this about twice a second. Returns the events that have waited for more than `looks` calls: the journal lacks them. Hand them
    * over. The events that `came` knows are left out.
    */
-  overdue(looks: number, came: (event: Event) => boolean): Event[] {
+  overdue(looks: number, came: Came): Event[] {
     const events: Event[] = [];
     const forgotten = Date.now() - rememberedMs;
     for (const [key, source] of this.#sources) {
@@ -217,6 +220,11 @@ export class Matching {
     this.#sources.set(key, source);
     return source;
   }
+}
+
+/** Whether a later event of the source was handed over. */
+function isPassed({ last }: Source, { id }: Event): boolean {
+  return last !== undefined && isEarlier(id, last);
 }
 
 function handedOver(source: Source, { id, time }: Event): void {

@@ -1,5 +1,6 @@
 /** A copy of the journal in the memory of this node. It grows by what the journal sends, and resume reads it without waiting. */
 
+import type { Event } from "../bus/bus.js";
 import type { NodeTalk } from "../bus/node-talk.js";
 import { Breaks } from "./breaks.js";
 import { holdEvent } from "./held-event.js";
@@ -63,6 +64,9 @@ export class Mirror {
     this.#options = options;
     this.log = new HistoryLog(options.limits);
   }
+
+  /** Whether the journal has brought an event, as far as is kept. */
+  readonly came = (event: Event): boolean => this.log.has(event);
 
   /** The place after everything that was read. */
   get place(): Place {

@@ -23,16 +23,17 @@ export async function appendEvents(
   node: string | null,
 ): Promise<Appended[]> {
   const columns = new Columns(appends);
-  const { ids, counts, sizes, events, deliveries } = columns;
+  const { counts, sizes, events, deliveries } = columns;
+  const ids = unquoted(columns.ids);
   // The rows of all queues are locked in the order of their ids, so two nodes never wait for each other. The payloads
   // stand in one value, which pg sends as bytes; an array of bytes would be sent as hexadecimal text.
   const { rows } = await sql<Row>`
     with wanted as (
-      select * from unnest(${unquoted(ids)}::bigint[], ${unquoted(counts)}::int[], ${unquoted(sizes)}::bigint[])
+      select * from unnest(${ids}::bigint[], ${unquoted(counts)}::int[], ${unquoted(sizes)}::bigint[])
         as wanted (webhook_id, count, bytes)
     ),
     locked as (
-      select webhook_id from webhook_queue where webhook_id = any(${unquoted(ids)}::bigint[]) order by webhook_id for update
+      select webhook_id from webhook_queue where webhook_id = any(${ids}::bigint[]) order by webhook_id for update
     ),
     tail as (
       update webhook_queue as queue set

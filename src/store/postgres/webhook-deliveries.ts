@@ -166,7 +166,7 @@ function recordAttempts(attempts: readonly AttemptRecord[]) {
     ),
     counts as (
       select webhook_id, count(*) filter (where state <> 0) as finished,
-        coalesce(sum(bytes) filter (where state <> 0), 0) as bytes, count(*) filter (where state = 2) as dead
+        sum(bytes) filter (where state <> 0) as bytes, count(*) filter (where state = 2) as dead
       from changed group by webhook_id
     ),
     progress as (
